@@ -1,0 +1,1 @@
+"""Replay: durable tables of events, sampled by the learner."""

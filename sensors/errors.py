@@ -1,0 +1,29 @@
+"""Errors that a user can mend: one or two lines that name the thing and the fix, never a traceback."""
+
+
+class UserError(Exception):
+    """Something the user gave is wrong; `launch.py` prints the message and exits with code 2."""
+
+
+class ConfigError(UserError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class DataError(UserError):
+    """A dataset file is missing, damaged or of another kind than its place says."""
+
+
+class EventError(UserError):
+    """An event breaks its modality's contract; the message names the field."""
+
+
+class WireError(EventError):
+    """Bytes that are no event batch, or one larger than the receiver's cap."""
+
+
+class StateError(UserError):
+    """A saved state lacks a key, has one too many, or is of another version."""
+
+
+class StorageError(UserError):
+    """A directory or file of a run cannot be written, read, or is in use by another run."""

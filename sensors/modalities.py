@@ -1,0 +1,94 @@
+"""The registry of modalities: named kinds of sample with shape, stored dtype and unit.
+
+A modality is an entry here, never an `if` elsewhere. Stored values are compact; `scale` turns them into the
+network's unit (`float32(stored) * scale`), so the learner can dequantise on its own device.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from sensors.errors import EventError
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One kind of sample.
+
+    Attributes:
+        name: the key in events, tables and networks.
+        shape: of one sample, without a batch axis.
+        dtype: as stored and sent.
+        unit: what a stored value means.
+        scale: network value = stored value x scale.
+        low: smallest allowed stored value (floats only).
+        high: largest allowed stored value (floats only).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: "np.dtype[np.generic]"
+    unit: str
+    scale: float
+    low: float = -np.inf
+    high: float = np.inf
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of one stored sample."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+_REGISTRY: dict[str, Modality] = {}
+
+
+def register(modality: Modality) -> Modality:
+    """Add a modality; its name must be new, lower-case and free of '+' and '/'.
+
+    Raises:
+        ValueError: the name is taken or malformed.
+    """
+    if modality.name in _REGISTRY:
+        raise ValueError(f"modality {modality.name!r} is registered already")
+    if not modality.name.isidentifier() or modality.name != modality.name.lower():
+        raise ValueError(f"modality name {modality.name!r}: use a lower-case identifier")
+    _REGISTRY[modality.name] = modality
+    return modality
+
+
+def modality(name: str) -> Modality:
+    """Look one up.
+
+    Raises:
+        EventError: no such modality.
+    """
+    try:
+        return _REGISTRY[name]
+    except KeyError:
+        raise EventError(f"unknown modality {name!r}; registered: {', '.join(_REGISTRY)}") from None
+
+
+def kind_of(names: Iterable[str]) -> str:
+    """The kind of event that holds these modalities: names in registry order joined by '+'.
+
+    Raises:
+        EventError: an unknown modality, or none at all.
+    """
+    wanted = set(names)
+    for name in wanted:
+        modality(name)
+    if not wanted:
+        raise EventError("samples: an event needs at least one modality")
+    return "+".join(n for n in _REGISTRY if n in wanted)
+
+
+AUDIO = register(
+    Modality("audio", (1, 96, 96), np.dtype(np.uint8), "log-mel, -80…0 dB in 255 steps (mel band, frame)", 1 / 255)
+)
+IMAGE = register(Modality("image", (1, 32, 32), np.dtype(np.uint8), "brightness 0…255, bright ink on dark", 1 / 255))
+SPEECH = register(
+    Modality("speech", (24, 26), np.dtype(np.float32), "MFCC (frame, coefficient)", 1.0, -1e4, 1e4)
+)
+LIPS = register(Modality("lips", (12, 60, 80), np.dtype(np.uint8), "brightness 0…255 (frame, row, column)", 1 / 255))

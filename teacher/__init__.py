@@ -1,0 +1,1 @@
+"""Simulated teachers: datasets, curricula and the machine that replays them as events."""
