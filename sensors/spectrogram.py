@@ -1,0 +1,227 @@
+"""Waveforms to log-mel spectrograms, many clips a call, and their stored form.
+
+Frames are centred as librosa's default has it: frame t sees the 93 ms around sample t·HOP, and silence lies
+before the first sample and after the last. Only frames that touch the sound are transformed.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.errors import DataError
+from sensors.modalities import AUDIO
+
+SAMPLE_RATE = 16_000
+"""Samples a second of every waveform."""
+WINDOW = 1488
+"""Samples under the Hann window of one frame: 93 ms."""
+HOP = 928
+"""Samples from one frame to the next: 58 ms."""
+N_FFT = 2048
+"""Points of the Fourier transform; the windowed frame is padded with zeros to it."""
+BANDS = 96
+"""Mel bands, 0…8 kHz."""
+FRAMES = 96
+"""Frames of one clip."""
+LONGEST = 89_120
+"""Samples of the longest clip that fits: 5.57 s."""
+TOP_DB = 80.0
+"""Depth of a spectrogram: values lie in -TOP_DB…0 dB."""
+
+_SMALLEST_POWER = 1e-10
+_GROUP_COST = 800
+
+
+def log_mel(waves: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Log-mel spectrograms of clips, each padded with silence or cut to 96 frames.
+
+    Equal to `librosa.power_to_db(librosa.feature.melspectrogram(y, sr=16000, n_fft=2048, win_length=1488,
+    hop_length=928, n_mels=96, center=True), ref=np.max, top_db=80)` within 1e-3 dB, except that a silent clip
+    is -80 dB throughout (there it is 0 dB).
+
+    Args:
+        waves: N clips at 16 kHz, each (samples,) float32 of any length >= 1, nominally -1…1.
+
+    Returns:
+        (N, 96, 96) float32 (mel band, frame), decibel below the clip's own loudest value, -80…0.
+
+    Raises:
+        DataError: names the clip that is empty, not 1-D float32, or holds NaN, infinite or too large samples.
+    """
+    counts = [_frame_count(i, wave) for i, wave in enumerate(waves)]
+    out = np.full((len(counts), BANDS, FRAMES), -TOP_DB, np.float32)
+    if not counts:
+        return out
+    # A NaN or an overflow anywhere in a clip reaches its loudest value, which is looked at once below.
+    with np.errstate(over="ignore", invalid="ignore"):
+        power = _mel_power(waves, counts)
+    ends = np.cumsum(counts)
+    loudest = np.maximum.reduceat(power.max(axis=1), ends - counts)
+    if not np.isfinite(loudest).all():
+        i = int(np.flatnonzero(~np.isfinite(loudest))[0])
+        cause = "samples too loud to transform" if np.isfinite(waves[i]).all() else "NaN or infinite samples"
+        raise DataError(f"clip {i}: {cause}; give a waveform within -1…1")
+    db = np.log2(np.maximum(power, _SMALLEST_POWER, out=power), out=power)
+    db *= np.float32(10 * np.log10(2))
+    reference = 10 * np.log10(np.maximum(loudest, _SMALLEST_POWER))
+    for i, (end, count) in enumerate(zip(ends, counts, strict=True)):
+        if loudest[i] <= _SMALLEST_POWER:
+            continue
+        # In a very quiet clip the smallest power, that of silence, lies less than 80 dB below the loudest.
+        silence = np.float32(max(-TOP_DB, 10 * np.log10(_SMALLEST_POWER) - reference[i]))
+        if silence > -TOP_DB:
+            out[i, :, count:] = silence
+        part = out[i, :, :count]
+        np.subtract(db[end - count : end].T, np.float32(reference[i]), out=part)
+        np.clip(part, silence, 0, out=part)
+    return out
+
+
+def too_long(wave: NDArray[np.float32]) -> bool:
+    """Whether `log_mel` would cut the clip: longer than 5.57 s."""
+    return len(wave) > LONGEST
+
+
+def quantise(db: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Decibel to the stored form of `audio`: -80…0 dB in 255 equal steps.
+
+    Args:
+        db: (N, 96, 96); values outside -80…0 are clipped.
+
+    Returns:
+        (N, 1, 96, 96) uint8, at most 0.157 dB off.
+
+    Raises:
+        DataError: another shape, or NaN.
+    """
+    if db.ndim != 3 or db.shape[1:] != AUDIO.shape[1:]:
+        raise DataError(f"log-mel: expected shape (N, {BANDS}, {FRAMES}), got {db.shape}")
+    if np.isnan(db).any():
+        raise DataError("log-mel: holds NaN")
+    steps = np.clip(db, -TOP_DB, 0) * np.float32(255 / TOP_DB) + np.float32(255.5)
+    return steps.astype(np.uint8)[:, None]
+
+
+def dequantise(stored: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Stored `audio` back to decibel: 0 is -80 dB, 255 is 0 dB.
+
+    Args:
+        stored: (N, 1, 96, 96) uint8.
+
+    Returns:
+        (N, 96, 96) float32 decibel.
+
+    Raises:
+        DataError: another shape or dtype.
+    """
+    if stored.ndim != 4 or stored.shape[1:] != AUDIO.shape or stored.dtype != AUDIO.dtype:
+        raise DataError(f"audio: expected (N, 1, {BANDS}, {FRAMES}) uint8, got {stored.shape} {stored.dtype}")
+    return stored[:, 0].astype(np.float32) * np.float32(TOP_DB / 255) - np.float32(TOP_DB)
+
+
+@cache
+def mel_filters(rate: int = SAMPLE_RATE, points: int = N_FFT, bands: int = BANDS) -> NDArray[np.float32]:
+    """Triangular mel filters from 0 to rate/2 on Slaney's scale, each of unit area.
+
+    Returns:
+        (bands, points // 2 + 1) float32, read-only.
+    """
+    # Slaney's scale: linear (200/3 Hz a mel) below 1 kHz, logarithmic (27 mels for a factor of 6.4) above.
+    top = 15 + 27 * np.log(rate / 2 / 1000) / np.log(6.4)
+    mels = np.linspace(0, top, bands + 2)
+    edges = np.where(mels < 15, mels * 200 / 3, 1000 * np.exp((mels - 15) * np.log(6.4) / 27))
+    bins = np.linspace(0, rate / 2, points // 2 + 1)
+    low, centre, high = (edges[k : bands + k, None] for k in range(3))
+    triangles = np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre))
+    filters: NDArray[np.float32] = (np.maximum(0, triangles) * 2 / (high - low)).astype(np.float32)
+    filters.setflags(write=False)
+    return filters
+
+
+def _frame_count(i: int, wave: NDArray[np.float32]) -> int:
+    if not isinstance(wave, np.ndarray) or wave.dtype != np.float32 or wave.ndim != 1:
+        found = f"{wave.ndim}-D {wave.dtype}" if isinstance(wave, np.ndarray) else type(wave).__name__
+        raise DataError(f"clip {i}: expected a 1-D float32 waveform, got {found}")
+    if not len(wave):
+        raise DataError(f"clip {i}: empty waveform")
+    return min(FRAMES, (len(wave) + WINDOW // 2 - 1) // HOP + 1)
+
+
+def _mel_power(waves: Sequence[NDArray[np.float32]], counts: Sequence[int]) -> NDArray[np.float32]:
+    """Mel power of every frame that touches sound, (frames of all clips, 96)."""
+    power = np.empty((sum(counts), BANDS), np.float32)
+    # At most 96 frames at a time stay in the processor's cache; the columns from WINDOW on remain zero.
+    rows = np.zeros((min(FRAMES, len(power)), N_FFT), np.float32)
+    spectrum = np.empty_like(rows)
+    done = used = 0
+    for wave, count in zip(waves, counts, strict=True):
+        if used + count > len(rows):
+            _transform(rows[:used], spectrum[:used], power[done : done + used])
+            done, used = done + used, 0
+        _window_into(rows[used : used + count], np.ascontiguousarray(wave))
+        used += count
+    _transform(rows[:used], spectrum[:used], power[done:])
+    return power
+
+
+def _window_into(rows: NDArray[np.float32], wave: NDArray[np.float32]) -> None:
+    """Write a clip's windowed frames into the first WINDOW columns of `rows`."""
+    window, half = _window(), WINDOW // 2
+    whole = max(0, min(len(rows) - 1, (len(wave) - half) // HOP))
+    if whole:
+        strides = (HOP * wave.itemsize, wave.itemsize)
+        view: NDArray[np.float32] = np.ndarray(
+            (whole, WINDOW), np.float32, wave, (HOP - half) * wave.itemsize, strides
+        )
+        np.multiply(view, window, out=rows[1 : whole + 1, :WINDOW])
+    for t in (0, *range(whole + 1, len(rows))):
+        start = t * HOP - half
+        low, high = max(0, start), min(len(wave), start + WINDOW)
+        inside = slice(low - start, high - start)
+        rows[t, :WINDOW] = 0
+        np.multiply(wave[low:high], window[inside], out=rows[t, inside])
+
+
+def _transform(rows: NDArray[np.float32], spectrum: NDArray[np.float32], power: NDArray[np.float32]) -> None:
+    """Frames to mel power; `spectrum` is scratch of the shape of `rows`."""
+    # OpenCV's transform of rows (re0, re1, im1, re2, im2, …) takes half the time of SciPy's in float32.
+    cv2.dft(rows, spectrum, cv2.DFT_ROWS)
+    np.multiply(spectrum, spectrum, out=spectrum)
+    bins = spectrum[:, 1:-1:2] + spectrum[:, 2:-1:2]
+    for inside, filters, bands in _filter_groups():
+        np.matmul(bins[:, inside], filters, out=power[:, bands])
+
+
+@cache
+def _window() -> NDArray[np.float32]:
+    phase = 2 * np.pi * np.arange(WINDOW) / WINDOW
+    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+
+
+@cache
+def _filter_groups() -> tuple[tuple[slice, NDArray[np.float32], slice], ...]:
+    """Neighbouring bands grouped so that little is multiplied by the zeros of their triangles.
+
+    Returns:
+        (bins, filters of these bins, bands) of each group; the transform's first and last bin, which no triangle
+        touches, are left out.
+    """
+    filters = mel_filters().T[1:-1]
+    first = [int(np.flatnonzero(band)[0]) for band in filters.T]
+    last = [int(np.flatnonzero(band)[-1]) + 1 for band in filters.T]
+    best: list[tuple[float, list[int]]] = [(0.0, [0])]
+    for j in range(1, BANDS + 1):
+        options = [
+            (best[i][0] + _GROUP_COST + (last[j - 1] - first[i]) * max(16, j - i), [*best[i][1], j])
+            for i in range(j)
+        ]
+        best.append(min(options))
+    groups = []
+    for i, j in pairwise(best[-1][1]):
+        inside = slice(first[i], last[j - 1])
+        groups.append((inside, np.ascontiguousarray(filters[inside, i:j]), slice(i, j)))
+    return tuple(groups)
