@@ -7,7 +7,7 @@ A component declares `class ReplayConfig(Config)` with fields made by `setting(.
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Self, TypeVar, get_args, get_type_hints
 
 from sensors.errors import ConfigError
 
@@ -25,7 +25,7 @@ def setting(
 ) -> T:
     """Declare one field of a `Config`: its default, what it means, its unit and its allowed values."""
     metadata = {"help": help, "unit": unit, "choices": choices, "low": low, "high": high}
-    return cast(T, dataclasses.field(default=default, metadata=metadata))
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,6 @@ class Config:
         hints = get_type_hints(type(self))
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
-            if isinstance(value, Config):
-                continue
             object.__setattr__(self, f.name, _check(f, hints[f.name], value))
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,6 +83,9 @@ def parse(config: type[Config], name: str, text: str) -> Any:
     if type(None) in kinds and text.lower() in ("none", ""):
         return None
     kind = next(k for k in kinds if k is not type(None))
+    if issubclass(kind, Config):
+        inner = ", ".join(f"{name}.{f.name}" for f in dataclasses.fields(kind))
+        raise ConfigError(f"{name} is a group of settings; set one of {inner}")
     try:
         if kind is bool:
             value: Any = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[

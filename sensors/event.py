@@ -17,6 +17,13 @@ MAX_NAME = 64
 NO_LESSON = -1
 """Lesson number of an event that belongs to no lesson."""
 
+_TIMES: "dict[str, np.dtype[Any]]" = {
+    "seq": np.dtype(np.int64),
+    "start": np.dtype(np.float64),
+    "end": np.dtype(np.float64),
+    "lesson": np.dtype(np.int64),
+}
+
 
 @dataclass(frozen=True)
 class EventId:
@@ -51,7 +58,7 @@ class EventBatch:
     """Events of one kind from one source, as columns of length B (1…`MAX_EVENTS`); checked when made.
 
     Attributes:
-        source: name of the source, 1…64 bytes.
+        source: name of the source, printable, 1…64 bytes.
         generation: counts the source's restarts with a fresh sequence, >= 0.
         seq: (B,) int64, >= 0, no value twice.
         start: (B,) float64, monotonic seconds.
@@ -72,8 +79,14 @@ class EventBatch:
     samples: Mapping[str, NDArray[Any]]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.source, str) or not 1 <= len(self.source.encode("utf-8", "replace")) <= MAX_NAME:
-            raise EventError(f"source: expected a name of 1…{MAX_NAME} bytes, got {self.source!r:.80}")
+        # isprintable also refuses lone surrogates, which no UTF-8 can hold.
+        if (
+            not isinstance(self.source, str)
+            or not self.source.isprintable()
+            or not 1 <= len(self.source.encode()) <= MAX_NAME
+        ):
+            got = f"{self.source!r:.80}"
+            raise EventError(f"source: expected a printable name of 1…{MAX_NAME} bytes, got {got}")
         if isinstance(self.generation, bool) or not isinstance(self.generation, int):
             raise EventError(f"generation: expected an integer, got {self.generation!r:.80}")
         if not 0 <= self.generation < 2**63:
@@ -81,14 +94,16 @@ class EventBatch:
         count = len(self.seq) if isinstance(self.seq, np.ndarray) and self.seq.ndim == 1 else 0
         if not 1 <= count <= MAX_EVENTS:
             raise EventError(f"seq: expected 1…{MAX_EVENTS} events in a batch, got {count}")
-        for name, dtype in (("seq", np.int64), ("start", np.float64), ("end", np.float64), ("lesson", np.int64)):
-            _check_column(name, getattr(self, name), (count,), np.dtype(dtype))
+        for name, dtype in _TIMES.items():
+            _check_column(name, getattr(self, name), (count,), dtype)
         if self.seq.min() < 0 or len(np.unique(self.seq)) != count:
             raise EventError("seq: expected distinct numbers >= 0")
         if (self.end < self.start).any():
             raise EventError("end: an event ends before it starts")
         if self.lesson.min() < NO_LESSON:
             raise EventError(f"lesson: expected numbers >= 0, or {NO_LESSON} for none")
+        if not isinstance(self.samples, Mapping) or not all(isinstance(name, str) for name in self.samples):
+            raise EventError("samples: expected a mapping from modality names to arrays")
         kind_of(self.samples)
         for name, column in self.samples.items():
             m = modality(name)

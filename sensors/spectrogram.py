@@ -60,7 +60,7 @@ def log_mel(waves: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     with np.errstate(over="ignore", invalid="ignore"):
         power = _mel_power(waves, counts)
     ends = np.cumsum(counts)
-    loudest = np.maximum.reduceat(power.max(axis=1), ends - counts)
+    loudest = np.maximum.reduceat(power.max(axis=1), (ends - counts).tolist())
     if not np.isfinite(loudest).all():
         i = int(np.flatnonzero(~np.isfinite(loudest))[0])
         cause = "samples too loud to transform" if np.isfinite(waves[i]).all() else "NaN or infinite samples"
@@ -134,12 +134,26 @@ def mel_filters(rate: int = SAMPLE_RATE, points: int = N_FFT, bands: int = BANDS
     top = 15 + 27 * np.log(rate / 2 / 1000) / np.log(6.4)
     mels = np.linspace(0, top, bands + 2)
     edges = np.where(mels < 15, mels * 200 / 3, 1000 * np.exp((mels - 15) * np.log(6.4) / 27))
-    bins = np.linspace(0, rate / 2, points // 2 + 1)
-    low, centre, high = (edges[k : bands + k, None] for k in range(3))
-    triangles = np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre))
-    filters: NDArray[np.float32] = (np.maximum(0, triangles) * 2 / (high - low)).astype(np.float32)
+    area = (edges[2:] - edges[:-2])[:, None] / 2
+    filters = (triangles(edges, rate, points) / area).astype(np.float32)
     filters.setflags(write=False)
     return filters
+
+
+def triangles(edges: NDArray[np.float64], rate: int, points: int) -> NDArray[np.float64]:
+    """Filters that rise from one edge to 1 at the next and fall to 0 at the one after.
+
+    Args:
+        edges: (bands + 2,) rising frequencies, Hz.
+        rate: sampling rate, Hz.
+        points: of the Fourier transform whose bins are weighted.
+
+    Returns:
+        (bands, points // 2 + 1) float64, 0…1.
+    """
+    bins = np.linspace(0, rate / 2, points // 2 + 1)
+    low, centre, high = (edges[k : len(edges) - 2 + k, None] for k in range(3))
+    return np.maximum(0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
 
 
 def _frame_count(i: int, wave: NDArray[np.float32]) -> int:
@@ -207,8 +221,8 @@ def _filter_groups() -> tuple[tuple[slice, NDArray[np.float32], slice], ...]:
     """Neighbouring bands grouped so that little is multiplied by the zeros of their triangles.
 
     Returns:
-        (bins, filters of these bins, bands) of each group; the transform's first and last bin, which no triangle
-        touches, are left out.
+        (bins, filters of these bins, bands) of each group; the first and the last bin of the transform, which
+        no triangle touches, are left out.
     """
     filters = mel_filters().T[1:-1]
     first = [int(np.flatnonzero(band)[0]) for band in filters.T]

@@ -18,11 +18,13 @@ def check_state(state: Mapping[str, Any], keys: set[str], version: int, owner: s
         owner: the component's name, for the message.
 
     Raises:
-        StateError: a key is missing or unknown, or the version differs.
+        StateError: a key is missing or unknown, the version differs, or it is no mapping.
     """
+    if not isinstance(state, Mapping):
+        raise StateError(f"{owner}: expected a saved state of named values, got {type(state).__name__}")
     found = state.get("version")
     if found != version:
-        raise StateError(f"{owner}: saved with format version {found!r}, this program reads version {version}")
+        raise StateError(f"{owner}: saved with format version {found!r}, this program reads {version}")
     names = set(state) - {"version"}
     if missing := sorted(keys - names):
         raise StateError(f"{owner}: saved state lacks {', '.join(missing)}")

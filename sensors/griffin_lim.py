@@ -1,0 +1,69 @@
+"""Log-mel spectrograms back to sound that can be listened to."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from sensors.errors import DataError, StorageError
+from sensors.spectrogram import BANDS, HOP, N_FFT, SAMPLE_RATE, TOP_DB, WINDOW, mel_filters
+
+PEAK = 0.9
+"""Loudest sample of a reconstructed waveform: a spectrogram does not say how loud it was."""
+
+
+def invert(db: NDArray[np.float32], *, iterations: int = 32, seed: int = 0) -> NDArray[np.float32]:
+    """A waveform whose log-mel spectrogram is close to the given one (non-negative inverse and Griffin-Lim).
+
+    Args:
+        db: (96, frames) float32 (mel band, frame), -80…0 dB, as one row of `log_mel`.
+        iterations: of Griffin-Lim; more sound cleaner.
+        seed: of the random phases it starts from.
+
+    Returns:
+        ((frames - 1) x HOP,) float32 at 16 kHz with peak 0.9; zeros for a silent spectrogram.
+
+    Raises:
+        DataError: another shape, or NaN.
+    """
+    if db.ndim != 2 or db.shape[0] != BANDS or db.shape[1] < 2:
+        raise DataError(f"log-mel: expected shape ({BANDS}, 2 or more frames), got {db.shape}")
+    if not np.isfinite(db).all():
+        raise DataError("log-mel: holds NaN or infinite values")
+    if db.max() <= -TOP_DB:
+        return np.zeros((db.shape[1] - 1) * HOP, np.float32)
+    # librosa imports numba: seconds that only those pay who listen.
+    import librosa
+
+    power = np.where(db > -TOP_DB, 10 ** (np.clip(db, -TOP_DB, 0) / 10), 0).astype(np.float32)
+    magnitude = np.sqrt(librosa.util.nnls(mel_filters(), power))
+    wave = librosa.griffinlim(
+        magnitude, n_iter=iterations, hop_length=HOP, win_length=WINDOW, n_fft=N_FFT, random_state=seed
+    )
+    peak = float(np.abs(wave).max())
+    return np.asarray(wave * (PEAK / peak) if peak > 0 else wave, np.float32)
+
+
+def write_wav(path: str | Path, wave: NDArray[np.float32], rate: int = SAMPLE_RATE) -> None:
+    """Write a 16-bit WAV file, whole or not at all; louder samples than 1 are clipped.
+
+    Raises:
+        DataError: the waveform is empty, not 1-D, or holds NaN or infinite samples.
+        StorageError: the file cannot be written.
+    """
+    path = Path(path)
+    if wave.ndim != 1 or not len(wave) or not np.isfinite(wave).all():
+        raise DataError(f"{path}: expected a 1-D waveform of finite samples to write, got shape {wave.shape}")
+    memory = io.BytesIO()
+    soundfile.write(memory, np.clip(wave, -1, 1), rate, format="WAV", subtype="PCM_16")
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_bytes(memory.getbuffer())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        cause = error.strerror or type(error).__name__
+        raise StorageError(f"{path}: cannot be written ({cause}); check the folder and its space") from None
