@@ -1,0 +1,207 @@
+"""The replay: tables by kind of event, each event taken exactly once."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from replay.config import ReplayConfig
+from replay.dedupe import Journal, Seen, source_key
+from replay.files import lock, make_directory, read_json, write_json
+from replay.sampler import SampleBatch
+from replay.table import Table
+from sensors.errors import StateError, StorageError
+from sensors.event import EventBatch
+from sensors.state import State, check_state
+
+LOCK_PATIENCE = 1.0
+"""Seconds to wait for a process that is going down to let go of the directory."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of an offered batch: offered = accepted + duplicate, or all of it was throttled.
+
+    Attributes:
+        accepted: events stored by this call.
+        duplicate: events that replay had taken before.
+        throttled_ms: 0, or milliseconds after which to offer the whole batch again; nothing was stored.
+    """
+
+    accepted: int
+    duplicate: int
+    throttled_ms: float = 0.0
+
+
+class Buffer:
+    """Durable tables in one directory, written by one process; never blocks.
+
+    What `insert` answered `accepted` for is in the mapped pages: SIGKILL of this process does not lose it,
+    and the next `Buffer` on the directory goes on from there. Safe to call from several threads.
+    """
+
+    def __init__(self, directory: str | Path, config: ReplayConfig, seed: int = 0) -> None:
+        """Open the directory, made when missing, and verify every table in it.
+
+        Raises:
+            StorageError: it cannot be written, is in use by another process, or a file is damaged.
+            StateError: it holds tables of another format, capacity or modality shape.
+        """
+        self.directory = Path(directory)
+        self._config = config
+        self._seed = seed
+        self._mutex = threading.Lock()
+        self._rng = np.random.default_rng(seed)
+        self._tables: dict[str, Table] = {}
+        self._seen = Seen()
+        make_directory(self.directory)
+        descriptor = lock(self.directory / "lock", LOCK_PATIENCE)
+        if descriptor is None:
+            raise StorageError(
+                f"{self.directory}: in use by another run; stop it or choose another run directory"
+            )
+        self._lock = open(descriptor, "rb")  # noqa: SIM115 - holds the lock until close
+        try:
+            self._open()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def insert(self, batch: EventBatch) -> Answer:
+        """Take the events of `batch` that are new, or none of them when its table's limiter says wait.
+
+        Raises:
+            StorageError: the batch's table cannot be made, or the buffer is closed.
+        """
+        key = source_key(batch.source)
+        with self._mutex:
+            if self._lock.closed:
+                raise StorageError(f"{self.directory}: closed; open a new Buffer")
+            table = self._table(batch.kind)
+            rows = np.flatnonzero(self._seen.unseen(key, batch.generation, batch.seq))
+            if len(rows) and (wait := table.wait_ms(len(rows))):
+                table.count("throttled", len(batch))
+                return Answer(0, 0, wait)
+            if len(rows):
+                table.insert(batch, rows)
+                runs = self._seen.add(key, batch.generation, batch.seq[rows])
+                self._journal.append(key, batch.generation, runs, self._seen)
+            table.count("duplicates", len(batch) - len(rows))
+            return Answer(len(rows), len(batch) - len(rows))
+
+    def sample(self, kind: str, count: int, selector: str = "uniform", **options: Any) -> SampleBatch:
+        """Draw `count` events for a reader on another node; one on this node uses `Reader`.
+
+        Raises:
+            StorageError: no such table, or it is empty.
+            ConfigError: no such selector, or options it cannot take.
+        """
+        with self._mutex:
+            table = self._existing(kind)
+            batch = table.sampler.draw(count, selector, self._rng, **options)
+            table.count_sampled(count)
+            return batch
+
+    def stats(self) -> dict[str, dict[str, float]]:
+        """Figures of each table: inserted, evicted, size, corrupt, duplicates, throttled, sampled, ….
+
+        In every table inserted = size + evicted + corrupt, in events; over all offers to it, offered =
+        inserted + duplicates + throttled.
+        """
+        with self._mutex:
+            return {kind: table.stats() for kind, table in sorted(self._tables.items())}
+
+    def set_limiter(
+        self,
+        samples_per_insert: float | None = None,
+        slack: float | None = None,
+        min_size: float | None = None,
+        kind: str | None = None,
+    ) -> None:
+        """Change the limiter of one table, or of all there are and will be; None leaves a value as it is.
+
+        Raises:
+            ConfigError: a value is out of range.
+            StorageError: no such table.
+        """
+        given = {"samples_per_insert": samples_per_insert, "limiter_slack": slack, "min_size": min_size}
+        changes = {name: value for name, value in given.items() if value is not None}
+        with self._mutex:
+            if kind is None:
+                whole = {n: v if n == "samples_per_insert" else int(v) for n, v in changes.items()}
+                self._config = self._config.replace(**whole)
+            for table in [self._existing(kind)] if kind else self._tables.values():
+                limits = table.limiter
+                table.set_limiter(
+                    limits.samples_per_insert if samples_per_insert is None else samples_per_insert,
+                    limits.slack if slack is None else slack,
+                    limits.min_size if min_size is None else min_size,
+                )
+
+    def state_dict(self) -> State:
+        """What the tables' files do not hold themselves: random state and the removers'."""
+        with self._mutex:
+            removers = {kind: table.remover.state_dict() for kind, table in self._tables.items()}
+            return {"version": 1, "rng": self._rng.bit_generator.state, "removers": removers}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Carry on as the buffer that was saved.
+
+        Raises:
+            StateError: a key is missing or unknown, or a saved table is not here.
+        """
+        check_state(state, {"rng", "removers"}, 1, "replay")
+        with self._mutex:
+            for kind, saved in state["removers"].items():
+                if kind not in self._tables:
+                    raise StateError(f"replay: the saved state has table {kind}, {self.directory} has not")
+                remover = self._tables[kind].remover
+                # A remover that the settings changed since starts afresh.
+                if saved.get("name") == remover.name:
+                    remover.load_state_dict(saved)
+            self._rng.bit_generator.state = state["rng"]
+
+    def save(self) -> None:
+        """Write `state.json`; the next `Buffer` here carries on from it. After a kill it is not needed.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        write_json(self.directory / "state.json", self.state_dict())
+
+    def close(self) -> None:
+        """Save and let go of the directory; closing twice is fine."""
+        if not self._lock.closed:
+            self.save()
+            self._lock.close()
+
+    def _open(self) -> None:
+        for path in sorted(self.directory.iterdir()):
+            if path.is_dir() and (path / "layout.json").exists() and not path.name.startswith("."):
+                self._tables[path.name] = Table(path, path.name, self._config, self._seed)
+        self._journal = Journal(self.directory / "seen.log")
+        self._journal.load(self._seen)
+        # A batch stored by a process killed before it wrote its journal is seen all the same.
+        for table in self._tables.values():
+            meta = table.storage.meta[table.storage.live()]
+            for source, generation in np.unique(meta[["source", "generation"]]):
+                own = (meta["source"] == source) & (meta["generation"] == generation)
+                self._seen.add(int(source), int(generation), meta["seq"][own])
+        path = self.directory / "state.json"
+        if path.exists():
+            self.load_state_dict(read_json(path))
+
+    def _table(self, kind: str) -> Table:
+        if kind not in self._tables:
+            self._tables[kind] = Table(self.directory / kind, kind, self._config, self._seed)
+        return self._tables[kind]
+
+    def _existing(self, kind: str) -> Table:
+        if kind not in self._tables:
+            raise StorageError(
+                f"no table of {kind} events; there are {', '.join(sorted(self._tables)) or 'none'}"
+            )
+        return self._tables[kind]

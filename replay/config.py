@@ -1,0 +1,66 @@
+"""Settings of the replay."""
+
+from dataclasses import dataclass
+
+from sensors.config import Config, setting
+from sensors.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ReplayConfig(Config):
+    """How much replay keeps, what it lets go, and how far sources may run ahead of the learner."""
+
+    capacity: int = setting(
+        20_000,
+        help="events kept in each table of co-occurring events; disk space is taken when the table is made",
+        unit="events",
+        low=16,
+        high=100_000_000,
+    )
+    capacity_single: int = setting(
+        8_192,
+        help="events kept in each table of single-modality events",
+        unit="events",
+        low=16,
+        high=100_000_000,
+    )
+    remover: str = setting(
+        "fifo",
+        help="what a full table lets go: the oldest (fifo), or so that every event of the stream is kept "
+        "with the same chance (reservoir)",
+        choices=("fifo", "reservoir"),
+    )
+    samples_per_insert: float = setting(
+        8.0,
+        help="how often an event is drawn on average before sources are told to wait; 0 lets them run free",
+        unit="samples",
+        low=0.0,
+        high=1e6,
+    )
+    limiter_slack: int = setting(
+        2_048,
+        help="events that sources may be ahead of the learner",
+        unit="events",
+        low=1,
+        high=1_000_000_000,
+    )
+    min_size: int = setting(
+        256,
+        help="events a table holds before it is drawn from; sources are never told to wait before",
+        unit="events",
+        low=1,
+        high=100_000_000,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("capacity", "capacity_single"):
+            if self.min_size > getattr(self, name):
+                raise ConfigError(
+                    f"min_size={self.min_size}: a table of {name}={getattr(self, name)} events never holds "
+                    "as many; lower min_size"
+                )
+
+    def capacity_of(self, kind: str) -> int:
+        """Capacity of the table of `kind` ('audio', 'audio+image', …), events."""
+        return self.capacity if "+" in kind else self.capacity_single

@@ -1,0 +1,115 @@
+"""Drawing batches from mapped columns that another process may be writing to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replay.selectors import SlotView, group_size, make_selector
+from replay.storage import Storage
+from sensors.errors import ConfigError, StorageError
+
+_TRIES = 1_000
+
+
+@dataclass(frozen=True)
+class SampleBatch:
+    """Events drawn from one table, as columns of length B.
+
+    Attributes:
+        slots: (B,) int64, where they lie.
+        serial: (B,) int64, their numbers in the table's stream, from 1.
+        lesson: (B,) int64, `NO_LESSON` for none.
+        samples: modality -> (B, *shape) in the modality's stored dtype.
+    """
+
+    slots: NDArray[np.int64]
+    serial: NDArray[np.int64]
+    lesson: NDArray[np.int64]
+    samples: Mapping[str, NDArray[Any]]
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+
+class Sampler:
+    """Draws from one table; its view of the slots is renewed whenever the table changed."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._view: SlotView | None = None
+        self._changes = (-1, -1, -1)
+
+    def view(self) -> SlotView:
+        """The table's slots now."""
+        counters = self._storage.counters[0]
+        changes = (int(counters["inserted"]), int(counters["evicted"]), int(counters["size"]))
+        if self._view is None or changes != self._changes:
+            self._view = self._snapshot()
+            self._changes = changes
+        return self._view
+
+    def draw(
+        self,
+        count: int,
+        name: str,
+        rng: np.random.Generator,
+        out: Mapping[str, NDArray[Any]] | None = None,
+        **options: Any,
+    ) -> SampleBatch:
+        """Draw `count` events with the selector `name`.
+
+        Events overwritten while they are copied are drawn again (with the lesson they were drawn for).
+
+        Args:
+            count: events.
+            name: of the selector.
+            rng: all chance comes from here.
+            out: modality -> (count, *shape) to copy into; allocated when not given.
+            **options: the selector's own.
+
+        Raises:
+            ConfigError: no such selector, or options it cannot take.
+            StorageError: the table is empty, or is overwritten faster than it can be read.
+        """
+        select, group = make_selector(name, **options), group_size(name, **options)
+        if count < 1:
+            raise ConfigError(f"count={count}: expected a batch of at least one event")
+        storage = self._storage
+        view = self.view()
+        if not len(view.slots):
+            raise StorageError(f"table {storage.layout.kind}: holds no event yet; wait until it is filled")
+        slots = select(view, count, rng)
+        version = view.version[slots]
+        samples = {
+            m: np.empty((count, *column.shape[1:]), column.dtype) if out is None else out[m]
+            for m, column in storage.samples.items()
+        }
+        serial, lesson = view.serial[slots], view.lesson[slots]
+        for m, column in storage.samples.items():
+            np.take(column, slots, axis=0, out=samples[m], mode="clip")
+        for _ in range(_TRIES):
+            changed = storage.meta["version"][slots] != version
+            if not changed.any():
+                return SampleBatch(slots, serial, lesson, samples)
+            again = np.flatnonzero(changed.reshape(-1, group).any(axis=1).repeat(group))
+            view = self._view = self._snapshot()
+            if not len(view.slots):
+                continue
+            slots[again] = select(view, len(again), rng)
+            version[again] = view.version[slots[again]]
+            serial[again], lesson[again] = view.serial[slots[again]], view.lesson[slots[again]]
+            for m, column in storage.samples.items():
+                samples[m][again] = column[slots[again]]
+        raise StorageError(
+            f"table {storage.layout.kind}: overwritten faster than it can be read; raise replay.capacity"
+        )
+
+    def _snapshot(self) -> SlotView:
+        meta = self._storage.meta
+        version = meta["version"].copy()
+        serial, lesson = meta["serial"].copy(), meta["lesson"].copy()
+        sound = (meta["version"] == version) & (version & np.uint64(1) == 0) & (serial > 0)
+        return SlotView(version, serial, lesson, np.flatnonzero(sound))

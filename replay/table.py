@@ -1,0 +1,147 @@
+"""One kind of event: its columns, remover, limiter and figures."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from replay.config import ReplayConfig
+from replay.dedupe import source_key
+from replay.limiter import Limiter
+from replay.removers import DROPPED, make_remover
+from replay.sampler import Sampler
+from replay.storage import Storage, read_layout
+from sensors.errors import StateError
+from sensors.event import EventBatch
+
+
+class Table:
+    """A table that one process writes; made on disk when its directory does not exist.
+
+    At any time inserted = size + evicted + corrupt. What the limiter was changed to outlives the process,
+    until the settings given at start are others.
+    """
+
+    def __init__(self, directory: Path, kind: str, config: ReplayConfig, seed: int) -> None:
+        """Open and verify, or make.
+
+        Raises:
+            StorageError: no space, no permission, or a damaged file.
+            StateError: the directory holds something else, or a table of another capacity.
+        """
+        capacity = config.capacity_of(kind)
+        if directory.exists():
+            found = read_layout(directory)
+            if found.kind != kind:
+                raise StateError(f"{directory}: holds a table of {found.kind}, expected {kind}")
+            if found.capacity != capacity:
+                name = "capacity" if "+" in kind else "capacity_single"
+                raise StateError(
+                    f"{directory}: holds {found.capacity} events, the settings say {capacity}; set "
+                    f"replay.{name}={found.capacity} or choose another run directory"
+                )
+            self.storage = Storage(directory, writable=True)
+        else:
+            self.storage = Storage.create(directory, kind, capacity)
+        self.remover = make_remover(config.remover, seed ^ zlib.crc32(kind.encode()))
+        self.sampler = Sampler(self.storage)
+        self._figures = self.storage.counters[0]
+        self._live = self._recover()
+        self.limiter = self._make_limiter(config)
+
+    def wait_ms(self, count: int) -> float:
+        """The limiter's answer to a source with `count` new events: 0, or milliseconds to wait."""
+        f = self._figures
+        wait = self.limiter.wait_ms(int(f["inserted"]), self.sampled(), int(f["size"]), count)
+        f["offset"] = self.limiter.offset
+        return wait
+
+    def insert(self, batch: EventBatch, rows: NDArray[np.int64]) -> None:
+        """Store the batch's events `rows` in their order, letting go what the remover says."""
+        f = self._figures
+        serial = int(f["inserted"]) + 1 + np.arange(len(rows))
+        slots = self.remover.place(serial, self._live)
+        last = np.zeros(len(rows), np.bool_)
+        last[len(rows) - 1 - np.unique(slots[::-1], return_index=True)[1]] = True
+        kept = np.flatnonzero(last & (slots != DROPPED))
+        slots = slots[kept]
+        added = len(slots) - int(self._live[slots].sum())
+        self.storage.write(slots, serial[kept], source_key(batch.source), batch, rows[kept])
+        self._live[slots] = True
+        f["size"] += added
+        f["evicted"] += len(rows) - added
+        f["inserted"] += len(rows)
+
+    def count(self, name: str, events: int) -> None:
+        """Add to one of the figures `duplicates`, `throttled`."""
+        self._figures[name] += events
+
+    def sampled(self) -> int:
+        """Samples drawn so far by this process and every reader."""
+        return int(self._figures["sampled"].sum())
+
+    def count_sampled(self, count: int) -> None:
+        """Add samples that this process drew."""
+        self._figures["sampled"][-1] += count
+
+    def set_limiter(self, samples_per_insert: float, slack: float, min_size: float) -> None:
+        """Change the limiter; readers see it at once.
+
+        Raises:
+            ConfigError: a value is out of range, or the table never holds `min_size` events.
+        """
+        self.limiter.change(
+            int(self._figures["inserted"]),
+            self.sampled(),
+            samples_per_insert=samples_per_insert,
+            slack=slack,
+            min_size=min(min_size, self.storage.layout.capacity),
+        )
+        self._publish()
+
+    def stats(self) -> dict[str, float]:
+        """All figures; events unless their name says otherwise."""
+        f = self._figures
+        names = ("inserted", "evicted", "duplicates", "throttled", "size", "corrupt", "torn")
+        figures = {name: float(f[name]) for name in names}
+        figures["sampled"] = float(self.sampled())
+        figures["capacity"] = float(self.storage.layout.capacity)
+        figures["samples_per_insert"] = self.limiter.samples_per_insert
+        figures["deficit"] = self.limiter.deficit(figures["inserted"], figures["sampled"])
+        return figures
+
+    def _recover(self) -> NDArray[np.bool_]:
+        """Check every slot, and bring the figures in step with what a killed process left."""
+        torn, corrupt = self.storage.verify()
+        live = self.storage.live()
+        f = self._figures
+        f["torn"] += torn
+        f["corrupt"] += corrupt
+        f["size"] = int(live.sum())
+        f["inserted"] = max(int(f["inserted"]), int(self.storage.meta["serial"].max()))
+        f["evicted"] = int(f["inserted"]) - int(f["size"]) - int(f["corrupt"])
+        return live
+
+    def _make_limiter(self, config: ReplayConfig) -> Limiter:
+        f = self._figures
+        given = (config.samples_per_insert, float(config.limiter_slack), float(config.min_size))
+        if not f["min_size"]:
+            limiter = Limiter(*given)
+        else:
+            limiter = Limiter(float(f["samples_per_insert"]), float(f["slack"]), float(f["min_size"]))
+            limiter.offset = float(f["offset"])
+            if tuple(f["configured"]) != given:
+                spi, slack, min_size = given
+                limiter.change(
+                    int(f["inserted"]), self.sampled(), samples_per_insert=spi, slack=slack, min_size=min_size
+                )
+        f["configured"] = given
+        self.limiter = limiter
+        self._publish()
+        return limiter
+
+    def _publish(self) -> None:
+        f, limiter = self._figures, self.limiter
+        f["samples_per_insert"], f["slack"] = limiter.samples_per_insert, limiter.slack
+        f["min_size"], f["offset"] = limiter.min_size, limiter.offset
