@@ -1,0 +1,85 @@
+"""Settings of the learner and the monitor; free of torch, so that the command line starts at once."""
+
+from dataclasses import dataclass, field
+
+from sensors.config import Config, setting
+
+PRESETS = ("small", "paper")
+STRATEGIES = ("cluster", "lesson", "pair")
+LATENT = 512
+"""Size of z (SMART, section 3)."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig(Config):
+    """Sizes of the networks."""
+
+    preset: str = setting("small", help="network sizes", choices=PRESETS)
+    latent: int = setting(LATENT, help="size of a latent representation z", unit="numbers", low=8, high=4096)
+
+
+@dataclass(frozen=True)
+class SmartConfig(Config):
+    """The SMART update (Eq. 1-2)."""
+
+    weight: float = setting(0.5, help="lambda: weight of the latent term in Eq. 1-2", low=0.0, high=1e3)
+    norm: str = setting("norm", help="distances as in the paper, or their squares", choices=("norm", "squared"))
+    learning_rate: float = setting(1e-3, help="AdamW step size", low=1e-7, high=1.0)
+    weight_decay: float = setting(0.01, help="AdamW weight decay", low=0.0, high=1.0)
+    average: float = setting(
+        0.998, help="decay, per step, of the averaged weights that are examined", low=0.0, high=0.999999
+    )
+
+
+@dataclass(frozen=True)
+class GuideConfig(Config):
+    """Where guides come from."""
+
+    strategy: str = setting("cluster", help="where guides come from", choices=STRATEGIES)
+    clusters: int = setting(30, help="clusters kept by strategy 'cluster'", low=2, high=4096)
+    bank: int = setting(6144, help="recent events that are clustered", unit="events", low=64, high=1 << 20)
+    iterations: int = setting(8, help="k-means iterations at each refresh", low=1, high=100)
+
+
+@dataclass(frozen=True)
+class LearnerConfig(Config):
+    """The learner: which turns, on which hardware."""
+
+    preset: str = setting(
+        "auto", help="network sizes: 'small' (CPU), 'paper' (GPU), by hardware", choices=("auto", *PRESETS)
+    )
+    device: str = setting("auto", help="where to compute", choices=("auto", "cpu", "cuda"))
+    precision: str = setting(
+        "auto", help="bfloat16 where the hardware has it", choices=("auto", "float32", "bfloat16")
+    )
+    threads: int = setting(0, help="CPU threads of the learner; 0 = all cores", low=0, high=1024)
+    modalities: str = setting("audio,image", help="modalities that teach each other, comma-separated")
+    batch: int = setting(128, help="events a step", unit="events", low=2, high=4096)
+    selector: str = setting(
+        "uniform", help="how a batch is drawn from replay", choices=("uniform", "lesson", "recency_mixed")
+    )
+    views: int = setting(8, help="events of one lesson in a batch, for selector 'lesson'", low=1, high=1024)
+    turn_steps: int = setting(50, help="steps of one turn", unit="steps", low=1, high=100_000)
+    min_events: int = setting(512, help="events a table must hold before turns on it begin", low=2)
+    warmup_steps: int = setting(100, help="steps over which the learning rate rises", unit="steps", low=0)
+    cooldown: float = setting(
+        0.3, help="last share of a run of known length in which the learning rate falls to zero", low=0.0, high=1.0
+    )
+    latent: int = setting(LATENT, help="size of a latent representation z", unit="numbers", low=8, high=4096)
+    smart: SmartConfig = field(default_factory=SmartConfig)
+    guides: GuideConfig = field(default_factory=GuideConfig)
+
+
+@dataclass(frozen=True)
+class MonitorConfig(Config):
+    """The monitor: how often the learner is examined, and by which judges."""
+
+    every: float = setting(20.0, help="time between exams", unit="s", low=1.0, high=86_400.0)
+    images: int = setting(2000, help="test images in a running exam (the final exam uses all)", low=1)
+    clips: int = setting(500, help="test clips in a running exam (the final exam uses all)", low=1)
+    niceness: int = setting(10, help="how far the monitor gives way to the learner (Unix nice)", low=0, high=19)
+    threads: int = setting(1, help="CPU threads of the monitor", low=1, high=1024)
+    wavs: int = setting(3, help="evoked sounds written as WAV at the first and the last exam", low=0, high=100)
+    judge_epochs_image: int = setting(8, help="passes over the labelled images when the image judge is trained", low=1)
+    judge_epochs_audio: int = setting(24, help="passes over the labelled clips when the audio judge is trained", low=1)
+    judge_seed: int = setting(7, help="seed of the judges' weights and augmentation", low=0)

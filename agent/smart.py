@@ -1,0 +1,159 @@
+"""SMART: autoencoders whose latent spaces guide each other in turns (Eq. 1 and 2).
+
+For one side's turn (image learns from audio; the audio turn is its mirror), over a batch of B co-occurring events:
+
+    L_I->A = sum_n ||x_I,n - D_I(E_I(x_I,n))|| + lambda ||z_A,c(n) - T_I->A(E_I(x_I,n))||          (Eq. 1)
+
+is minimised over E_I, D_I and T_I->A. z_A,c(n) is the guide: the frozen representation closest to the centre of the
+cluster that event n belongs to. Everything of the other side stays as it is. With more than two modalities the second
+term is summed over the others. Single-modality events contribute the first term alone.
+
+We divide the sum by B, so that the learning rate does not depend on the batch size.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from agent.config import GuideConfig, NetworkConfig, SmartConfig
+from agent.guides import build_guides
+from agent.networks import Autoencoder, Transcoder, build_autoencoder
+from sensors.modalities import modality
+from sensors.state import State, check_state
+
+
+class Side(nn.Module):
+    """Everything that one modality's turn trains: E, D, and T to each other modality."""
+
+    def __init__(self, name: str, others: tuple[str, ...], network: NetworkConfig) -> None:
+        super().__init__()
+        self.name = name
+        self.autoencoder: Autoencoder = build_autoencoder(modality(name), network.preset, network.latent)
+        self.transcoders = nn.ModuleDict({other: Transcoder(network.latent) for other in others})
+
+
+class Smart:
+    """The networks of all modalities and their reciprocating update.
+
+    Args:
+        modalities: two or more registered names.
+        network: sizes.
+        config: the update.
+        guide: where guides come from.
+        device: where tensors live.
+        precision: 'float32' or 'bfloat16' (autocast; parameters stay float32).
+        seed: of the weights and of the guides' own choices.
+    """
+
+    VERSION = 1
+
+    def __init__(
+        self,
+        modalities: tuple[str, ...],
+        network: NetworkConfig,
+        config: SmartConfig,
+        guide: GuideConfig,
+        device: torch.device,
+        precision: str,
+        seed: int,
+    ) -> None:
+        self.modalities = modalities
+        self.config = config
+        self.device = device
+        self.dtype = torch.bfloat16 if precision == "bfloat16" else None
+        torch.manual_seed(seed)
+        self.sides = {m: self._place(Side(m, tuple(o for o in modalities if o != m), network)) for m in modalities}
+        self.averages = {m: _copy(side) for m, side in self.sides.items()}
+        self.optimisers = {m: self._optimiser(side) for m, side in self.sides.items()}
+        self.guides = build_guides(guide, modalities, network.latent, seed)
+        self.steps = dict.fromkeys(modalities, 0)
+
+    def begin_turn(self) -> None:
+        """Choose the guides that stay frozen until the next turn begins."""
+        with torch.no_grad():
+            self.guides.refresh()
+
+    def step(self, side: str, x: Mapping[str, Tensor], lesson: Tensor, rate: float = 1.0) -> dict[str, Tensor]:
+        """One update of one side on a batch of co-occurring or single-modality events.
+
+        Args:
+            side: the modality whose E, D and T learn.
+            x: modality -> (B, *shape) float 0…1 on the device. Holds `side`; other modalities present guide it.
+            lesson: (B,) int64.
+            rate: factor on the learning rate.
+
+        Returns:
+            Losses by term, detached scalars: '<side>/reconstruction', '<side>/<other>' for each guiding modality.
+        """
+        learner = self.sides[side].train()
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+            z, y = learner.autoencoder(x[side])                                  # z = E(x), y = D(z)
+            guides = self._guides(side, z.detach(), x, lesson)
+            guessed = {other: learner.transcoders[other](z) for other in guides}  # T(E(x))
+        losses = {f"{side}/reconstruction": self._distance(x[side], y)}          # first term of Eq. 1-2
+        for other, guide in guides.items():
+            losses[f"{side}/{other}"] = self._distance(guide, guessed[other])    # second term
+        total = losses[f"{side}/reconstruction"] + self.config.weight * sum(
+            loss for name, loss in losses.items() if name != f"{side}/reconstruction"
+        )
+        optimiser = self.optimisers[side]
+        for group in optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * rate
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        optimiser.step()
+        self.steps[side] += 1
+        self._average(side)
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def _guides(self, side: str, z: Tensor, x: Mapping[str, Tensor], lesson: Tensor) -> dict[str, Tensor]:
+        """Frozen targets for every other modality of these events; empty for single-modality events."""
+        if not all(m in x for m in self.modalities):
+            return {}
+        latents = {side: z}
+        with torch.no_grad():
+            for other in self.modalities:
+                if other != side:
+                    latents[other] = self.sides[other].eval().autoencoder.encode(x[other])
+            self.guides.observe(latents)
+            targets = self.guides.targets(latents, lesson)
+        return {other: target for other, target in targets.items() if other != side}
+
+    def _distance(self, target: Tensor, guess: Tensor) -> Tensor:
+        """Mean over the batch of the Euclidean norm of each event's difference, or of its square."""
+        squares = (target - guess).flatten(1).square().sum(1)
+        # The gradient of a norm is undefined at zero: the smallest float32 offset that keeps it finite.
+        return squares.mean() if self.config.norm == "squared" else (squares + 1e-12).sqrt().mean()
+
+    def _average(self, side: str, every: int = 8) -> None:
+        """Follow the weights with their running average, every few steps: the published network."""
+        if self.steps[side] % every:
+            return
+        keep = min(self.config.average**every, (1 + self.steps[side]) / (10 * every + self.steps[side]))
+        with torch.no_grad():
+            mine, theirs = _tensors(self.averages[side]), _tensors(self.sides[side])
+            for average, now in zip(mine, theirs, strict=True):
+                if average.is_floating_point():
+                    average.lerp_(now, 1 - keep)
+                else:
+                    average.copy_(now)
+
+    def _place(self, side: Side) -> Side:
+        return side.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def _optimiser(self, side: Side) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(
+            side.parameters(), self.config.learning_rate, weight_decay=self.config.weight_decay, fused=True
+        )
+
+
+def _tensors(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]
+
+
+def _copy(side: Side) -> Side:
+    import copy
+
+    return copy.deepcopy(side).requires_grad_(False).eval()
