@@ -1,1 +1,1 @@
-"""Simulated teachers: datasets, curricula and the machine that replays them as events."""
+"""Simulated teachers: datasets become events, lessons and exams."""

@@ -1,1 +1,6 @@
-"""Datasets that a teacher machine replays."""
+"""Datasets that simulated teachers show and play: found, checked, prepared and split."""
+
+from teacher.datasets.choose import load_images, load_speech
+from teacher.datasets.samples import ExamSet, Samples
+
+__all__ = ["ExamSet", "Samples", "load_images", "load_speech"]

@@ -1,0 +1,202 @@
+"""Ray shell of a simulated teacher: pushes batches to replay, a few unacknowledged at a time."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import ray
+from ray.exceptions import RayActorError
+
+from sensors.event import EventBatch
+from sensors.state import State
+from teacher.config import DataConfig, TeacherConfig
+from teacher.datasets import load_images, load_speech
+from teacher.machine import Cursor, Machine
+
+WINDOW = 4
+"""Batches on the way to replay at one time."""
+ANSWER_TIMEOUT = 10.0
+"""Seconds after which an unanswered batch is sent again; replay tells repeats by their ids."""
+_SHORTEST_PAUSE, _DEAD_PAUSE = 0.002, 0.2
+
+
+@dataclass(eq=False)
+class _Sent:
+    """One batch that replay has not acknowledged: where it started, its answer to come, when it may go."""
+
+    batch: EventBatch
+    start: Cursor
+    answer: Any = None
+    sent_at: float = 0.0
+    not_before: float = 0.0
+
+
+class TeacherActor:
+    """A `Machine` that sends; made a Ray actor by whoever starts it.
+
+    Args:
+        name: source name of its events.
+        data: `DataConfig` as a dict.
+        teacher: `TeacherConfig` as a dict.
+        seed: of this machine alone.
+        generation: counts restarts without the saved state.
+        replay: handle whose `insert(batch)` answers `accepted`, `duplicate` and `throttled_ms`.
+
+    Raises:
+        DataError: a dataset is missing or damaged.
+        ConfigError: a bad setting.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        data: Mapping[str, Any],
+        teacher: Mapping[str, Any],
+        seed: int,
+        generation: int,
+        replay: Any,
+    ) -> None:
+        cv2.setNumThreads(1)
+        config = DataConfig.from_dict(data)
+        self._images, self._speech = load_images(config), load_speech(config)
+        settings = TeacherConfig.from_dict(teacher)
+        self._machine = Machine(settings, self._images, self._speech, name, seed, generation)
+        self._replay = replay
+        self._unacknowledged: deque[_Sent] = deque()
+        self._due = time.monotonic()
+
+    def __repr__(self) -> str:
+        return f"Teacher({self._machine.name})"
+
+    def run(self, seconds: float) -> dict[str, Any]:
+        """Teach for `seconds`; a batch that replay turned away stays and is sent again.
+
+        Returns:
+            Counts of this run: `offered` (events sent for the first time), `accepted`, `duplicate`,
+            `throttled` (answers that turned a batch away), `lost` (sendings without an answer), `batches`
+            (acknowledged), `by_kind` (events accepted or duplicate, by kind), `waiting_s` (time neither
+            sending nor making batches) and `replay_alive`.
+        """
+        counts: Counter[str] = Counter()
+        by_kind: Counter[str] = Counter()
+        waiting, alive = 0.0, True
+        end = time.monotonic() + seconds
+        while (now := time.monotonic()) < end:
+            alive = self._collect(counts, by_kind) and alive
+            self._send(counts, now)
+            before = time.monotonic()
+            pause = self._pause(before, end)
+            if pause > 0:
+                self._wait(pause)
+                waiting += time.monotonic() - before
+        alive = self._collect(counts, by_kind) and alive
+        names = ("offered", "accepted", "duplicate", "throttled", "lost", "batches")
+        return {
+            **{n: counts[n] for n in names},
+            "by_kind": dict(by_kind),
+            "waiting_s": waiting,
+            "replay_alive": alive,
+        }
+
+    def exam(self) -> dict[str, Any]:
+        """The exam set as a dict of arrays; `ExamSet.from_dict` reads it."""
+        return self._machine.exam().to_dict()
+
+    def summary(self) -> list[str]:
+        """Printable lines: what is shown and what is played."""
+        return [f"images: {self._images.summary}", f"speech: {self._speech.summary}"]
+
+    def state_dict(self) -> State:
+        """Cursor of the oldest unacknowledged batch: what follows is taught again, under the same ids."""
+        start = self._unacknowledged[0].start if self._unacknowledged else None
+        return self._machine.state_dict(start)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved cursor; forgets what is on its way.
+
+        Raises:
+            StateError: the state is not this teacher's.
+        """
+        self._machine.load_state_dict(state)
+        self._unacknowledged.clear()
+
+    def ping(self) -> str:
+        """Answer with the name."""
+        return self._machine.name
+
+    def close(self) -> None:
+        """Forget what is on its way; the saved cursor covers it."""
+        self._unacknowledged.clear()
+
+    def _collect(self, counts: Counter[str], by_kind: Counter[str]) -> bool:
+        """Take the answers that are there; False where replay turned out dead."""
+        alive, now = True, time.monotonic()
+        flying = {s.answer: s for s in self._unacknowledged if s.answer is not None}
+        ready = ray.wait(list(flying), num_returns=len(flying), timeout=0)[0] if flying else []
+        for sent in flying.values():
+            if sent.answer not in ready:
+                if now - sent.sent_at > ANSWER_TIMEOUT:
+                    sent.answer = None
+                    counts["lost"] += 1
+                continue
+            answer, sent.answer = sent.answer, None
+            try:
+                reply = ray.get(answer, timeout=ANSWER_TIMEOUT)
+            except RayActorError:
+                sent.not_before = now + _DEAD_PAUSE
+                counts["lost"] += 1
+                alive = False
+                continue
+            if reply["throttled_ms"] > 0:
+                sent.not_before = now + reply["throttled_ms"] / 1000
+                counts["throttled"] += 1
+                continue
+            self._unacknowledged.remove(sent)
+            counts["batches"] += 1
+            counts["accepted"] += reply["accepted"]
+            counts["duplicate"] += reply["duplicate"]
+            by_kind[sent.batch.kind] += reply["accepted"] + reply["duplicate"]
+        return alive
+
+    def _send(self, counts: Counter[str], now: float) -> None:
+        """Send what may go again, oldest first, then new batches while the window and the pace allow."""
+        for sent in self._unacknowledged:
+            if sent.answer is None:
+                # One batch turned away holds up the later ones, so that they keep their order.
+                if sent.not_before > now:
+                    return
+                self._dispatch(sent)
+        while len(self._unacknowledged) < WINDOW and self._due <= time.monotonic():
+            start = self._machine.cursor
+            sent = _Sent(self._machine.step(), start)
+            self._unacknowledged.append(sent)
+            self._dispatch(sent)
+            counts["offered"] += len(sent.batch)
+            if rate := self._machine.config.rate:
+                # A teacher held up catches up by a second at most.
+                self._due = max(self._due, time.monotonic() - 1.0) + len(sent.batch) / rate
+
+    def _dispatch(self, sent: _Sent) -> None:
+        sent.answer = self._replay.insert.remote(sent.batch)
+        sent.sent_at = time.monotonic()
+
+    def _pause(self, now: float, end: float) -> float:
+        """Seconds until something can be done, at most until `end`."""
+        held = [s.not_before - now for s in self._unacknowledged if s.answer is None]
+        if held:
+            until = held[0]
+        elif len(self._unacknowledged) < WINDOW:
+            until = self._due - now
+        else:
+            until = ANSWER_TIMEOUT
+        return min(max(until, 0.0), end - now)
+
+    def _wait(self, pause: float) -> None:
+        flying = [s.answer for s in self._unacknowledged if s.answer is not None]
+        if flying and not any(s.answer is None for s in self._unacknowledged):
+            ray.wait(flying, num_returns=1, timeout=pause)
+        else:
+            time.sleep(max(pause, _SHORTEST_PAUSE))

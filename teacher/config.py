@@ -1,0 +1,100 @@
+"""Settings of the simulated teachers: which datasets, and how they teach."""
+
+from dataclasses import dataclass
+
+from sensors.config import Config, setting
+from sensors.errors import ConfigError
+
+CONCEPTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+"""Names of the ten concepts; a concept's number is its place here."""
+
+
+@dataclass(frozen=True)
+class DataConfig(Config):
+    """Which images and which speech the teachers show and play."""
+
+    data: str | None = setting(
+        None, help="directory with datasets; none: RECIPROCAL_DATA, or the embedded datasets alone"
+    )
+    images: str = setting(
+        "auto", help="handwriting to show; auto takes the best found", choices=("auto", "mnist", "digits")
+    )
+    speech: str = setting(
+        "auto",
+        help="speech to play; auto takes the best found",
+        choices=("auto", "gcdd", "fsdd", "synthetic"),
+    )
+    download: bool = setting(False, help="fetch the chosen datasets that are not there yet")
+
+
+@dataclass(frozen=True)
+class TeacherConfig(Config):
+    """How a teacher teaches: its style, its lessons and the flaws of its world.
+
+    Raises:
+        ConfigError: a bad value, a lesson longer than half a batch, or an unknown concept.
+    """
+
+    style: str = setting(
+        "hybrid",
+        help="hybrid: single-modality events first, then co-occurring ones; classroom: these from the start",
+        choices=("classroom", "hybrid"),
+    )
+    warmup_events: int = setting(
+        4096,
+        help="hybrid: single-modality events of each modality before co-occurring ones start",
+        unit="events",
+        low=0,
+    )
+    single_share: float = setting(
+        0.0, help="share of single-modality batches after the warm-up", unit="fraction", low=0.0, high=1.0
+    )
+    lesson_length: int = setting(
+        4, help="co-occurring events that one lesson holds together", unit="events", low=1, high=2048
+    )
+    batch_events: int = setting(64, help="events sent in one batch", unit="events", low=2, high=4096)
+    rate: float = setting(
+        0.0, help="events a teacher sends each second; 0: as fast as replay accepts", unit="events/s", low=0.0
+    )
+    imbalance: float = setting(
+        0.0, help="Zipf exponent over concepts, zero the most frequent; 0: all alike", low=0.0, high=8.0
+    )
+    missing_audio: str = setting("", help="concepts never heard, as in 'three,nine'; seen alone only")
+    missing_image: str = setting("", help="concepts never seen, as in 'three,nine'; heard alone only")
+    noise: float = setting(
+        0.0,
+        help="standard deviation of noise on every sample, as a share of the full range (white; 80 dB)",
+        unit="fraction",
+        low=0.0,
+        high=1.0,
+    )
+    jitter: bool = setting(
+        True, help="turn, scale, shear and shift training images where their dataset is small (digits)"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if 2 * self.lesson_length > self.batch_events:
+            raise ConfigError(
+                f"lesson_length={self.lesson_length}: at most half of batch_events={self.batch_events}, "
+                "so that every batch mixes concepts"
+            )
+        concept_numbers("missing_audio", self.missing_audio)
+        concept_numbers("missing_image", self.missing_image)
+
+
+def concept_numbers(name: str, text: str) -> frozenset[int]:
+    """Read a comma list of concepts, by name or digit; `name` is the setting it came from.
+
+    Raises:
+        ConfigError: something in the list is no concept.
+    """
+    numbers = set()
+    for word in filter(None, (part.strip().lower() for part in text.split(","))):
+        if word in CONCEPTS:
+            numbers.add(CONCEPTS.index(word))
+        elif word in map(str, range(len(CONCEPTS))):
+            numbers.add(int(word))
+        else:
+            raise ConfigError(f"{name}: no concept {word!r}; known: {', '.join(CONCEPTS)}")
+    return frozenset(numbers)

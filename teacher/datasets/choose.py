@@ -1,0 +1,91 @@
+"""Choosing datasets: an explicit choice is kept or refused, `auto` takes the best found and says so."""
+
+import os
+from pathlib import Path
+
+from sensors.errors import DataError
+from teacher.config import DataConfig
+from teacher.datasets import digits, fsdd, gcdd, mnist, synthetic
+from teacher.datasets.cache import cache_root
+from teacher.datasets.samples import Samples
+
+
+def data_root(config: DataConfig) -> Path | None:
+    """The directory with datasets: `data`, else `RECIPROCAL_DATA`, else the cache for downloads, or None.
+
+    Raises:
+        DataError: the directory does not exist and is not to be downloaded into.
+    """
+    named = config.data or os.environ.get("RECIPROCAL_DATA")
+    if not named:
+        return cache_root() / "data" if config.download else None
+    root = Path(named).expanduser()
+    if not root.is_dir() and not (config.download and not root.exists()):
+        source = "--data" if config.data else "RECIPROCAL_DATA"
+        raise DataError(f"{source} {root}: no such directory; name one that exists, or add --download")
+    return root
+
+
+def load_images(config: DataConfig, seed: int = 0) -> Samples:
+    """Load the handwriting that `config` asks for.
+
+    Args:
+        config: which, where, and whether to download.
+        seed: unused by the sets that exist; every loader takes one.
+
+    Raises:
+        DataError: the choice cannot be satisfied; the message names the file looked for and the fix.
+    """
+    root = data_root(config)
+    if config.images == "digits":
+        return digits.load()
+    if mnist.find(root) is None and config.download and root is not None:
+        # Imported only where it is asked for: it brings an HTTP client.
+        from teacher.datasets import download
+
+        download.fetch_mnist(root)
+    if config.images == "mnist" or mnist.find(root) is not None:
+        return mnist.load(root)
+    return digits.load().noted(f"auto: no MNIST {_under(root)}")
+
+
+def load_speech(config: DataConfig, seed: int = 0) -> Samples:
+    """Load the speech that `config` asks for.
+
+    Args:
+        config: which, where, and whether to download.
+        seed: chooses takes and recording conditions of synthetic speech.
+
+    Raises:
+        DataError: the choice cannot be satisfied; the message names the file looked for and the fix.
+    """
+    root = data_root(config)
+    choice = config.speech
+    if config.download and root is not None:
+        from teacher.datasets import download
+
+        if choice in ("auto", "fsdd") and fsdd.find(root) is None:
+            download.fetch_fsdd(root)
+        if choice == "gcdd" and gcdd.find(root) is None:
+            download.fetch_gcdd(root)
+    if choice == "gcdd":
+        return gcdd.load(root)
+    if choice == "fsdd":
+        return fsdd.load(root)
+    if choice == "synthetic":
+        return synthetic.load(seed)
+    if fsdd.find(root) is not None:
+        return fsdd.load(root)
+    found = gcdd.find(root)
+    if found is not None and found.enough:
+        return gcdd.load(root).noted(f"auto: no FSDD {_under(root)}")
+    lacks = f"auto: no FSDD {_under(root)}, " + (
+        f"Speech Commands too uneven ({found.counts})" if found else "no Speech Commands"
+    )
+    if not synthetic.available():
+        raise DataError(f"no speech ({lacks});\n{synthetic.missing()}, or give --data DIR or --download")
+    return synthetic.load(seed).noted(lacks)
+
+
+def _under(root: Path | None) -> str:
+    return f"under {root}" if root else "(no --data)"

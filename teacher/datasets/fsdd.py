@@ -1,0 +1,74 @@
+"""Free Spoken Digit Dataset: `{digit}_{speaker}_{index}`, official split by index."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.errors import DataError
+from teacher.datasets.cache import cached
+from teacher.datasets.clips import cut_note, files_key, prepare_files
+from teacher.datasets.samples import Labels, Samples, make_samples
+
+NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[A-Za-z]+)_(?P<index>\d+)\.(?:wav|flac)")
+TEST_INDICES = 5
+"""Recordings 0…4 of each speaker and digit are the official test set."""
+FOLDERS = ("fsdd/recordings", "recordings", ".")
+_FIX = "get it with --download, or name the directory that holds fsdd/recordings with --data DIR"
+
+
+def find(root: Path | None) -> Path | None:
+    """The folder with recordings: `root/fsdd/recordings`, `root/recordings` or `root`, else None."""
+    for name in FOLDERS if root else ():
+        folder = root / name if root else Path()
+        if folder.is_dir() and any(NAME.fullmatch(p.name) for p in folder.iterdir()):
+            return folder
+    return None
+
+
+def missing(root: Path | None) -> str:
+    """What `find` looked for, and the fix, in one line."""
+    where = f"under {root}" if root else "(no data directory given)"
+    return f"fsdd: fsdd/recordings/0_*_0.wav (or .flac) not found {where}; {_FIX}"
+
+
+def load(root: Path | None) -> Samples:
+    """Load the recordings as log-mel samples; index 0…4 test, the rest training.
+
+    Raises:
+        DataError: no recordings, a digit without training or test recordings, or a bad clip.
+    """
+    folder = find(root)
+    if folder is None:
+        raise DataError(missing(root))
+    paths, labels, test = scan(folder)
+
+    def prepare() -> Samples:
+        audio, cut = prepare_files(paths)
+        speakers = len({p.name.split("_")[1] for p in paths})
+        split = f"official split by index (0…4 test), the same {speakers} speakers in both"
+        return make_samples(
+            "fsdd",
+            (audio[~test], labels[~test]),
+            (audio[test], labels[test]),
+            split,
+            notes=cut_note(cut),
+        )
+
+    return cached("fsdd", files_key(paths, "fsdd-1"), prepare)
+
+
+def scan(folder: Path) -> tuple[list[Path], Labels, NDArray[np.bool_]]:
+    """Recordings in the order of their names, their labels, and which are test.
+
+    Raises:
+        DataError: a digit has no training or no test recording.
+    """
+    matches = [(p, m) for p in sorted(folder.iterdir()) if (m := NAME.fullmatch(p.name))]
+    labels = np.array([int(m["digit"]) for _, m in matches], np.int64)
+    test = np.array([int(m["index"]) < TEST_INDICES for _, m in matches], np.bool_)
+    for part, chosen in (("training (index 5…49)", ~test), ("test (index 0…4)", test)):
+        if absent := sorted(set(range(10)) - set(labels[chosen].tolist())):
+            raise DataError(f"{folder}: no {part} recording of digit {absent[0]}; {_FIX}")
+    return [p for p, _ in matches], labels, test

@@ -1,0 +1,114 @@
+"""What a loaded dataset is: prepared samples of one modality, split into training and test."""
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """One dataset, prepared for its modality.
+
+    Attributes:
+        name: of the dataset, as `--images` and `--speech` spell it.
+        train: (N, *shape) uint8, the modality's stored samples; read-only.
+        train_labels: (N,) int64, concept numbers 0…9.
+        test: (M, *shape) uint8; read-only.
+        test_labels: (M,) int64.
+        split: how training and test were told apart, one sentence.
+        fingerprint: hash of all four arrays, 32 hex digits.
+        jitter: the dataset is small and its training images gain from affine jitter.
+        notes: what else the user should know, one phrase each.
+    """
+
+    name: str
+    train: Bytes
+    train_labels: Labels
+    test: Bytes
+    test_labels: Labels
+    split: str
+    fingerprint: str
+    jitter: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """One printable line: what it is, how much of it and how it was split."""
+        line = f"{self.name}: {len(self.train):,} training + {len(self.test):,} test samples; {self.split}"
+        return "; ".join((line, *self.notes))
+
+    def noted(self, *notes: str) -> "Samples":
+        """A copy with more notes."""
+        return dataclasses.replace(self, notes=(*self.notes, *notes))
+
+
+@dataclass(frozen=True)
+class ExamSet:
+    """Test samples with their labels: the only way by which labels leave a teacher.
+
+    Attributes:
+        images: (N, 1, 32, 32) uint8.
+        image_labels: (N,) int64.
+        audio: (M, 1, 96, 96) uint8.
+        audio_labels: (M,) int64.
+        image_name: dataset of the images.
+        audio_name: dataset of the speech.
+        concepts: names by label.
+    """
+
+    images: Bytes
+    image_labels: Labels
+    audio: Bytes
+    audio_labels: Labels
+    image_name: str
+    audio_name: str
+    concepts: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Arrays and plain values by field name, to cross a process boundary."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ExamSet":
+        """Rebuild from `to_dict`."""
+        return cls(**{**values, "concepts": tuple(values["concepts"])})
+
+
+def make_samples(
+    name: str,
+    train: tuple[Bytes, Labels],
+    test: tuple[Bytes, Labels],
+    split: str,
+    *,
+    jitter: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Samples:
+    """Put `Samples` together: contiguous, read-only arrays and their fingerprint."""
+    (samples, labels), (test_samples, test_labels) = map(_frozen, (train, test))
+    fingerprint = hash_arrays([samples, labels, test_samples, test_labels])
+    return Samples(
+        name, samples, labels, test_samples, test_labels, split, fingerprint, jitter=jitter, notes=notes
+    )
+
+
+def hash_arrays(arrays: list[NDArray[Any]]) -> str:
+    """Hash of shapes, dtypes and contents, 32 hex digits."""
+    digest = hashlib.blake2b(digest_size=16)
+    for a in arrays:
+        digest.update(f"{a.dtype.str}{a.shape}".encode())
+        digest.update(np.ascontiguousarray(a).data)
+    return digest.hexdigest()
+
+
+def _frozen(part: tuple[Bytes, Labels]) -> tuple[Bytes, Labels]:
+    samples, labels = np.ascontiguousarray(part[0]), np.ascontiguousarray(part[1])
+    samples.setflags(write=False)
+    labels.setflags(write=False)
+    return samples, labels

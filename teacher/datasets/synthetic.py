@@ -1,0 +1,175 @@
+"""Embedded speech: the ten digits spoken by espeak-ng in many voices, rates, pitches and accents.
+
+Voices of the test set are never heard in training. The engine repeats itself only as a whole sequence in a
+fresh process, so a child process speaks that sequence: `python -m teacher.datasets.synthetic --out FILE`.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.errors import DataError, UserError
+from sensors.sound import resample
+from sensors.spectrogram import SAMPLE_RATE
+from teacher.config import CONCEPTS
+from teacher.datasets.cache import cached
+from teacher.datasets.clips import cut_note, prepare_waves
+from teacher.datasets.espeak import Espeak
+from teacher.datasets.samples import Samples, make_samples
+
+TRAIN_VOICES = (
+    *("m1", "m2", "m3", "m4", "m6", "m7", "f1", "f2", "f4", "Alex", "Andy", "Annie", "Hugo", "Lee", "Mario"),
+    *("Michael", "adam", "anika", "aunty", "belinda", "benjamin", "caleb", "edward", "grandma", "john"),
+    *("linda", "max", "paul", "quincy", "zac"),
+)
+TEST_VOICES = ("m5", "m8", "f3", "f5", "Alicia", "david", "norbert", "steph", "travis", "victor")
+ACCENTS = ("en-us", "en-us-nyc", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbcwmd", "en-029")
+TRAIN_TAKES, TEST_TAKES = 10, 5
+_SPANS = ((120, 221), (25, 76), (30, 81))
+"""Words per minute, pitch and expression: from, up to but without."""
+_VERSION = 1
+_TIMEOUT = 120.0
+
+
+@dataclass(frozen=True)
+class Take:
+    """One utterance to speak: concept number, voice, words per minute, pitch and expression (0…100)."""
+
+    concept: int
+    voice: str
+    rate: int
+    pitch: int
+    expression: int
+
+
+def load(seed: int = 0) -> Samples:
+    """Synthesise 3,000 training and 500 test clips; the same for the same seed, in any process.
+
+    Raises:
+        DataError: espeakng-loader is not installed or its engine fails.
+    """
+    if not available():
+        raise DataError(missing())
+    key = f"{seed}-{version('espeakng-loader')}-{_VERSION}"
+    return cached("synthetic", key, lambda: _prepare(seed))
+
+
+def available() -> bool:
+    """Whether the synthesiser is installed."""
+    try:
+        version("espeakng-loader")
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def missing() -> str:
+    """What is not installed, and the fix, in one line."""
+    return "synthetic: espeakng-loader is not installed; pip install 'reciprocal[speech]'"
+
+
+def takes(seed: int) -> tuple[list[Take], int]:
+    """Everything to speak, in order, and how many of them, from the start, are training."""
+    rng = np.random.default_rng([seed, 1])
+    plan = []
+    for voices, count in ((TRAIN_VOICES, TRAIN_TAKES), (TEST_VOICES, TEST_TAKES)):
+        for variant in voices:
+            for concept in range(len(CONCEPTS)):
+                for _ in range(count):
+                    voice = f"{rng.choice(ACCENTS)}+{variant}"
+                    rate, pitch, expression = (
+                        int(rng.integers(*span)) for span in ((120, 221), (25, 76), (30, 81))
+                    )
+                    plan.append(Take(concept, voice, rate, pitch, expression))
+    return plan, len(TRAIN_VOICES) * len(CONCEPTS) * TRAIN_TAKES
+
+
+def speak(seed: int, out: Path) -> None:
+    """Speak all takes with one fresh engine into an `.npz` of `pcm`, `lengths` and `rate`.
+
+    Raises:
+        DataError: the engine is missing or fails.
+    """
+    engine = Espeak()
+    said = [
+        engine.say(CONCEPTS[t.concept], t.voice, rate=t.rate, pitch=t.pitch, expression=t.expression)
+        for t in takes(seed)[0]
+    ]
+    engine.close()
+    np.savez(
+        out, pcm=np.concatenate(said), lengths=np.array([len(s) for s in said]), rate=np.array(engine.rate)
+    )
+
+
+def _prepare(seed: int) -> Samples:
+    plan, train = takes(seed)
+    with tempfile.TemporaryDirectory(prefix="reciprocal-") as folder:
+        out = Path(folder) / "speech.npz"
+        _speak_in_child(seed, out)
+        with np.load(out, allow_pickle=False) as data:
+            pcm, lengths, rate = data["pcm"], data["lengths"], int(data["rate"])
+    audio, cut = prepare_waves(_record(pcm, lengths, rate, np.random.default_rng([seed, 2])))
+    labels = np.array([t.concept for t in plan], np.int64)
+    split = f"{len(TRAIN_VOICES)} voices train, {len(TEST_VOICES)} others test"
+    return make_samples(
+        "synthetic",
+        (audio[:train], labels[:train]),
+        (audio[train:], labels[train:]),
+        split,
+        notes=cut_note(cut),
+    )
+
+
+def _record(
+    pcm: NDArray[np.int16], lengths: NDArray[np.int64], rate: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.float32]]:
+    """Waves as a microphone might hear them: a late start, a level and a little noise of their own."""
+    ends = np.cumsum(lengths)
+    for start, end in zip(ends - lengths, ends, strict=True):
+        wave = resample(pcm[start:end] * np.float32(1 / 32768), rate)
+        wave = np.pad(wave, (int(rng.integers(0, SAMPLE_RATE // 8)), 0))
+        level = 10 ** (rng.uniform(-12, -1) / 20) / max(float(np.abs(wave).max()), 1e-6)
+        floor = level * 10 ** (rng.uniform(-65, -50) / 20)
+        noise = rng.standard_normal(len(wave), np.float32) * np.float32(floor)
+        yield np.clip(wave * np.float32(level) + noise, -1, 1).astype(np.float32)
+
+
+def _speak_in_child(seed: int, out: Path) -> None:
+    home = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-m", "teacher.datasets.synthetic", "--out", str(out), "--seed", str(seed)]
+    try:
+        done = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=_TIMEOUT
+        )
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise DataError(f"synthetic speech: the synthesiser's process failed ({e})") from None
+    if done.returncode != 0 or not out.is_file():
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise DataError(last if last.startswith("synthetic") else f"synthetic speech: {last}")
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser(description="speak the embedded digits into an .npz file")
+    parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
+    parser.add_argument("--seed", type=int, default=0, help="chooses rates, pitches and accents")
+    args = parser.parse_args()
+    try:
+        speak(args.seed, args.out)
+    except UserError as e:
+        print(e, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

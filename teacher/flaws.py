@@ -1,0 +1,44 @@
+"""Flaws of the simulated world, added when a sample is emitted: affine jitter and noise."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+
+
+def jitter(images: Bytes, rng: np.random.Generator) -> Bytes:
+    """Turn (±10°), scale (±10 %), shear (±0.1) and shift (±2 pixels) each image on its own.
+
+    Args:
+        images: (N, 1, H, W) uint8, dark background.
+        rng: drawn from a fixed number of times for a given N.
+
+    Returns:
+        (N, 1, H, W) uint8, a new array.
+    """
+    n, _, height, width = images.shape
+    turn = np.deg2rad(rng.uniform(-10, 10, n))
+    scale = rng.uniform(0.9, 1.1, (n, 2))
+    shear = rng.uniform(-0.1, 0.1, n)
+    cos, sin = np.cos(turn), np.sin(turn)
+    linear = np.empty((n, 2, 2))
+    linear[:, 0, 0], linear[:, 0, 1] = cos * scale[:, 0], (cos * shear - sin) * scale[:, 1]
+    linear[:, 1, 0], linear[:, 1, 1] = sin * scale[:, 0], (sin * shear + cos) * scale[:, 1]
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    offset = centre - linear @ centre + rng.uniform(-2, 2, (n, 2))
+    matrices = np.concatenate([linear, offset[:, :, None]], axis=2)
+    out = np.empty_like(images)
+    for source, matrix, target in zip(images[:, 0], matrices, out[:, 0], strict=True):
+        cv2.warpAffine(source, matrix, (width, height), dst=target)
+    return out
+
+
+def add_noise(samples: Bytes, share: float, rng: np.random.Generator) -> Bytes:
+    """Add normal noise of standard deviation `share` x 255 to each value, rounded and clipped to 0…255."""
+    noise = rng.standard_normal(samples.shape, np.float32)
+    noise *= np.float32(255 * share)
+    noise += samples
+    np.rint(noise, out=noise)
+    np.clip(noise, 0, 255, out=noise)
+    return noise.astype(np.uint8)

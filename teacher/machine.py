@@ -1,0 +1,157 @@
+"""A simulated teacher: curriculum + datasets -> events; and the exam set, by which alone labels leave."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.errors import StateError
+from sensors.event import NO_LESSON, EventBatch
+from sensors.modalities import AUDIO, IMAGE
+from sensors.state import State, check_state
+from teacher.config import CONCEPTS, TeacherConfig
+from teacher.curriculum import Curriculum, Plan
+from teacher.datasets.samples import Bytes, ExamSet, Samples
+from teacher.flaws import add_noise, jitter
+
+STATE_VERSION = 1
+NOMINAL_RATE = 1000.0
+"""Simulated events per second where `rate` sets no pace."""
+MAX_SEEDS, MAX_GENERATIONS = 1 << 16, 1 << 11
+_COUNTER_BITS = 36
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a machine stands: batches, events and lessons emitted so far in this generation."""
+
+    batch: int = 0
+    seq: int = 0
+    lesson: int = 0
+
+
+class Machine:
+    """Emits batches of events and holds the exam set.
+
+    A batch is a function of settings, datasets, seed, generation and cursor alone: setting `cursor` back
+    emits the same batches again, bit by bit. Times are simulated. Lesson numbers come from a counter, below
+    a prefix of seed and generation: they are fresh for machines whose seeds differ modulo 65,536.
+
+    Args:
+        config: how to teach.
+        images: handwriting; its training part is shown.
+        speech: its training part is played.
+        name: the source of the events.
+        seed: >= 0, one of its own for each machine.
+        generation: counts restarts without the saved state, 0…2,047.
+
+    Raises:
+        ConfigError: the settings leave nothing to teach.
+    """
+
+    def __init__(
+        self,
+        config: TeacherConfig,
+        images: Samples,
+        speech: Samples,
+        name: str,
+        seed: int,
+        generation: int = 0,
+    ) -> None:
+        self.config = config
+        self.name = name
+        self.seed = seed
+        self.generation = generation
+        self.cursor = Cursor()
+        self._samples = {AUDIO.name: speech, IMAGE.name: images}
+        self._by_concept = {
+            m: [np.flatnonzero(s.train_labels == c) for c in range(len(CONCEPTS))]
+            for m, s in self._samples.items()
+        }
+        heard, seen = (
+            frozenset(c for c, indices in enumerate(self._by_concept[m]) if len(indices))
+            for m in (AUDIO.name, IMAGE.name)
+        )
+        self._curriculum = Curriculum(config, heard, seen)
+        self._jitter = config.jitter and images.jitter
+
+    def step(self) -> EventBatch:
+        """Emit the next batch, of one kind, and move the cursor past it."""
+        at, count = self.cursor, self.config.batch_events
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.generation, at.batch]))
+        plan = self._curriculum.plan(at.batch, rng)
+        lessons = 0 if plan.lessons is None else self._curriculum.lessons_per_batch
+        seq = np.arange(at.seq, at.seq + count, dtype=np.int64)
+        rate = self.config.rate or NOMINAL_RATE
+        batch = EventBatch(
+            source=self.name,
+            generation=self.generation,
+            seq=seq,
+            start=seq / rate,
+            end=(seq + 1) / rate,
+            lesson=self._lessons(plan, count),
+            samples={m: self._draw(m, plan.concepts, rng) for m in plan.modalities},
+        )
+        self.cursor = Cursor(at.batch + 1, at.seq + count, at.lesson + lessons)
+        return batch
+
+    def exam(self) -> ExamSet:
+        """The test parts of both datasets, with labels."""
+        images, speech = self._samples[IMAGE.name], self._samples[AUDIO.name]
+        return ExamSet(
+            images=images.test,
+            image_labels=images.test_labels,
+            audio=speech.test,
+            audio_labels=speech.test_labels,
+            image_name=images.name,
+            audio_name=speech.name,
+            concepts=CONCEPTS,
+        )
+
+    def state_dict(self, cursor: Cursor | None = None) -> State:
+        """Seed, generation and cursor (an earlier one, if given), JSON-able."""
+        at = cursor or self.cursor
+        return {
+            "version": STATE_VERSION,
+            "name": self.name,
+            "seed": self.seed,
+            "generation": self.generation,
+            "batch": at.batch,
+            "seq": at.seq,
+            "lesson": at.lesson,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where the saved machine stood, with its seed and generation.
+
+        Raises:
+            StateError: another version or teacher, a key too many or too few, or a value that is no count.
+        """
+        keys = {"name", "seed", "generation", "batch", "seq", "lesson"}
+        check_state(state, keys, STATE_VERSION, f"teacher {self.name}")
+        if state["name"] != self.name:
+            raise StateError(f"teacher {self.name}: saved state belongs to {state['name']!r}")
+        for key in keys - {"name"}:
+            if isinstance(state[key], bool) or not isinstance(state[key], int) or state[key] < 0:
+                raise StateError(f"teacher {self.name}: saved {key}={state[key]!r}, expected an integer >= 0")
+        self.seed, self.generation = state["seed"], state["generation"]
+        self.cursor = Cursor(state["batch"], state["seq"], state["lesson"])
+
+    def _lessons(self, plan: Plan, count: int) -> NDArray[np.int64]:
+        if plan.lessons is None:
+            return np.full(count, NO_LESSON, np.int64)
+        prefix = self.seed % MAX_SEEDS * MAX_GENERATIONS + self.generation % MAX_GENERATIONS
+        return plan.lessons + ((prefix << _COUNTER_BITS) + self.cursor.lesson)
+
+    def _draw(self, modality: str, concepts: NDArray[np.int64], rng: np.random.Generator) -> Bytes:
+        by_concept = self._by_concept[modality]
+        chances = rng.random(len(concepts))
+        indices = [by_concept[c][int(u * len(by_concept[c]))] for c, u in zip(concepts, chances, strict=True)]
+        column = self._samples[modality].train[indices]
+        if modality == IMAGE.name and self._jitter:
+            column = jitter(column, rng)
+        if self.config.noise > 0:
+            column = add_noise(column, self.config.noise, rng)
+        return column
