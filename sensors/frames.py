@@ -45,7 +45,8 @@ def digit_images(images: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
         raise DataError("digit images: values outside 0…16; give scikit-learn's digits as they come")
     # The cubic overshoots beside sharp edges.
     large = np.clip(_resize(images.astype(np.float32), IMAGE.shape[1:], cv2.INTER_CUBIC), 0, 16)
-    return (large * np.float32(255 / 16) + np.float32(0.5)).astype(np.uint8)[:, None]
+    scaled: NDArray[np.uint8] = (large * np.float32(255 / 16) + np.float32(0.5)).astype(np.uint8)
+    return scaled[:, None]
 
 
 def lip_frames(clips: NDArray[np.uint8]) -> NDArray[np.uint8]:

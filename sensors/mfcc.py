@@ -1,8 +1,9 @@
 """Waveforms to `speech` samples: MFCC as HTK makes them, 24 frames of 26 coefficients.
 
 One frame is 12 cepstral coefficients, the log energy and the deltas of these 13, every 20 ms. The conventions
-are those of AV-Letters' own files: no liftering, energy relative to the clip's loudest frame (1 there, a tenth
-of the natural logarithm below), deltas by regression over ±2 frames and by plain differences at both ends.
+are those of AV-Letters' own files: no liftering, energy relative to the clip's loudest frame (1 there, a
+tenth of the natural logarithm below), deltas by regression over ±2 frames and by plain differences at both
+ends.
 """
 
 from collections.abc import Sequence

@@ -168,28 +168,55 @@ def _frame_count(i: int, wave: NDArray[np.float32]) -> int:
 def _mel_power(waves: Sequence[NDArray[np.float32]], counts: Sequence[int]) -> NDArray[np.float32]:
     """Mel power of every frame that touches sound, (frames of all clips, 96)."""
     power = np.empty((sum(counts), BANDS), np.float32)
-    # At most 96 frames at a time stay in the processor's cache; the columns from WINDOW on remain zero.
-    rows = np.zeros((min(FRAMES, len(power)), N_FFT), np.float32)
-    spectrum = np.empty_like(rows)
+    # At most 96 frames at a time stay in the processor's cache.
+    bench = _Bench(min(FRAMES, len(power)))
     done = used = 0
     for wave, count in zip(waves, counts, strict=True):
-        if used + count > len(rows):
-            _transform(rows[:used], spectrum[:used], power[done : done + used])
+        if used + count > len(bench.rows):
+            bench.transform(power[done : done + used])
             done, used = done + used, 0
-        _window_into(rows[used : used + count], np.ascontiguousarray(wave))
+        _window_into(bench.rows[used : used + count], np.ascontiguousarray(wave))
         used += count
-    _transform(rows[:used], spectrum[:used], power[done:])
+    bench.transform(power[done:])
     return power
 
 
-def _window_into(rows: NDArray[np.float32], wave: NDArray[np.float32]) -> None:
+class _Bench:
+    """Buffers of one call and the transform that runs through them.
+
+    The Fourier transform is in float64: in float32, noise 80 dB below a tone comes out 0.007 dB off.
+    OpenCV's takes less than half the time of SciPy's; its rows are re0, re1, im1, re2, im2, ….
+    """
+
+    def __init__(self, frames: int) -> None:
+        self.rows = np.zeros((frames, N_FFT))  # windowed frames; the columns from WINDOW on stay zero
+        self.spectrum = np.empty((frames, N_FFT))
+        self.single = np.empty((frames, N_FFT), np.float32)
+        self.real = np.empty((frames, N_FFT // 2 - 1), np.float32)
+        self.imaginary = np.empty_like(self.real)
+
+    def transform(self, power: NDArray[np.float32]) -> None:
+        """Write the mel power of the first rows into `power` (frames, 96)."""
+        n = len(power)
+        single, real, imaginary = self.single[:n], self.real[:n], self.imaginary[:n]
+        cv2.dft(self.rows[:n], self.spectrum[:n], cv2.DFT_ROWS)
+        np.copyto(single, self.spectrum[:n], casting="same_kind")
+        cv2.split(single[:, 1:-1].reshape(n, -1, 2), [real, imaginary])
+        real *= real
+        imaginary *= imaginary
+        real += imaginary
+        for inside, filters, bands in _filter_groups():
+            np.matmul(real[:, inside], filters, out=power[:, bands])
+
+
+def _window_into(rows: NDArray[np.float64], wave: NDArray[np.float32]) -> None:
     """Write a clip's windowed frames into the first WINDOW columns of `rows`."""
     window, half = _window(), WINDOW // 2
     whole = max(0, min(len(rows) - 1, (len(wave) - half) // HOP))
     if whole:
-        strides = (HOP * wave.itemsize, wave.itemsize)
+        size = wave.itemsize
         view: NDArray[np.float32] = np.ndarray(
-            (whole, WINDOW), np.float32, wave, (HOP - half) * wave.itemsize, strides
+            (whole, WINDOW), np.float32, wave, (HOP - half) * size, (HOP * size, size)
         )
         np.multiply(view, window, out=rows[1 : whole + 1, :WINDOW])
     for t in (0, *range(whole + 1, len(rows))):
@@ -200,20 +227,10 @@ def _window_into(rows: NDArray[np.float32], wave: NDArray[np.float32]) -> None:
         np.multiply(wave[low:high], window[inside], out=rows[t, inside])
 
 
-def _transform(rows: NDArray[np.float32], spectrum: NDArray[np.float32], power: NDArray[np.float32]) -> None:
-    """Frames to mel power; `spectrum` is scratch of the shape of `rows`."""
-    # OpenCV's transform of rows (re0, re1, im1, re2, im2, …) takes half the time of SciPy's in float32.
-    cv2.dft(rows, spectrum, cv2.DFT_ROWS)
-    np.multiply(spectrum, spectrum, out=spectrum)
-    bins = spectrum[:, 1:-1:2] + spectrum[:, 2:-1:2]
-    for inside, filters, bands in _filter_groups():
-        np.matmul(bins[:, inside], filters, out=power[:, bands])
-
-
 @cache
-def _window() -> NDArray[np.float32]:
+def _window() -> NDArray[np.float64]:
     phase = 2 * np.pi * np.arange(WINDOW) / WINDOW
-    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    return 0.5 - 0.5 * np.cos(phase)
 
 
 @cache
