@@ -111,5 +111,5 @@ class Sampler:
         meta = self._storage.meta
         version = meta["version"].copy()
         serial, lesson = meta["serial"].copy(), meta["lesson"].copy()
-        sound = (meta["version"] == version) & (version & np.uint64(1) == 0) & (serial > 0)
+        sound = (meta["version"] == version) & (version & np.uint64(1) == 0) & (serial != 0)
         return SlotView(version, serial, lesson, np.flatnonzero(sound))

@@ -200,13 +200,13 @@ class Storage:
     def live(self) -> NDArray[np.bool_]:
         """(capacity,): which slots hold an event."""
         version, serial = self.meta["version"], self.meta["serial"]
-        return np.asarray((version & np.uint64(1) == 0) & (serial > 0))
+        return np.asarray((version & np.uint64(1) == 0) & (serial != 0))
 
     def free(self, slots: NDArray[np.int64]) -> None:
         """Empty these slots."""
         odd = self.meta["version"][slots] | np.uint64(1)
         self.meta["version"][slots] = odd
-        self.meta["serial"][slots] = 0
+        self.meta["serial"][slots] = self.meta["crc"][slots] = 0
         self.meta["version"][slots] = odd + np.uint64(1)
 
     def verify(self) -> tuple[int, int]:
@@ -217,15 +217,17 @@ class Storage:
         """
         torn = np.flatnonzero(self.meta["version"] & np.uint64(1))
         live = np.flatnonzero(self.live())
-        bad: list[int] = []
+        # An empty slot has no checksum: one that has was emptied by damage.
+        bad = [np.flatnonzero((self.meta["serial"] == 0) & (self.meta["crc"] != 0))]
         for part in np.array_split(live, len(live) // 512 + 1) if len(live) else []:
             rows = self.meta[part]
             wrong = _checksums(rows, {m: column[part] for m, column in self.samples.items()}) != rows["crc"]
-            bad.extend(part[wrong].tolist())
-        for slots in (torn, np.array(bad, np.int64)):
+            bad.append(part[wrong])
+        corrupt = np.setdiff1d(np.concatenate(bad), torn)
+        for slots in (torn, corrupt):
             if len(slots):
                 self.free(slots)
-        return len(torn), len(bad)
+        return len(torn), len(corrupt)
 
 
 def _checksums(meta: NDArray[Any], samples: dict[str, NDArray[Any]]) -> NDArray[np.uint32]:

@@ -67,7 +67,8 @@ class Table:
         kept = np.flatnonzero(last & (slots != DROPPED))
         slots = slots[kept]
         added = len(slots) - int(self._live[slots].sum())
-        self.storage.write(slots, serial[kept], source_key(batch.source), batch, rows[kept])
+        if len(slots):
+            self.storage.write(slots, serial[kept], source_key(batch.source), batch, rows[kept])
         self._live[slots] = True
         f["size"] += added
         f["evicted"] += len(rows) - added

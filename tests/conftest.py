@@ -1,9 +1,14 @@
 """Fixtures that every room's tests share."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +20,35 @@ def data_dir() -> Path:
     if not Path(folder).is_dir():
         pytest.fail(f"RECIPROCAL_DATA={folder}: no such folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """One small Ray cluster for all tests that need one; it never touches a cluster that runs already."""
+    # Socket paths must stay under 107 characters, which pytest's own folders would not leave room for.
+    folder = tempfile.mkdtemp(prefix="rcp", dir="/tmp")
+    settings = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+    }
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    import ray
+
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=200_000_000,
+        _temp_dir=folder,
+    )
+    yield
+    ray.shutdown()
+    for name, value in before.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,204 @@
+"""Readers in one process, a writer in another: whole slots, honest figures, nothing lost by SIGKILL."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from replay.buffer import Buffer
+from replay.config import ReplayConfig
+from replay.reader import Reader
+from replay.storage import READERS
+from sensors.errors import StateError, StorageError
+from tests.replay.batches import batch_of, sample_of
+
+FREE = ReplayConfig(samples_per_insert=0.0, capacity=300, capacity_single=300, min_size=1)
+
+WRITER = """
+import sys
+import numpy as np
+from replay.buffer import Buffer
+from replay.config import ReplayConfig
+from tests.replay.batches import batch_of
+config = ReplayConfig(samples_per_insert=0.0, capacity=300, capacity_single=300, min_size=1)
+buffer = Buffer(sys.argv[1], config)
+first = int(sys.argv[2])
+while True:
+    seq = np.arange(first, first + 10)
+    answer = buffer.insert(batch_of(seq, "audio+image", lesson=seq // 5))
+    assert answer.accepted + answer.duplicate == 10
+    first += 10
+    # The line is the acknowledgement.
+    print(first, flush=True)
+"""
+
+
+@contextmanager
+def writer(directory: Path, first: int = 0) -> Iterator[Path]:
+    """A process that fills `audio+image` until SIGKILL; yields the file of its acknowledgements."""
+    root = Path(__file__).parents[2]
+    log = directory.with_name(f"{directory.name}-{first}.log")
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(directory), str(first)],
+            stdout=out,
+            cwd=root,
+            env=os.environ | {"PYTHONPATH": str(root)},
+        )
+    try:
+        deadline = time.monotonic() + 30
+        while not log.stat().st_size:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.005)
+        yield log
+        assert process.poll() is None, "the writer died by itself"
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def acknowledged_in(log: Path) -> int:
+    """The last number that was acknowledged whole."""
+    return int(log.read_text().rpartition("\n")[0].rpartition("\n")[2])
+
+
+def test_no_slot_is_torn_while_a_writer_overwrites_the_table(tmp_path: Path) -> None:
+    with writer(tmp_path):
+        reader = Reader(tmp_path, seed=1)
+        out = {"audio": np.empty((64, 1, 96, 96), np.uint8), "image": np.empty((64, 1, 32, 32), np.uint8)}
+        start, before = time.monotonic(), reader.inserted("audio+image")
+        draws, newest = 0, 0
+        while time.monotonic() - start < 2.0:
+            for name in ("uniform", "lesson", "recency_mixed"):
+                options: dict[str, Any] = {"views": 4} if name == "lesson" else {}
+                batch = reader.sample("audio+image", 64, name, out=out, **options)
+                seq = batch.serial - 1
+                for modality in ("audio", "image"):
+                    assert batch.samples[modality] is out[modality]
+                    assert (out[modality] == sample_of(modality, seq)).all()
+                assert (batch.lesson == seq // 5).all()
+                if name == "lesson":
+                    assert (batch.lesson.reshape(-1, 4) == batch.lesson[::4, None]).all()
+                draws, newest = draws + 1, max(newest, int(seq.max()))
+        turned = reader.inserted("audio+image") - before
+        reader.close()
+    # The table really was overwritten many times over while it was read.
+    assert turned > 300 * 5
+    assert newest > before + 300 * 4
+    assert draws > 50
+
+
+def test_nothing_acknowledged_is_lost_by_sigkill(tmp_path: Path) -> None:
+    acknowledged = 0
+    delays = np.random.default_rng(0).uniform(0.02, 0.25, 8)
+    for delay in delays:
+        with writer(tmp_path, acknowledged) as log:
+            time.sleep(float(delay))
+        acknowledged = acknowledged_in(log)
+        buffer = Buffer(tmp_path, FREE)
+        storage = buffer._tables["audio+image"].storage
+        meta = storage.meta[storage.live()]
+        seq = np.sort(meta["seq"])
+        # Whole, each once; every one of the last events acknowledged, and at most one batch after them.
+        assert (np.diff(seq) > 0).all()
+        kept = 300 - 10
+        assert set(range(max(0, acknowledged - kept), acknowledged)) <= set(seq.tolist())
+        assert seq.max() < acknowledged + 10
+        for name, column in storage.samples.items():
+            assert (column[storage.live()] == sample_of(name, meta["seq"])).all()
+        figures = buffer.stats()["audio+image"]
+        assert figures["corrupt"] == 0
+        assert figures["inserted"] == figures["size"] + figures["evicted"]
+        assert acknowledged <= figures["inserted"] <= acknowledged + 10
+        # What was acknowledged long ago and let go since is a duplicate too.
+        assert buffer.insert(batch_of(range(20), "audio+image")).duplicate == 20
+        again = buffer.insert(batch_of(range(acknowledged - 10, acknowledged), "audio+image"))
+        assert again.duplicate == 10
+        buffer.close()
+    assert acknowledged > 300
+
+
+def test_readers_report_what_they_draw_and_the_limiter_listens(tmp_path: Path) -> None:
+    config = ReplayConfig(samples_per_insert=2.0, limiter_slack=64, capacity_single=300, min_size=16)
+    buffer = Buffer(tmp_path, config)
+    first, second = Reader(tmp_path), Reader(tmp_path)
+    assert first.kinds() == []
+    assert not first.ready("image")
+    with pytest.raises(StorageError, match="image"):
+        first.size("image")
+    buffer.insert(batch_of(range(8)))
+    assert first.kinds() == ["image"]
+    assert not first.ready("image")
+    buffer.insert(batch_of(range(8, 64)))
+    assert first.ready("image")
+    assert (first.size("image"), first.inserted("image"), first.deficit("image")) == (64, 64, 128.0)
+    assert buffer.insert(batch_of(range(64, 80))).throttled_ms > 0
+    first.sample("image", 20)
+    second.sample("image", 12)
+    assert first.deficit("image") == second.deficit("image") == 96.0
+    assert buffer.insert(batch_of(range(64, 80))).accepted == 16
+    assert buffer.stats()["image"]["sampled"] == 32
+    # A reader that comes after another keeps its count.
+    first.close()
+    first.close()
+    third = Reader(tmp_path)
+    third.sample("image", 8)
+    assert buffer.stats()["image"]["sampled"] == 40
+    buffer.set_limiter(samples_per_insert=0.0)
+    assert buffer.insert(batch_of(range(80, 280))).accepted == 200
+    for reader in (second, third):
+        reader.close()
+    buffer.close()
+
+
+def test_readers_have_a_bound(tmp_path: Path) -> None:
+    readers = [Reader(tmp_path) for _ in range(READERS)]
+    with pytest.raises(StorageError, match="close one"):
+        Reader(tmp_path)
+    readers[3].close()
+    readers[3] = Reader(tmp_path)
+    for reader in readers:
+        reader.close()
+
+
+def test_a_reader_outlives_its_writer_and_sees_the_next_one(tmp_path: Path) -> None:
+    buffer = Buffer(tmp_path, FREE)
+    buffer.insert(batch_of(range(20)))
+    reader = Reader(tmp_path)
+    assert reader.size("image") == 20
+    buffer.close()
+    assert len(reader.sample("image", 32)) == 32
+    buffer = Buffer(tmp_path, FREE)
+    buffer.insert(batch_of(range(20, 290)))
+    buffer.insert(batch_of(range(5), "audio"))
+    assert reader.kinds() == ["audio", "image"]
+    assert reader.sample("image", 256).serial.max() > 20
+    reader.close()
+    buffer.close()
+
+
+def test_the_same_state_draws_the_same(tmp_path: Path) -> None:
+    buffer = Buffer(tmp_path, FREE)
+    buffer.insert(batch_of(range(200)))
+    reader = Reader(tmp_path, seed=5)
+    reader.sample("image", 16)
+    state = reader.state_dict()
+    expected = [reader.sample("image", 16).slots.tolist() for _ in range(3)]
+    other = Reader(tmp_path, seed=6)
+    other.load_state_dict(state)
+    assert [other.sample("image", 16).slots.tolist() for _ in range(3)] == expected
+    own = [reader.sample("image", 8, rng=np.random.default_rng(0)).slots.tolist() for _ in range(2)]
+    assert own[0] == own[1]
+    with pytest.raises(StateError, match="rng"):
+        other.load_state_dict({"version": 1})
+    for one in (reader, other):
+        one.close()
+    buffer.close()
