@@ -1,6 +1,6 @@
 """Settings of the learner and the monitor; free of torch, so that the command line starts at once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sensors.config import Config, setting
 
@@ -35,23 +35,23 @@ class SmartConfig(Config):
 class GuideConfig(Config):
     """Where guides come from."""
 
-    strategy: str = setting("cluster", help="where guides come from", choices=STRATEGIES)
-    clusters: int = setting(30, help="clusters kept by strategy 'cluster'", low=2, high=4096)
+    guides: str = setting("cluster", help="where guides come from", choices=STRATEGIES)
+    clusters: int = setting(30, help="clusters kept by guides 'cluster'", low=2, high=4096)
     bank: int = setting(6144, help="recent events that are clustered", unit="events", low=64, high=1 << 20)
     iterations: int = setting(8, help="k-means iterations at each refresh", low=1, high=100)
 
 
 @dataclass(frozen=True)
-class LearnerConfig(Config):
-    """The learner: which turns, on which hardware."""
+class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig):
+    """The learner: its networks, its update, which turns it takes, on which hardware."""
 
     preset: str = setting(
-        "auto", help="network sizes: 'small' (CPU), 'paper' (GPU), by hardware", choices=("auto", *PRESETS)
+        "auto",
+        help="network sizes: 'small' for CPUs, 'paper' as published for GPUs",
+        choices=("auto", *PRESETS),
     )
     device: str = setting("auto", help="where to compute", choices=("auto", "cpu", "cuda"))
-    precision: str = setting(
-        "auto", help="bfloat16 where the hardware has it", choices=("auto", "float32", "bfloat16")
-    )
+    precision: str = setting("auto", help="bfloat16 where the hardware has it", choices=("auto", "float32", "bfloat16"))
     threads: int = setting(0, help="CPU threads of the learner; 0 = all cores", low=0, high=1024)
     modalities: str = setting("audio,image", help="modalities that teach each other, comma-separated")
     batch: int = setting(128, help="events a step", unit="events", low=2, high=4096)
@@ -63,11 +63,11 @@ class LearnerConfig(Config):
     min_events: int = setting(512, help="events a table must hold before turns on it begin", low=2)
     warmup_steps: int = setting(100, help="steps over which the learning rate rises", unit="steps", low=0)
     cooldown: float = setting(
-        0.3, help="last share of a run of known length in which the learning rate falls to zero", low=0.0, high=1.0
+        0.3,
+        help="last share of a run of known length in which the learning rate falls to zero",
+        low=0.0,
+        high=1.0,
     )
-    latent: int = setting(LATENT, help="size of a latent representation z", unit="numbers", low=8, high=4096)
-    smart: SmartConfig = field(default_factory=SmartConfig)
-    guides: GuideConfig = field(default_factory=GuideConfig)
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,6 @@ class MonitorConfig(Config):
     niceness: int = setting(10, help="how far the monitor gives way to the learner (Unix nice)", low=0, high=19)
     threads: int = setting(1, help="CPU threads of the monitor", low=1, high=1024)
     wavs: int = setting(3, help="evoked sounds written as WAV at the first and the last exam", low=0, high=100)
-    judge_epochs_image: int = setting(8, help="passes over the labelled images when the image judge is trained", low=1)
-    judge_epochs_audio: int = setting(24, help="passes over the labelled clips when the audio judge is trained", low=1)
+    judge_steps_image: int = setting(1400, help="training steps of the image judge", unit="steps", low=6)
+    judge_steps_audio: int = setting(900, help="training steps of the audio judge", unit="steps", low=6)
     judge_seed: int = setting(7, help="seed of the judges' weights and augmentation", low=0)

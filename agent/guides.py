@@ -42,9 +42,9 @@ class Guides(Protocol):
 
 def build_guides(config: GuideConfig, modalities: tuple[str, ...], latent: int, seed: int) -> Guides:
     """The configured strategy."""
-    if config.strategy == "cluster":
+    if config.guides == "cluster":
         return ClusterGuides(config, modalities, latent, seed)
-    return LessonGuides() if config.strategy == "lesson" else PairGuides()
+    return LessonGuides() if config.guides == "lesson" else PairGuides()
 
 
 class PairGuides:

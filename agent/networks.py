@@ -13,7 +13,6 @@ could be made small by shrinking z, or swamp the reconstruction by growing it.
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from agent.config import LATENT, PRESETS
@@ -34,12 +33,12 @@ class Autoencoder(nn.Module):
         self.norm = nn.LayerNorm(latent, elementwise_affine=False)
 
     def encode(self, x: Tensor) -> Tensor:
-        """z = E(x)."""
+        """The latent, z = E(x)."""
         z: Tensor = self.norm(self.encoder(x).float())
         return z
 
     def decode(self, z: Tensor) -> Tensor:
-        """y = D(z)."""
+        """The reconstruction, y = D(z)."""
         y: Tensor = self.decoder(z).float()
         return y
 
@@ -156,5 +155,9 @@ def _small_spectrogram(shape: tuple[int, ...], latent: int) -> Autoencoder:
     up.append(nn.Unflatten(1, (widths[-1], frames // 8)))
     for before, after in pairwise(reversed(widths[1:])):
         up += _block(nn.ConvTranspose1d(before, after, 4, stride=2, padding=1, bias=False), after, 1)
-    up += [nn.ConvTranspose1d(widths[1], bands, 4, stride=2, padding=1), nn.Sigmoid(), nn.Unflatten(1, (1, bands))]
+    up += [
+        nn.ConvTranspose1d(widths[1], bands, 4, stride=2, padding=1),
+        nn.Sigmoid(),
+        nn.Unflatten(1, (1, bands)),
+    ]
     return Autoencoder(nn.Sequential(*down), nn.Sequential(*up), latent)

@@ -11,7 +11,8 @@ term is summed over the others. Single-modality events contribute the first term
 We divide the sum by B, so that the learning rate does not depend on the batch size.
 """
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from agent.config import GuideConfig, NetworkConfig, SmartConfig
 from agent.guides import build_guides
 from agent.networks import Autoencoder, Transcoder, build_autoencoder
+from sensors.errors import StateError
 from sensors.modalities import modality
 from sensors.state import State, check_state
 
@@ -65,7 +67,7 @@ class Smart:
         self.dtype = torch.bfloat16 if precision == "bfloat16" else None
         torch.manual_seed(seed)
         self.sides = {m: self._place(Side(m, tuple(o for o in modalities if o != m), network)) for m in modalities}
-        self.averages = {m: _copy(side) for m, side in self.sides.items()}
+        self.averages = {m: copy.deepcopy(s).requires_grad_(False).eval() for m, s in self.sides.items()}
         self.optimisers = {m: self._optimiser(side) for m, side in self.sides.items()}
         self.guides = build_guides(guide, modalities, network.latent, seed)
         self.steps = dict.fromkeys(modalities, 0)
@@ -89,12 +91,12 @@ class Smart:
         """
         learner = self.sides[side].train()
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
-            z, y = learner.autoencoder(x[side])                                  # z = E(x), y = D(z)
+            z, y = learner.autoencoder(x[side])  # z = E(x), y = D(z)
             guides = self._guides(side, z.detach(), x, lesson)
             guessed = {other: learner.transcoders[other](z) for other in guides}  # T(E(x))
-        losses = {f"{side}/reconstruction": self._distance(x[side], y)}          # first term of Eq. 1-2
+        losses = {f"{side}/reconstruction": self._distance(x[side], y)}  # first term of Eq. 1-2
         for other, guide in guides.items():
-            losses[f"{side}/{other}"] = self._distance(guide, guessed[other])    # second term
+            losses[f"{side}/{other}"] = self._distance(guide, guessed[other])  # second term
         total = losses[f"{side}/reconstruction"] + self.config.weight * sum(
             loss for name, loss in losses.items() if name != f"{side}/reconstruction"
         )
@@ -102,7 +104,7 @@ class Smart:
         for group in optimiser.param_groups:
             group["lr"] = self.config.learning_rate * rate
         optimiser.zero_grad(set_to_none=True)
-        total.backward()
+        torch.autograd.backward(total)
         optimiser.step()
         self.steps[side] += 1
         self._average(side)
@@ -140,8 +142,40 @@ class Smart:
                 else:
                     average.copy_(now)
 
+    def state_dict(self) -> State:
+        """Weights, averages, optimisers, guides and step counts."""
+        return {
+            "version": self.VERSION,
+            "modalities": list(self.modalities),
+            "steps": dict(self.steps),
+            "sides": {m: dict(side.state_dict()) for m, side in self.sides.items()},
+            "averages": {m: dict(side.state_dict()) for m, side in self.averages.items()},
+            "optimisers": {m: _optimiser_state(o) for m, o in self.optimisers.items()},
+            "guides": self.guides.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore exactly.
+
+        Raises:
+            StateError: parts are missing or unknown, or belong to other modalities or sizes.
+        """
+        keys = {"modalities", "steps", "sides", "averages", "optimisers", "guides"}
+        check_state(state, keys, self.VERSION, "SMART")
+        if tuple(state["modalities"]) != self.modalities:
+            raise StateError(f"SMART: saved for {state['modalities']}, this run has {list(self.modalities)}")
+        for m in self.modalities:
+            load_module(self.sides[m], state["sides"][m], f"SMART {m}")
+            load_module(self.averages[m], state["averages"][m], f"SMART {m} average")
+            _load_optimiser(self.optimisers[m], state["optimisers"][m])
+            self.steps[m] = int(state["steps"][m])
+        self.guides.load_state_dict(state["guides"])
+
     def _place(self, side: Side) -> Side:
-        return side.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        # Channels last: the memory order in which CPUs and GPUs convolve fastest.
+        placed = side.to(self.device)
+        nn.utils.convert_conv2d_weight_memory_format(placed, torch.channels_last)  # type: ignore[no-untyped-call]
+        return placed
 
     def _optimiser(self, side: Side) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
@@ -149,11 +183,27 @@ class Smart:
         )
 
 
+def load_module(module: nn.Module, state: Mapping[str, Tensor], owner: str) -> None:
+    """Strict `load_state_dict` whose error is one line.
+
+    Raises:
+        StateError: a tensor is missing, unknown or of another shape.
+    """
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise StateError(f"{owner}: {' '.join(str(error).split())[:300]}") from error
+
+
+def _optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    """Moments by parameter number; settings come from the configuration."""
+    return {str(i): dict(moments) for i, moments in optimiser.state_dict()["state"].items()}
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    moments = {int(i): dict(m) for i, m in state.items()}
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
 def _tensors(module: nn.Module) -> list[Tensor]:
     return [*module.parameters(), *module.buffers()]
-
-
-def _copy(side: Side) -> Side:
-    import copy
-
-    return copy.deepcopy(side).requires_grad_(False).eval()

@@ -1,0 +1,158 @@
+"""Checkpoints: written beside the run in a stage directory, listed in a manifest, made visible by one rename.
+
+A directory that bears a checkpoint's name is complete: every part is named in its `manifest.json` with size and
+SHA-256, and was flushed to disk before the rename. What a crash interrupts stays a stage directory, which the next
+writer removes. Tensors travel as safetensors, everything else as JSON; nothing is pickled.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sensors.errors import StateError, StorageError
+
+VERSION = 1
+KEEP = 3
+"""Newest checkpoints that are kept."""
+
+
+def write_checkpoint(
+    directory: Path, step: int, write: Callable[[Path], None], details: Mapping[str, Any], keep: int = KEEP
+) -> Path:
+    """Write one checkpoint whole, or leave the older ones as they were.
+
+    Args:
+        directory: a run's `checkpoints/`.
+        step: the learner's step, which names the checkpoint.
+        write: puts all parts into the stage directory that it is given.
+        details: JSON-ready facts for the manifest.
+        keep: number of newest checkpoints that stay.
+
+    Returns:
+        The checkpoint's directory.
+
+    Raises:
+        StorageError: it cannot be written; older checkpoints are untouched.
+    """
+    stage = directory / f".stage-{os.getpid()}"
+    target = directory / f"step-{step:012d}"
+    try:
+        for left in directory.glob(".stage-*"):
+            shutil.rmtree(left)
+        stage.mkdir(parents=True, mode=0o700)
+        write(stage)
+        parts = {p.name: _measure(p) for p in sorted(stage.iterdir())}
+        manifest = {"version": VERSION, "step": step, "parts": parts, **details}
+        (stage / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        for path in (*stage.iterdir(), stage):
+            _flush(path)
+        if target.exists():  # the same step again, after a resume: the new one replaces it
+            target.rename(stage.with_name(f".stage-{os.getpid()}-replaced"))
+        stage.rename(target)
+        _flush(directory)
+        for old in list_checkpoints(directory)[:-keep]:
+            shutil.rmtree(old)
+        shutil.rmtree(stage.with_name(f".stage-{os.getpid()}-replaced"), ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(stage, ignore_errors=True)
+        raise StorageError(f"checkpoint {target}: {error.strerror}; older checkpoints are unharmed") from error
+    return target
+
+
+def list_checkpoints(directory: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    return sorted(p for p in directory.glob("step-*") if (p / "manifest.json").is_file())
+
+
+def newest_checkpoint(directory: Path) -> Path | None:
+    """The last complete checkpoint, or none."""
+    found = list_checkpoints(directory)
+    return found[-1] if found else None
+
+
+def read_manifest(checkpoint: Path) -> dict[str, Any]:
+    """The manifest, after every part that it names was found whole.
+
+    Raises:
+        StateError: damaged, of another version, or a part is missing, unknown or changed.
+    """
+    try:
+        manifest = json.loads((checkpoint / "manifest.json").read_text())
+        version, parts = manifest["version"], dict(manifest["parts"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StateError(f"{checkpoint}: manifest.json cannot be read ({error})") from error
+    if version != VERSION:
+        raise StateError(f"{checkpoint}: format version {version}, this program reads version {VERSION}")
+    present = {p.name for p in checkpoint.iterdir()} - {"manifest.json"}
+    if missing := sorted(set(parts) - present):
+        raise StateError(f"{checkpoint}: {', '.join(missing)} is missing; resume from an older checkpoint")
+    if unknown := sorted(present - set(parts)):
+        raise StateError(f"{checkpoint}: {', '.join(unknown)} is not part of it; remove it or use an older one")
+    for name, expected in parts.items():
+        if _measure(checkpoint / name) != expected:
+            raise StateError(f"{checkpoint}: {name} is damaged; resume from an older checkpoint")
+    return dict(manifest)
+
+
+def save_state(directory: Path, name: str, state: Mapping[str, Any]) -> None:
+    """Write a nested `state_dict` as `<name>.safetensors` and `<name>.json`."""
+    tensors: dict[str, Tensor] = {}
+    plain = _split(state, "", tensors)
+    save_file(tensors, str(directory / f"{name}.safetensors"))
+    (directory / f"{name}.json").write_text(json.dumps(plain))
+
+
+def load_state(directory: Path, name: str, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Read what `save_state` wrote.
+
+    Raises:
+        StateError: a file is missing or damaged.
+    """
+    try:
+        tensors = load_file(str(directory / f"{name}.safetensors"), device=str(device))
+        plain = json.loads((directory / f"{name}.json").read_text())
+        return dict(_join(plain, tensors))
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise StateError(f"{directory}: {name} cannot be read ({error})") from error
+
+
+def _split(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        tensors[path] = value.detach().contiguous().clone()
+        return {"__tensor__": path}
+    if isinstance(value, Mapping):
+        return {str(k): _split(v, f"{path}/{k}" if path else str(k), tensors) for k, v in value.items()}
+    return value
+
+
+def _join(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if isinstance(value, dict):
+        if "__tensor__" in value:
+            return tensors[value["__tensor__"]]
+        return {k: _join(v, tensors) for k, v in value.items()}
+    return value
+
+
+def _measure(path: Path) -> list[Any]:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return [path.stat().st_size, digest.hexdigest()]
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,195 @@
+"""Judges: classifiers trained with labels, that grade what the learner generates (the papers' MLC and GLC).
+
+A judge never touches the learner. It is trained once on a dataset's training part and kept in the user's cache under
+that data's fingerprint; its own accuracy on clean test data is printed beside every exam. Trained on clean samples
+alone it would be brittle to the softness of any reconstruction, so its training adds light noise, blur and shifts:
+that makes the grade about the digit, and costs nothing on clean test data.
+"""
+
+import contextlib
+import json
+import os
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from teacher.datasets import Samples
+
+VERSION = 1
+LOOKS = 6
+"""How often, while it is trained, a judge is examined and made available."""
+
+
+class Judge:
+    """A trained classifier of one modality.
+
+    Attributes:
+        name: 'MLC' (images) or 'GLC' (audio), as in the SMART paper.
+        accuracy: on the clean test part of its dataset, a fraction; that of the last look.
+        trained: share of its training that is done, 0…1.
+    """
+
+    def __init__(self, name: str, net: nn.Module) -> None:
+        self.name = name
+        self.net = net.eval()
+        self.accuracy = 0.0
+        self.trained = 0.0
+
+    def grade(self, x: Tensor) -> Tensor:
+        """Concept numbers (B,) int64 of network-valued samples (B, *shape)."""
+        with torch.no_grad():
+            return torch.cat([self.net(part).argmax(1) for part in torch.split(x, 500)])
+
+
+class Training:
+    """Trains a judge step by step, so that its owner can do other things in between.
+
+    Args:
+        modality: 'image' or 'audio'.
+        samples: labelled data; only `train` is learned from, `test` gives the judge's accuracy.
+        steps: in all.
+        seed: of weights, order and augmentation.
+        cache: directory of trained judges; none: neither read nor written.
+    """
+
+    def __init__(self, modality: str, samples: Samples, steps: int, seed: int, cache: Path | None) -> None:
+        self.modality = modality
+        self.samples = samples
+        self.steps = steps
+        self.done = 0
+        self.cached = False
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            net = _picture_net() if modality == "image" else _sound_net()
+        self.judge = Judge("MLC" if modality == "image" else "GLC", net)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._batch = 256 if len(samples.train) >= 20_000 else 64
+        self._order = torch.zeros(0, dtype=torch.int64)
+        self._optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.02)
+        self._rate = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimiser, max_lr=6e-3 if modality == "image" else 3e-3, total_steps=steps
+        )
+        key = f"{samples.name}-{samples.fingerprint[:16]}-{steps}-{seed}-v{VERSION}"
+        self._place = None if cache is None else cache / f"{self.judge.name}-{key}.safetensors"
+        self._load()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done."""
+        return self.done >= self.steps
+
+    @property
+    def usable(self) -> bool:
+        """Whether the judge was examined at least once."""
+        return self.judge.trained > 0
+
+    def step(self) -> None:
+        """One training step; now and then a look at the test data, and at the end the cache."""
+        if self.finished:
+            return
+        rows = self._rows()
+        x = torch.from_numpy(np.array(self.samples.train[rows.numpy()])).float() / 255
+        target = torch.from_numpy(np.array(self.samples.train_labels[rows.numpy()]))
+        x = _disturb(x, self.modality, self._generator)
+        self.judge.net.train()
+        loss = F.cross_entropy(self.judge.net(x), target, label_smoothing=0.05)
+        self._optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        self._optimiser.step()
+        self._rate.step()
+        self.done += 1
+        if self.done % max(self.steps // LOOKS, 1) == 0 or self.finished:
+            self._look()
+        if self.finished:
+            self._save()
+
+    def _rows(self) -> Tensor:
+        if len(self._order) < self._batch:
+            self._order = torch.randperm(len(self.samples.train), generator=self._generator)
+        rows, self._order = self._order[: self._batch], self._order[self._batch :]
+        return rows
+
+    def _look(self) -> None:
+        self.judge.net.eval()
+        test: NDArray[np.uint8] = self.samples.test
+        right = 0
+        for at in range(0, len(test), 500):
+            x = torch.from_numpy(np.array(test[at : at + 500])).float() / 255
+            right += int((self.judge.grade(x).numpy() == self.samples.test_labels[at : at + 500]).sum())
+        self.judge.accuracy = right / len(test)
+        self.judge.trained = self.done / self.steps
+
+    def _load(self) -> None:
+        """Take a judge from the cache; one that cannot be read whole is trained anew."""
+        if self._place is None:
+            return
+        with contextlib.suppress(OSError, SafetensorError, RuntimeError, ValueError, KeyError):
+            facts: dict[str, Any] = json.loads(self._place.with_suffix(".json").read_text())
+            self.judge.net.load_state_dict(load_file(str(self._place)))
+            self.judge.accuracy = float(facts["accuracy"])
+            self.judge.trained = 1.0
+            self.done = self.steps
+            self.cached = True
+
+    def _save(self) -> None:
+        """Keep the judge; a cache that cannot be written costs time on the next start, no more."""
+        if self._place is None:
+            return
+        with contextlib.suppress(OSError):
+            self._place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            stage = self._place.with_name(f".{os.getpid()}-{self._place.name}")
+            save_file(self.judge.net.state_dict(), str(stage))
+            os.replace(stage, self._place)
+            facts = self._place.with_suffix(f".{os.getpid()}")
+            facts.write_text(json.dumps({"accuracy": self.judge.accuracy}))
+            # The facts come last: a judge without them does not count as cached.
+            os.replace(facts, self._place.with_suffix(".json"))
+
+
+def _picture_net(concepts: int = 10) -> nn.Module:
+    widths, strides = (1, 32, 64, 64, 128), (2, 1, 2, 1)
+    layers: list[nn.Module] = []
+    for (before, after), stride in zip(pairwise(widths), strides, strict=True):
+        layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+    layers += [nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(2048, concepts)]
+    return nn.Sequential(*layers)
+
+
+def _sound_net(concepts: int = 10) -> nn.Module:
+    layers: list[nn.Module] = [nn.Flatten(1, 2)]
+    for before, after in pairwise((96, 128, 192, 192)):
+        conv = nn.Conv1d(before, after, 3, padding=1, bias=False)
+        layers += [conv, nn.BatchNorm1d(after), nn.ReLU(), nn.MaxPool1d(2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(192 * 12, concepts))
+
+
+def _disturb(x: Tensor, modality: str, generator: torch.Generator) -> Tensor:
+    """Noise and blur for all; small affine moves for pictures, shifts in time for sounds."""
+    count = len(x)
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator)
+
+    if modality == "image":
+        angle, scale = (uniform(count) - 0.5) * 0.4, 1 + (uniform(count) - 0.5) * 0.2
+        move = torch.zeros(count, 2, 3)
+        move[:, 0, 0] = move[:, 1, 1] = angle.cos() * scale
+        move[:, 1, 0] = angle.sin()
+        move[:, 0, 1] = -angle.sin()
+        move[:, :, 2] = (uniform(count, 2) - 0.5) * 0.3
+        x = F.grid_sample(x, F.affine_grid(move, list(x.shape), align_corners=False), align_corners=False)
+    else:
+        late = int(torch.randint(0, 3, (1,), generator=generator))
+        x = F.pad(x, (late, 0))[..., : x.shape[-1]]
+    if float(uniform(1)) < 0.3:
+        x = F.avg_pool2d(x, 3, 1, 1)
+    noise = torch.randn(x.shape, generator=generator)
+    return x + noise * 0.05 * uniform(count, 1, 1, 1)

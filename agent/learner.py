@@ -1,0 +1,214 @@
+"""The learner: takes turns on replay, step by step, and can stop and go on anywhere."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agent.checkpoint import load_state, save_state
+from agent.config import LearnerConfig
+from agent.hardware import choose_hardware
+from agent.smart import Smart
+from agent.turns import Batch, Replay, Turn, Turns
+from sensors.errors import ConfigError, StateError
+from sensors.modalities import kind_of, modality
+from sensors.state import State, check_state
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+@dataclass
+class Report:
+    """What one `run` did.
+
+    Attributes:
+        step: steps since the learner began, over all resumes.
+        turn: whose turn it is, as `Turn.name`; empty while waiting.
+        steps: steps of this run.
+        seconds: time this run took, s.
+        busy: time spent inside steps, s.
+        waiting: why no step was taken; empty when steps were.
+        losses: mean of each loss term over this run.
+    """
+
+    step: int
+    turn: str = ""
+    steps: int = 0
+    seconds: float = 0.0
+    busy: float = 0.0
+    waiting: str = ""
+    losses: dict[str, float] = field(default_factory=dict)
+
+
+class Learner:
+    """SMART over a replay, one `step` at a time.
+
+    Args:
+        config: settings; every 'auto' is resolved for this machine.
+        replay: where batches come from.
+        seed: of weights and guides.
+
+    Raises:
+        ConfigError: fewer than two modalities, or hardware that is not there.
+    """
+
+    VERSION = 1
+
+    def __init__(self, config: LearnerConfig, replay: Replay, seed: int) -> None:
+        self.hardware = choose_hardware(config)
+        self.config = config.replace(preset=self.hardware.preset)
+        names = kind_of(n.strip() for n in config.modalities.split(",") if n.strip()).split("+")
+        if len(names) < 2:
+            raise ConfigError(f"learner.modalities={config.modalities!r}: name at least two")
+        self.replay = replay
+        self.smart = Smart(
+            tuple(names),
+            self.config,
+            self.config,
+            self.config,
+            self.hardware.device,
+            self.hardware.precision,
+            seed,
+        )
+        self.turns = Turns(tuple(names), config.min_events)
+        self.turn: Turn | None = None
+        self.steps = 0
+        self.remaining: float | None = None
+
+    def describe(self) -> list[str]:
+        """Printable lines: hardware and sizes."""
+        count = sum(p.numel() for side in self.smart.sides.values() for p in side.parameters())
+        return [
+            self.hardware.summary,
+            f"SMART over {', '.join(self.smart.modalities)}: {count / 1e6:.1f} M parameters, "
+            f"batches of {self.config.batch}, turns of {self.config.turn_steps} steps, guides '{self.config.guides}'",
+        ]
+
+    def step(self) -> dict[str, Tensor] | None:
+        """One step of the current turn, or none when replay holds too little for any turn.
+
+        Returns:
+            Losses by term, as `Smart.step` returns them.
+        """
+        if self.turn is None or self.turn.step >= self.config.turn_steps:
+            self.turn = self.turns.next(self.replay)
+            if self.turn is None:
+                return None
+            self.smart.begin_turn()
+        options = {"views": self.config.views} if self.config.selector == "lesson" else {}
+        # Events without a lesson have nothing to be grouped by.
+        selector = self.config.selector if options == {} or "+" in self.turn.kind else "uniform"
+        batch = self.replay.sample(
+            self.turn.kind, self.config.batch, selector, **(options if selector == "lesson" else {})
+        )
+        x, lesson = self.load(batch)
+        losses = self.smart.step(self.turn.side, x, lesson, self._rate())
+        self.turn.step += 1
+        self.steps += 1
+        return losses
+
+    def run(self, seconds: float, steps: int | None = None) -> Report:
+        """Steps for about `seconds`, or at most `steps` of them."""
+        begun = time.monotonic()
+        report = Report(self.steps)
+        sums: dict[str, list[Tensor]] = {}
+        while time.monotonic() - begun < seconds and (steps is None or report.steps < steps):
+            at = time.monotonic()
+            losses = self.step()
+            if losses is None:
+                report.waiting = self.turns.waiting(self.replay)
+                break
+            for name, loss in losses.items():
+                sums.setdefault(name, []).append(loss)
+            report.busy += time.monotonic() - at
+            report.steps += 1
+        report.losses = {name: float(torch.stack(values).mean()) for name, values in sums.items()}
+        report.step, report.seconds = self.steps, time.monotonic() - begun
+        report.turn = self.turn.name if self.turn else ""
+        if bad := [name for name, loss in report.losses.items() if not np.isfinite(loss)]:
+            raise StateError(
+                f"loss {', '.join(bad)} is not finite at step {self.steps}: lower learner.learning_rate, "
+                "then --resume from the last checkpoint"
+            )
+        return report
+
+    def load(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+        """Stored samples to network values on the device: modality -> (B, *shape) float32, and lessons (B,)."""
+        x = {
+            name: torch.from_numpy(np.ascontiguousarray(column))
+            .to(self.hardware.device, non_blocking=True)
+            .float()
+            .mul_(modality(name).scale)
+            for name, column in batch.samples.items()
+            if name in self.smart.modalities
+        }
+        return x, torch.from_numpy(np.array(batch.lesson)).to(self.hardware.device)
+
+    def _rate(self) -> float:
+        """Factor on the learning rate: rises at the start, falls to zero in the last share of a bounded run."""
+        side = self.turn.side if self.turn else self.smart.modalities[0]
+        rise = (self.smart.steps[side] + 1) / max(self.config.warmup_steps, 1)
+        fall = 1.0
+        if self.remaining is not None and self.config.cooldown > 0:
+            fall = self.remaining / self.config.cooldown
+        return max(min(rise, fall, 1.0), 1e-3)
+
+    def weights(self) -> Weights:
+        """Averaged weights by '<modality>/<parameter>', float32 on the CPU."""
+        return {
+            f"{m}/{name}": tensor.detach().float().cpu().numpy().copy()
+            for m, side in self.smart.averages.items()
+            for name, tensor in side.state_dict().items()
+        }
+
+    def state_dict(self) -> State:
+        """Everything that a resumed run needs to go on bitwise alike (the tables' contents are replay's own)."""
+        turn = None if self.turn is None else [self.turn.kind, self.turn.side, self.turn.step]
+        return {
+            "version": self.VERSION,
+            "preset": self.config.preset,
+            "latent": self.config.latent,
+            "steps": self.steps,
+            "turn": turn,
+            "turns": self.turns.state_dict(),
+            "smart": self.smart.state_dict(),
+            "replay": self.replay.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore exactly.
+
+        Raises:
+            StateError: a part is missing or unknown, or was saved with another preset or latent size.
+        """
+        keys = {"preset", "latent", "steps", "turn", "turns", "smart", "replay"}
+        check_state(state, keys, self.VERSION, "learner")
+        for name in ("preset", "latent"):
+            if state[name] != getattr(self.config, name):
+                raise StateError(
+                    f"learner: saved with {name} {state[name]}, this run has {getattr(self.config, name)}; "
+                    f"resume with --set learner.{name}={state[name]}"
+                )
+        self.smart.load_state_dict(state["smart"])
+        self.turns.load_state_dict(state["turns"])
+        self.replay.load_state_dict(state["replay"])
+        self.steps = int(state["steps"])
+        self.turn = None if state["turn"] is None else Turn(*state["turn"])
+
+    def save(self, directory: Path) -> None:
+        """Write `learner.safetensors` and `learner.json` into a checkpoint's stage directory."""
+        save_state(directory, "learner", self.state_dict())
+
+    def restore(self, checkpoint: Path) -> None:
+        """Read them back.
+
+        Raises:
+            StateError: missing, damaged, or saved by a learner of another make.
+        """
+        self.load_state_dict(load_state(checkpoint, "learner", self.hardware.device))

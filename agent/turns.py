@@ -1,0 +1,115 @@
+"""Which turn next: the learner does what the events allow.
+
+Each table of replay asks for samples as it takes in events (its deficit: inserted x samples per insert - sampled).
+The next turn goes to the table that asks most, so single-modality and co-occurring events are learned from in the
+proportion in which they come, whatever the teacher's curriculum is. Turns on one table alternate between its
+modalities: that is the reciprocating training.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.state import State, check_state
+
+
+class Batch(Protocol):
+    """Events drawn from replay, as columns."""
+
+    @property
+    def lesson(self) -> NDArray[np.int64]:
+        """(B,) lesson numbers."""
+
+    @property
+    def samples(self) -> Mapping[str, NDArray[Any]]:
+        """Modality -> (B, *shape) stored samples."""
+
+
+class Replay(Protocol):
+    """What the learner asks of replay: the mapped reader keeps this, and so does a list in a test."""
+
+    def kinds(self) -> list[str]:
+        """Tables that exist now."""
+
+    def size(self, kind: str) -> int:
+        """Events that the table holds."""
+
+    def deficit(self, kind: str) -> float:
+        """Samples that the table asks for."""
+
+    def sample(self, kind: str, count: int, selector: str = "uniform", **options: Any) -> Batch:
+        """Draw a batch."""
+
+    def state_dict(self) -> State:
+        """The reader's own state: its random generator."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore it."""
+
+
+@dataclass
+class Turn:
+    """A run of steps in which one side trains on one table.
+
+    Attributes:
+        kind: the table.
+        side: the modality that trains.
+        step: steps done.
+    """
+
+    kind: str
+    side: str
+    step: int = 0
+
+    @property
+    def name(self) -> str:
+        """'image<audio' where the image side learns from audio; 'image' where it learns alone."""
+        others = [m for m in self.kind.split("+") if m != self.side]
+        return f"{self.side}<{'+'.join(others)}" if others else self.side
+
+
+class Turns:
+    """Chooses turns over the tables that SMART can learn from."""
+
+    VERSION = 1
+
+    def __init__(self, modalities: tuple[str, ...], min_events: int) -> None:
+        self.modalities = modalities
+        self.min_events = min_events
+        self.last: dict[str, str] = {}
+
+    def next(self, replay: Replay) -> Turn | None:
+        """The next turn, or none while no table holds enough events."""
+        kinds = [k for k in replay.kinds() if self._usable(k) and replay.size(k) >= self.min_events]
+        if not kinds:
+            return None
+        kind = max(kinds, key=replay.deficit)
+        sides = [m for m in kind.split("+") if m in self.modalities]
+        before = self.last.get(kind)
+        side = sides[(sides.index(before) + 1) % len(sides)] if before in sides else sides[0]
+        self.last[kind] = side
+        return Turn(kind, side)
+
+    def waiting(self, replay: Replay) -> str:
+        """Why there is no turn, for people."""
+        held = {k: replay.size(k) for k in replay.kinds() if self._usable(k)}
+        if not held:
+            return "replay holds no events yet"
+        return "; ".join(f"replay holds {n} of {self.min_events} {k} events" for k, n in held.items())
+
+    def _usable(self, kind: str) -> bool:
+        """Events of one modality train its autoencoder; co-occurring ones must hold every modality."""
+        names = kind.split("+")
+        return len(set(names) & set(self.modalities)) in (1, len(self.modalities))
+
+    def state_dict(self) -> State:
+        """Whose turn came last on each table."""
+        return {"version": self.VERSION, "last": dict(self.last)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore `state_dict`."""
+        check_state(state, {"last"}, self.VERSION, "turns")
+        self.last = dict(state["last"])
