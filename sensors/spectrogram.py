@@ -58,26 +58,22 @@ def log_mel(waves: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         return out
     # A NaN or an overflow anywhere in a clip reaches its loudest value, which is looked at once below.
     with np.errstate(over="ignore", invalid="ignore"):
-        power = _mel_power(waves, counts)
+        db = _decibel(_mel_power(waves, counts))
     ends = np.cumsum(counts)
-    loudest = np.maximum.reduceat(power.max(axis=1), (ends - counts).tolist())
+    loudest = np.maximum.reduceat(db.max(axis=0), (ends - counts).tolist())
     if not np.isfinite(loudest).all():
         i = int(np.flatnonzero(~np.isfinite(loudest))[0])
         cause = "samples too loud to transform" if np.isfinite(waves[i]).all() else "NaN or infinite samples"
         raise DataError(f"clip {i}: {cause}; give a waveform within -1…1")
-    db = np.log2(np.maximum(power, _SMALLEST_POWER, out=power), out=power)
-    db *= np.float32(10 * np.log10(2))
-    reference = 10 * np.log10(np.maximum(loudest, _SMALLEST_POWER))
+    # In a very quiet clip the smallest power, that of silence, lies less than 80 dB below the loudest.
+    smallest = _decibel(np.zeros(1, np.float32))[0]
+    floor = np.maximum(smallest - loudest, np.float32(-TOP_DB))
+    db -= np.repeat(loudest, counts)
+    np.maximum(db, np.repeat(floor, counts), out=db)
     for i, (end, count) in enumerate(zip(ends, counts, strict=True)):
-        if loudest[i] <= _SMALLEST_POWER:
-            continue
-        # In a very quiet clip the smallest power, that of silence, lies less than 80 dB below the loudest.
-        silence = np.float32(max(-TOP_DB, 10 * np.log10(_SMALLEST_POWER) - reference[i]))
-        if silence > -TOP_DB:
-            out[i, :, count:] = silence
-        part = out[i, :, :count]
-        np.subtract(db[end - count : end].T, np.float32(reference[i]), out=part)
-        np.clip(part, silence, 0, out=part)
+        if loudest[i] > smallest:
+            out[i, :, :count] = db[:, end - count : end]
+            out[i, :, count:] = floor[i]
     return out
 
 
@@ -165,19 +161,26 @@ def _frame_count(i: int, wave: NDArray[np.float32]) -> int:
     return min(FRAMES, (len(wave) + WINDOW // 2 - 1) // HOP + 1)
 
 
+def _decibel(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Power to decibel, in place."""
+    np.log2(np.maximum(power, _SMALLEST_POWER, out=power), out=power)
+    power *= np.float32(10 * np.log10(2))
+    return power
+
+
 def _mel_power(waves: Sequence[NDArray[np.float32]], counts: Sequence[int]) -> NDArray[np.float32]:
-    """Mel power of every frame that touches sound, (frames of all clips, 96)."""
-    power = np.empty((sum(counts), BANDS), np.float32)
+    """Mel power of every frame that touches sound, (96, frames of all clips)."""
+    power = np.empty((BANDS, sum(counts)), np.float32)
     # At most 96 frames at a time stay in the processor's cache.
-    bench = _Bench(min(FRAMES, len(power)))
+    bench = _Bench(min(FRAMES, power.shape[1]))
     done = used = 0
     for wave, count in zip(waves, counts, strict=True):
         if used + count > len(bench.rows):
-            bench.transform(power[done : done + used])
+            bench.transform(power[:, done : done + used])
             done, used = done + used, 0
         _window_into(bench.rows[used : used + count], np.ascontiguousarray(wave))
         used += count
-    bench.transform(power[done:])
+    bench.transform(power[:, done:])
     return power
 
 
@@ -196,8 +199,8 @@ class _Bench:
         self.imaginary = np.empty_like(self.real)
 
     def transform(self, power: NDArray[np.float32]) -> None:
-        """Write the mel power of the first rows into `power` (frames, 96)."""
-        n = len(power)
+        """Write the mel power of the first rows into `power` (96, frames)."""
+        n = power.shape[1]
         single, real, imaginary = self.single[:n], self.real[:n], self.imaginary[:n]
         cv2.dft(self.rows[:n], self.spectrum[:n], cv2.DFT_ROWS)
         np.copyto(single, self.spectrum[:n], casting="same_kind")
@@ -206,7 +209,7 @@ class _Bench:
         imaginary *= imaginary
         real += imaginary
         for inside, filters, bands in _filter_groups():
-            np.matmul(real[:, inside], filters, out=power[:, bands])
+            np.matmul(filters, real[:, inside].T, out=power[bands])
 
 
 def _window_into(rows: NDArray[np.float64], wave: NDArray[np.float32]) -> None:
@@ -241,18 +244,18 @@ def _filter_groups() -> tuple[tuple[slice, NDArray[np.float32], slice], ...]:
         (bins, filters of these bins, bands) of each group; the first and the last bin of the transform, which
         no triangle touches, are left out.
     """
-    filters = mel_filters().T[1:-1]
-    first = [int(np.flatnonzero(band)[0]) for band in filters.T]
-    last = [int(np.flatnonzero(band)[-1]) + 1 for band in filters.T]
+    filters = mel_filters()[:, 1:-1]
+    first = [int(np.flatnonzero(band)[0]) for band in filters]
+    last = [int(np.flatnonzero(band)[-1]) + 1 for band in filters]
+    # Dynamic programming over the last group; narrow groups cost as much as sixteen bands do.
     best: list[tuple[float, list[int]]] = [(0.0, [0])]
     for j in range(1, BANDS + 1):
         options = [
-            (best[i][0] + _GROUP_COST + (last[j - 1] - first[i]) * max(16, j - i), [*best[i][1], j])
-            for i in range(j)
+            (best[i][0] + _GROUP_COST + (last[j - 1] - first[i]) * max(16, j - i), [*best[i][1], j]) for i in range(j)
         ]
         best.append(min(options))
     groups = []
     for i, j in pairwise(best[-1][1]):
         inside = slice(first[i], last[j - 1])
-        groups.append((inside, np.ascontiguousarray(filters[inside, i:j]), slice(i, j)))
+        groups.append((inside, np.ascontiguousarray(filters[i:j, inside]), slice(i, j)))
     return tuple(groups)
