@@ -1,0 +1,165 @@
+"""The command line, generated from the settings' own declarations."""
+
+import argparse
+import shutil
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from runtime.settings import Setting, settings
+from sensors.errors import ConfigError
+
+OPTIONS = {
+    "what is taught": {
+        "--style": "teacher.style",
+        "--images": "data.images",
+        "--speech": "data.speech",
+        "--data": "data.data",
+        "--download": "data.download",
+        "--teachers": "run.teachers",
+    },
+    "how it learns": {
+        "--preset": "learner.preset",
+        "--device": "learner.device",
+        "--seed": "run.seed",
+        "--minutes": "run.minutes",
+        "--steps": "run.steps",
+    },
+    "where it runs": {"--address": "run.address"},
+}
+"""Prominent options by group; each stands for one setting and takes its help, choices and default from it."""
+
+DESCRIPTION = """\
+Learn, without labels, what things look and sound like: teachers show and say things,
+replay keeps them, the learner turns images into sounds and back, the monitor examines it."""
+EXAMPLES = """\
+examples:
+  launch.py --teacher simulated                      learn from embedded digits and voices until Ctrl-C
+  launch.py --minutes 5                              the same, for five minutes of learning
+  launch.py --data ~/datasets --speech fsdd          MNIST and recorded speech found there
+  launch.py --resume runs/2026-01-31_12-00-00        go on where a run was stopped
+  launch.py --set replay.capacity=50000 --help-settings
+
+Ctrl-C stops with a checkpoint; a second Ctrl-C stops at once.
+"""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for.
+
+    Attributes:
+        changes: `section.field` -> text, of the settings named there.
+        run_dir: where a new run goes; none: the default place.
+        resume: the run to go on with; none: a new one.
+    """
+
+    changes: dict[str, str]
+    run_dir: Path | None
+    resume: Path | None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} (launch.py --help lists the options)")
+
+
+def parse_arguments(arguments: Sequence[str]) -> Request:
+    """Read the command line; `--help` and `--help-settings` print and exit.
+
+    Raises:
+        ConfigError: an unknown option or a bad value.
+    """
+    known = {s.key: s for s in settings()}
+    parser = _parser(known)
+    given = parser.parse_args(arguments)
+    if given.help_settings:
+        print(describe_settings(list(known.values()), min(shutil.get_terminal_size().columns, 110)))
+        parser.exit()
+    if given.sensors:
+        raise ConfigError(
+            "--sensors live: live sensors are not in this version (no microphone or camera source yet); "
+            "use --teacher simulated"
+        )
+    if given.resume and given.run_dir:
+        raise ConfigError("--resume and --run-dir: a resumed run stays in its directory; give one of the two")
+    changes: dict[str, str] = {}
+    for options in OPTIONS.values():
+        for flag, key in options.items():
+            if (text := getattr(given, flag[2:])) is not None:
+                changes[key] = str(text)
+    for assignment in given.set:
+        key, equals, text = assignment.partition("=")
+        if not equals or "." not in key:
+            raise ConfigError(f"--set {assignment}: expected section.field=value (see --help-settings)")
+        changes[key.strip()] = text.strip()
+    return Request(changes, given.run_dir, given.resume)
+
+
+def _parser(known: dict[str, Setting]) -> _Parser:
+    parser = _Parser(
+        prog="launch.py",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    source = parser.add_argument_group("where events come from")
+    source.add_argument(
+        "--teacher", choices=("simulated",), default="simulated", help="a simulated teacher (the default)"
+    )
+    source.add_argument("--sensors", choices=("live",), help="microphone and camera (not in this version)")
+    for title, options in OPTIONS.items():
+        group = parser.add_argument_group(title)
+        for flag, key in options.items():
+            _add(group, flag, known[key])
+        if title == "where it runs":
+            group.add_argument("--run-dir", type=Path, metavar="DIR", help="new run's directory [runs/<date-time>]")
+            group.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in DIR")
+    other = parser.add_argument_group("everything else")
+    other.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.FIELD=VALUE",
+        help="change any setting; repeatable",
+    )
+    other.add_argument("--help-settings", action="store_true", help="list every setting with default and bounds")
+    other.add_argument("-h", "--help", action="help", help="show this page")
+    return parser
+
+
+def _add(group: argparse._ArgumentGroup, flag: str, s: Setting) -> None:
+    if s.kind == "bool":
+        group.add_argument(flag, action="store_const", const="true", help=s.help)
+        return
+    shown = "" if s.default is None else f" [{s.default}]"
+    # Choices are left to the setting's own check: one wording of the error for options, --set and files.
+    metavar = "{" + ",".join(map(str, s.choices)) + "}" if s.choices else _metavar(s)
+    group.add_argument(flag, metavar=metavar, help=(s.help + shown).replace("%", "%%"))
+
+
+def _metavar(s: Setting) -> str:
+    if s.key == "data.data":
+        return "DIR"
+    if s.unit:
+        return s.unit.upper() if s.unit.isalpha() else "N"
+    return "N" if s.kind.startswith(("int", "float")) else "TEXT"
+
+
+def describe_settings(known: Sequence[Setting], width: int) -> str:
+    """The page of `--help-settings`: a paragraph a setting, at most `width` columns wide."""
+    lines: list[str] = []
+    section = ""
+    for s in known:
+        if s.key.rpartition(".")[0] != section:
+            section = s.key.rpartition(".")[0]
+            lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
+        default = "none" if s.default is None else s.default
+        facts = ", ".join(filter(None, (s.kind, s.allowed, s.unit)))
+        lines.append(f"  {s.key} = {default!s}   ({facts})")
+        lines += textwrap.wrap(s.help, max(width, 30), initial_indent="      ", subsequent_indent="      ")
+    return "\n".join(lines)

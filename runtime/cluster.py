@@ -1,0 +1,204 @@
+"""The Ray that a run lives in: a private one that ends with it, or one that was there before."""
+
+import contextlib
+import logging
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import ray
+
+from runtime.settings import RunSection
+from sensors.errors import ConfigError, UserError
+
+CONNECT_TIMEOUT = 3.0
+"""Seconds for the head of a Ray cluster to answer."""
+
+
+class Cluster:
+    """Starts or joins Ray, and takes it down again without leaving a process behind.
+
+    Ray lives in a thread of its own from start to shutdown: the main thread stays free for signals, and Ray's
+    processes end with the thread that started them.
+
+    Args:
+        section: address, CPUs, memory and dashboard.
+        namespace: where the run's actors have their names.
+
+    Attributes:
+        dashboard: address of the dashboard, when there is one.
+        joined: whether the cluster was there before.
+    """
+
+    def __init__(self, section: RunSection, namespace: str) -> None:
+        self.dashboard: str | None = None
+        self.joined = section.address is not None
+        self._section = section
+        self._namespace = namespace
+        self._folder: Path | None = None
+        self._error: Exception | None = None
+        self._up, self._closing = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._live, name="ray", daemon=True)
+
+    def start(self) -> None:
+        """Begin to start; `ready` tells when it is done.
+
+        Raises:
+            ConfigError: nothing answers at the address.
+        """
+        if self._section.address is not None:
+            _check_address(self._section.address)
+        self._thread.start()
+
+    def ready(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds; whether Ray is up.
+
+        Raises:
+            UserError: Ray could not be started or joined.
+        """
+        if not self._up.wait(timeout):
+            return False
+        if self._error is not None:
+            where = f"--address {self._section.address}: " if self.joined else "Ray did not start: "
+            raise UserError(where + " ".join(str(self._error).split())[:300]) from self._error
+        return True
+
+    def close(self, patience: float, keep_logs: bool = False) -> Path | None:
+        """Shut Ray down within about `patience` seconds; returns the logs' folder if they are kept."""
+        end = time.monotonic() + patience
+        family = _family()
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(max(end - time.monotonic() - 0.5, 0.1))
+        if not self.joined:
+            _, alive = psutil.wait_procs(family, timeout=max(end - time.monotonic() - 0.3, 0.1))
+            _kill(alive)
+        logs = self._folder
+        if logs is not None and not keep_logs:
+            shutil.rmtree(logs, ignore_errors=True)
+            logs = None
+        return logs
+
+    def kill(self) -> None:
+        """End every process of a private Ray at once, and leave a joined one to notice that we are gone."""
+        if not self.joined:
+            _kill(_family())
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _live(self) -> None:
+        try:
+            self._init()
+        except Exception as error:
+            self._error = error
+        self._up.set()
+        self._closing.wait()
+        # A cluster that broke down has said so already; what is left of it is killed by `close`.
+        with contextlib.suppress(Exception):
+            ray.shutdown()
+
+    def _init(self) -> None:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        # A cluster is joined by --address alone, never because the environment names one.
+        os.environ.pop("RAY_ADDRESS", None)
+        common: dict[str, Any] = {
+            "namespace": self._namespace,
+            "log_to_driver": False,
+            "logging_level": logging.ERROR,
+        }
+        s = self._section
+        if s.address is not None:
+            ray.init(address=s.address, **common)
+            return
+        # Ray's sockets need a path of less than 107 characters, which a run directory seldom has.
+        self._folder = Path(tempfile.mkdtemp(prefix="rcp-", dir="/tmp" if os.access("/tmp", os.W_OK) else None))
+        context = ray.init(
+            address="local",
+            num_cpus=s.cpus,
+            object_store_memory=s.object_store * 2**20,
+            include_dashboard=s.dashboard,
+            dashboard_host="127.0.0.1",
+            dashboard_port=free_port(s.dashboard_port) if s.dashboard else None,
+            _temp_dir=str(self._folder / "ray"),
+            **common,
+        )
+        self.dashboard = f"http://{context.dashboard_url}" if s.dashboard and context.dashboard_url else None
+
+    def resources(self) -> tuple[dict[str, float], dict[str, float]]:
+        """What the cluster has, and what of it is free."""
+        untyped: Any = ray
+        return untyped.cluster_resources(), untyped.available_resources()
+
+    def here(self) -> str:
+        """Id of the node that this process is on."""
+        return str(ray.get_runtime_context().get_node_id())
+
+
+def check_resources(total: Mapping[str, float], free: Mapping[str, float], device: str) -> float:
+    """GPUs for the learner, once it is sure that the cluster can hold the run.
+
+    Args:
+        total: resources of the cluster.
+        free: those that nobody uses.
+        device: the learner's `auto`, `cpu`, `cuda`, ….
+
+    Raises:
+        ConfigError: no free CPU, or no free GPU where one was asked for.
+    """
+    if total.get("CPU", 0) < 1:
+        raise ConfigError("Ray has no CPU to offer; the learner needs one (start Ray with --num-cpus 1 or more)")
+    if free.get("CPU", 0) < 1:
+        raise ConfigError(f"all {total['CPU']:.0f} CPUs of the Ray cluster are in use; the learner needs one")
+    wants = device.partition(":")[0] == "cuda"
+    if wants and total.get("GPU", 0) < 1:
+        raise ConfigError("--device cuda: no CUDA device found; use --device cpu or auto")
+    if wants and free.get("GPU", 0) < 1:
+        raise ConfigError("--device cuda: every GPU of the Ray cluster is in use")
+    return 1.0 if wants or (device == "auto" and free.get("GPU", 0) >= 1) else 0.0
+
+
+def free_port(first: int, tries: int = 100) -> int:
+    """The first port from `first` on that nobody listens on at 127.0.0.1.
+
+    Raises:
+        ConfigError: none of `tries` ports is free.
+    """
+    for port in range(first, first + tries):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ConfigError(f"run.dashboard_port={first}: no free port among {tries}; use --set run.dashboard=false")
+
+
+def _check_address(address: str) -> None:
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        raise ConfigError(f"--address {address}: expected host:port of a Ray head, as `ray start --head` prints it")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"--address {address}: no Ray head answers there ({error})") from None
+
+
+def _family() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=0.3)

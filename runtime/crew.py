@@ -1,0 +1,177 @@
+"""One actor of a run under watch: its calls and their deadlines, its failures and restarts."""
+
+import importlib
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError
+
+from sensors.errors import UserError
+
+LATE = 5.0
+"""Seconds beyond its chunk after which a call counts as late: it is shown, and waited for."""
+BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before one restart after another."""
+HEALTHY = 60.0
+"""Seconds of work after which earlier failures are forgiven."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call under way: its answer to come, the method, when it began and how long it may take."""
+
+    answer: Any
+    method: str
+    began: float
+    expected: float
+    deadline: float
+
+
+class Member:
+    """One named actor.
+
+    Args:
+        name: in Ray, in notes and in figures.
+        create: makes the actor, and makes it again.
+        keeps_handle: Ray restarts the process behind the same handle, as others hold it; otherwise a new
+            actor takes the place of a dead one.
+        restarts: failures in a row after which the member is given up.
+    """
+
+    def __init__(self, name: str, create: Callable[[], Any], keeps_handle: bool, restarts: int) -> None:
+        self.name = name
+        self.call: Call | None = None
+        self.started = False
+        self.failures = 0
+        self.restarted = 0
+        self.down_until: float | None = None
+        self.not_before = 0.0
+        self._create = create
+        self._keeps_handle = keeps_handle
+        self._restarts = restarts
+        self._well_since = time.monotonic()
+        self.handle: Any = create()
+
+    @property
+    def state(self) -> str:
+        """`starting`, `up`, `late` or `restarting`."""
+        if self.down_until is not None:
+            return "restarting"
+        if self.call is not None and time.monotonic() - self.call.began > self.call.expected + LATE and self.started:
+            return "late"
+        return "up" if self.started else "starting"
+
+    def ask(self, method: str, *arguments: Any, expected: float, patience: float) -> None:
+        """Begin a call; `expected` seconds of work, then `patience` seconds until it counts as hung."""
+        now = time.monotonic()
+        answer = getattr(self.handle, method).remote(*arguments)
+        self.call = Call(answer, method, now, expected, now + expected + patience)
+
+    def take(self) -> Any:
+        """The answer of a call that is done; the member is free for the next.
+
+        Raises:
+            UserError: the actor says that something the user gave is wrong.
+            RayError: it failed or died.
+        """
+        assert self.call is not None
+        call, self.call = self.call, None
+        try:
+            value = ray.get(call.answer)
+        except RayError as error:
+            raise user_error(error) or error from None
+        self.started = True
+        now = time.monotonic()
+        # A call that came back early had nothing to do: asking again at once would only burn a core.
+        self.not_before = call.began + min(call.expected, 0.1)
+        if self.failures and now - self._well_since > HEALTHY:
+            self.failures = 0
+        return value
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the call under way is beyond its deadline."""
+        return self.call is not None and time.monotonic() > self.call.deadline
+
+    def fail(self) -> bool:
+        """Note a failure and plan a restart; False when there were too many."""
+        self.call = None
+        self.started = False
+        self.failures += 1
+        now = time.monotonic()
+        self._well_since = now
+        self.down_until = now + BACKOFF[min(self.failures, len(BACKOFF)) - 1]
+        return self.failures <= self._restarts
+
+    def put_down(self) -> None:
+        """Kill a hung process; Ray brings one back whose handle is kept."""
+        ray.kill(self.handle, no_restart=not self._keeps_handle)
+
+    def renew(self) -> None:
+        """Plan a restart that is no failure: an actor whose handle this one holds has gone."""
+        self.call = None
+        self.started = False
+        self.down_until = time.monotonic()
+
+    def revive(self) -> bool:
+        """Restart when the time has come; whether the member can be asked again."""
+        if self.down_until is None or time.monotonic() < self.down_until:
+            return False
+        if not self._keeps_handle:
+            ray.kill(self.handle, no_restart=True)
+            try:
+                self.handle = self._create()
+            except ValueError:
+                # The name of the dead one is not free yet.
+                self.down_until = time.monotonic() + BACKOFF[0]
+                return False
+        self.restarted += 1
+        self.down_until = None
+        return True
+
+
+def actor_class(target: str) -> Any:
+    """Import `module:Class`."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def user_error(error: BaseException) -> UserError | None:
+    """The user's mistake inside an error of Ray's, if there is one.
+
+    An error raised in a constructor reaches us as text alone: its last lines name the class and its message.
+    """
+    if isinstance(error, RayTaskError):
+        cause = getattr(error, "cause", None)
+        return cause if isinstance(cause, UserError) else None
+    if not isinstance(error, RayActorError) or not error.actor_init_failed:
+        return None
+    raised = list(re.finditer(r"^([A-Za-z_][\w.]*)\.(\w+): ", str(error), re.MULTILINE))
+    if not raised:
+        return None
+    module, name = raised[-1].groups()
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError):
+        return None
+    if isinstance(kind, type) and issubclass(kind, UserError):
+        return kind(str(error)[raised[-1].end() :].strip())
+    return None
+
+
+def reason(error: BaseException) -> str:
+    """Why an actor failed, in one line."""
+    if isinstance(error, RayTaskError):
+        cause = getattr(error, "cause", None) or error
+        text = f"{type(cause).__name__}: {str(cause).strip().splitlines()[-1] if str(cause).strip() else ''}"
+    elif isinstance(error, RayActorError):
+        lines = [part.strip() for part in str(error).splitlines() if part.strip()]
+        told = [p for p in lines if ":" not in p.split(" ")[0]]
+        text = (told or lines or [type(error).__name__])[-1 if error.actor_init_failed else 0]
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:200]

@@ -1,0 +1,153 @@
+"""The figures of a run: gathered once, written as `metrics.jsonl` and TensorBoard events."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from sensors.errors import StorageError
+from sensors.state import State, check_state
+
+if TYPE_CHECKING:
+    pass
+
+Value = float | int | str
+
+
+class Counters:
+    """Totals that never go backwards, whatever restarts underneath.
+
+    A component reports its own running total; when that falls, the component began anew and its total counts
+    from there.
+    """
+
+    def __init__(self) -> None:
+        self._totals: dict[str, float] = {}
+        self._seen: dict[str, float] = {}
+
+    def add(self, key: str, amount: float) -> None:
+        """Count `amount` (>= 0) more."""
+        if amount < 0:
+            raise ValueError(f"{key}: a counter cannot fall by {-amount}")
+        self._totals[key] = self._totals.get(key, 0) + amount
+
+    def observe(self, key: str, total: float) -> None:
+        """Follow a component's own running total."""
+        before = self._seen.get(key, 0)
+        self.add(key, total - before if total >= before else total)
+        self._seen[key] = total
+
+    @property
+    def totals(self) -> dict[str, float]:
+        """All totals by key."""
+        return dict(self._totals)
+
+    def state_dict(self) -> State:
+        """Totals, and what was last seen of each component."""
+        return {"version": 1, "totals": dict(self._totals), "seen": dict(self._seen)}
+
+    def load_state_dict(self, state: State) -> None:
+        """Take totals back; they then go on from there.
+
+        Raises:
+            StateError: not what `state_dict` wrote.
+        """
+        check_state(state, {"totals", "seen"}, 1, "counters")
+        self._totals, self._seen = dict(state["totals"]), dict(state["seen"])
+
+
+class Figures:
+    """Flat figures by key (`exam/image_to_audio`, `loss/…`), stamped with the run's time and step.
+
+    Args:
+        metrics: the JSON-lines file, appended to; a torn last line is cut off.
+        tensorboard: folder for this process's event file.
+
+    Raises:
+        StorageError: a file cannot be written (also from `observe` and `flush`).
+    """
+
+    def __init__(self, metrics: Path, tensorboard: Path) -> None:
+        self.latest: dict[str, Value] = {}
+        self._path = metrics
+        try:
+            self._offset = _mend(metrics)
+            self._lines: IO[bytes] = metrics.open("ab", buffering=0)
+            self._events = EventFile(tensorboard)
+        except OSError as error:
+            raise StorageError(f"{error.filename or metrics}: {error.strerror}") from None
+        self._start = time.monotonic()
+
+    @property
+    def time(self) -> float:
+        """Seconds since the run began, its earlier parts included."""
+        return self._offset + time.monotonic() - self._start
+
+    def advance(self, seconds: float) -> None:
+        """Put the clock to at least `seconds`, when a resumed run was longer than its figures say."""
+        self._offset += max(0.0, seconds - self.time)
+
+    def observe(self, values: Mapping[str, Value], step: int) -> None:
+        """Write one line of figures and keep them in `latest`; a value that is not finite is left out."""
+        kept = {key: value for key, value in values.items() if isinstance(value, str) or math.isfinite(value)}
+        self.latest |= kept
+        now = self.time
+        line = {"time": round(now, 3), "step": step, **{k: _short(v) for k, v in kept.items()}}
+        try:
+            self._lines.write((json.dumps(line) + "\n").encode())
+            self._events.add({k: v for k, v in kept.items() if not isinstance(v, str)}, step)
+        except OSError as error:
+            raise StorageError(f"{self._path}: {error.strerror}; figures cannot be written") from None
+
+    def close(self) -> None:
+        """Close both files."""
+        self._lines.close()
+        self._events.close()
+
+
+class EventFile:
+    """One TensorBoard event file, written in place without TensorFlow or torch."""
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        now = time.time()
+        self._file = (folder / f"events.out.tfevents.{now:.0f}.{os.getpid()}.run").open("ab", buffering=0)
+        self._writer: RecordWriter = RecordWriter(self._file)
+        self._writer.write(Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
+
+    def add(self, values: Mapping[str, float], step: int) -> None:
+        """Write scalars of one step."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        scalars = [Summary.Value(tag=key, simple_value=float(value)) for key, value in values.items()]
+        event = Event(wall_time=time.time(), step=step, summary=Summary(value=scalars))
+        self._writer.write(event.SerializeToString())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _short(value: Value) -> Value:
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def _mend(path: Path) -> float:
+    """Cut a torn last line off and return the last whole line's time (0 for a new file)."""
+    if not path.exists():
+        return 0.0
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
+    lines = content[:whole].splitlines()
+    try:
+        return float(json.loads(lines[-1])["time"]) if lines else 0.0
+    except (ValueError, KeyError, TypeError):
+        raise StorageError(f"{path}: its last line is damaged; move the file away to go on") from None

@@ -1,0 +1,102 @@
+"""The figures as Ray metrics, for the dashboard and Prometheus; `METRICS` is the registry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ray.util.metrics import Counter, Gauge
+
+from runtime.figures import Value
+
+EMIT_EVERY = 3.0
+"""Seconds between emissions; Ray forgets gauges that nobody sets again."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One Ray metric, seen by Prometheus as `ray_<name>`.
+
+    Attributes:
+        name: in Ray.
+        help: what it means, with its unit.
+        prefix: figures `<prefix><rest>` feed it.
+        tag: the label that takes `<rest>`; empty where the prefix is the whole key.
+        counter: whether it is a total that never falls.
+    """
+
+    name: str
+    help: str
+    prefix: str
+    tag: str = ""
+    counter: bool = False
+
+
+METRICS = (
+    Metric("reciprocal_events_total", "events accepted by replay, by kind", "events/", "kind", counter=True),
+    Metric("reciprocal_replay_inserted_total", "events inserted into replay", "replay/inserted", counter=True),
+    Metric("reciprocal_replay_sampled_total", "events drawn from replay", "replay/sampled", counter=True),
+    Metric(
+        "reciprocal_dropped_total",
+        "events lost or turned away, by reason",
+        "dropped/",
+        "reason",
+        counter=True,
+    ),
+    Metric("reciprocal_restarts_total", "restarts of actors", "restarts/", "actor", counter=True),
+    Metric("reciprocal_replay_events", "events in replay, by kind", "size/", "kind"),
+    Metric("reciprocal_replay_fill", "fullest table's fill, 0 to 1", "replay/fill"),
+    Metric("reciprocal_events_per_second", "events accepted each second", "replay/events_per_s"),
+    Metric("reciprocal_learner_step", "learner steps so far", "learner/step"),
+    Metric("reciprocal_learner_steps_per_second", "learner steps each second", "learner/steps_per_s"),
+    Metric("reciprocal_learner_duty", "share of time that the learner computes, 0 to 1", "learner/duty"),
+    Metric("reciprocal_loss", "losses, by term", "loss/", "term"),
+    Metric("reciprocal_exam_accuracy", "exam accuracy, 0 to 1", "exam/", "exam"),
+    Metric("reciprocal_judge_accuracy", "a judge's own test accuracy, 0 to 1", "judge/", "judge"),
+)
+
+
+class RayMetrics:
+    """Feeds Ray's metrics from flat figures.
+
+    Args:
+        run: name of the run, a label of every metric.
+    """
+
+    def __init__(self, run: str) -> None:
+        self._made: dict[str, Any] = {}
+        self._run = run
+        self._totals: dict[tuple[str, str], float] = {}
+
+    def emit(self, values: Mapping[str, Value]) -> None:
+        """Set every metric that a figure feeds; figures without a metric are left to the files."""
+        for key, value in values.items():
+            found = metric_of(key)
+            if found is None or isinstance(value, str):
+                continue
+            metric, label = found
+            tags = {"run": self._run} | ({metric.tag: label} if metric.tag else {})
+            made = self._metric(metric)
+            if not metric.counter:
+                made.set(float(value), tags=tags)
+                continue
+            before = self._totals.get((metric.name, label), 0.0)
+            if value > before:
+                made.inc(value - before, tags=tags)
+                self._totals[metric.name, label] = float(value)
+
+    def _metric(self, metric: Metric) -> Any:
+        if metric.name not in self._made:
+            kind = Counter if metric.counter else Gauge
+            keys = ("run", metric.tag) if metric.tag else ("run",)
+            self._made[metric.name] = kind(metric.name, description=metric.help, tag_keys=keys)
+        return self._made[metric.name]
+
+
+def metric_of(key: str) -> tuple[Metric, str] | None:
+    """The metric that a figure feeds, and the value of its label; none when it feeds none."""
+    for metric in METRICS:
+        if metric.tag and key.startswith(metric.prefix):
+            return metric, key.removeprefix(metric.prefix)
+        if key == metric.prefix:
+            return metric, ""
+    return None

@@ -1,0 +1,262 @@
+"""What each kind of actor is asked for, and what its answers mean."""
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runtime.crew import Member
+from runtime.figures import Counters, Value
+from runtime.settings import RunSection
+from sensors.state import State
+
+CURSOR_EVERY = 5.0
+"""Seconds between two readings of a teacher's cursor: what it teaches twice after a crash at most."""
+DROPS = ("corrupt", "torn")
+"""Figures of a replay table that count events lost after they were accepted."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One call to make: method, arguments, seconds it should take, seconds beyond until it counts as hung."""
+
+    method: str
+    arguments: tuple[Any, ...] = ()
+    expected: float = 0.0
+    patience: float = 60.0
+
+
+@dataclass
+class Board:
+    """What is known of the run, shared by all roles.
+
+    Attributes:
+        step: learner steps.
+        steps_before: those of earlier parts of a resumed run.
+        first_step_at: monotonic time of the first step of this part; none before it.
+        learned_before: seconds of learning in earlier parts.
+        counters: totals.
+        values: latest figures.
+        facts: printable lines that actors told about themselves, by actor.
+        waiting: why the learner does not step; empty when it does.
+    """
+
+    step: int = 0
+    steps_before: int = 0
+    first_step_at: float | None = None
+    learned_before: float = 0.0
+    counters: Counters = field(default_factory=Counters)
+    values: dict[str, Value] = field(default_factory=dict)
+    facts: dict[str, list[str]] = field(default_factory=dict)
+    waiting: str = ""
+
+    def learned(self, now: float) -> float:
+        """Seconds of learning, earlier parts included."""
+        return self.learned_before + (0.0 if self.first_step_at is None else now - self.first_step_at)
+
+    def share(self, section: RunSection, now: float) -> float | None:
+        """Part of the run that is done, 0…; none when it is endless."""
+        shares = []
+        if section.minutes is not None:
+            shares.append(self.learned(now) / (60 * section.minutes))
+        if section.steps is not None:
+            shares.append(self.step / section.steps)
+        return max(shares) if shares else None
+
+
+class Role(ABC):
+    """Work of one member."""
+
+    def __init__(self, member: Member, board: Board, section: RunSection) -> None:
+        self.member = member
+        self.board = board
+        self.section = section
+        self.todo: deque[Ask] = deque(self.opening())
+
+    @abstractmethod
+    def opening(self) -> list[Ask]:
+        """Calls to make first after every start and restart."""
+
+    @abstractmethod
+    def routine(self, now: float) -> Ask | None:
+        """The next call of everyday work; none when nothing is due."""
+
+    @abstractmethod
+    def hear(self, method: str, value: Any, now: float) -> None:
+        """Take an answer in."""
+
+    def next(self, now: float) -> Ask | None:
+        """The next call to make, if any is due."""
+        return self.todo.popleft() if self.todo else self.routine(now)
+
+    def restarted(self) -> None:
+        """Begin again after a restart."""
+        self.todo = deque(self.opening())
+        self.board.counters.add(f"restarts/{self.member.name}", 1)
+
+    def _ask(self, method: str, *arguments: Any, expected: float = 0.0) -> Ask:
+        """A call that waits for the actor's start, too, as long as that is allowed to take."""
+        patience = self.section.call_deadline if self.member.started else self.section.start_deadline
+        return Ask(method, arguments, expected, patience)
+
+
+class ReplayRole(Role):
+    """Tells its figures once a tick."""
+
+    _due = 0.0
+
+    def opening(self) -> list[Ask]:
+        """Nothing but a sign of life."""
+        return [Ask("ping", patience=self.section.start_deadline)]
+
+    def routine(self, now: float) -> Ask | None:
+        """Figures, when a tick has passed."""
+        if now < self._due:
+            return None
+        self._due = now + self.section.tick / 2
+        return self._ask("stats")
+
+    def hear(self, method: str, value: Any, now: float) -> None:
+        """Totals and fill by kind."""
+        if method != "stats":
+            return
+        tables: Mapping[str, Mapping[str, float]] = value
+        board = self.board
+        for kind, table in tables.items():
+            board.values[f"size/{kind}"] = int(table["size"])
+            for name in ("inserted", "sampled", "evicted", "duplicates", "throttled", *DROPS):
+                if name in table:
+                    board.counters.observe(f"table/{kind}/{name}", table[name])
+        totals = board.counters.totals
+        for kind in tables:
+            board.values[f"events/{kind}"] = totals[f"table/{kind}/inserted"]
+        for name in ("inserted", "sampled", "evicted", "duplicates", "throttled"):
+            board.values[f"replay/{name}"] = sum(totals.get(f"table/{kind}/{name}", 0) for kind in tables)
+        for name in DROPS:
+            board.values[f"dropped/{name}"] = sum(totals.get(f"table/{kind}/{name}", 0) for kind in tables)
+        board.values["replay/dropped"] = sum(float(board.values[f"dropped/{name}"]) for name in DROPS)
+        fills = [table["size"] / table["capacity"] for table in tables.values() if table["capacity"]]
+        board.values["replay/fill"] = max(fills, default=0.0)
+
+
+class TeacherRole(Role):
+    """Teaches in chunks; its cursor is read now and then, and given back after a restart."""
+
+    def __init__(self, member: Member, board: Board, section: RunSection, cursor: State | None) -> None:
+        self.cursor = cursor
+        self._cursor_due = 0.0
+        super().__init__(member, board, section)
+
+    def opening(self) -> list[Ask]:
+        """Take up the cursor, tell what is taught."""
+        asks = [Ask("summary", patience=self.section.start_deadline)]
+        if self.cursor is not None:
+            asks.insert(0, Ask("load_state_dict", (self.cursor,), patience=self.section.start_deadline))
+        return asks
+
+    def routine(self, now: float) -> Ask | None:
+        """Teach; read the cursor when that is due."""
+        if now >= self._cursor_due:
+            self._cursor_due = now + CURSOR_EVERY
+            return self._ask("state_dict")
+        return self._ask("run", self.section.chunk, expected=self.section.chunk)
+
+    def hear(self, method: str, value: Any, now: float) -> None:
+        """Totals of what was offered, and the cursor."""
+        if method == "summary":
+            self.board.facts[self.member.name] = list(value)
+        elif method == "state_dict":
+            self.cursor = value
+        elif method == "run":
+            for name in ("offered", "accepted", "duplicate", "throttled", "lost", "batches"):
+                self.board.counters.add(f"teacher/{name}", value.get(name, 0))
+            self.board.counters.add("teacher/waiting_s", value.get("waiting_s", 0.0))
+
+
+class LearnerRole(Role):
+    """Learns in chunks; after a restart it goes on from the newest checkpoint.
+
+    Args:
+        newest: finds that checkpoint; none where there is none.
+    """
+
+    def __init__(self, member: Member, board: Board, section: RunSection, newest: Callable[[], Path | None]) -> None:
+        self._newest = newest
+        self._began: int | None = None
+        super().__init__(member, board, section)
+
+    def opening(self) -> list[Ask]:
+        """Restore the newest checkpoint, tell what computes."""
+        asks = [Ask("describe", patience=self.section.start_deadline)]
+        if (checkpoint := self._newest()) is not None:
+            asks.insert(0, Ask("restore", (str(checkpoint),), patience=self.section.start_deadline))
+        return asks
+
+    def routine(self, now: float) -> Ask | None:
+        """Learn, knowing how much of the run remains."""
+        if (share := self.board.share(self.section, now)) is not None:
+            # Never waited for: calls of one caller are served in order, so the chunk that follows knows.
+            self.member.handle.set_remaining.remote(max(0.0, 1.0 - share))
+        return self._ask("run", self.section.chunk, expected=self.section.chunk)
+
+    def hear(self, method: str, value: Any, now: float) -> None:
+        """Step, rate, turn and losses."""
+        board = self.board
+        if method == "describe":
+            board.facts[self.member.name] = list(value)
+        if method != "run":
+            return
+        step = int(value["step"])
+        if board.first_step_at is None and step > board.steps_before:
+            board.first_step_at = now
+        board.counters.add("learner/steps_done", max(0, step - board.step))
+        board.step = step
+        board.waiting = value.get("waiting", "")
+        board.values |= {
+            "learner/step": step,
+            "learner/turn": value["turn"],
+            "learner/steps_per_s": float(value["steps_per_s"]),
+            "learner/duty": float(value["duty"]),
+            **{f"loss/{name}": float(loss) for name, loss in value.get("losses", {}).items()},
+            **value.get("figures", {}),
+        }
+
+
+class MonitorRole(Role):
+    """Examines in chunks, while the learner is well.
+
+    Args:
+        remark: shows a note.
+    """
+
+    def __init__(
+        self,
+        member: Member,
+        board: Board,
+        section: RunSection,
+        remark: Callable[[str], None],
+        fresh: dict[str, Value],
+    ) -> None:
+        self._remark = remark
+        self._fresh = fresh
+        super().__init__(member, board, section)
+
+    def opening(self) -> list[Ask]:
+        """Nothing but a sign of life."""
+        return [Ask("ping", patience=self.section.start_deadline)]
+
+    def routine(self, now: float) -> Ask | None:
+        """Examine."""
+        s = self.section
+        return Ask("run", (s.chunk,), s.chunk, s.monitor_deadline)
+
+    def hear(self, method: str, value: Any, now: float) -> None:
+        """Grades, and what there is to say."""
+        if method not in ("run", "final"):
+            return
+        self.board.values |= value["figures"]
+        self._fresh |= value["figures"]
+        if value.get("note"):
+            self._remark(str(value["note"]))

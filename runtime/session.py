@@ -1,0 +1,116 @@
+"""One run from the command line to the exit code."""
+
+import importlib.metadata
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runtime.cli import Request
+from runtime.cluster import Cluster
+from runtime.rundir import RunDirectory
+from runtime.settings import RunConfig
+from runtime.signals import INTERRUPTED, StopSignals
+from runtime.supervisor import CAST, RAY_PATIENCE, RunFailure, Supervisor
+from runtime.terminal import Terminal, clock
+from sensors.errors import ConfigError, StateError, UserError
+from sensors.modalities import AUDIO, IMAGE
+
+FAILED = 1
+"""Exit code of a run that broke down."""
+DATA_VARIABLE = "RECIPROCAL_DATA"
+
+
+def conduct(request: Request, cast: Mapping[str, Any] = CAST) -> int:
+    """Make or reopen the run directory, run, and leave nothing half-written; returns the exit code.
+
+    Raises:
+        UserError: what the user gave is wrong; a run that had not learned anything yet is gone.
+    """
+    terminal = Terminal()
+    run, config = _resume(request, terminal) if request.resume else _create(request)
+    name = run.path.name if config.run.address else "reciprocal"
+    cluster = Cluster(config.run, f"reciprocal-{name}" if config.run.address else name)
+    failed = True
+    try:
+        with StopSignals(lambda: _leave(cluster)) as signals:
+            try:
+                terminal.note(f"run {run.path}")
+                cluster.start()
+                supervisor = Supervisor(config, run, terminal, signals, cluster, cast)
+                outcome = supervisor.run()
+                failed = False
+            finally:
+                terminal.close()
+                logs = cluster.close(RAY_PATIENCE, keep_logs=failed and not isinstance(sys.exception(), UserError))
+    except UserError:
+        if not any(run.checkpoints.iterdir()):
+            run.discard()
+        raise
+    except RunFailure as failure:
+        print(f"error: {failure}; Ray's logs are in {logs}", file=sys.stderr)
+        return FAILED
+    finally:
+        run.close()
+    terminal.note(f"stopped at step {outcome.step} after {clock(outcome.learned)} of learning")
+    if outcome.checkpoint is not None:
+        terminal.note(f"go on with: launch.py --resume {run.path}")
+    return 0
+
+
+def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
+    config = RunConfig().override(request.changes)
+    if config.data.data is None and (found := os.environ.get(DATA_VARIABLE)):
+        config = config.override({"data.data": found})
+    if config.data.data is not None:
+        config = config.override({"data.data": str(Path(config.data.data).expanduser().absolute())})
+        _check_data(config)
+    run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), _replay_bytes(config))
+    return run, config
+
+
+def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConfig]:
+    assert request.resume is not None
+    run = RunDirectory.resume(request.resume)
+    try:
+        try:
+            saved = RunConfig.from_dict(run.saved["config"])
+        except ConfigError as error:
+            raise StateError(f"{run.path}/config.json: settings of another version ({error})") from None
+        config = saved.override(request.changes)
+        _check_data(config)
+        for difference in config.differences(saved):
+            terminal.note(f"changed: {difference}")
+        if config != saved:
+            run.record(config=config.to_dict())
+    except BaseException:
+        run.close()
+        raise
+    return run, config
+
+
+def _check_data(config: RunConfig) -> None:
+    folder = config.data.data
+    if folder is not None and not config.data.download and not Path(folder).is_dir():
+        raise ConfigError(f"--data {folder}: no such directory (or {DATA_VARIABLE} names it)")
+
+
+def _replay_bytes(config: RunConfig) -> int:
+    """Disk that replay's tables take for the simulated teachers' events."""
+    both = AUDIO.nbytes + IMAGE.nbytes
+    return config.replay.capacity * both + config.replay.capacity_single * both
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("reciprocal")
+    except importlib.metadata.PackageNotFoundError:
+        return "from source"
+
+
+def _leave(cluster: Cluster) -> None:
+    """End everything at once; no file of a run needs more, as checkpoints are renamed into place whole."""
+    cluster.kill()
+    os.write(sys.stderr.fileno(), b"\nstopped at once; the last checkpoint stands\n")
+    os._exit(INTERRUPTED)

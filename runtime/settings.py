@@ -1,0 +1,164 @@
+"""A run's settings: every room's own, side by side, and those of the run itself."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self, get_args, get_type_hints
+
+from agent.config import LearnerConfig, MonitorConfig
+from replay.config import ReplayConfig
+from sensors.config import Config, parse, setting
+from sensors.errors import ConfigError
+from teacher.config import DataConfig, TeacherConfig
+
+
+@dataclass(frozen=True)
+class RunSection(Config):
+    """How long a run goes on, and how it is watched over."""
+
+    minutes: float | None = setting(
+        None, help="minutes of learning, from the first step on; none: until Ctrl-C", unit="min", low=0.01
+    )
+    steps: int | None = setting(
+        None, help="learner steps after which the run ends; none: until Ctrl-C", unit="steps", low=1
+    )
+    seed: int = setting(0, help="seed of everything random", low=0, high=2**31 - 1)
+    teachers: int = setting(1, help="teachers that teach side by side, seeds apart", low=1, high=64)
+    checkpoint_every: float = setting(30.0, help="time between checkpoints", unit="s", low=1.0)
+    tick: float = setting(2.0, help="time between two lines of figures", unit="s", low=0.2, high=60.0)
+    chunk: float = setting(1.0, help="longest piece of work asked of an actor at once", unit="s", low=0.1, high=5.0)
+    address: str | None = setting(
+        None, help="Ray cluster to join, host:port; none: a private one that ends with the run"
+    )
+    cpus: int | None = setting(None, help="CPUs the private Ray may count on; none: all", unit="CPUs", low=1)
+    object_store: int = setting(300, help="shared memory of the private Ray", unit="MiB", low=80)
+    dashboard: bool = setting(True, help="serve Ray's dashboard on 127.0.0.1")
+    dashboard_port: int = setting(8265, help="its port; the next free one where it is taken", low=1024, high=65000)
+    start_deadline: float = setting(
+        300.0, help="time an actor may take to start before it counts as hung", unit="s", low=1.0
+    )
+    call_deadline: float = setting(
+        60.0, help="time beyond its chunk that a teacher, replay or the learner may take", unit="s", low=0.5
+    )
+    monitor_deadline: float = setting(
+        600.0,
+        help="time beyond its chunk that the monitor may take (it trains its judges first)",
+        unit="s",
+        low=0.5,
+    )
+    restarts: int = setting(5, help="restarts of one actor before the run gives up", low=0, high=1000)
+
+
+@dataclass(frozen=True)
+class RunConfig(Config):
+    """All settings of a run, by section."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    run: RunSection = field(default_factory=RunSection)
+
+    def override(self, changes: Mapping[str, str]) -> Self:
+        """A copy with settings changed from text.
+
+        Args:
+            changes: dotted setting (`replay.capacity`, `learner.smart.weight`) -> value as typed.
+
+        Raises:
+            ConfigError: no such setting, or a bad value; the message names it.
+        """
+        values = self.to_dict()
+        for key, text in changes.items():
+            *path, name = key.split(".")
+            kind: type[Config] = type(self)
+            place = values
+            for part in path:
+                kind, place = _inner(kind, part, key), place[part]
+            if name in _nested(kind):
+                raise ConfigError(f"{key}: is a group of settings; name one, as in {key}.{next(iter(place[name]))}")
+            try:
+                place[name] = parse(kind, name, text)
+            except ConfigError as error:
+                raise ConfigError(f"{'.'.join(path)}.{error}" if name in place else str(error)) from None
+        made = {}
+        for section, kind in _nested(type(self)).items():
+            try:
+                made[section] = kind.from_dict(values[section])
+            except ConfigError as error:
+                raise ConfigError(f"{section}.{error}") from None
+        return self.replace(**made)
+
+    def differences(self, other: Self) -> list[str]:
+        """Settings that differ from `other`, each as `section.field: theirs -> ours`."""
+        ours, theirs = flatten(self.to_dict()), flatten(other.to_dict())
+        return [f"{key}: {theirs[key]} -> {value}" for key, value in ours.items() if theirs[key] != value]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting as a person reads it."""
+
+    key: str
+    default: Any
+    kind: str
+    help: str
+    unit: str
+    choices: tuple[Any, ...]
+    low: float | None
+    high: float | None
+
+    @property
+    def allowed(self) -> str:
+        """Choices or bounds in words; empty when anything goes."""
+        if self.choices:
+            return " | ".join(map(str, self.choices))
+        if self.low is None and self.high is None:
+            return ""
+        return f"{'' if self.low is None else f'{self.low:g}'}…{'' if self.high is None else f'{self.high:g}'}"
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted key."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
+
+
+def settings(kind: type[Config] = RunConfig, prefix: str = "") -> Iterator[Setting]:
+    """Every setting of a run by dotted key, section by section."""
+    hints = get_type_hints(kind)
+    nested = _nested(kind)
+    for f in dataclasses.fields(kind):
+        if f.name in nested:
+            continue
+        names = [k.__name__ for k in get_args(hints[f.name]) or (hints[f.name],)]
+        meta = f.metadata
+        yield Setting(
+            key=prefix + f.name,
+            default=f.default,
+            kind=" or ".join("none" if n == "NoneType" else n for n in names),
+            help=meta.get("help", ""),
+            unit=meta.get("unit", ""),
+            choices=tuple(meta.get("choices") or ()),
+            low=meta.get("low"),
+            high=meta.get("high"),
+        )
+    for name, inner in nested.items():
+        yield from settings(inner, f"{prefix}{name}.")
+
+
+def _nested(kind: type[Config]) -> dict[str, type[Config]]:
+    hints = get_type_hints(kind)
+    pairs = ((f.name, hints[f.name]) for f in dataclasses.fields(kind))
+    return {name: hint for name, hint in pairs if isinstance(hint, type) and issubclass(hint, Config)}
+
+
+def _inner(kind: type[Config], part: str, key: str) -> type[Config]:
+    inner = _nested(kind)
+    if part not in inner:
+        known = ", ".join(inner) or "none"
+        raise ConfigError(f"{key}: unknown section {part!r}; known: {known} (see --help-settings)")
+    return inner[part]

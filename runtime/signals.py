@@ -1,0 +1,63 @@
+"""Stop signals: the first asks for a clean stop, the second ends everything at once."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130
+"""Exit code after a second signal."""
+
+
+class StopSignals:
+    """Listens for Ctrl-C, SIGTERM and a closed terminal, from a thread of its own.
+
+    Python runs signal handlers between bytecodes of the main thread, which may sit in a long call of Ray's.
+    The interpreter's wake-up pipe has no such wait: a second Ctrl-C works whatever the main thread does.
+
+    Args:
+        on_second: called in the listening thread at the second signal; expected not to return.
+    """
+
+    def __init__(self, on_second: Callable[[], Any]) -> None:
+        self.requested = threading.Event()
+        self._on_second = on_second
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Start listening; only the main thread may."""
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._thread = threading.Thread(target=self._listen, name="stop-signals", daemon=True)
+        self._thread.start()
+        for number in SIGNALS:
+            self._before[number] = signal.signal(number, _noted)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop listening; handlers are as they were before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup)
+        os.write(self._write, b"\0")
+        self._thread.join()
+        os.close(self._read)
+        os.close(self._write)
+
+    def _listen(self) -> None:
+        while number := os.read(self._read, 1)[0]:
+            if number not in SIGNALS:
+                continue
+            if self.requested.is_set():
+                self._on_second()
+            self.requested.set()
+
+
+def _noted(number: int, frame: FrameType | None) -> None:
+    """The wake-up pipe has told the listener already."""

@@ -1,0 +1,329 @@
+"""Starts a run's actors, keeps them at work, sees them fail and brings them back, and stops them cleanly."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError
+
+from runtime.assembly import assemble
+from runtime.cluster import Cluster, check_resources
+from runtime.crew import actor_class, reason
+from runtime.figures import Figures, Value
+from runtime.ray_metrics import EMIT_EVERY, RayMetrics
+from runtime.roles import Board, LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
+from runtime.rundir import RunDirectory
+from runtime.saver import Saver
+from runtime.settings import RunConfig
+from runtime.signals import StopSignals
+from runtime.terminal import Snapshot, Terminal
+from sensors.state import State
+
+CAST: Mapping[str, Any] = {
+    "replay": "replay.actor:ReplayActor",
+    "learner": "agent.actor:LearnerActor",
+    "monitor": "agent.actor:MonitorActor",
+    "teacher": "teacher.actor:TeacherActor",
+}
+"""Class of each role's actor, or where to import it from."""
+STOP_WITHIN = 9.0
+"""Seconds from the request to stop to the last process gone."""
+CLOSE_PATIENCE = 1.5
+"""Seconds of those that actors have to close."""
+RAY_PATIENCE = 3.0
+"""Seconds of those that Ray has to shut down."""
+FINAL_PATIENCE = 300.0
+"""Seconds that the final exam may take."""
+REDRAW_EVERY = 0.5
+
+
+class RunFailure(Exception):
+    """An actor could not be kept alive."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: learner steps, seconds of learning, and the last checkpoint."""
+
+    step: int
+    learned: float
+    checkpoint: Path | None
+
+
+class Supervisor:
+    """One run from start to stop.
+
+    Args:
+        config: all settings.
+        run: its directory, locked.
+        terminal: what people see.
+        signals: asks for a stop.
+        cluster: Ray, begun to start.
+        cast: role -> actor class or `module:Class`.
+
+    Raises:
+        UserError: from any actor, when what the user gave turns out wrong.
+        RunFailure: an actor failed too often.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        run: RunDirectory,
+        terminal: Terminal,
+        signals: StopSignals,
+        cluster: Cluster,
+        cast: Mapping[str, Any] = CAST,
+    ) -> None:
+        self.board = Board()
+        self.roles: dict[str, Role] = {}
+        self._config, self._run, self._terminal = config, run, terminal
+        self._stop, self._cluster, self._cast = signals.requested, cluster, cast
+        self._generations: dict[str, int] = {}
+        self._cursors: dict[str, State] = {}
+        self._phase = "starting"
+        self._fresh: dict[str, Value] = {}
+        self._saver = Saver(run)
+        self._told: set[str] = set()
+        self._inserted = (time.monotonic(), 0.0)
+        self._next_tick = self._next_save = self._next_emit = self._next_draw = 0.0
+        self._figures = Figures(run.metrics, run.tensorboard)
+        self._metrics = RayMetrics(run.path.name)
+        if not run.fresh:
+            self._load()
+
+    def run(self) -> Outcome:
+        """Work until the run's end or a request to stop; leaves a checkpoint and closed actors."""
+        try:
+            if self._start():
+                self._work()
+            self._phase = "stopping"
+            began = time.monotonic()
+            self._draw(began)
+            self._finish(began + STOP_WITHIN - CLOSE_PATIENCE - RAY_PATIENCE)
+        finally:
+            self._close()
+        return Outcome(self.board.step, self.board.learned(time.monotonic()), self._saver.newest)
+
+    # -- start ------------------------------------------------------------
+
+    def _start(self) -> bool:
+        """Bring up Ray and all actors at once; False when a stop was asked for meanwhile."""
+        classes = {role: actor_class(c) if isinstance(c, str) else c for role, c in self._cast.items()}
+        while not self._cluster.ready(0.1):
+            if self._stop.is_set():
+                return False
+        if self._cluster.dashboard:
+            self._terminal.note(f"dashboard {self._cluster.dashboard}  (token: run `ray get-auth-token`)")
+        gpus = check_resources(*self._cluster.resources(), self._config.learner.device)
+        here = self._cluster.here() if self._cluster.joined else None
+        crew = assemble(self._config, self._run.path, classes, gpus, here, self._generations)
+        board, section = self.board, self._config.run
+        for name, member in crew.items():
+            if name.startswith("teacher-"):
+                self.roles[name] = TeacherRole(member, board, section, self._cursors.get(name))
+        self.roles["replay"] = ReplayRole(crew["replay"], board, section)
+        self.roles["learner"] = LearnerRole(crew["learner"], board, section, lambda: self._saver.newest)
+        self.roles["monitor"] = MonitorRole(crew["monitor"], board, section, self._terminal.remark, self._fresh)
+        return True
+
+    # -- work ------------------------------------------------------------
+
+    def _work(self) -> None:
+        """The event loop: answers in, next calls out, until the run's end."""
+        self._phase = "starting actors"
+        while not self._stop.is_set():
+            self._attend(list(self.roles.values()))
+            now = time.monotonic()
+            self._observe(now)
+            share = self.board.share(self._config.run, now)
+            if share is not None and share >= 1.0:
+                self._phase = "final exam"
+                self._save(time.monotonic() + FINAL_PATIENCE)
+                self._final_exam()
+                return
+
+    def _attend(self, roles: list[Role]) -> None:
+        """Wait a moment for any answer, take in what is there, and ask for what is next."""
+        under_way = {role.member.call.answer: role for role in roles if role.member.call is not None}
+        if under_way:
+            ready, _ = ray.wait(list(under_way), num_returns=1, timeout=0.1)
+            for answer in ready:
+                self._take(under_way[answer])
+        else:
+            time.sleep(0.05)
+        now = time.monotonic()
+        for role in roles:
+            member = role.member
+            if member.overdue:
+                assert member.call is not None
+                waited = now - member.call.began
+                self._failed(role, f"no answer to {member.call.method} for {waited:.0f} s")
+            elif member.down_until is not None:
+                if member.revive():
+                    role.restarted()
+                    if role is self.roles["learner"]:
+                        # The monitor holds the dead learner's handle.
+                        self.roles["monitor"].member.renew()
+            elif member.call is None and now >= member.not_before and (ask := role.next(now)) is not None:
+                member.ask(ask.method, *ask.arguments, expected=ask.expected, patience=ask.patience)
+
+    def _take(self, role: Role) -> None:
+        assert role.member.call is not None
+        method = role.member.call.method
+        try:
+            value = role.member.take()
+        except RayError as error:
+            self._failed(role, reason(error))
+            return
+        role.hear(method, value, time.monotonic())
+        for name in set(self.board.facts) - self._told:
+            self._told.add(name)
+            for fact in self.board.facts[name] if name in ("learner", "teacher-0") else []:
+                self._terminal.note(fact)
+            self._run.record(**{name: self.board.facts[name]})
+
+    def _failed(self, role: Role, why: str) -> None:
+        member = role.member
+        again = member.fail()
+        member.put_down()
+        if not again:
+            raise RunFailure(f"{member.name} failed {member.failures} times: {why}")
+        self._terminal.remark(f"{member.name}: {why}; restart {member.failures} of {self._config.run.restarts}")
+
+    def _final_exam(self) -> None:
+        role = self.roles["monitor"]
+        end = time.monotonic() + FINAL_PATIENCE
+        asked = False
+        while not self._stop.is_set() and time.monotonic() < end:
+            member = role.member
+            if member.call is None:
+                if asked or not member.started:
+                    break
+                member.ask("final", expected=0.0, patience=FINAL_PATIENCE)
+                asked = True
+            ready, _ = ray.wait([member.call.answer], timeout=0.2) if member.call else ([], [])
+            if ready:
+                self._take(role)
+            self._observe(time.monotonic())
+
+    # -- figures ------------------------------------------------------------
+
+    def _observe(self, now: float) -> None:
+        """Write figures, redraw, and save, each when it is due."""
+        board, section = self.board, self._config.run
+        if self._phase == "starting actors" and board.first_step_at is not None:
+            self._phase = "learning"
+            self._next_save = now + 1.0
+            self._terminal.remark(f"first step after {self._figures.time:.1f} s")
+        if now >= self._next_tick:
+            self._next_tick = now + section.tick
+            self._tick(now)
+        if now >= self._next_draw:
+            self._draw(now)
+        if (error := self._saver.take_error()) is not None:
+            self._terminal.remark(f"checkpoint failed: {error}")
+        if board.first_step_at is not None and now >= self._next_save and self._phase == "learning":
+            self._next_save = now + section.checkpoint_every
+            self._save(now + section.call_deadline, aside=True)
+
+    def _tick(self, now: float) -> None:
+        board = self.board
+        then, before = self._inserted
+        inserted = float(board.values.get("replay/inserted", 0.0))
+        if now - then > 0.5:
+            board.values["replay/events_per_s"] = max(0.0, inserted - before) / (now - then)
+            self._inserted = (now, inserted)
+        totals = board.counters.totals
+        board.values |= {k: v for k, v in totals.items() if k.startswith(("teacher/", "restarts/", "learner/"))}
+        # Grades enter the files once, when they come; a grade written again would look like a new one.
+        old = {k: v for k, v in board.values.items() if not k.startswith(("exam/", "judge/"))}
+        self._figures.observe(old | self._fresh, board.step)
+        self._fresh.clear()
+        if now >= self._next_emit:
+            self._next_emit = now + EMIT_EVERY
+            self._metrics.emit(board.values)
+
+    def _draw(self, now: float) -> None:
+        self._next_draw = now + REDRAW_EVERY
+        phase = self._phase
+        if phase == "learning" and self.board.waiting:
+            phase = f"waiting: {self.board.waiting}"
+        self._terminal.update(
+            Snapshot(
+                time=self._figures.time,
+                learning=self.board.learned(now),
+                step=self.board.step,
+                phase=phase,
+                share=self.board.share(self._config.run, now),
+                values=dict(self.board.values),
+                actors={name: role.member.state for name, role in self.roles.items()},
+            )
+        )
+
+    # -- checkpoints ------------------------------------------------------------
+
+    def _save(self, end: float, aside: bool = False) -> None:
+        learner, replay = self.roles["learner"].member.handle, self.roles["replay"].member.handle
+        save = self._saver.begin if aside else self._saver.save
+        save(learner, replay, self.board.step, self._figures.time, self._state, end)
+
+    def _state(self) -> State:
+        cursors = {name: role.cursor for name, role in self.roles.items() if isinstance(role, TeacherRole)}
+        return {
+            "version": 1,
+            "time": self._figures.time,
+            "learned": self.board.learned(time.monotonic()),
+            "step": self.board.step,
+            "counters": self.board.counters.state_dict(),
+            "cursors": self._cursors | {name: cursor for name, cursor in cursors.items() if cursor is not None},
+            "generations": dict(self._generations),
+        }
+
+    def _load(self) -> None:
+        state = self._saver.load()
+        self._figures.advance(state["time"])
+        self.board.counters.load_state_dict(state["counters"])
+        self.board.step = self.board.steps_before = state["step"]
+        self.board.learned_before = state["learned"]
+        self._cursors, self._generations = state["cursors"], state["generations"]
+
+    # -- stop ------------------------------------------------------------
+
+    def _finish(self, end: float) -> None:
+        """The last checkpoint, if the learner has anything to save."""
+        learner = self.roles.get("learner")
+        self._saver.join(end)
+        if learner is None or not learner.member.started or self.board.first_step_at is None:
+            return
+        self._read_cursors(end - 1.0)
+        try:
+            self._save(end)
+        except GetTimeoutError:
+            self._terminal.note("the last checkpoint took too long; the one before stands")
+
+    def _read_cursors(self, end: float) -> None:
+        roles = [r for r in self.roles.values() if isinstance(r, TeacherRole) and r.member.started]
+        asked = {role.member.handle.state_dict.remote(): role for role in roles}
+        ready = (
+            ray.wait(list(asked), num_returns=len(asked), timeout=max(end - time.monotonic(), 0.0))[0] if asked else []
+        )
+        for answer in ready:
+            try:
+                asked[answer].cursor = ray.get(answer)
+            except RayError as error:
+                self._terminal.remark(f"{asked[answer].member.name}: {reason(error)}")
+
+    def _close(self) -> None:
+        """Ask all actors to close, wait a moment, and write what figures there are."""
+        answers = [role.member.handle.close.remote() for role in self.roles.values()]
+        if answers:
+            ray.wait(answers, num_returns=len(answers), timeout=CLOSE_PATIENCE)
+        try:
+            if self.roles:
+                self._tick(time.monotonic())
+        finally:
+            self._figures.close()

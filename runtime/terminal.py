@@ -1,0 +1,193 @@
+"""What a person sees: one live view on a terminal, one line a tick elsewhere."""
+
+import sys
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import IO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from runtime.figures import Value
+
+LINE_EVERY = 5.0
+"""Seconds between lines where the output is no terminal."""
+NOTES = 4
+"""Notes kept in the live view."""
+EXAMS = (
+    ("image → audio", "image_to_audio", "audio"),
+    ("audio → image", "audio_to_image", "image"),
+    ("image → image", "image_to_image", "image"),
+    ("audio → audio", "audio_to_audio", "audio"),
+)
+"""Title, exam and the modality of the judge that grades it."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of a run at one moment.
+
+    Attributes:
+        time: seconds since the run began.
+        learning: seconds since its first step.
+        step: learner steps.
+        phase: what is going on, in a few words.
+        share: part of `--minutes` or `--steps` that is done, 0…1; none when endless.
+        values: latest figures by key.
+        actors: name -> state in a word.
+    """
+
+    time: float
+    learning: float
+    step: int
+    phase: str
+    share: float | None = None
+    values: Mapping[str, Value] = field(default_factory=dict)
+    actors: Mapping[str, str] = field(default_factory=dict)
+
+
+class Terminal:
+    """Shows a run; safe to close twice.
+
+    Args:
+        stream: where to; standard output by default.
+        interactive: whether to draw a live view; by default when the stream is a terminal.
+    """
+
+    def __init__(self, stream: IO[str] | None = None, interactive: bool | None = None) -> None:
+        stream = stream or sys.stdout
+        self._interactive = stream.isatty() if interactive is None else interactive
+        self._console = Console(file=stream, highlight=False, soft_wrap=not self._interactive)
+        self._live: Live | None = None
+        self._notes: deque[str] = deque(maxlen=NOTES)
+        self._last_line = -LINE_EVERY
+
+    def note(self, text: str) -> None:
+        """Show one line that stays."""
+        self._console.print(Text(text))
+
+    def remark(self, text: str) -> None:
+        """Show one line that a live view keeps among its last few, and that is printed elsewhere."""
+        if self._live is not None:
+            self._notes.append(text)
+        else:
+            self.note(text)
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show the run as it is now."""
+        if not self._interactive:
+            if snapshot.time - self._last_line >= LINE_EVERY:
+                self._last_line = snapshot.time
+                self.note(line(snapshot))
+            return
+        if self._live is None:
+            self._live = Live(console=self._console, auto_refresh=False, transient=False)
+            self._live.start()
+        self._live.update(view(snapshot, self._notes, self._console.width), refresh=True)
+
+    def close(self) -> None:
+        """Leave the last view on the screen and give the terminal back."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def line(snapshot: Snapshot) -> str:
+    """The run in one line of plain text."""
+    v = snapshot.values
+    parts = [f"{clock(snapshot.time)} {snapshot.phase}"]
+    if snapshot.step:
+        parts.append(f"step {snapshot.step}")
+    if (rate := number(v, "learner/steps_per_s")) is not None:
+        parts.append(f"{rate:.1f} steps/s")
+    if turn := v.get("learner/turn"):
+        parts.append(f"turn {turn}")
+    if (rate := number(v, "replay/events_per_s")) is not None:
+        parts.append(f"{rate:.0f} events/s")
+    if (fill := number(v, "replay/fill")) is not None:
+        parts.append(f"replay {fill:.0%}")
+    parts += [
+        f"{exam.replace('_to_', '→')} {percent(v, f'exam/{exam}')} (judge {percent(v, f'judge/{judge}')})"
+        for _, exam, judge in EXAMS[:2]
+        if f"exam/{exam}" in v
+    ]
+    losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if _is_loss(v, key)]
+    if losses:
+        parts.append("loss " + ", ".join(losses))
+    parts += [f"{name} {state}" for name, state in snapshot.actors.items() if state not in ("up", "starting")]
+    return " | ".join(parts)
+
+
+def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
+    """The run as a panel at most `width` columns wide; columns are given up as it narrows."""
+    v = snapshot.values
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    facts.add_row("time", f"{clock(snapshot.time)}  learning {clock(snapshot.learning)}  step {snapshot.step}")
+    facts.add_row("now", snapshot.phase)
+    steps = number(v, "learner/steps_per_s")
+    duty = number(v, "learner/duty")
+    learner = "–" if steps is None else f"{steps:.1f} steps/s" + ("" if duty is None else f", busy {duty:.0%}")
+    facts.add_row("learner", learner + (f", {v['learner/turn']}" if v.get("learner/turn") else ""))
+    events = number(v, "replay/events_per_s")
+    fill = number(v, "replay/fill")
+    facts.add_row("teachers", "–" if events is None else f"{events:.0f} events/s accepted")
+    facts.add_row("replay", "–" if fill is None else f"{fill:.0%} full")
+    losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if _is_loss(v, key)]
+    if losses:
+        facts.add_row("losses", "  ".join(losses))
+    facts.add_row("actors", "  ".join(f"{name} {state}" for name, state in snapshot.actors.items()))
+    body: list[RenderableType] = [facts, Text(), exams(v, width)]
+    if snapshot.share is not None:
+        body += [Text(), ProgressBar(total=1.0, completed=min(snapshot.share, 1.0), width=max(width - 6, 8))]
+    if notes:
+        body += [Text(), *(Text(note, style="yellow", overflow="fold") for note in notes)]
+    return Panel(Group(*body), title="Reciprocal", width=width, padding=(0, 1))
+
+
+def exams(v: Mapping[str, Value], width: int) -> RenderableType:
+    """Cross-modal accuracies beside their judges' own, with bars where there is room."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    bars = width >= 70
+    if bars:
+        table.add_column()
+    table.add_column(style="dim", no_wrap=True)
+    for title, exam, judge in EXAMS:
+        grade = number(v, f"exam/{exam}")
+        row: list[RenderableType] = [title, percent(v, f"exam/{exam}")]
+        if bars:
+            row.append(ProgressBar(total=1.0, completed=grade or 0.0, width=24))
+        row.append(f"judge {percent(v, f'judge/{judge}')}")
+        table.add_row(*row)
+    return table
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss, or h:mm:ss from one hour on."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def number(values: Mapping[str, Value], key: str) -> float | None:
+    """A figure as a number; none when it is not there or is text."""
+    value = values.get(key)
+    return None if value is None or isinstance(value, str) else float(value)
+
+
+def percent(values: Mapping[str, Value], key: str) -> str:
+    """A fraction as a percentage; a dash when it is not known yet."""
+    value = number(values, key)
+    return "–" if value is None else f"{value:.1%}"
+
+
+def _is_loss(values: Mapping[str, Value], key: str) -> bool:
+    return key.startswith("loss/") and not isinstance(values[key], str)

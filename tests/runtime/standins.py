@@ -1,0 +1,209 @@
+"""Tiny actors with the real ones' contracts, and a main program that runs the supervisor on them.
+
+`STANDIN_FAULT` names what goes wrong: `teacher-dies`, `learner-dies`, `monitor-hangs`, `no-data`, ….
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sensors.errors import DataError, StateError
+
+FAULT = os.environ.get("STANDIN_FAULT", "")
+
+
+def happens_once(run_dir: str, name: str) -> bool:
+    """Whether fault `name` was ordered and has not happened yet; it has now."""
+    mark = Path(run_dir) / "samples" / name
+    if name != FAULT or mark.exists():
+        return False
+    mark.touch()
+    return True
+
+
+class ReplayActor:
+    def __init__(self, directory: str, config: dict[str, Any], seed: int) -> None:
+        self._run = str(Path(directory).parent)
+        self._file = Path(directory) / "count"
+        self._inserted = int(self._file.read_text()) if self._file.exists() else 0
+        self._capacity = config["capacity"]
+
+    def insert(self, count: int) -> dict[str, int]:
+        self._inserted += count
+        self._file.write_text(str(self._inserted))
+        if self._inserted > 300 and happens_once(self._run, "replay-dies"):
+            os._exit(1)
+        return {"accepted": count, "duplicate": 0, "throttled_ms": 0}
+
+    def stats(self) -> dict[str, dict[str, float]]:
+        size = min(self._inserted, self._capacity)
+        names = ("evicted", "duplicates", "throttled", "corrupt", "torn", "sampled")
+        return {
+            "audio+image": {"inserted": self._inserted, "size": size, "capacity": self._capacity}
+            | dict.fromkeys(names, 0)
+        }
+
+    def save(self) -> None:
+        if FAULT == "save-fails":
+            raise OSError(28, "No space left on device")
+
+    def ping(self) -> None: ...
+
+    def close(self) -> None:
+        (self._file.parent / "closed").touch()
+
+
+class TeacherActor:
+    def __init__(
+        self,
+        name: str,
+        data: dict[str, Any],
+        teacher: dict[str, Any],
+        seed: int,
+        generation: int,
+        replay: Any,
+    ) -> None:
+        if FAULT == "no-data":
+            raise DataError(f"{name}: nothing to teach\nuse --data")
+        self._name, self._replay, self._at, self._generation = name, replay, 0, generation
+
+    def run(self, seconds: float) -> dict[str, Any]:
+        if self._at == 40 and FAULT == "teacher-dies":
+            self._at += 1
+            os._exit(1)
+        if FAULT == "teacher-always-dies":
+            os._exit(1)
+        import ray
+
+        time.sleep(seconds / 2)
+        try:
+            answer = ray.get(self._replay.insert.remote(20))
+        except ray.exceptions.RayActorError:
+            return {"offered": 20, "accepted": 0, "lost": 20}
+        self._at += 20
+        return {"offered": 20, "accepted": answer["accepted"], "batches": 1}
+
+    def summary(self) -> list[str]:
+        return [f"teaches by {self._name}"]
+
+    def exam(self) -> dict[str, Any]:
+        return {"images": [1, 2, 3]}
+
+    def state_dict(self) -> dict[str, Any]:
+        # One past what crashed a dead teacher, so that it does not crash there again.
+        return {"at": self._at + (FAULT == "teacher-dies"), "generation": self._generation}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._at, self._generation = state["at"], state["generation"]
+
+    def ping(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class LearnerActor:
+    def __init__(self, run_dir: str, config: dict[str, Any], seed: int, replay: Any) -> None:
+        self._run_dir, self._step, self._remaining = run_dir, 0, 1.0
+
+    def describe(self) -> list[str]:
+        return ["learner: stand-in on cpu"]
+
+    def run(self, seconds: float) -> dict[str, Any]:
+        time.sleep(seconds)
+        if FAULT == "learner-raises":
+            raise ValueError("no such thing")
+        self._step += 10
+        if self._step == 70:
+            if happens_once(self._run_dir, "learner-dies"):
+                os._exit(1)
+            if happens_once(self._run_dir, "learner-hangs"):
+                time.sleep(600)
+        return {
+            "step": self._step,
+            "turn": "image",
+            "steps_per_s": 10 / seconds,
+            "duty": 0.9,
+            "waiting": "",
+            "losses": {"image/reconstruction": 1 / self._step},
+            "figures": {"learner/remaining": self._remaining},
+        }
+
+    def weights(self, version: int) -> tuple[int, dict[str, Any]]:
+        return self._step, {}
+
+    def checkpoint(self, directory: str) -> None:
+        if FAULT == "slow-checkpoint":
+            time.sleep(60)
+        (Path(directory) / "learner.json").write_text(json.dumps({"step": self._step}))
+
+    def restore(self, directory: str) -> None:
+        try:
+            self._step = json.loads((Path(directory) / "learner.json").read_text())["step"]
+        except FileNotFoundError:
+            raise StateError(f"{directory}: learner.json is missing") from None
+
+    def set_remaining(self, fraction: float | None) -> None:
+        self._remaining = 1.0 if fraction is None else fraction
+
+    def ping(self) -> None: ...
+
+    def close(self) -> None:
+        (Path(self._run_dir) / "samples" / "learner-closed").touch()
+
+
+class MonitorActor:
+    def __init__(
+        self, run_dir: str, config: dict[str, Any], data: dict[str, Any], exam: dict[str, Any], learner: Any
+    ) -> None:
+        assert exam["images"] == [1, 2, 3]
+        self._run_dir, self._learner, self._version = run_dir, learner, -1
+
+    def run(self, seconds: float) -> dict[str, Any]:
+        import ray
+
+        time.sleep(seconds)
+        if happens_once(self._run_dir, "monitor-hangs"):
+            time.sleep(600)
+        try:
+            version, _ = ray.get(self._learner.weights.remote(self._version))
+        except ray.exceptions.RayActorError:
+            return {"figures": {}, "note": "learner away"}
+        if version == self._version:
+            return {"figures": {}, "note": ""}
+        self._version = version
+        grades = {
+            "exam/image_to_audio": 0.5,
+            "exam/audio_to_image": 0.6,
+            "judge/audio": 0.98,
+            "judge/image": 0.99,
+        }
+        return {"figures": grades, "note": ""}
+
+    def final(self) -> dict[str, Any]:
+        return {"figures": {"exam/image_to_audio": 0.75}, "note": "final exam done"}
+
+    def ping(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def main(arguments: Sequence[str]) -> int:
+    """As `launch.main`, on stand-ins."""
+    from runtime.cli import parse_arguments
+    from runtime.session import conduct
+    from sensors.errors import UserError
+
+    cast = {"replay": ReplayActor, "teacher": TeacherActor, "learner": LearnerActor, "monitor": MonitorActor}
+    try:
+        return conduct(parse_arguments(arguments), cast)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
