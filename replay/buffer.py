@@ -57,6 +57,7 @@ class Buffer:
         self._rng = np.random.default_rng(seed)
         self._tables: dict[str, Table] = {}
         self._seen = Seen()
+        self._limits: dict[str, float] = {}
         make_directory(self.directory)
         descriptor = lock(self.directory / "lock", LOCK_PATIENCE)
         if descriptor is None:
@@ -127,19 +128,13 @@ class Buffer:
             ConfigError: a value is out of range.
             StorageError: no such table.
         """
-        given = {"samples_per_insert": samples_per_insert, "limiter_slack": slack, "min_size": min_size}
-        changes = {name: value for name, value in given.items() if value is not None}
+        given = {"samples_per_insert": samples_per_insert, "slack": slack, "min_size": min_size}
+        limits = {name: float(value) for name, value in given.items() if value is not None}
         with self._mutex:
-            if kind is None:
-                whole = {n: v if n == "samples_per_insert" else int(v) for n, v in changes.items()}
-                self._config = self._config.replace(**whole)
             for table in [self._existing(kind)] if kind else self._tables.values():
-                limits = table.limiter
-                table.set_limiter(
-                    limits.samples_per_insert if samples_per_insert is None else samples_per_insert,
-                    limits.slack if slack is None else slack,
-                    limits.min_size if min_size is None else min_size,
-                )
+                table.set_limiter(**limits)
+            if kind is None:
+                self._limits |= limits
 
     def state_dict(self) -> State:
         """What the tables' files do not hold themselves: random state and the removers'."""
@@ -196,7 +191,9 @@ class Buffer:
 
     def _table(self, kind: str) -> Table:
         if kind not in self._tables:
-            self._tables[kind] = Table(self.directory / kind, kind, self._config, self._seed)
+            table = Table(self.directory / kind, kind, self._config, self._seed)
+            table.set_limiter(**self._limits)
+            self._tables[kind] = table
         return self._tables[kind]
 
     def _existing(self, kind: str) -> Table:

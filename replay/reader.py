@@ -58,7 +58,7 @@ class Reader:
 
     def ready(self, kind: str) -> bool:
         """Whether the table holds the `min_size` events that drawing from it should wait for."""
-        return kind in self.kinds() and self.size(kind) >= self._counters(kind)["min_size"]
+        return kind in self.kinds() and self.size(kind) >= max(1.0, self._counters(kind)["min_size"])
 
     def deficit(self, kind: str) -> float:
         """Samples that this and the other readers still owe the table; negative: drawn ahead.

@@ -12,7 +12,7 @@ from replay.limiter import Limiter
 from replay.removers import DROPPED, make_remover
 from replay.sampler import Sampler
 from replay.storage import Storage, read_layout
-from sensors.errors import StateError
+from sensors.errors import ConfigError, StateError
 from sensors.event import EventBatch
 
 
@@ -86,18 +86,28 @@ class Table:
         """Add samples that this process drew."""
         self._figures["sampled"][-1] += count
 
-    def set_limiter(self, samples_per_insert: float, slack: float, min_size: float) -> None:
-        """Change the limiter; readers see it at once.
+    def set_limiter(
+        self,
+        samples_per_insert: float | None = None,
+        slack: float | None = None,
+        min_size: float | None = None,
+    ) -> None:
+        """Change the limiter, None leaves a value as it is; readers see it at once.
 
         Raises:
             ConfigError: a value is out of range, or the table never holds `min_size` events.
         """
-        self.limiter.change(
+        limiter, layout = self.limiter, self.storage.layout
+        if min_size is not None and min_size > layout.capacity:
+            raise ConfigError(f"min_size={min_size:g}: table {layout.kind} holds {layout.capacity} events")
+        limiter.change(
             int(self._figures["inserted"]),
             self.sampled(),
-            samples_per_insert=samples_per_insert,
-            slack=slack,
-            min_size=min(min_size, self.storage.layout.capacity),
+            samples_per_insert=limiter.samples_per_insert
+            if samples_per_insert is None
+            else samples_per_insert,
+            slack=limiter.slack if slack is None else slack,
+            min_size=limiter.min_size if min_size is None else min_size,
         )
         self._publish()
 

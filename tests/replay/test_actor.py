@@ -1,6 +1,8 @@
 """The replay behind Ray calls."""
 
+import contextlib
 import copy
+import time
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +65,14 @@ def test_the_actor_answers_restarts_and_forgets_nothing(tmp_path: Path, ray_sess
     reader = Reader(tmp_path / "replay")
     assert reader.size("image") == 50
     ray.kill(actor, no_restart=False)
-    answer = None
-    while answer is None:
-        try:
-            answer = ray.get(actor.insert.remote(batch_of(range(40, 60))), timeout=30)
-        except ray.exceptions.RayActorError:
-            continue
+    deadline = time.monotonic() + 60
+    refused = 1
+    while refused:
+        # Calls that meet the old process fail or are answered by it; the new one has refused nothing yet.
+        assert time.monotonic() < deadline
+        with contextlib.suppress(ray.exceptions.RayActorError):
+            refused = ray.get(actor.ping.remote(), timeout=60)["refused"]
+    answer = ray.get(actor.insert.remote(batch_of(range(40, 60))), timeout=60)
     assert answer == {"accepted": 10, "duplicate": 10, "throttled_ms": 0.0}
     assert reader.size("image") == 60
     ray.get(actor.set_limiter.remote(samples_per_insert=1.0, slack=1))

@@ -62,7 +62,7 @@ OFFER = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.one_of(OFFER, st.sampled_from(("reopen", "kill"))), max_size=50))
 def test_equals_a_plain_list(tmp_path_factory: pytest.TempPathFactory, ops: list[Any]) -> None:
     directory = tmp_path_factory.mktemp("model")
@@ -87,7 +87,7 @@ def test_equals_a_plain_list(tmp_path_factory: pytest.TempPathFactory, ops: list
 
 
 def test_long_random_runs_equal_a_plain_list(tmp_path: Path) -> None:
-    for seed in range(8):
+    for seed in range(12):
         rng = np.random.default_rng(seed)
         model, buffer = Model(), Buffer(tmp_path / str(seed), FREE)
         for _ in range(500):
@@ -259,6 +259,11 @@ def test_limiter_changes_while_it_runs_and_outlives_a_kill(tmp_path: Path) -> No
         buffer.set_limiter(samples_per_insert=-1.0)
     with pytest.raises(StorageError, match="speech"):
         buffer.set_limiter(slack=3, kind="speech")
+    with pytest.raises(ConfigError, match="holds 500"):
+        buffer.set_limiter(min_size=501, kind="image")
+    # A table made after the change has it too.
+    buffer.insert(batch_of(range(1_000, 1_096), "audio"))
+    assert buffer._tables["audio"].limiter.slack == 96
     buffer._lock.close()
     buffer = Buffer(tmp_path, config)
     assert buffer._tables["image"].limiter.slack == 96

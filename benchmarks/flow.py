@@ -1,0 +1,183 @@
+"""How fast events flow into replay and batches out of it.
+
+    python benchmarks/flow.py          # a table for people
+    python benchmarks/flow.py --json   # the same; the last line is one flat JSON object
+
+A producer in its own process pushes co-occurring audio+image events of 10 kB in batches of 64 through Ray, with
+at most 4 batches unanswered and the limiter off. Batches of 128 are drawn by a `Reader` in another process from
+the mapped columns, and, to compare, by plain actor calls. Each figure is the median of several windows.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+
+from replay.actor import ReplayActor
+from replay.config import ReplayConfig
+from replay.reader import Reader
+from sensors.event import EventBatch
+
+KIND = "audio+image"
+EVENTS = 64
+DRAWN = 128
+WINDOW = 4
+
+
+class Producer:
+    """Pushes events as a teacher does: a bounded number of unanswered batches, no wait in between."""
+
+    def __init__(self, replay: Any, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self._replay = replay
+        self._seq = 0
+        self._audio = rng.integers(0, 256, (8, EVENTS, 1, 96, 96), np.uint8)
+        self._image = rng.integers(0, 256, (8, EVENTS, 1, 32, 32), np.uint8)
+
+    def push(self, seconds: float) -> float:
+        """Push for so long; accepted events a second."""
+        waiting: list[Any] = []
+        accepted = 0.0
+        start = time.perf_counter()
+        while time.perf_counter() - start < seconds:
+            waiting.append(self._replay.insert.remote(self._batch()))
+            if len(waiting) == WINDOW:
+                ready, waiting = ray.wait(waiting)
+                accepted += sum(answer["accepted"] for answer in ray.get(ready))
+        accepted += sum(answer["accepted"] for answer in ray.get(waiting))
+        return float(accepted / (time.perf_counter() - start))
+
+    def _batch(self) -> EventBatch:
+        seq = np.arange(self._seq, self._seq + EVENTS)
+        page = self._seq // EVENTS % len(self._audio)
+        self._seq += EVENTS
+        moment = seq.astype(np.float64)
+        samples = {"audio": self._audio[page], "image": self._image[page]}
+        return EventBatch("producer", 0, seq, moment, moment, seq // 8, samples)
+
+
+class Consumer:
+    """Draws batches as a learner does."""
+
+    def __init__(self, replay: Any, directory: str, seed: int) -> None:
+        self._replay = replay
+        self._reader = Reader(directory, seed)
+        self._out = {
+            "audio": np.empty((DRAWN, 1, 96, 96), np.uint8),
+            "image": np.empty((DRAWN, 1, 32, 32), np.uint8),
+        }
+
+    def mapped(self, seconds: float) -> float:
+        """Batches a second from the mapped columns."""
+        return _rate(seconds, lambda: self._reader.sample(KIND, DRAWN, out=self._out))
+
+    def called(self, seconds: float) -> float:
+        """Batches a second by plain actor calls."""
+        return _rate(seconds, lambda: ray.get(self._replay.sample.remote(KIND, DRAWN)))
+
+
+def measure(seconds: float, repeats: int, seed: int) -> dict[str, float]:
+    """All figures, each the median of `repeats` windows of `seconds`."""
+    folder = Path(tempfile.mkdtemp(prefix="rcp", dir="/tmp"))
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray.init(
+        address="local",
+        include_dashboard=False,
+        object_store_memory=200_000_000,
+        log_to_driver=False,
+        _temp_dir=str(folder / "ray"),
+    )
+    try:
+        directory = str(folder / "replay")
+        config = ReplayConfig(samples_per_insert=0.0).to_dict()
+        replay = _start(ReplayActor, directory, config, seed)
+        producer = _start(Producer, replay, seed)
+        consumer = _start(Consumer, replay, directory, seed)
+
+        def median(*calls: Any) -> list[float]:
+            rows = [ray.get([call.remote(seconds) for call in calls]) for _ in range(repeats)]
+            return [statistics.median(column) for column in zip(*rows, strict=True)]
+
+        ray.get(producer.push.remote(1.0))
+        (accepted,) = median(producer.push)
+        (mapped,) = median(consumer.mapped)
+        (called,) = median(consumer.called)
+        accepted_both, mapped_both = median(producer.push, consumer.mapped)
+        figures = ray.get(replay.stats.remote())[KIND]
+        assert figures["inserted"] == figures["size"] + figures["evicted"]
+        ray.get(replay.close.remote())
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+    return {
+        "accepted_per_s": accepted,
+        "sampled_batches_per_s": mapped,
+        "plain_ray_per_s": called,
+        "accepted_per_s_while_sampling": accepted_both,
+        "sampled_batches_per_s_while_accepting": mapped_both,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            line.partition(":")[2].strip()
+            for line in cpuinfo.read_text().splitlines()
+            if "model name" in line
+        ]
+        model = names[0] if names else model
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "date": str(date.today()),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of a window (default 3)")
+    parser.add_argument("--repeats", type=int, default=3, help="windows for each figure (default 3)")
+    parser.add_argument("--seed", type=int, default=0, help="of the events and draws (default 0)")
+    arguments = parser.parse_args()
+    about = {**machine(), "seed": arguments.seed}
+    print(", ".join(f"{name} {value}" for name, value in about.items()))
+    figures = {
+        k: round(v, 1) for k, v in measure(arguments.seconds, arguments.repeats, arguments.seed).items()
+    }
+    for name, value in figures.items():
+        print(f"{name:40} {value:10,.1f}")
+    if arguments.json:
+        print(json.dumps({**figures, **about}))
+
+
+def _rate(seconds: float, draw: Callable[[], object]) -> float:
+    draws, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        draw()
+        draws += 1
+    return draws / (time.perf_counter() - start)
+
+
+def _start(kind: type, *arguments: Any) -> Any:
+    return ray.remote(kind).options(num_cpus=0).remote(*arguments)
+
+
+if __name__ == "__main__":
+    main()
