@@ -66,9 +66,7 @@ def made(kind: str, samples: int, seed: int = 0) -> Wave:
     return waves[kind].astype(np.float32)
 
 
-@pytest.mark.parametrize(
-    "kind", ["noise", "tone", "tone over noise", "chirp", "click", "quiet", "offset", "loud"]
-)
+@pytest.mark.parametrize("kind", ["noise", "tone", "tone over noise", "chirp", "click", "quiet", "offset", "loud"])
 def test_equals_librosa_at_every_length(kind: str) -> None:
     edges = [WINDOW // 2 + k * HOP + d for k in (0, 1, 17, FRAMES - 1) for d in (-1, 0, 1)]
     waves = [made(kind, samples) for samples in (200, *edges, SAMPLE_RATE, LONGEST, 2 * LONGEST)]
@@ -76,9 +74,7 @@ def test_equals_librosa_at_every_length(kind: str) -> None:
     assert found.shape == (len(waves), BANDS, FRAMES)
     assert found.dtype == np.float32
     for wave, db in zip(waves, found, strict=True):
-        np.testing.assert_allclose(
-            db, librosa_log_mel(wave), rtol=0, atol=1e-3, err_msg=f"{len(wave)} samples"
-        )
+        np.testing.assert_allclose(db, librosa_log_mel(wave), rtol=0, atol=1e-3, err_msg=f"{len(wave)} samples")
 
 
 @given(
@@ -192,7 +188,5 @@ def test_quantise_refuses_other_shapes_and_nan() -> None:
 def test_import_stays_slim() -> None:
     heavy = {"torch", "librosa", "numba", "ray"}
     code = f"import sys, sensors.spectrogram; print(sorted({heavy} & set(sys.modules)))"
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.strip() == "[]"

@@ -1,0 +1,30 @@
+"""The registry of modalities."""
+
+import numpy as np
+import pytest
+
+from sensors.errors import EventError
+from sensors.modalities import AUDIO, Modality, kind_of, modality, register
+
+
+def test_kind_is_in_registry_order() -> None:
+    assert kind_of(["image", "audio"]) == "audio+image"
+    assert kind_of({"lips": 0, "speech": 0}) == "speech+lips"
+
+
+def test_bytes_of_a_sample() -> None:
+    assert AUDIO.nbytes == 96 * 96
+    assert modality("speech").nbytes == 24 * 26 * 4
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(EventError, match="'smell'; registered: audio"):
+        modality("smell")
+    with pytest.raises(EventError, match="at least one"):
+        kind_of([])
+
+
+@pytest.mark.parametrize("name", ["audio", "Audio", "a+b", "a/b", ""])
+def test_malformed_and_taken_names_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="modality"):
+        register(Modality(name, (1,), np.dtype(np.uint8), "", 1.0))
