@@ -2,11 +2,11 @@
 
 espeak-ng (GPL-3) comes with the optional package `espeakng-loader`. Its engine keeps state between
 utterances: repeating a text gives slightly different samples, while a whole sequence is the same in any fresh
-process.
+process on one kind of machine.
 """
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_int, c_short, c_size_t, c_uint, c_void_p
+from ctypes import POINTER, c_char_p, c_int, c_long, c_short, c_size_t, c_uint, c_void_p
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,8 @@ class Espeak:
         self.rate = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT))
         if self.rate <= 0:
             raise DataError(f"synthetic speech: espeak-ng does not start with its data at {data}; {_FIX}")
+        # Left alone, the engine seeds the noise of its breathing voices with the time of day.
+        self._library.espeak_ng_SetRandSeed(1)
         self._pieces: list[NDArray[np.int16]] = []
         # Kept on self: the library holds only the pointer.
         self._callback = _CALLBACK(self._receive)

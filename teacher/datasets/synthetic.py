@@ -29,9 +29,9 @@ from teacher.datasets.samples import Samples, make_samples
 TRAIN_VOICES = (
     *("m1", "m2", "m3", "m4", "m6", "m7", "f1", "f2", "f4", "Alex", "Andy", "Annie", "Hugo", "Lee", "Mario"),
     *("Michael", "adam", "anika", "aunty", "belinda", "benjamin", "caleb", "edward", "grandma", "john"),
-    *("linda", "max", "paul", "quincy", "zac"),
+    *("Alicia", "max", "paul", "quincy", "zac"),
 )
-TEST_VOICES = ("m5", "m8", "f3", "f5", "Alicia", "david", "norbert", "steph", "travis", "victor")
+TEST_VOICES = ("m5", "m8", "f3", "f5", "linda", "david", "norbert", "steph", "travis", "victor")
 ACCENTS = ("en-us", "en-us-nyc", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbcwmd", "en-029")
 TRAIN_TAKES, TEST_TAKES = 10, 5
 _SPANS = ((120, 221), (25, 76), (30, 81))
