@@ -88,9 +88,7 @@ def parse(config: type[Config], name: str, text: str) -> Any:
         raise ConfigError(f"{name} is a group of settings; set one of {inner}")
     try:
         if kind is bool:
-            value: Any = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
-                text.lower()
-            ]
+            value: Any = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
         else:
             value = kind(text)
     except (ValueError, KeyError):

@@ -22,7 +22,7 @@ def mnist_images(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Raises:
         DataError: another shape or dtype.
     """
-    _check("MNIST images", images, (28, 28), np.dtype(np.uint8))
+    _check("MNIST images", images, (28, 28), np.uint8)
     resized: NDArray[np.uint8] = _resize(images, IMAGE.shape[1:], cv2.INTER_LINEAR)
     return resized[:, None]
 
@@ -39,7 +39,7 @@ def digit_images(images: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     Raises:
         DataError: another shape or dtype, or values outside 0…16.
     """
-    _check("digit images", images, (8, 8), np.dtype(np.floating))
+    _check("digit images", images, (8, 8), np.floating)
     # Written so that NaN fails it too.
     if not ((images >= 0) & (images <= 16)).all():
         raise DataError("digit images: values outside 0…16; give scikit-learn's digits as they come")
@@ -63,21 +63,17 @@ def lip_frames(clips: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     frames, *size = LIPS.shape
     if clips.ndim != 4 or clips.shape[1] != frames or clips.dtype != np.uint8 or 0 in clips.shape[2:]:
-        raise DataError(
-            f"lip clips: expected (N, {frames}, height, width) uint8, got {clips.shape} {clips.dtype}"
-        )
+        raise DataError(f"lip clips: expected (N, {frames}, height, width) uint8, got {clips.shape} {clips.dtype}")
     if clips.shape[2:] == tuple(size):
         return np.ascontiguousarray(clips)
     flat = clips.reshape(-1, *clips.shape[2:])
     return _resize(flat, tuple(size), cv2.INTER_AREA).reshape(-1, *LIPS.shape)
 
 
-def _check(name: str, images: NDArray[Any], size: tuple[int, int], kind: "np.dtype[Any]") -> None:
+def _check(name: str, images: NDArray[Any], size: tuple[int, int], kind: type[np.generic]) -> None:
     if images.ndim != 3 or images.shape[1:] != size or not np.issubdtype(images.dtype, kind):
-        wanted = "float" if kind.kind == "f" else str(kind)
-        raise DataError(
-            f"{name}: expected shape (N, {size[0]}, {size[1]}) {wanted}, got {images.shape} {images.dtype}"
-        )
+        wanted = "uint8" if kind is np.uint8 else "float"
+        raise DataError(f"{name}: expected shape (N, {size[0]}, {size[1]}) {wanted}, got {images.shape} {images.dtype}")
 
 
 def _resize(images: NDArray[Any], size: tuple[int, ...], method: int) -> NDArray[Any]:

