@@ -28,7 +28,8 @@ _MNIST_MIRRORS = (
 )
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 6.0, 15.0
 _ATTEMPTS = 5
-_BLOCK = 1 << 16
+_BLOCK = 1 << 13
+"""Bytes written at a time, and the most that a break costs."""
 _RETRY = "remove it and try again"
 
 
@@ -221,6 +222,10 @@ def _reason(error: Exception) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status is not None:
         return f"HTTP status {status}"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "broke off"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
     text = str(error)
     return "no connection" if "Max retries" in text or "resolve" in text else text.splitlines()[0][:120]
 

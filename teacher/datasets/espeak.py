@@ -96,6 +96,7 @@ class Espeak:
         e.espeak_SetSynthCallback.argtypes = [_CALLBACK]
         e.espeak_SetSynthCallback.restype = None
         e.espeak_SetVoiceByName.argtypes = [c_char_p]
+        e.espeak_ng_SetRandSeed.argtypes = [c_long]
         e.espeak_SetParameter.argtypes = [c_int, c_int, c_int]
         e.espeak_Synth.argtypes = [
             c_char_p,

@@ -138,7 +138,7 @@ def _prepare(words: Sequence[str], names: Sequence[str], audio: Bytes, cut: int)
         counts = np.bincount(labels[chosen], minlength=len(CONCEPTS))
         if counts.max() > 2 * counts.min():
             notes.append(
-                f"{part} is uneven, " + ", ".join(f"{w} {n}" for w, n in zip(CONCEPTS, counts, strict=True))
+                f"{part} is uneven: " + ", ".join(f"{w} {n}" for w, n in zip(CONCEPTS, counts, strict=True))
             )
     return make_samples(
         "gcdd", (audio[~test], labels[~test]), (audio[test], labels[test]), split, notes=tuple(notes)

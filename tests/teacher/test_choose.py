@@ -1,0 +1,69 @@
+"""Which dataset is taken: explicit choices are kept or refused, auto says what it found."""
+
+from pathlib import Path
+
+import pytest
+
+from sensors.errors import DataError
+from teacher.config import DataConfig
+from teacher.datasets import gcdd, load_images, load_speech, synthetic
+from tests.teacher.tiny import write_fsdd, write_mnist, write_words
+
+
+def test_auto_takes_real_data_where_it_is_there(tmp_path: Path) -> None:
+    write_mnist(tmp_path / "mnist")
+    write_fsdd(tmp_path / "fsdd" / "recordings")
+    write_words(tmp_path / "speech_commands", 20)
+    config = DataConfig(data=str(tmp_path))
+    assert load_images(config).name == "mnist"
+    assert load_speech(config).name == "fsdd"
+
+
+def test_auto_takes_speech_commands_only_where_every_digit_has_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_words(tmp_path, 20)
+    few = load_speech(DataConfig(data=str(tmp_path)))
+    assert few.name == "synthetic"
+    assert "Speech Commands too uneven (zero 20," in few.summary and "no FSDD" in few.summary
+    monkeypatch.setattr(gcdd, "ENOUGH", 20)
+    enough = load_speech(DataConfig(data=str(tmp_path)))
+    assert enough.name == "gcdd" and "auto: no FSDD" in enough.summary
+    assert load_speech(DataConfig(data=str(tmp_path), speech="gcdd")).fingerprint == enough.fingerprint
+
+
+def test_without_data_auto_is_the_embedded_sets_and_says_so(no_data: None) -> None:
+    images, speech = load_images(DataConfig()), load_speech(DataConfig())
+    assert (images.name, speech.name) == ("digits", "synthetic")
+    assert "auto: no MNIST (no --data)" in images.summary
+    assert "auto: no FSDD (no --data), no Speech Commands" in speech.summary
+
+
+def test_the_environment_names_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_mnist(tmp_path)
+    monkeypatch.setenv("RECIPROCAL_DATA", str(tmp_path))
+    assert load_images(DataConfig()).name == "mnist"
+    assert load_images(DataConfig(images="digits")).name == "digits"
+    monkeypatch.setenv("RECIPROCAL_DATA", str(tmp_path / "none"))
+    with pytest.raises(DataError, match=r"RECIPROCAL_DATA .*none: no such directory"):
+        load_images(DataConfig())
+
+
+@pytest.mark.parametrize("choice", ["mnist", "fsdd", "gcdd"])
+def test_an_explicit_choice_is_never_replaced(tmp_path: Path, no_data: None, choice: str) -> None:
+    load = load_images if choice == "mnist" else load_speech
+    setting = "images" if choice == "mnist" else "speech"
+    for data in (None, str(tmp_path)):
+        with pytest.raises(DataError, match=rf"^{choice}: .* not found .*--download.*--data DIR"):
+            load(DataConfig.from_dict({"data": data, setting: choice}))
+
+
+def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"--data .*none: no such directory"):
+        load_speech(DataConfig(data=str(tmp_path / "none"), speech="synthetic"))
+
+
+def test_no_speech_at_all_names_every_way_out(no_data: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthetic, "available", lambda: False)
+    with pytest.raises(DataError, match=r"(?s)no FSDD.*reciprocal\[speech\].*--data DIR.*--download"):
+        load_speech(DataConfig())

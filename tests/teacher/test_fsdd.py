@@ -1,0 +1,81 @@
+"""FSDD: split and bad clips."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from sensors.errors import DataError
+from teacher.datasets import fsdd
+from tests.teacher.tiny import tone, write_fsdd
+
+
+@pytest.mark.parametrize("folder", ["fsdd/recordings", "recordings", "."])
+def test_the_official_split_by_index(tmp_path: Path, folder: str) -> None:
+    write_fsdd(tmp_path / folder)
+    (tmp_path / folder / "notes.txt").write_text("not a recording")
+    samples = fsdd.load(tmp_path)
+    assert samples.train.shape == samples.test.shape == (20, 1, 96, 96)
+    assert (
+        samples.train_labels.tolist() == samples.test_labels.tolist() == [d for d in range(10) for _ in "01"]
+    )
+    assert "index" in samples.split
+    # A higher tone of a higher digit fills a higher mel band.
+    loudest = samples.train[:, 0].max(axis=2).argmax(axis=1)
+    assert (np.diff(loudest[::2]) > 0).all()
+
+
+def bad_rate(path: Path) -> None:
+    soundfile.write(path, tone(0.1, 500, 50), 500)
+
+
+def empty(path: Path) -> None:
+    soundfile.write(path, np.zeros(0, np.float32), 8000)
+
+
+def not_finite(path: Path) -> None:
+    soundfile.write(path, np.full(800, np.nan, np.float32), 8000, subtype="FLOAT")
+
+
+def no_sound(path: Path) -> None:
+    path.write_bytes(b"RIFF but no more")
+
+
+@pytest.mark.parametrize("damage", [bad_rate, empty, not_finite, no_sound])
+def test_a_bad_clip_is_named(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    write_fsdd(tmp_path)
+    damage(tmp_path / "3_ann_5.wav")
+    with pytest.raises(DataError, match=r"3_ann_5\.wav"):
+        fsdd.load(tmp_path)
+
+
+def test_a_long_clip_is_cut_and_counted(tmp_path: Path) -> None:
+    write_fsdd(tmp_path)
+    soundfile.write(tmp_path / "3_ann_5.wav", tone(6.0, 8000, 300), 8000)
+    assert "1 clips longer than 5.57 s were cut" in fsdd.load(tmp_path).summary
+
+
+def test_a_missing_digit_or_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"0_\*_0\.wav.*--data DIR"):
+        fsdd.load(tmp_path)
+    write_fsdd(tmp_path)
+    (tmp_path / "7_ann_0.wav").unlink()
+    (tmp_path / "7_ann_4.wav").unlink()
+    with pytest.raises(DataError, match=r"no test .* recording of digit 7"):
+        fsdd.load(tmp_path)
+
+
+def test_other_contents_are_prepared_anew(tmp_path: Path) -> None:
+    write_fsdd(tmp_path)
+    first = fsdd.load(tmp_path)
+    assert fsdd.load(tmp_path).fingerprint == first.fingerprint
+    soundfile.write(tmp_path / "3_ann_5.wav", tone(0.2, 8000, 3000), 8000)
+    assert fsdd.load(tmp_path).fingerprint != first.fingerprint
+
+
+def test_the_complete_set(data_dir: Path) -> None:
+    samples = fsdd.load(data_dir)
+    assert np.bincount(samples.train_labels).tolist() == [270] * 10
+    assert np.bincount(samples.test_labels).tolist() == [30] * 10
