@@ -174,7 +174,7 @@ class Smart:
     def _place(self, side: Side) -> Side:
         # Channels last: the memory order in which CPUs and GPUs convolve fastest.
         placed = side.to(self.device)
-        nn.utils.convert_conv2d_weight_memory_format(placed, torch.channels_last)  # type: ignore[no-untyped-call]
+        nn.utils.convert_conv2d_weight_memory_format(placed, torch.channels_last)
         return placed
 
     def _optimiser(self, side: Side) -> torch.optim.Optimizer:

@@ -1,0 +1,98 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from agent.checkpoint import (
+    list_checkpoints,
+    load_state,
+    newest_checkpoint,
+    read_manifest,
+    save_state,
+    write_checkpoint,
+)
+from sensors.errors import StateError, StorageError
+
+STATE = {
+    "version": 1,
+    "steps": 2**70,
+    "turn": None,
+    "net": {"w": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(3)},
+}
+
+
+def put(stage: Path) -> None:
+    save_state(stage, "learner", STATE)
+
+
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path, 12, put, {"data": "bars"})
+    manifest = read_manifest(checkpoint)
+    assert manifest["step"] == 12 and manifest["data"] == "bars"
+    state = load_state(checkpoint, "learner")
+    assert torch.equal(state["net"]["w"], torch.arange(6.0).reshape(2, 3))
+    assert state["net"]["b"].shape == () and state["steps"] == 2**70 and state["turn"] is None
+
+
+def test_the_newest_three_stay(tmp_path: Path) -> None:
+    for step in (5, 40, 300, 2000):
+        write_checkpoint(tmp_path, step, put, {})
+    assert [int(p.name[5:]) for p in list_checkpoints(tmp_path)] == [40, 300, 2000]
+    assert newest_checkpoint(tmp_path) == tmp_path / "step-000000002000"
+
+
+def test_the_same_step_is_replaced_whole(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, 5, put, {"round": 1})
+    write_checkpoint(tmp_path, 5, put, {"round": 2})
+    assert read_manifest(tmp_path / "step-000000000005")["round"] == 2
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_failed_writing_leaves_the_older_one_and_no_rest(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, 5, put, {})
+
+    def fail(stage: Path) -> None:
+        put(stage)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(StorageError, match=r"No space left.*unharmed"):
+        write_checkpoint(tmp_path, 6, fail, {})
+    assert [p.name for p in tmp_path.iterdir()] == ["step-000000000005"]
+    read_manifest(tmp_path / "step-000000000005")
+
+
+def test_a_crashed_writing_is_not_seen_and_swept_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / ".stage-99").mkdir()
+    put(tmp_path / ".stage-99")
+    assert newest_checkpoint(tmp_path) is None
+    write_checkpoint(tmp_path, 7, put, {})
+    assert [p.name for p in tmp_path.iterdir()] == ["step-000000000007"]
+
+
+@pytest.mark.parametrize("name", ["learner.safetensors", "learner.json", "manifest.json"])
+def test_a_missing_part_is_named(tmp_path: Path, name: str) -> None:
+    checkpoint = write_checkpoint(tmp_path, 1, put, {})
+    (checkpoint / name).unlink()
+    with pytest.raises(StateError, match=name):
+        read_manifest(checkpoint)
+
+
+def test_an_extra_part_is_named(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path, 1, put, {})
+    shutil.copy(checkpoint / "learner.json", checkpoint / "other.json")
+    with pytest.raises(StateError, match=r"other\.json"):
+        read_manifest(checkpoint)
+
+
+def test_damage_and_other_versions_are_named(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path, 1, put, {})
+    path = checkpoint / "learner.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    with pytest.raises(StateError, match=r"learner\.safetensors is damaged"):
+        read_manifest(checkpoint)
+    manifest = json.loads((checkpoint / "manifest.json").read_text())
+    (checkpoint / "manifest.json").write_text(json.dumps(manifest | {"version": 9}))
+    with pytest.raises(StateError, match="version 9"):
+        read_manifest(checkpoint)

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from agent.exam import Networks, examine, shorten, to_network
+from agent.judges import Training
+from agent.learner import Learner
+from agent.sheet import draw_sheet
+from sensors.errors import StateError
+from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
+
+
+def published(it: Learner) -> dict[str, object]:
+    return {
+        "step": it.steps,
+        "preset": it.config.preset,
+        "latent": it.config.latent,
+        "modalities": list(it.smart.modalities),
+        "arrays": it.weights(),
+    }
+
+
+@pytest.fixture(scope="module")
+def networks() -> Networks:
+    it = Learner(config(), ListReplay(tables()), 0)
+    for _ in range(8):
+        it.step()
+    return Networks.build(published(it))
+
+
+@pytest.fixture(scope="module")
+def trainings() -> dict[str, Training]:
+    made = {m: Training(m, data, 40, 7, None) for m, data in datasets().items()}
+    for training in made.values():
+        while not training.finished:
+            training.step()
+    return made
+
+
+def test_published_networks_evoke_as_the_learner_does() -> None:
+    import torch
+
+    it = Learner(config(), ListReplay(tables()), 0)
+    it.step()
+    networks = Networks.build(published(it))
+    x = to_network(tables()["audio+image"]["image"][:5])
+    side, other = it.smart.averages["image"], it.smart.averages["audio"]
+    with torch.no_grad():
+        by_hand = other.autoencoder.decode(side.transcoders["audio"](side.autoencoder.encode(x)))
+    assert torch.allclose(networks.evoke(x, "image", "audio"), by_hand, atol=1e-6)
+
+
+def test_grades_are_counts_of_what_judges_say(networks: Networks, trainings: dict[str, Training]) -> None:
+    exam = exam_set(datasets())
+    judges = {m: t.judge for m, t in trainings.items()}
+    grades = examine(networks, judges, exam)
+    assert set(grades.accuracy) == {"image_to_audio", "audio_to_image", "image_to_image", "audio_to_audio"}
+    for path, table in grades.confusion.items():
+        assert table.sum() == grades.counts[path] == 100
+        assert np.trace(table) / 100 == pytest.approx(grades.accuracy[path])
+    wrong = exam.__class__(**{**exam.to_dict(), "image_labels": (exam.image_labels + 1) % 10})
+    again = examine(networks, judges, wrong)
+    assert np.array_equal(again.confusion["image_to_image"], np.roll(grades.confusion["image_to_image"], 1, axis=0))
+
+
+def test_the_running_exam_is_a_part_of_the_whole() -> None:
+    exam = exam_set(datasets())
+    short = shorten(exam, 30, 20)
+    assert len(short.images) == 30 and len(short.audio) == 20
+    assert set(short.audio_labels.tolist()) <= set(range(10))
+    assert len(shorten(exam, 10_000, 10_000).audio) == len(exam.audio)
+
+
+def test_the_sheet_frames_what_judges_say(networks: Networks, trainings: dict[str, Training]) -> None:
+    sheet = draw_sheet(networks, {m: t.judge for m, t in trainings.items()}, exam_set(datasets()), "step 8")
+    assert sheet.dtype == np.uint8 and sheet.ndim == 3
+    colours = {tuple(c) for c in sheet.reshape(-1, 3)[::7].tolist()}
+    assert (150, 150, 150) in colours
+    assert (96, 176, 72) in colours or (72, 72, 224) in colours
+
+
+def test_weights_of_another_make_are_refused(networks: Networks) -> None:
+    it = Learner(config(), ListReplay(tables()), 0)
+    torn = published(it)
+    arrays = torn["arrays"]
+    assert isinstance(arrays, dict)
+    arrays.popitem()
+    with pytest.raises(StateError, match="published weights"):
+        Networks.build(torn)

@@ -1,0 +1,58 @@
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from agent.config import MonitorConfig
+from agent.exam import Networks
+from agent.learner import Learner
+from agent.monitor import Monitor
+from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
+from tests.agent.test_exam import published
+
+
+@pytest.fixture
+def monitor(tmp_path: Path) -> Monitor:
+    (tmp_path / "samples").mkdir()
+    settings = MonitorConfig(judge_steps_image=30, judge_steps_audio=30, images=50, clips=40, wavs=1, every=3600.0)
+    data = datasets()
+    return Monitor(settings, data, exam_set(data), tmp_path / "samples", None)
+
+
+@pytest.fixture
+def networks() -> Networks:
+    it = Learner(config(), ListReplay(tables()), 0)
+    it.step()
+    return Networks.build(published(it))
+
+
+def test_judges_first_then_exams(monitor: Monitor, networks: Networks) -> None:
+    assert not monitor.due
+    while not (found := monitor.train(0.5)).note:
+        pass
+    assert monitor.ready and monitor.due
+    assert "MLC" in found.note and 0 < float(found.figures["judge/image"]) <= 1
+    found = monitor.examine(networks)
+    assert not monitor.due
+    assert {"exam/image_to_audio", "exam/audio_to_image", "judge/audio"} <= set(found.figures)
+    assert found.figures["exam_count/image_to_audio"] == 50
+    assert found.note.startswith("exam at step 1")
+
+
+def test_an_exam_leaves_a_sheet_its_figures_and_sounds(monitor: Monitor, networks: Networks) -> None:
+    while not monitor.ready:
+        monitor.train(0.5)
+    monitor.examine(networks, whole=True)
+    sheet = cv2.imread(str(monitor.samples / "latest.png"))
+    assert sheet is not None and sheet.shape[0] > 500
+    report = json.loads((monitor.samples / "sheet-000000001-final.json").read_text())
+    assert report["step"] == 1 and len(report["confusion (true x judged)"]["image_to_audio"]) == 10
+    assert list(monitor.samples.glob("image-of-0-evokes-*.wav"))
+
+
+def test_exams_begin_before_the_judges_are_done_and_say_so(monitor: Monitor, networks: Networks) -> None:
+    while not monitor.due:
+        monitor.train(0.01)
+    assert not monitor.ready
+    assert "judges still in training" in monitor.examine(networks).note

@@ -1,0 +1,45 @@
+import pytest
+import torch
+
+from agent.networks import Transcoder, build_autoencoder, count_layers
+from sensors.errors import ConfigError
+from sensors.modalities import AUDIO, IMAGE, LIPS, Modality
+
+
+@pytest.mark.parametrize("modality", [AUDIO, IMAGE], ids=lambda m: m.name)
+def test_paper_has_the_papers_layers(modality: Modality) -> None:
+    network = build_autoencoder(modality, "paper")
+    assert count_layers(network) == {"convolution": 21, "fully_connected": 2}
+    kinds = {type(m).__name__ for m in network.modules()}
+    assert {"MaxPool2d", "Upsample", "BatchNorm2d", "LeakyReLU"} <= kinds
+
+
+def test_transcoders_have_five_fully_connected_layers() -> None:
+    assert count_layers(Transcoder(512))["fully_connected"] == 5
+
+
+@pytest.mark.parametrize("preset", ["small", "paper"])
+@pytest.mark.parametrize("modality", [AUDIO, IMAGE], ids=lambda m: m.name)
+def test_shapes_and_range(modality: Modality, preset: str) -> None:
+    torch.manual_seed(0)
+    x = torch.rand(3, *modality.shape)
+    z, y = build_autoencoder(modality, preset)(x)
+    assert z.shape == (3, 512)
+    assert y.shape == x.shape
+    assert float(y.detach().min()) >= 0 and float(y.detach().max()) <= 1
+
+
+def test_latents_have_zero_mean_and_unit_variance() -> None:
+    torch.manual_seed(0)
+    network = build_autoencoder(IMAGE, "small")
+    with torch.no_grad():
+        z = network.encode(100 * torch.rand(4, *IMAGE.shape))
+    assert torch.allclose(z.mean(1), torch.zeros(4), atol=1e-5)
+    assert torch.allclose(z.var(1, unbiased=False), torch.ones(4), atol=1e-3)
+
+
+def test_unknown_preset_and_unfit_modality_are_named() -> None:
+    with pytest.raises(ConfigError, match="huge"):
+        build_autoencoder(IMAGE, "huge")
+    with pytest.raises(ConfigError, match="lips"):
+        build_autoencoder(LIPS, "small")
