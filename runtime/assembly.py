@@ -11,6 +11,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from runtime.crew import Member
 from runtime.settings import RunConfig
 
+CAST: Mapping[str, Any] = {
+    "replay": "replay.actor:ReplayActor",
+    "learner": "agent.actor:LearnerActor",
+    "monitor": "agent.actor:MonitorActor",
+    "teacher": "teacher.actor:TeacherActor",
+}
+"""Class of each role's actor, or where to import it from."""
 SEEDS = 64
 """Teachers' seeds of one run: run seed x `SEEDS` + the teacher's number."""
 

@@ -21,6 +21,9 @@ from sensors.errors import ConfigError, UserError
 CONNECT_TIMEOUT = 3.0
 """Seconds for the head of a Ray cluster to answer."""
 
+RAY_PATIENCE = 3.0
+"""Seconds that a stopping run gives Ray to shut down."""
+
 
 class Cluster:
     """Starts or joins Ray, and takes it down again without leaving a process behind.

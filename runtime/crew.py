@@ -51,7 +51,7 @@ class Member:
         self.down_until: float | None = None
         self.not_before = 0.0
         self._create = create
-        self._keeps_handle = keeps_handle
+        self.keeps_handle = keeps_handle
         self._restarts = restarts
         self._well_since = time.monotonic()
         self.handle: Any = create()
@@ -109,7 +109,7 @@ class Member:
 
     def put_down(self) -> None:
         """Kill a hung process; Ray brings one back whose handle is kept."""
-        ray.kill(self.handle, no_restart=not self._keeps_handle)
+        ray.kill(self.handle, no_restart=not self.keeps_handle)
 
     def renew(self) -> None:
         """Plan a restart that is no failure: an actor whose handle this one holds has gone."""
@@ -121,7 +121,7 @@ class Member:
         """Restart when the time has come; whether the member can be asked again."""
         if self.down_until is None or time.monotonic() < self.down_until:
             return False
-        if not self._keeps_handle:
+        if not self.keeps_handle:
             ray.kill(self.handle, no_restart=True)
             try:
                 self.handle = self._create()
@@ -170,8 +170,11 @@ def reason(error: BaseException) -> str:
         text = f"{type(cause).__name__}: {str(cause).strip().splitlines()[-1] if str(cause).strip() else ''}"
     elif isinstance(error, RayActorError):
         lines = [part.strip() for part in str(error).splitlines() if part.strip()]
-        told = [p for p in lines if ":" not in p.split(" ")[0]]
-        text = (told or lines or [type(error).__name__])[-1 if error.actor_init_failed else 0]
+        if error.actor_init_failed:
+            text = lines[-1]
+        else:
+            detail = re.search(r"Worker exit detail: (.*?)(\. |$)", str(error))
+            text = "its process died" + (f" ({detail[1].strip()})" if detail else "")
     else:
         text = f"{type(error).__name__}: {error}"
     return " ".join(text.split())[:200]

@@ -1,5 +1,6 @@
 """What each kind of actor is asked for, and what its answers mean."""
 
+import os
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -94,6 +95,8 @@ class Role(ABC):
     def restarted(self) -> None:
         """Begin again after a restart."""
         self.todo = deque(self.opening())
+        if self.member.keeps_handle:
+            return  # counted by the change of process
         self.board.counters.add(f"restarts/{self.member.name}", 1)
 
     def _ask(self, method: str, *arguments: Any, expected: float = 0.0) -> Ask:
@@ -103,9 +106,17 @@ class Role(ABC):
 
 
 class ReplayRole(Role):
-    """Tells its figures once a tick."""
+    """Tells its figures once a tick, and whether Ray brought its process back meanwhile.
 
-    _due = 0.0
+    Args:
+        remark: shows a note.
+    """
+
+    def __init__(self, member: Member, board: Board, section: RunSection, remark: Callable[[str], None]) -> None:
+        self._remark = remark
+        self._due = 0.0
+        self._process: int | None = None
+        super().__init__(member, board, section)
 
     def opening(self) -> list[Ask]:
         """Nothing but a sign of life."""
@@ -116,10 +127,17 @@ class ReplayRole(Role):
         if now < self._due:
             return None
         self._due = now + self.section.tick / 2
-        return self._ask("stats")
+        self.todo.append(self._ask("stats"))
+        # A restart between two calls of ours shows in the process number alone.
+        return self._ask("__ray_call__", _process)
 
     def hear(self, method: str, value: Any, now: float) -> None:
         """Totals and fill by kind."""
+        if method == "__ray_call__":
+            if self._process not in (None, value):
+                self._remark(f"{self.member.name}: its process died; Ray brought it back")
+                self.board.counters.add(f"restarts/{self.member.name}", 1)
+            self._process = value
         if method != "stats":
             return
         tables: Mapping[str, Mapping[str, float]] = value
@@ -260,3 +278,7 @@ class MonitorRole(Role):
         self._fresh |= value["figures"]
         if value.get("note"):
             self._remark(str(value["note"]))
+
+
+def _process(actor: Any) -> int:
+    return os.getpid()

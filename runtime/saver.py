@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import GetTimeoutError, RayError
 
 from agent.checkpoint import newest_checkpoint, read_manifest, write_checkpoint
-from runtime.crew import user_error
+from runtime.crew import reason, user_error
 from runtime.rundir import RunDirectory
 from sensors.errors import StateError
 from sensors.state import State, check_state
@@ -19,6 +19,10 @@ from sensors.state import State, check_state
 STATE_FILE = "run.json"
 """The supervisor's own part of a checkpoint: counters, times and teachers' cursors."""
 STATE_KEYS = {"time", "learned", "step", "counters", "cursors", "generations"}
+
+
+class SaveError(Exception):
+    """An actor's part of a checkpoint did not come; older checkpoints are unharmed."""
 
 
 class Saver:
@@ -56,7 +60,7 @@ class Saver:
         """Write one checkpoint; waits for the actors' parts until `end` (monotonic) at most.
 
         Raises:
-            RayError: an actor failed meanwhile, or took too long.
+            SaveError: an actor failed meanwhile, or took too long.
             StorageError: it cannot be written; older ones are unharmed.
         """
 
@@ -65,8 +69,13 @@ class Saver:
             parts = [learner.checkpoint.remote(str(stage)), replay.save.remote()]
             try:
                 ray.get(parts, timeout=max(end - time.monotonic(), 0.1))
+            except GetTimeoutError:
+                raise SaveError("an actor took too long to save its part") from None
             except RayError as error:
-                raise user_error(error) or error from None
+                cause = getattr(error, "cause", None)
+                if isinstance(cause, OSError):
+                    raise cause from None
+                raise user_error(error) or SaveError(reason(error)) from None
             (stage / STATE_FILE).write_text(json.dumps(state()) + "\n")
 
         self.newest = write_checkpoint(self._folder, step, write, {"time": seconds})

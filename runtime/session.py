@@ -1,5 +1,6 @@
 """One run from the command line to the exit code."""
 
+import contextlib
 import importlib.metadata
 import os
 import sys
@@ -7,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runtime.assembly import CAST
 from runtime.cli import Request
-from runtime.cluster import Cluster
+from runtime.cluster import RAY_PATIENCE, Cluster
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.signals import INTERRUPTED, StopSignals
-from runtime.supervisor import CAST, RAY_PATIENCE, RunFailure, Supervisor
 from runtime.terminal import Terminal, clock
 from sensors.errors import ConfigError, StateError, UserError
 from sensors.modalities import AUDIO, IMAGE
@@ -34,13 +35,18 @@ def conduct(request: Request, cast: Mapping[str, Any] = CAST) -> int:
     cluster = Cluster(config.run, f"reciprocal-{name}" if config.run.address else name)
     failed = True
     try:
-        with StopSignals(lambda: _leave(cluster)) as signals:
+        # What libraries print would tear the live view; Ray tells of every dead worker in ten lines.
+        output = (run.path / "output.log").open("a")
+        with output, contextlib.redirect_stdout(output), StopSignals(lambda: _leave(cluster)) as signals:
             try:
                 terminal.note(f"run {run.path}")
                 cluster.start()
+                # Imports torch: done while Ray starts.
+                from runtime.supervisor import Supervisor
+
                 supervisor = Supervisor(config, run, terminal, signals, cluster, cast)
                 outcome = supervisor.run()
-                failed = False
+                failed = bool(outcome.problem)
             finally:
                 terminal.close()
                 logs = cluster.close(RAY_PATIENCE, keep_logs=failed and not isinstance(sys.exception(), UserError))
@@ -48,14 +54,18 @@ def conduct(request: Request, cast: Mapping[str, Any] = CAST) -> int:
         if not any(run.checkpoints.iterdir()):
             run.discard()
         raise
-    except RunFailure as failure:
-        print(f"error: {failure}; Ray's logs are in {logs}", file=sys.stderr)
-        return FAILED
     finally:
         run.close()
     terminal.note(f"stopped at step {outcome.step} after {clock(outcome.learned)} of learning")
     if outcome.checkpoint is not None:
         terminal.note(f"go on with: launch.py --resume {run.path}")
+    elif run.fresh and not outcome.step:
+        terminal.note("nothing was learned yet: the run directory is removed")
+        run.discard()
+    if outcome.problem:
+        where = f"; Ray's logs are in {logs}" if logs else ""
+        print(f"error: {outcome.problem}{where}", file=sys.stderr)
+        return FAILED
     return 0
 
 
@@ -112,5 +122,8 @@ def _version() -> str:
 def _leave(cluster: Cluster) -> None:
     """End everything at once; no file of a run needs more, as checkpoints are renamed into place whole."""
     cluster.kill()
-    os.write(sys.stderr.fileno(), b"\nstopped at once; the last checkpoint stands\n")
+    # The live view hides the cursor; a terminal gets it back.
+    show = b"\x1b[?25h" if sys.stderr.isatty() else b""
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), show + b"\nstopped at once; the last checkpoint stands\n")
     os._exit(INTERRUPTED)

@@ -7,34 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError
+from ray.exceptions import RayActorError, RayError
 
-from runtime.assembly import assemble
-from runtime.cluster import Cluster, check_resources
+from runtime.assembly import CAST, assemble
+from runtime.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.crew import actor_class, reason
 from runtime.figures import Figures, Value
 from runtime.ray_metrics import EMIT_EVERY, RayMetrics
 from runtime.roles import Board, LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
 from runtime.rundir import RunDirectory
-from runtime.saver import Saver
+from runtime.saver import SaveError, Saver
 from runtime.settings import RunConfig
 from runtime.signals import StopSignals
 from runtime.terminal import Snapshot, Terminal
 from sensors.state import State
 
-CAST: Mapping[str, Any] = {
-    "replay": "replay.actor:ReplayActor",
-    "learner": "agent.actor:LearnerActor",
-    "monitor": "agent.actor:MonitorActor",
-    "teacher": "teacher.actor:TeacherActor",
-}
-"""Class of each role's actor, or where to import it from."""
 STOP_WITHIN = 9.0
 """Seconds from the request to stop to the last process gone."""
 CLOSE_PATIENCE = 1.5
 """Seconds of those that actors have to close."""
-RAY_PATIENCE = 3.0
-"""Seconds of those that Ray has to shut down."""
 FINAL_PATIENCE = 300.0
 """Seconds that the final exam may take."""
 REDRAW_EVERY = 0.5
@@ -46,11 +37,12 @@ class RunFailure(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: learner steps, seconds of learning, and the last checkpoint."""
+    """How a run ended: learner steps, seconds of learning, the last checkpoint, and what went wrong if anything."""
 
     step: int
     learned: float
     checkpoint: Path | None
+    problem: str = ""
 
 
 class Supervisor:
@@ -66,7 +58,6 @@ class Supervisor:
 
     Raises:
         UserError: from any actor, when what the user gave turns out wrong.
-        RunFailure: an actor failed too often.
     """
 
     def __init__(
@@ -97,16 +88,23 @@ class Supervisor:
 
     def run(self) -> Outcome:
         """Work until the run's end or a request to stop; leaves a checkpoint and closed actors."""
+        problem = ""
         try:
-            if self._start():
-                self._work()
+            try:
+                if self._start():
+                    self._work()
+            except RunFailure as failure:
+                problem = str(failure)
             self._phase = "stopping"
             began = time.monotonic()
             self._draw(began)
-            self._finish(began + STOP_WITHIN - CLOSE_PATIENCE - RAY_PATIENCE)
+            try:
+                self._finish(began + STOP_WITHIN - CLOSE_PATIENCE - RAY_PATIENCE)
+            except SaveError as error:
+                problem = problem or f"no checkpoint at the end: {error}"
         finally:
             self._close()
-        return Outcome(self.board.step, self.board.learned(time.monotonic()), self._saver.newest)
+        return Outcome(self.board.step, self.board.learned(time.monotonic()), self._saver.newest, problem)
 
     # -- start ------------------------------------------------------------
 
@@ -125,7 +123,7 @@ class Supervisor:
         for name, member in crew.items():
             if name.startswith("teacher-"):
                 self.roles[name] = TeacherRole(member, board, section, self._cursors.get(name))
-        self.roles["replay"] = ReplayRole(crew["replay"], board, section)
+        self.roles["replay"] = ReplayRole(crew["replay"], board, section, self._terminal.remark)
         self.roles["learner"] = LearnerRole(crew["learner"], board, section, lambda: self._saver.newest)
         self.roles["monitor"] = MonitorRole(crew["monitor"], board, section, self._terminal.remark, self._fresh)
         return True
@@ -177,7 +175,7 @@ class Supervisor:
         try:
             value = role.member.take()
         except RayError as error:
-            self._failed(role, reason(error))
+            self._failed(role, reason(error), dead=isinstance(error, RayActorError))
             return
         role.hear(method, value, time.monotonic())
         for name in set(self.board.facts) - self._told:
@@ -186,10 +184,11 @@ class Supervisor:
                 self._terminal.note(fact)
             self._run.record(**{name: self.board.facts[name]})
 
-    def _failed(self, role: Role, why: str) -> None:
+    def _failed(self, role: Role, why: str, dead: bool = False) -> None:
         member = role.member
         again = member.fail()
-        member.put_down()
+        if not dead:
+            member.put_down()
         if not again:
             raise RunFailure(f"{member.name} failed {member.failures} times: {why}")
         self._terminal.remark(f"{member.name}: {why}; restart {member.failures} of {self._config.run.restarts}")
@@ -300,10 +299,7 @@ class Supervisor:
         if learner is None or not learner.member.started or self.board.first_step_at is None:
             return
         self._read_cursors(end - 1.0)
-        try:
-            self._save(end)
-        except GetTimeoutError:
-            self._terminal.note("the last checkpoint took too long; the one before stands")
+        self._save(end)
 
     def _read_cursors(self, end: float) -> None:
         roles = [r for r in self.roles.values() if isinstance(r, TeacherRole) and r.member.started]

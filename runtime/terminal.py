@@ -86,7 +86,7 @@ class Terminal:
                 self.note(line(snapshot))
             return
         if self._live is None:
-            self._live = Live(console=self._console, auto_refresh=False, transient=False)
+            self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False)
             self._live.start()
         self._live.update(view(snapshot, self._notes, self._console.width), refresh=True)
 

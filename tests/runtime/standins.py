@@ -1,6 +1,6 @@
 """Tiny actors with the real ones' contracts, and a main program that runs the supervisor on them.
 
-`STANDIN_FAULT` names what goes wrong: `teacher-dies`, `learner-dies`, `monitor-hangs`, `no-data`, ….
+`STANDIN_FAULTS` lists what goes wrong: `teacher-dies`, `learner-dies`, `monitor-hangs`, `no-data`, ….
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import Any
 
 from sensors.errors import DataError, StateError
 
-FAULT = os.environ.get("STANDIN_FAULT", "")
+FAULTS = os.environ.get("STANDIN_FAULTS", "").split(",")
 
 
 def happens_once(run_dir: str, name: str) -> bool:
     """Whether fault `name` was ordered and has not happened yet; it has now."""
     mark = Path(run_dir) / "samples" / name
-    if name != FAULT or mark.exists():
+    if name not in FAULTS or mark.exists():
         return False
     mark.touch()
     return True
@@ -48,7 +48,7 @@ class ReplayActor:
         }
 
     def save(self) -> None:
-        if FAULT == "save-fails":
+        if "save-fails" in FAULTS:
             raise OSError(28, "No space left on device")
 
     def ping(self) -> None: ...
@@ -67,15 +67,15 @@ class TeacherActor:
         generation: int,
         replay: Any,
     ) -> None:
-        if FAULT == "no-data":
+        if "no-data" in FAULTS:
             raise DataError(f"{name}: nothing to teach\nuse --data")
         self._name, self._replay, self._at, self._generation = name, replay, 0, generation
 
     def run(self, seconds: float) -> dict[str, Any]:
-        if self._at == 40 and FAULT == "teacher-dies":
+        if self._at == 40 and "teacher-dies" in FAULTS:
             self._at += 1
             os._exit(1)
-        if FAULT == "teacher-always-dies":
+        if "teacher-always-dies" in FAULTS:
             os._exit(1)
         import ray
 
@@ -95,7 +95,7 @@ class TeacherActor:
 
     def state_dict(self) -> dict[str, Any]:
         # One past what crashed a dead teacher, so that it does not crash there again.
-        return {"at": self._at + (FAULT == "teacher-dies"), "generation": self._generation}
+        return {"at": self._at + ("teacher-dies" in FAULTS), "generation": self._generation}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._at, self._generation = state["at"], state["generation"]
@@ -114,7 +114,7 @@ class LearnerActor:
 
     def run(self, seconds: float) -> dict[str, Any]:
         time.sleep(seconds)
-        if FAULT == "learner-raises":
+        if "learner-raises" in FAULTS:
             raise ValueError("no such thing")
         self._step += 10
         if self._step == 70:
@@ -136,7 +136,7 @@ class LearnerActor:
         return self._step, {}
 
     def checkpoint(self, directory: str) -> None:
-        if FAULT == "slow-checkpoint":
+        if "slow-checkpoint" in FAULTS:
             time.sleep(60)
         (Path(directory) / "learner.json").write_text(json.dumps({"step": self._step}))
 
@@ -166,7 +166,7 @@ class MonitorActor:
         import ray
 
         time.sleep(seconds)
-        if happens_once(self._run_dir, "monitor-hangs"):
+        if self._version > 150 and happens_once(self._run_dir, "monitor-hangs"):
             time.sleep(600)
         try:
             version, _ = ray.get(self._learner.weights.remote(self._version))
