@@ -1,0 +1,189 @@
+"""The Ray shell: nothing offered is lost, whatever replay answers."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import ray
+
+from sensors.errors import StateError
+from teacher import actor as shell
+from teacher.actor import TeacherActor
+from teacher.config import TeacherConfig
+from teacher.datasets import ExamSet
+from tests.teacher.scripted import ScriptedReplay
+from tests.teacher.tiny import write_fsdd, write_mnist
+
+pytestmark = pytest.mark.ray
+# Slow enough that a run of a second is a few dozen batches.
+TEACHER = TeacherConfig(style="classroom", single_share=0.3, batch_events=16, rate=1600).to_dict()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    root = tmp_path_factory.mktemp("data")
+    write_mnist(root)
+    write_fsdd(root)
+    return {"data": str(root)}
+
+
+class Pair:
+    """A teacher in this process and a scripted replay in another."""
+
+    def __init__(self, data: dict[str, Any], log: Path) -> None:
+        self._data, self._log = data, str(log)
+        self._handles: list[Any] = []
+
+    def __call__(self, *script: tuple[str, float], **options: Any) -> tuple[TeacherActor, Any]:
+        kind: Any = ray.remote(ScriptedReplay)
+        replay = kind.options(num_cpus=0, **options).remote(list(script), self._log)
+        ray.get(replay.ids.remote())
+        self._handles.append(replay)
+        return TeacherActor("teacher-0", self._data, TEACHER, 3, 0, replay), replay
+
+    def close(self) -> None:
+        for handle in self._handles:
+            ray.kill(handle)
+
+
+@pytest.fixture
+def pair(ray_session: None, data: dict[str, Any], tmp_path: Path) -> Iterator[Pair]:
+    made = Pair(data, tmp_path / "log")
+    yield made
+    made.close()
+
+
+def settle(teacher: TeacherActor, seconds: float = 0.4, runs: int = 2) -> dict[str, Any]:
+    total: dict[str, Any] = {}
+    for _ in range(runs):
+        for name, value in teacher.run(seconds).items():
+            if isinstance(value, int | float):
+                total[name] = total.get(name, 0) + value
+    return total
+
+
+def stored(replay: Any) -> list[int]:
+    return sorted(seq for _, _, seq in ray.get(replay.ids.remote()))
+
+
+def check_accounts(teacher: TeacherActor, replay: Any, total: dict[str, Any]) -> None:
+    """Every event offered is stored or still held, and what is stored has no gap before the cursor."""
+    first_held = teacher.state_dict()["seq"]
+    seqs = stored(replay)
+    assert set(range(first_held)) <= set(seqs)
+    assert total["offered"] > 0 and total["offered"] % 16 == 0
+    held = total["offered"] - total["accepted"] - total["duplicate"]
+    assert 0 <= held <= shell.WINDOW * 16
+
+
+def test_events_arrive_at_the_asked_pace_and_are_counted(pair: Pair) -> None:
+    teacher, replay = pair()
+    assert repr(teacher) == "Teacher(teacher-0)"
+    counts = teacher.run(1.0)
+    assert 1000 < counts["offered"] < 1800
+    assert counts["duplicate"] == counts["throttled"] == counts["lost"] == 0 and counts["replay_alive"]
+    assert sum(counts["by_kind"].values()) == counts["accepted"] == counts["batches"] * 16
+    assert set(counts["by_kind"]) <= {"audio", "image", "audio+image"}
+    check_accounts(teacher, replay, counts)
+
+
+def test_a_throttled_batch_waits_and_comes_again_in_order(pair: Pair) -> None:
+    teacher, replay = pair(("ok", 0), ("throttle", 150.0), ("throttle", 150.0))
+    start = time.process_time()
+    counts = teacher.run(0.6)
+    assert counts["throttled"] == 2 and counts["waiting_s"] > 0.15
+    assert time.process_time() - start < 0.5
+    total = settle(teacher)
+    total = {k: total[k] + counts[k] for k in ("offered", "accepted", "duplicate")}
+    check_accounts(teacher, replay, total)
+    assert total["duplicate"] == 0
+
+
+def test_throttled_throughout_offers_no_more_than_the_window(pair: Pair) -> None:
+    teacher, replay = pair(*[("throttle", 50.0)] * 500)
+    total = settle(teacher)
+    assert total["offered"] == shell.WINDOW * 16 and total["accepted"] == 0
+    assert teacher.state_dict()["seq"] == 0
+    assert stored(replay) == []
+
+
+def test_the_cursor_stays_at_the_oldest_unacknowledged_batch(pair: Pair, data: dict[str, Any]) -> None:
+    # While the first is slow, the rest of the window is sent; then the second is turned away.
+    teacher, replay = pair(("sleep", 0.2), ("throttle", 60_000.0))
+    teacher.run(0.6)
+    state = teacher.state_dict()
+    assert state["seq"] == 16
+    second = TeacherActor("teacher-0", data, TEACHER, 9, 7, replay)
+    second.load_state_dict(state)
+    total = settle(second)
+    # What the first one sent beyond its cursor comes again under the same ids and is a duplicate.
+    assert total["duplicate"] > 0
+    assert set(range(second.state_dict()["seq"])) <= set(stored(replay))
+    assert {(s, g) for s, g, _ in ray.get(replay.ids.remote())} == {("teacher-0", 0)}
+    with pytest.raises(StateError):
+        second.load_state_dict({**state, "name": "teacher-1"})
+
+
+def test_a_restarted_replay_gets_what_it_missed(pair: Pair, tmp_path: Path) -> None:
+    teacher, replay = pair(("ok", 0), ("ok", 0), ("die", 0), max_restarts=1, max_task_retries=0)
+    deadline, lost = time.monotonic() + 60, 0
+    while True:
+        counts = teacher.run(0.5)
+        lost += counts["lost"]
+        if lost and counts["accepted"] and counts["replay_alive"]:
+            break
+        assert time.monotonic() < deadline
+    assert (tmp_path / "log").exists()
+    # The new one starts empty: from the first batch it had not acknowledged there is no gap.
+    seqs = stored(replay)
+    assert seqs == list(range(seqs[0], seqs[-1] + 1))
+
+
+def test_a_dead_replay_is_reported_and_costs_little(pair: Pair) -> None:
+    teacher, replay = pair()
+    ray.kill(replay)
+    start = time.process_time()
+    counts = [teacher.run(0.4) for _ in range(2)]
+    assert not counts[-1]["replay_alive"]
+    assert sum(c["offered"] for c in counts) == shell.WINDOW * 16
+    assert time.process_time() - start < 0.6
+    assert teacher.state_dict()["seq"] == 0
+
+
+def test_replays_own_error_reaches_the_caller_and_loses_nothing(pair: Pair) -> None:
+    teacher, replay = pair(("ok", 0), ("fail", 0))
+    with pytest.raises(ValueError, match="disk is full"):
+        settle(teacher)
+    settle(teacher)
+    assert set(range(teacher.state_dict()["seq"])) <= set(stored(replay))
+
+
+def test_an_answer_that_does_not_come_is_asked_for_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell, "ANSWER_TIMEOUT", 0.2)
+    teacher, replay = pair(("sleep", 0.7))
+    start = time.monotonic()
+    counts = teacher.run(0.5)
+    assert time.monotonic() - start < 0.8
+    assert counts["lost"] > 0 and counts["accepted"] == 0
+    total = settle(teacher, seconds=0.8)
+    assert total["duplicate"] > 0
+    assert set(range(teacher.state_dict()["seq"])) <= set(stored(replay))
+
+
+def test_as_an_actor_it_tells_what_it_teaches_and_gives_its_exam(
+    ray_session: None, data: dict[str, Any], session_cache: Path
+) -> None:
+    kind: Any = ray.remote(TeacherActor)
+    options = {"num_cpus": 0, "runtime_env": {"env_vars": {"RECIPROCAL_CACHE": str(session_cache)}}}
+    teacher = kind.options(**options).remote("teacher-0", data, TEACHER, 3, 0, None)
+    assert ray.get(teacher.ping.remote(), timeout=60) == "teacher-0"
+    lines = ray.get(teacher.summary.remote())
+    assert lines[0].startswith("images: mnist: 40 training") and lines[1].startswith("speech: fsdd:")
+    exam = ExamSet.from_dict(ray.get(teacher.exam.remote()))
+    assert exam.images.shape == (20, 1, 32, 32) and len(exam.audio) == len(exam.audio_labels) == 20
+    assert np.bincount(exam.image_labels).tolist() == [2] * 10
+    ray.get(teacher.close.remote())
+    ray.kill(teacher)
