@@ -67,8 +67,7 @@ class Machine:
         self.cursor = Cursor()
         self._samples = {AUDIO.name: speech, IMAGE.name: images}
         self._by_concept = {
-            m: [np.flatnonzero(s.train_labels == c) for c in range(len(CONCEPTS))]
-            for m, s in self._samples.items()
+            m: [np.flatnonzero(s.train_labels == c) for c in range(len(CONCEPTS))] for m, s in self._samples.items()
         }
         heard, seen = (
             frozenset(c for c, indices in enumerate(self._by_concept[m]) if len(indices))

@@ -2,15 +2,20 @@
 
 An entry is a directory of `.npy` files and a `meta.json` with the fingerprint of the arrays. It is written
 beside its place and renamed into it, never changed afterwards, and checked in full whenever it is read: an
-entry that fails the check is removed and prepared anew. A cache that cannot be written costs time, no run.
+entry that fails the check is removed and prepared anew. Its name holds a hash of the code that prepares, so
+that other code never reads it. A cache that cannot be written costs time, no run.
 """
 
 import contextlib
+import fcntl
+import functools
+import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +23,9 @@ import numpy as np
 from teacher.datasets.samples import Samples, hash_arrays
 
 VERSION = 1
+LONGEST_WAIT = 120.0
+"""Seconds to wait for another process that prepares the same entry."""
+_PREPARING = ("frames", "sound", "spectrogram")
 _ARRAYS = ("train", "train_labels", "test", "test_labels")
 
 
@@ -33,19 +41,51 @@ def cached(name: str, key: str, prepare: Callable[[], Samples]) -> Samples:
 
     Args:
         name: dataset name, for people who look into the cache.
-        key: changes whenever the sources or the preparation change.
+        key: changes whenever the sources change.
         prepare: makes the samples; its errors pass through.
     """
-    place = cache_root() / "prepared" / f"{name}-{key}"
-    found = _read(place)
-    if found is not None:
-        return found
-    samples = prepare()
-    with contextlib.suppress(OSError):
-        _write(place, samples)
-        # The mapped copy shares its pages with every other process that reads the same dataset.
-        return _read(place) or samples
-    return samples
+    place = cache_root() / "prepared" / f"{name}-{key}-{_code()}"
+    with _alone(place):
+        found = _read(place)
+        if found is not None:
+            return found
+        samples = prepare()
+        with contextlib.suppress(OSError):
+            _write(place, samples)
+            for outdated in place.parent.glob(f"{name}-{key}-*"):
+                if outdated != place:
+                    shutil.rmtree(outdated, ignore_errors=True)
+            # The mapped copy shares its pages with every other process that reads the same dataset.
+            return _read(place) or samples
+        return samples
+
+
+@functools.cache
+def _code() -> str:
+    """Hash of the source that prepares samples."""
+    here = Path(__file__).parent
+    sources = [*here.glob("*.py"), *(here.parents[1] / "sensors" / f"{m}.py" for m in _PREPARING)]
+    digest = hashlib.blake2b(digest_size=4)
+    for source in sorted(sources):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Let one process prepare an entry while the others wait for it; past `LONGEST_WAIT` each is on its own."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((place.parent / f".{place.name}.lock").open("w"))
+            deadline = time.monotonic() + LONGEST_WAIT
+            while time.monotonic() < deadline:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(0.05)
+        yield
 
 
 def _read(place: Path) -> Samples | None:

@@ -46,13 +46,13 @@ def cut_note(cut: int) -> tuple[str, ...]:
     return (f"{cut} clips longer than {LONGEST / SAMPLE_RATE:.2f} s were cut",) if cut else ()
 
 
-def files_key(paths: Sequence[Path], salt: str) -> str:
+def files_key(paths: Sequence[Path]) -> str:
     """Hash of names and contents of files, 32 hex digits.
 
     Raises:
         DataError: a file cannot be read.
     """
-    digest = hashlib.blake2b(salt.encode(), digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     for path in paths:
         try:
             data = path.read_bytes()

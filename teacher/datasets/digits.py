@@ -28,7 +28,7 @@ def load() -> Samples:
         key = version("scikit-learn")
     except PackageNotFoundError:
         raise DataError("digits: scikit-learn is not installed; pip install scikit-learn") from None
-    return cached("digits", f"{key}-1", _prepare)
+    return cached("digits", key, _prepare)
 
 
 def _prepare() -> Samples:

@@ -56,7 +56,7 @@ def load(root: Path | None) -> Samples:
             notes=cut_note(cut),
         )
 
-    return cached("fsdd", files_key(paths, "fsdd-1"), prepare)
+    return cached("fsdd", files_key(paths), prepare)
 
 
 def scan(folder: Path) -> tuple[list[Path], Labels, NDArray[np.bool_]]:

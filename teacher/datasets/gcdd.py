@@ -33,9 +33,7 @@ ENOUGH = 200
 MAX_CLIP_BYTES = 4 << 20
 _NAME = re.compile(r"(?P<stem>[0-9a-f]+_nohash_\d+)\.(?:wav|flac)")
 _MEMBER = re.compile(r"(?:.*/)?(?P<word>[a-z]+)/(?P<file>[^/]+)")
-_FIX = (
-    f"get it with --download, or name the directory that holds speech_commands or {ARCHIVE} with --data DIR"
-)
+_FIX = f"get it with --download, or name the directory that holds speech_commands or {ARCHIVE} with --data DIR"
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def load(root: Path | None) -> Samples:
         audio, cut = prepare_files(paths)
         return _prepare(words, [p.stem for p in paths], audio, cut)
 
-    return cached("gcdd", files_key(paths, "gcdd-1"), prepare)
+    return cached("gcdd", files_key(paths), prepare)
 
 
 def split_names(words: Sequence[str], names: Sequence[str]) -> tuple[NDArray[np.bool_], str]:
@@ -137,12 +135,8 @@ def _prepare(words: Sequence[str], names: Sequence[str], audio: Bytes, cut: int)
     for part, chosen in (("training", ~test), ("test", test)):
         counts = np.bincount(labels[chosen], minlength=len(CONCEPTS))
         if counts.max() > 2 * counts.min():
-            notes.append(
-                f"{part} is uneven: " + ", ".join(f"{w} {n}" for w, n in zip(CONCEPTS, counts, strict=True))
-            )
-    return make_samples(
-        "gcdd", (audio[~test], labels[~test]), (audio[test], labels[test]), split, notes=tuple(notes)
-    )
+            notes.append(f"{part} is uneven: " + ", ".join(f"{w} {n}" for w, n in zip(CONCEPTS, counts, strict=True)))
+    return make_samples("gcdd", (audio[~test], labels[~test]), (audio[test], labels[test]), split, notes=tuple(notes))
 
 
 def _speaker_percent(name: str) -> int:
@@ -155,7 +149,7 @@ def _recordings(folder: Path) -> list[Path]:
 
 
 def _archive_key(path: Path) -> str:
-    digest = hashlib.blake2b(b"gcdd-archive-1", digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     try:
         with path.open("rb") as f:
             while block := f.read(1 << 20):

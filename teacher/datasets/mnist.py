@@ -49,7 +49,7 @@ def load(root: Path | None) -> Samples:
     found = find(root)
     if found is None:
         raise DataError(missing(root))
-    key = hashlib.blake2b(b"mnist-1", digest_size=16)
+    key = hashlib.blake2b(digest_size=16)
     for pair in found.values():
         for path in pair:
             key.update(_file_bytes(path))
@@ -79,9 +79,7 @@ def read_idx(path: Path, dimensions: int) -> Bytes:
     if len(data) < header:
         raise DataError(f"{path}: truncated, {len(data)} bytes are no IDX file; {_FIX}")
     if data[:4] != bytes((0, 0, 8, dimensions)):
-        raise DataError(
-            f"{path}: wrong magic number 0x{data[:4].hex()}, expected 0x000008{dimensions:02x}; {_FIX}"
-        )
+        raise DataError(f"{path}: wrong magic number 0x{data[:4].hex()}, expected 0x000008{dimensions:02x}; {_FIX}")
     shape = tuple(int(n) for n in np.frombuffer(data, ">u4", dimensions, 4))
     if len(data) - header != prod(shape):
         what = "truncated" if len(data) - header < prod(shape) else "too long"
@@ -92,9 +90,7 @@ def read_idx(path: Path, dimensions: int) -> Bytes:
 def _read_part(images: Path, labels: Path) -> tuple[Bytes, Labels]:
     pixels, numbers = read_idx(images, 3), read_idx(labels, 1)
     if len(pixels) != len(numbers) or not len(pixels):
-        raise DataError(
-            f"{labels}: {len(numbers):,} labels for {len(pixels):,} images in {images.name}; {_FIX}"
-        )
+        raise DataError(f"{labels}: {len(numbers):,} labels for {len(pixels):,} images in {images.name}; {_FIX}")
     if pixels.shape[1:] != (28, 28):
         raise DataError(f"{images}: images of {pixels.shape[1]}×{pixels.shape[2]}, expected 28×28; {_FIX}")
     if numbers.max() > 9:

@@ -93,9 +93,7 @@ def make_samples(
     """Put `Samples` together: contiguous, read-only arrays and their fingerprint."""
     (samples, labels), (test_samples, test_labels) = map(_frozen, (train, test))
     fingerprint = hash_arrays([samples, labels, test_samples, test_labels])
-    return Samples(
-        name, samples, labels, test_samples, test_labels, split, fingerprint, jitter=jitter, notes=notes
-    )
+    return Samples(name, samples, labels, test_samples, test_labels, split, fingerprint, jitter=jitter, notes=notes)
 
 
 def hash_arrays(arrays: list[NDArray[Any]]) -> str:

@@ -36,7 +36,6 @@ ACCENTS = ("en-us", "en-us-nyc", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbcwmd
 TRAIN_TAKES, TEST_TAKES = 10, 5
 _SPANS = ((120, 221), (25, 76), (30, 81))
 """Words per minute, pitch and expression: from, up to but without."""
-_VERSION = 1
 _TIMEOUT = 120.0
 
 
@@ -59,7 +58,7 @@ def load(seed: int = 0) -> Samples:
     """
     if not available():
         raise DataError(missing())
-    key = f"{seed}-{version('espeakng-loader')}-{_VERSION}"
+    key = f"{seed}-{version('espeakng-loader')}"
     return cached("synthetic", key, lambda: _prepare(seed))
 
 
@@ -86,9 +85,7 @@ def takes(seed: int) -> tuple[list[Take], int]:
             for concept in range(len(CONCEPTS)):
                 for _ in range(count):
                     voice = f"{rng.choice(ACCENTS)}+{variant}"
-                    rate, pitch, expression = (
-                        int(rng.integers(*span)) for span in ((120, 221), (25, 76), (30, 81))
-                    )
+                    rate, pitch, expression = (int(rng.integers(*span)) for span in ((120, 221), (25, 76), (30, 81)))
                     plan.append(Take(concept, voice, rate, pitch, expression))
     return plan, len(TRAIN_VOICES) * len(CONCEPTS) * TRAIN_TAKES
 
@@ -105,9 +102,7 @@ def speak(seed: int, out: Path) -> None:
         for t in takes(seed)[0]
     ]
     engine.close()
-    np.savez(
-        out, pcm=np.concatenate(said), lengths=np.array([len(s) for s in said]), rate=np.array(engine.rate)
-    )
+    np.savez(out, pcm=np.concatenate(said), lengths=np.array([len(s) for s in said]), rate=np.array(engine.rate))
 
 
 def _prepare(seed: int) -> Samples:

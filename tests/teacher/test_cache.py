@@ -1,13 +1,16 @@
 """Prepared datasets on disk: mapped, checked and made anew when damaged."""
 
+import fcntl
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from teacher.datasets import Samples
+from teacher.datasets import Samples, cache
 from teacher.datasets.cache import cached
 from tests.teacher.tiny import toy
 
@@ -38,7 +41,7 @@ def test_a_damaged_entry_is_prepared_anew(own_cache: Path, damage: str) -> None:
     make = Maker()
     whole = cached("toy", "k", make)
     expected = whole.train.copy()
-    place = own_cache / "prepared" / "toy-k"
+    (place,) = (own_cache / "prepared").glob("toy-k-*")
     file = place / "train.npy"
     data = bytearray(file.read_bytes())
     # Replaced, as a damaged disk would show it to a new process; the mapped file itself must not shrink.
@@ -71,4 +74,44 @@ def test_a_cache_that_cannot_be_written_costs_no_run(tmp_path: Path, monkeypatch
 
 def test_nothing_half_written_stays(own_cache: Path) -> None:
     cached("toy", "k", Maker())
-    assert os.listdir(own_cache / "prepared") == ["toy-k"]
+    lock, entry = sorted(os.listdir(own_cache / "prepared"))
+    assert lock == f".{entry}.lock" and entry.startswith("toy-k-")
+
+
+def test_other_code_prepares_anew_and_clears_what_is_outdated(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = Maker()
+    old = cached("toy", "k", make)
+    monkeypatch.setattr(cache, "_code", lambda: "changed")
+    cached("toy", "k", make)
+    assert make.calls == 2
+    assert [p.name for p in (own_cache / "prepared").glob("toy-*")] == ["toy-k-changed"]
+    assert old.train.sum() > 0
+
+
+def test_processes_that_start_together_prepare_once(own_cache: Path) -> None:
+    code = (
+        "import time; from teacher.datasets.cache import cached; from tests.teacher.tiny import toy\n"
+        "def make():\n    print('made', flush=True); time.sleep(1); return toy('toy', (1, 4, 4))\n"
+        "print(cached('toy', 'k', make).fingerprint)"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = "".join(process.communicate(timeout=60)[0] for process in running).split()
+    assert said.count("made") == 1
+    assert len(set(said)) == 2 and len(said) == 4
+
+
+def test_a_lock_that_is_never_freed_is_not_waited_for_long(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "LONGEST_WAIT", 0.1)
+    (own_cache / "prepared").mkdir(parents=True)
+    make = Maker()
+    with (own_cache / "prepared" / f".toy-k-{cache._code()}.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        cached("toy", "k", make)
+    assert make.calls == 1
+
+
+def test_a_teacher_stays_slim() -> None:
+    heavy = ("torch", "librosa", "sklearn", "pooch")
+    code = f"import sys, teacher.actor; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

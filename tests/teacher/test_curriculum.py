@@ -53,8 +53,7 @@ def test_imbalance_follows_zipf() -> None:
 def test_missing_concepts_are_met_alone_only() -> None:
     config = TeacherConfig(style="classroom", single_share=0.5, missing_audio="three", missing_image="4")
     met = {
-        m: np.concatenate([p.concepts for p in plans(config, 300) if p.modalities == m])
-        for m in (AUDIO, IMAGE, BOTH)
+        m: np.concatenate([p.concepts for p in plans(config, 300) if p.modalities == m]) for m in (AUDIO, IMAGE, BOTH)
     }
     assert set(met[AUDIO].tolist()) == ALL - {3}
     assert set(met[IMAGE].tolist()) == ALL - {4}

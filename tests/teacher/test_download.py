@@ -158,9 +158,7 @@ def test_offline_is_told_in_time(tmp_path: Path) -> None:
     assert time.monotonic() - start < 60
 
 
-def test_a_mirror_that_falls_silent_is_left(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mirror_that_falls_silent_is_left(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     silent = threading.Event()
     monkeypatch.setattr(download, "_READ_TIMEOUT", 0.3)
     server.files["set.bin"] = CONTENT

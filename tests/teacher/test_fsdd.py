@@ -18,9 +18,7 @@ def test_the_official_split_by_index(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder / "notes.txt").write_text("not a recording")
     samples = fsdd.load(tmp_path)
     assert samples.train.shape == samples.test.shape == (20, 1, 96, 96)
-    assert (
-        samples.train_labels.tolist() == samples.test_labels.tolist() == [d for d in range(10) for _ in "01"]
-    )
+    assert samples.train_labels.tolist() == samples.test_labels.tolist() == [d for d in range(10) for _ in "01"]
     assert "index" in samples.split
     # A higher tone of a higher digit fills a higher mel band.
     loudest = samples.train[:, 0].max(axis=2).argmax(axis=1)

@@ -21,9 +21,7 @@ def machine(images: Samples, speech: Samples, config: TeacherConfig = CLASSROOM,
 
 def same(a: EventBatch, b: EventBatch) -> bool:
     columns = all(np.array_equal(getattr(a, n), getattr(b, n)) for n in ("seq", "start", "end", "lesson"))
-    samples = a.samples.keys() == b.samples.keys() and all(
-        (a.samples[m] == b.samples[m]).all() for m in a.samples
-    )
+    samples = a.samples.keys() == b.samples.keys() and all((a.samples[m] == b.samples[m]).all() for m in a.samples)
     return columns and samples and (a.source, a.generation) == (b.source, b.generation)
 
 
@@ -77,9 +75,7 @@ def test_machines_share_no_ids_and_no_lessons(toy_images: Samples, toy_speech: S
     ids = [{(b.source, b.generation, int(s)) for b in bs for s in b.seq} for bs in batches]
     for groups in (lessons, ids):
         assert sum(map(len, groups)) == len(set().union(*groups))
-    contents = [
-        {b.samples[m][i].tobytes() for b in bs[:1] for m in b.samples for i in range(3)} for bs in batches
-    ]
+    contents = [{b.samples[m][i].tobytes() for b in bs[:1] for m in b.samples for i in range(3)} for bs in batches]
     assert sum(map(len, contents)) == len(set().union(*contents))
 
 
@@ -126,15 +122,11 @@ def test_a_foreign_state_is_refused(
         teacher.load_state_dict(state)
 
 
-def test_events_have_no_label_and_do_not_follow_the_test_labels(
-    toy_images: Samples, toy_speech: Samples
-) -> None:
+def test_events_have_no_label_and_do_not_follow_the_test_labels(toy_images: Samples, toy_speech: Samples) -> None:
     assert {f.name for f in dataclasses.fields(EventBatch)} == {
         *("source", "generation", "seq", "start", "end", "lesson", "samples")
     }
-    permuted = [
-        dataclasses.replace(s, test_labels=s.test_labels[::-1].copy()) for s in (toy_images, toy_speech)
-    ]
+    permuted = [dataclasses.replace(s, test_labels=s.test_labels[::-1].copy()) for s in (toy_images, toy_speech)]
     assert not np.array_equal(permuted[0].test_labels, toy_images.test_labels)
     a, b = machine(toy_images, toy_speech), machine(permuted[0], permuted[1])
     assert all(same(a.step(), b.step()) for _ in range(20))

@@ -21,9 +21,7 @@ def test_test_voices_are_never_heard_in_training() -> None:
     assert len({(t.concept, t.voice, t.rate, t.pitch, t.expression) for t in plan}) > 0.99 * len(plan)
 
 
-def test_two_fresh_processes_speak_the_same_to_the_last_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_fresh_processes_speak_the_same_to_the_last_bit(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from teacher.datasets import synthetic as s; plan = s.takes(0)[0][::25];"
         "s.takes = lambda seed: (plan, 120); s.speak(0, pathlib.Path(sys.argv[1]))"
@@ -46,9 +44,7 @@ def test_what_is_loaded_is_balanced_and_loud_enough() -> None:
     assert (samples.train.reshape(3000, -1).max(axis=1) == 255).all()
     assert len({x.tobytes() for x in samples.train}) == 3000
     # Told apart by nothing but distance to the mean of each digit, far above chance.
-    train, test = (
-        x[:, 0, :, :20].reshape(len(x), -1).astype(np.float32) for x in (samples.train, samples.test)
-    )
+    train, test = (x[:, 0, :, :20].reshape(len(x), -1).astype(np.float32) for x in (samples.train, samples.test))
     means = np.stack([train[samples.train_labels == d].mean(axis=0) for d in range(10)])
     nearest = ((test[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
     assert (nearest == samples.test_labels).mean() > 0.5
@@ -74,7 +70,7 @@ def test_a_failing_child_is_an_error_of_one_line(own_cache: Path, monkeypatch: p
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(DataError, match="process failed"):
         synthetic.load()
-    assert not list(own_cache.glob("prepared/*"))
+    assert not list(own_cache.glob("prepared/synthetic*"))
 
 
 def test_an_unknown_voice_is_refused() -> None:
