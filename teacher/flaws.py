@@ -8,7 +8,9 @@ Bytes = NDArray[np.uint8]
 
 
 def jitter(images: Bytes, rng: np.random.Generator) -> Bytes:
-    """Turn (±10°), scale (±10 %), shear (±0.1) and shift (±2 pixels) each image on its own.
+    """Turn (±10°), scale (85…105 %), shear (±0.1) and shift (±1.5 pixels) each image on its own.
+
+    The digits fill their frame, so they shrink more than they grow.
 
     Args:
         images: (N, 1, H, W) uint8, dark background.
@@ -19,14 +21,14 @@ def jitter(images: Bytes, rng: np.random.Generator) -> Bytes:
     """
     n, _, height, width = images.shape
     turn = np.deg2rad(rng.uniform(-10, 10, n))
-    scale = rng.uniform(0.9, 1.1, (n, 2))
+    scale = rng.uniform(0.85, 1.05, (n, 2))
     shear = rng.uniform(-0.1, 0.1, n)
     cos, sin = np.cos(turn), np.sin(turn)
     linear = np.empty((n, 2, 2))
     linear[:, 0, 0], linear[:, 0, 1] = cos * scale[:, 0], (cos * shear - sin) * scale[:, 1]
     linear[:, 1, 0], linear[:, 1, 1] = sin * scale[:, 0], (sin * shear + cos) * scale[:, 1]
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    offset = centre - linear @ centre + rng.uniform(-2, 2, (n, 2))
+    offset = centre - linear @ centre + rng.uniform(-1.5, 1.5, (n, 2))
     matrices = np.concatenate([linear, offset[:, :, None]], axis=2)
     out = np.empty_like(images)
     for source, matrix, target in zip(images[:, 0], matrices, out[:, 0], strict=True):
