@@ -37,6 +37,8 @@ class Saver:
         self.newest: Path | None = None if run.fresh else newest_checkpoint(run.checkpoints)
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
+        self._busy = threading.Lock()
+        self._step = -1
 
     def load(self) -> State:
         """The supervisor's part of the newest checkpoint, once all parts were found whole.
@@ -78,7 +80,17 @@ class Saver:
                 raise user_error(error) or SaveError(reason(error)) from None
             (stage / STATE_FILE).write_text(json.dumps(state()) + "\n")
 
-        self.newest = write_checkpoint(self._folder, step, write, {"time": seconds})
+        if not self._busy.acquire(timeout=max(end - time.monotonic(), 0.0)):
+            raise SaveError("an earlier checkpoint is still being written")
+        try:
+            self.newest = write_checkpoint(self._folder, step, write, {"time": seconds})
+            self._step = step
+        finally:
+            self._busy.release()
+
+    def has(self, step: int) -> bool:
+        """Whether this process wrote its newest checkpoint at `step`."""
+        return self._step == step
 
     def begin(self, *arguments: Any) -> None:
         """`save` beside the work; skipped while one is being written, its error told by `take_error`."""

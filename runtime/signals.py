@@ -34,9 +34,14 @@ class StopSignals:
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._listen, name="stop-signals", daemon=True)
         self._thread.start()
-        for number in SIGNALS:
-            self._before[number] = signal.signal(number, _noted)
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
+        self.arm()
         return self
+
+    def arm(self) -> None:
+        """Set the handlers, again after a library has put its own in their place; only the main thread may."""
+        for number in SIGNALS:
+            signal.signal(number, _noted)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

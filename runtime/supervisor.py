@@ -72,12 +72,14 @@ class Supervisor:
         self.board = Board()
         self.roles: dict[str, Role] = {}
         self._config, self._run, self._terminal = config, run, terminal
-        self._stop, self._cluster, self._cast = signals.requested, cluster, cast
+        self._signals, self._stop = signals, signals.requested
+        self._cluster, self._cast = cluster, cast
         self._generations: dict[str, int] = {}
         self._cursors: dict[str, State] = {}
         self._phase = "starting"
         self._fresh: dict[str, Value] = {}
         self._saver = Saver(run)
+        self._examined = False
         self._told: set[str] = set()
         self._inserted = (time.monotonic(), 0.0)
         self._next_tick = self._next_save = self._next_emit = self._next_draw = 0.0
@@ -100,7 +102,7 @@ class Supervisor:
             self._draw(began)
             try:
                 self._finish(began + STOP_WITHIN - CLOSE_PATIENCE - RAY_PATIENCE)
-            except SaveError as error:
+            except (SaveError, RunFailure) as error:
                 problem = problem or f"no checkpoint at the end: {error}"
         finally:
             self._close()
@@ -114,6 +116,8 @@ class Supervisor:
         while not self._cluster.ready(0.1):
             if self._stop.is_set():
                 return False
+        # Ray's native part takes SIGTERM for itself while it starts.
+        self._signals.arm()
         if self._cluster.dashboard:
             self._terminal.note(f"dashboard {self._cluster.dashboard}  (token: run `ray get-auth-token`)")
         gpus = check_resources(*self._cluster.resources(), self._config.learner.device)
@@ -141,6 +145,7 @@ class Supervisor:
             if share is not None and share >= 1.0:
                 self._phase = "final exam"
                 self._save(time.monotonic() + FINAL_PATIENCE)
+                self._examined = True
                 self._final_exam()
                 return
 
@@ -194,7 +199,11 @@ class Supervisor:
         self._terminal.remark(f"{member.name}: {why}; restart {member.failures} of {self._config.run.restarts}")
 
     def _final_exam(self) -> None:
+        """All test data, once; the others rest, and what they are still at is not waited for."""
         role = self.roles["monitor"]
+        for other in self.roles.values():
+            if other is not role:
+                other.member.call = None
         end = time.monotonic() + FINAL_PATIENCE
         asked = False
         while not self._stop.is_set() and time.monotonic() < end:
@@ -296,6 +305,12 @@ class Supervisor:
         """The last checkpoint, if the learner has anything to save."""
         learner = self.roles.get("learner")
         self._saver.join(end)
+        if learner is not None and learner.member.call is not None and learner.member.started:
+            # The chunk under way counts: the checkpoint bears the step that it ends at.
+            if ray.wait([learner.member.call.answer], timeout=max(end - 1.0 - time.monotonic(), 0.0))[0]:
+                self._take(learner)
+        if self._examined and self._saver.has(self.board.step):
+            return
         if learner is None or not learner.member.started or self.board.first_step_at is None:
             return
         self._read_cursors(end - 1.0)

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from runtime.cli import OPTIONS, describe_settings, parse_arguments
+from runtime.settings import RunConfig, settings
+from sensors.errors import ConfigError
+
+
+def test_options_become_settings() -> None:
+    request = parse_arguments(
+        ["--style", "classroom", "--minutes", "5", "--download", "--set", "replay.capacity=4096", "--run-dir", "x"]
+    )
+    assert request.changes == {
+        "teacher.style": "classroom",
+        "run.minutes": "5",
+        "data.download": "true",
+        "replay.capacity": "4096",
+    }
+    assert (request.run_dir, request.resume) == (Path("x"), None)
+    assert RunConfig().override(request.changes).run.minutes == 5.0
+
+
+def test_nothing_given_changes_nothing() -> None:
+    assert parse_arguments([]).changes == {}
+
+
+def test_every_prominent_option_stands_for_a_setting() -> None:
+    known = {s.key for s in settings()}
+    assert all(key in known for options in OPTIONS.values() for key in options.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--sensors", "live"], "not in this version"),
+        (["--minute", "5"], "--minute"),
+        (["--minutes"], "--minutes"),
+        (["--set", "minutes=5"], "section.field=value"),
+        (["--set", "run.minutes"], "section.field=value"),
+        (["--resume", "a", "--run-dir", "b"], "one of the two"),
+        (["--teacher", "strict"], "simulated"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(arguments: list[str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        parse_arguments(arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_help_shows_options_with_defaults_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        parse_arguments(["--help"])
+    page = capsys.readouterr().out
+    assert leaving.value.code == 0
+    assert all(flag in page for options in OPTIONS.values() for flag in options)
+    assert "[hybrid]" in page and "examples:" in page
+
+
+@pytest.mark.parametrize("width", [30, 80])
+def test_settings_page_names_every_setting(width: int) -> None:
+    page = describe_settings(list(settings()), width)
+    assert all(f"  {s.key} = " in page for s in settings())
+    assert "run.minutes = none   (float or none, 0.01…, min)" in page

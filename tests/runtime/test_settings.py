@@ -1,0 +1,50 @@
+import pytest
+
+from runtime.settings import RunConfig, settings
+from sensors.errors import ConfigError
+
+
+def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
+    listed = {s.key: s for s in settings()}
+    assert {key.partition(".")[0] for key in listed} == {"data", "teacher", "replay", "learner", "monitor", "run"}
+    for s in listed.values():
+        assert s.help, s.key
+        if s.default is not None:
+            assert RunConfig().override({s.key: str(s.default)}) == RunConfig(), s.key
+
+
+def test_override_reads_values_by_the_type_of_their_setting() -> None:
+    config = RunConfig().override(
+        {"run.minutes": "2.5", "run.steps": "none", "teacher.style": "classroom", "data.download": "yes"}
+    )
+    assert (config.run.minutes, config.run.steps) == (2.5, None)
+    assert (config.teacher.style, config.data.download) == ("classroom", True)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "told"),
+    [
+        ("run.minutes", "soon", "run.minutes"),
+        ("run.teachers", "0", "run.teachers"),
+        ("teacher.style", "strict", "classroom"),
+        ("nothing.here", "1", "nothing"),
+        ("run.nothing", "1", "nothing"),
+        ("run", "1", "section.field|group"),
+        ("replay.min_size", "99999999", "replay.min_size"),
+    ],
+)
+def test_override_names_what_is_wrong(key: str, text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        RunConfig().override({key: text})
+
+
+def test_settings_survive_a_round_trip() -> None:
+    config = RunConfig().override({"run.seed": "7", "replay.capacity": "4096"})
+    assert RunConfig.from_dict(config.to_dict()) == config
+
+
+def test_differences_name_only_what_changed() -> None:
+    config = RunConfig()
+    changed = config.override({"run.seed": "7"})
+    assert changed.differences(config) == ["run.seed: 0 -> 7"]
+    assert config.differences(config) == []

@@ -1,0 +1,253 @@
+"""The supervisor on a Ray of its own, as a program of its own, with stand-ins for the actors."""
+
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+QUICK = (
+    "--set",
+    "run.chunk=0.3",
+    "--set",
+    "run.dashboard=false",
+    "--set",
+    "run.tick=0.5",
+    "--set",
+    "run.object_store=80",
+)
+
+
+class Run:
+    """A supervisor at work in a directory; its output is read as it comes."""
+
+    def __init__(self, *arguments: str, faults: str = "", **environment: str) -> None:
+        env = os.environ | {"STANDIN_FAULTS": faults, "PYTHONPATH": str(ROOT)} | environment
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", str(ROOT / "tests" / "runtime" / "standins.py"), *QUICK, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env,
+            start_new_session=True,
+        )
+        self.text = ""
+        self.family: list[psutil.Process] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for row in self.process.stdout:
+            self.text += row
+
+    def wait_for(self, text: str, timeout: float = 60.0) -> None:
+        end = time.monotonic() + timeout
+        while text not in self.text:
+            assert time.monotonic() < end, f"no {text!r} in:\n{self.text}"
+            assert self.process.poll() is None, f"ended without {text!r}:\n{self.text}"
+            time.sleep(0.05)
+        self.family = psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, timeout: float = 90.0) -> tuple[int, str]:
+        """Exit code and standard error; nothing of its family may be left."""
+        assert self.process.stderr is not None
+        error = self.process.stderr.read()
+        code = self.process.wait(timeout)
+        self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process.stderr.close()
+        assert survivors(self.family) == []
+        return code, error
+
+
+def survivors(family: list[psutil.Process]) -> list[psutil.Process]:
+    return [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def figures(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(row) for row in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def checkpoints(run: Path) -> list[str]:
+    return sorted(p.name for p in (run / "checkpoints").iterdir())
+
+
+@pytest.fixture
+def other_ray() -> Iterator[str]:
+    """An address in the environment at which no cluster must be looked for."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_ctrl_c_stops_with_a_checkpoint_and_resume_goes_on(tmp_path: Path, other_ray: str) -> None:
+    path = tmp_path / "run"
+    first = Run("--seed", "5", "--run-dir", str(path), RAY_ADDRESS=other_ray)
+    first.wait_for("first step after")
+    time.sleep(0.5)
+    began = time.monotonic()
+    first.process.send_signal(signal.SIGINT)
+    assert first.end() == (0, "")
+    assert time.monotonic() - began < 10
+    for told in ("teaches by teacher-0", "learner: stand-in on cpu", "go on with: launch.py --resume"):
+        assert told in first.text
+    assert (path / "samples" / "learner-closed").exists() and (path / "replay" / "closed").exists()
+    written = figures(path)
+    last = written[-1]
+    assert int(checkpoints(path)[-1].removeprefix("step-")) == last["step"] > 0
+    assert last["replay/inserted"] > 0
+    saved = json.loads((path / "config.json").read_text())
+    assert saved["teacher-0"] == ["teaches by teacher-0"] and saved["config"]["run"]["seed"] == 5
+
+    second = Run("--resume", str(path), "--steps", "120")
+    second.wait_for("first step after")
+    assert second.end() == (0, "")
+    assert "changed: run.steps: None -> 120" in second.text and "final exam done" in second.text
+    later = figures(path)[len(written) :]
+    times = [row["time"] for row in written + later]
+    assert times == sorted(times)
+    assert min(row["step"] for row in later) >= last["step"]
+    assert later[-1]["step"] >= 120 and later[-1]["learner/steps_done"] == later[-1]["step"]
+    assert later[-1]["replay/inserted"] > last["replay/inserted"]
+    assert [row["exam/image_to_audio"] for row in later if "exam/image_to_audio" in row][-1] == 0.75
+    remaining = [row["learner/remaining"] for row in later if "learner/remaining" in row]
+    assert remaining == sorted(remaining, reverse=True) and remaining[-1] < 0.5
+
+
+def test_actors_die_and_hang_and_the_run_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    deadlines = ("--set", "run.call_deadline=3", "--set", "run.monitor_deadline=2")
+    faults = "teacher-dies,learner-dies,monitor-hangs,replay-dies"
+    run = Run("--steps", "330", "--set", "run.checkpoint_every=1", *deadlines, "--run-dir", str(path), faults=faults)
+    run.wait_for("first step after")
+    assert run.end() == (0, "")
+    assert "teacher-0: its process died" in run.text
+    assert "learner: its process died" in run.text
+    assert "replay: its process died" in run.text
+    assert "monitor: no answer to run" in run.text
+    last = figures(path)[-1]
+    assert {k for k, v in last.items() if k.startswith("restarts/") and v > 0} == {
+        "restarts/learner",
+        "restarts/monitor",
+        "restarts/replay",
+        "restarts/teacher-0",
+    }
+    counts = [row["learner/steps_done"] for row in figures(path) if "learner/steps_done" in row]
+    assert counts == sorted(counts)
+    assert last["step"] >= 330
+
+
+def test_a_users_mistake_seen_by_an_actor_ends_with_code_2(tmp_path: Path) -> None:
+    run = Run("--run-dir", str(tmp_path / "run"), faults="no-data")
+    code, error = run.end()
+    assert (code, error) == (2, "error: teacher-0: nothing to teach\nuse --data\n")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_at_a_terminal_ends_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    program = str(ROOT / "tests" / "runtime" / "standins.py")
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ.update(STANDIN_FAULTS="slow-checkpoint", PYTHONPATH=str(ROOT), TERM="xterm", COLUMNS="80")
+        os.execv(sys.executable, [sys.executable, program, *QUICK, "--run-dir", str(path)])
+    shown = bytearray()
+    end = time.monotonic() + 60
+    while b"first step after" not in shown:
+        assert time.monotonic() < end, shown[-2000:]
+        shown += os.read(terminal, 4096)
+    family = psutil.Process(child).children(recursive=True)
+    drain = threading.Thread(target=_drain, args=(terminal,), daemon=True)
+    drain.start()
+    os.write(terminal, b"\x03")
+    time.sleep(1.0)
+    assert survivors(family), "one Ctrl-C leaves time for a checkpoint"
+    began = time.monotonic()
+    os.write(terminal, b"\x03")
+    _, status = os.waitpid(child, 0)
+    assert time.monotonic() - began < 1.0
+    assert os.waitstatus_to_exitcode(status) == 130
+    time.sleep(0.2)
+    assert survivors(family) == []
+
+
+def _drain(terminal: int) -> None:
+    try:
+        while os.read(terminal, 4096):
+            pass
+    except OSError:
+        return
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("faults", "code", "told"),
+    [
+        ("slow-checkpoint", 1, "took too long"),
+        ("save-fails", 2, "No space left"),
+    ],
+)
+def test_a_last_checkpoint_that_fails_is_told(tmp_path: Path, faults: str, code: int, told: str) -> None:
+    run = Run("--run-dir", str(tmp_path / "run"), faults=faults)
+    run.wait_for("first step after")
+    began = time.monotonic()
+    run.process.send_signal(signal.SIGINT)
+    ended, error = run.end()
+    assert time.monotonic() - began < 10
+    assert (ended, told in error) == (code, True), error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("faults", ["learner-raises", "teacher-always-dies"])
+def test_an_actor_that_cannot_be_kept_alive_ends_the_run(tmp_path: Path, faults: str) -> None:
+    run = Run("--run-dir", str(tmp_path / "run"), "--set", "run.restarts=1", faults=faults)
+    code, error = run.end()
+    assert code == 1
+    assert "failed 2 times" in error and "logs" in error
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
+    runs = [Run("--run-dir", str(tmp_path / name), "--steps", "60") for name in ("one", "two")]
+    for run in runs:
+        run.wait_for("first step after", timeout=120)
+    again = Run("--resume", str(tmp_path / "one"))
+    code, error = again.end()
+    assert code == 2 and ("in use by another run" in error or "nothing to resume" in error)
+    assert [run.end() for run in runs] == [(0, ""), (0, "")]
+
+
+@pytest.mark.slow
+def test_sigterm_stops_as_ctrl_c_does(tmp_path: Path) -> None:
+    run = Run("--run-dir", str(tmp_path / "run"))
+    run.wait_for("first step after")
+    time.sleep(0.5)
+    run.process.send_signal(signal.SIGTERM)
+    assert run.end() == (0, "")
+    assert int(checkpoints(tmp_path / "run")[-1].removeprefix("step-")) == figures(tmp_path / "run")[-1]["step"] > 0
+
+
+@pytest.mark.slow
+def test_resume_names_the_component_that_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    run = Run("--run-dir", str(path), "--steps", "30")
+    run.wait_for("first step after")
+    assert run.end() == (0, "")
+    (path / "checkpoints" / checkpoints(path)[-1] / "learner.json").unlink()
+    code, error = Run("--resume", str(path), "--steps", "60").end()
+    assert code == 2 and "learner.json is missing" in error

@@ -1,0 +1,66 @@
+"""The command line from outside: exit codes and messages of mistakes, without any actor."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def launch(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, str(ROOT / "launch.py"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | environment,
+    )
+
+
+def refused(run: "subprocess.CompletedProcess[str]") -> str:
+    assert run.returncode == 2, run.stderr
+    assert 1 <= len(run.stderr.splitlines()) <= 2, run.stderr
+    assert run.stderr.startswith("error: ")
+    return run.stderr
+
+
+def test_help_comes_at_once() -> None:
+    began = time.monotonic()
+    page = launch("--help")
+    assert page.returncode == 0
+    assert "--teacher" in page.stdout
+    assert time.monotonic() - began < 5
+
+
+def test_parsing_needs_neither_ray_nor_torch() -> None:
+    program = "import sys, launch; launch.main(['--sensors', 'live']); print({'ray', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--sensors", "live"], "not in this version"),
+        (["--bogus"], "--bogus"),
+        (["--minutes", "-1"], "run.minutes"),
+        (["--set", "replay.bogus=1"], "replay.bogus|'bogus'"),
+        (["--resume", "nowhere"], "no such directory"),
+        (["--data", "nowhere"], "--data"),
+    ],
+)
+def test_mistakes_end_with_code_2(arguments: list[str], told: str, tmp_path: Path) -> None:
+    extra = [] if "--resume" in arguments else ["--run-dir", str(tmp_path / "run")]
+    assert re.search(told, refused(launch(*arguments, *extra)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_address_without_ray_leaves_no_run_behind(tmp_path: Path) -> None:
+    told = refused(launch("--address", "127.0.0.1:1", "--run-dir", str(tmp_path / "run")))
+    assert "no Ray head" in told
+    assert not (tmp_path / "run").exists()
