@@ -34,7 +34,7 @@ VOICES = (
 )
 """The engine's voice variants in alphabetical order."""
 TEST_VOICES = VOICES[3::4]
-"""Every fourth one: a rule fixed before any of them was heard by a judge or a learner."""
+"""Every fourth one: by place in the alphabet, not by how well it is understood."""
 TRAIN_VOICES = tuple(v for v in VOICES if v not in TEST_VOICES)
 ACCENTS = ("en-us", "en-us-nyc", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbcwmd", "en-029")
 TRAIN_TAKES, TEST_TAKES = 10, 5
