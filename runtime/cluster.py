@@ -108,9 +108,6 @@ class Cluster:
             ray.shutdown()
 
     def _init(self) -> None:
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        # A cluster is joined by --address alone, never because the environment names one.
-        os.environ.pop("RAY_ADDRESS", None)
         common: dict[str, Any] = {
             "namespace": self._namespace,
             "log_to_driver": False,

@@ -4,13 +4,12 @@ import contextlib
 import importlib.metadata
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from runtime.assembly import CAST
 from runtime.cli import Request
-from runtime.cluster import RAY_PATIENCE, Cluster
+from runtime.environment import prepare_environment
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.signals import INTERRUPTED, StopSignals
@@ -23,7 +22,7 @@ FAILED = 1
 DATA_VARIABLE = "RECIPROCAL_DATA"
 
 
-def conduct(request: Request, cast: Mapping[str, Any] = CAST) -> int:
+def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
     """Make or reopen the run directory, run, and leave nothing half-written; returns the exit code.
 
     Raises:
@@ -31,20 +30,24 @@ def conduct(request: Request, cast: Mapping[str, Any] = CAST) -> int:
     """
     terminal = Terminal()
     run, config = _resume(request, terminal) if request.resume else _create(request)
-    name = run.path.name if config.run.address else "reciprocal"
-    cluster = Cluster(config.run, f"reciprocal-{name}" if config.run.address else name)
+    prepare_environment(config.run.address)
+    from runtime.cluster import RAY_PATIENCE, Cluster
+
+    # A private Ray has one run; in a joined one, each has a namespace for its actors' names.
+    cluster = Cluster(config.run, f"reciprocal-{run.path.name}" if config.run.address else "reciprocal")
     failed = True
     try:
         # What libraries print would tear the live view; Ray tells of every dead worker in ten lines.
         output = (run.path / "output.log").open("a")
-        with output, contextlib.redirect_stdout(output), StopSignals(lambda: _leave(cluster)) as signals:
+        with output, contextlib.redirect_stdout(output), StopSignals(lambda: _leave(cluster.kill)) as signals:
             try:
                 terminal.note(f"run {run.path}")
                 cluster.start()
                 # Imports torch: done while Ray starts.
+                from runtime.assembly import CAST
                 from runtime.supervisor import Supervisor
 
-                supervisor = Supervisor(config, run, terminal, signals, cluster, cast)
+                supervisor = Supervisor(config, run, terminal, signals, cluster, cast or CAST)
                 outcome = supervisor.run()
                 failed = bool(outcome.problem)
             finally:
@@ -119,9 +122,9 @@ def _version() -> str:
         return "from source"
 
 
-def _leave(cluster: Cluster) -> None:
+def _leave(kill: Callable[[], None]) -> None:
     """End everything at once; no file of a run needs more, as checkpoints are renamed into place whole."""
-    cluster.kill()
+    kill()
     # The live view hides the cursor; a terminal gets it back.
     show = b"\x1b[?25h" if sys.stderr.isatty() else b""
     with contextlib.suppress(OSError):

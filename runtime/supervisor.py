@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from runtime.assembly import CAST, assemble
+from runtime.assembly import assemble
 from runtime.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.crew import actor_class, reason
 from runtime.figures import Figures, Value
@@ -67,7 +67,7 @@ class Supervisor:
         terminal: Terminal,
         signals: StopSignals,
         cluster: Cluster,
-        cast: Mapping[str, Any] = CAST,
+        cast: Mapping[str, Any],
     ) -> None:
         self.board = Board()
         self.roles: dict[str, Role] = {}
@@ -124,11 +124,11 @@ class Supervisor:
         here = self._cluster.here() if self._cluster.joined else None
         crew = assemble(self._config, self._run.path, classes, gpus, here, self._generations)
         board, section = self.board, self._config.run
+        self.roles["replay"] = ReplayRole(crew["replay"], board, section, self._terminal.remark)
+        self.roles["learner"] = LearnerRole(crew["learner"], board, section, lambda: self._saver.newest)
         for name, member in crew.items():
             if name.startswith("teacher-"):
                 self.roles[name] = TeacherRole(member, board, section, self._cursors.get(name))
-        self.roles["replay"] = ReplayRole(crew["replay"], board, section, self._terminal.remark)
-        self.roles["learner"] = LearnerRole(crew["learner"], board, section, lambda: self._saver.newest)
         self.roles["monitor"] = MonitorRole(crew["monitor"], board, section, self._terminal.remark, self._fresh)
         return True
 
@@ -305,10 +305,11 @@ class Supervisor:
         """The last checkpoint, if the learner has anything to save."""
         learner = self.roles.get("learner")
         self._saver.join(end)
-        if learner is not None and learner.member.call is not None and learner.member.started:
-            # The chunk under way counts: the checkpoint bears the step that it ends at.
-            if ray.wait([learner.member.call.answer], timeout=max(end - 1.0 - time.monotonic(), 0.0))[0]:
-                self._take(learner)
+        call = learner.member.call if learner is not None and learner.member.started else None
+        # The chunk under way counts: the checkpoint bears the step that it ends at.
+        if call is not None and ray.wait([call.answer], timeout=max(end - 1.0 - time.monotonic(), 0.0))[0]:
+            assert learner is not None
+            self._take(learner)
         if self._examined and self._saver.has(self.board.step):
             return
         if learner is None or not learner.member.started or self.board.first_step_at is None:

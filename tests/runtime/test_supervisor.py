@@ -1,12 +1,16 @@
 """The supervisor on a Ray of its own, as a program of its own, with stand-ins for the actors."""
 
+import contextlib
 import json
 import os
 import pty
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -70,6 +74,9 @@ class Run:
         self.process.stdout.close()
         self.process.stderr.close()
         assert survivors(self.family) == []
+        if logs := re.search(r"logs are in (\S+)", error):
+            assert Path(logs[1]).is_dir()
+            shutil.rmtree(logs[1])
         return code, error
 
 
@@ -85,6 +92,11 @@ def checkpoints(run: Path) -> list[str]:
     return sorted(p.name for p in (run / "checkpoints").iterdir())
 
 
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture
 def other_ray() -> Iterator[str]:
     """An address in the environment at which no cluster must be looked for."""
@@ -98,7 +110,7 @@ def test_ctrl_c_stops_with_a_checkpoint_and_resume_goes_on(tmp_path: Path, other
     path = tmp_path / "run"
     first = Run("--seed", "5", "--run-dir", str(path), RAY_ADDRESS=other_ray)
     first.wait_for("first step after")
-    time.sleep(0.5)
+    time.sleep(2.0)
     began = time.monotonic()
     first.process.send_signal(signal.SIGINT)
     assert first.end() == (0, "")
@@ -251,3 +263,37 @@ def test_resume_names_the_component_that_is_missing(tmp_path: Path) -> None:
     (path / "checkpoints" / checkpoints(path)[-1] / "learner.json").unlink()
     code, error = Run("--resume", str(path), "--steps", "60").end()
     assert code == 2 and "learner.json is missing" in error
+
+
+@pytest.mark.slow
+def test_a_cluster_that_was_there_is_joined_and_left_running(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="rcp-", dir="/tmp"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ray = str(Path(sys.executable).parent / "ray")
+    size = ("--num-cpus=2", "--object-store-memory=100000000", "--include-dashboard=false")
+    head = subprocess.Popen(
+        [ray, "start", "--head", "--block", f"--port={port}", *size, f"--temp-dir={folder}/ray"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},
+    )
+    try:
+        end = time.monotonic() + 60
+        while not answers(port) and time.monotonic() < end:
+            time.sleep(0.5)
+        time.sleep(3.0)
+        run = Run("--address", f"127.0.0.1:{port}", "--steps", "60", "--run-dir", str(tmp_path / "run"))
+        code, error = run.end()
+        assert (code, error) == (0, ""), run.text
+        assert figures(tmp_path / "run")[-1]["step"] >= 60
+        assert head.poll() is None
+    finally:
+        family = psutil.Process(head.pid).children(recursive=True)
+        for process in [psutil.Process(head.pid), *family]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        head.wait()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,26 @@
+"""Environment variables that Ray reads once, while it is imported: this comes before any import of Ray."""
+
+import os
+from pathlib import Path
+
+
+def prepare_environment(address: str | None) -> None:
+    """Keep Ray from reporting usage, from joining what nobody named, and from forgetting its token.
+
+    Args:
+        address: the cluster to join; none for a private one.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # A cluster is joined by --address alone, never because the environment names one.
+    os.environ.pop("RAY_ADDRESS", None)
+    # A head that `ray start` began asks for the token by default, but does not tell its drivers so.
+    if address is not None and has_token():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
+def has_token() -> bool:
+    """Whether Ray would find an authentication token."""
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return True
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return (Path(named) if named else Path.home() / ".ray" / "auth_token").is_file()
