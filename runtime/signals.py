@@ -3,11 +3,14 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SAME_WITHIN = 0.3
+"""Seconds within which two signals are one: wrappers such as `timeout` and `uv run` send Ctrl-C on."""
 INTERRUPTED = 130
 """Exit code after a second signal."""
 
@@ -56,12 +59,15 @@ class StopSignals:
         os.close(self._write)
 
     def _listen(self) -> None:
+        first = 0.0
         while number := os.read(self._read, 1)[0]:
             if number not in SIGNALS:
                 continue
-            if self.requested.is_set():
+            if not self.requested.is_set():
+                first = time.monotonic()
+                self.requested.set()
+            elif time.monotonic() - first > SAME_WITHIN:
                 self._on_second()
-            self.requested.set()
 
 
 def _noted(number: int, frame: FrameType | None) -> None:

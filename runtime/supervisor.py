@@ -78,6 +78,7 @@ class Supervisor:
         self._cursors: dict[str, State] = {}
         self._phase = "starting"
         self._fresh: dict[str, Value] = {}
+        self._began = time.monotonic()
         self._saver = Saver(run)
         self._examined = False
         self._told: set[str] = set()
@@ -226,7 +227,7 @@ class Supervisor:
         if self._phase == "starting actors" and board.first_step_at is not None:
             self._phase = "learning"
             self._next_save = now + 1.0
-            self._terminal.remark(f"first step after {self._figures.time:.1f} s")
+            self._terminal.remark(f"first step after {now - self._began:.1f} s")
         if now >= self._next_tick:
             self._next_tick = now + section.tick
             self._tick(now)
