@@ -52,7 +52,7 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig):
     )
     device: str = setting("auto", help="where to compute", choices=("auto", "cpu", "cuda"))
     precision: str = setting("auto", help="bfloat16 where the hardware has it", choices=("auto", "float32", "bfloat16"))
-    threads: int = setting(0, help="CPU threads of the learner; 0 = all cores", low=0, high=1024)
+    threads: int = setting(0, help="CPU threads of the learner; 0 = all cores but one", low=0, high=1024)
     modalities: str = setting("audio,image", help="modalities that teach each other, comma-separated")
     batch: int = setting(128, help="events a step", unit="events", low=2, high=4096)
     selector: str = setting(

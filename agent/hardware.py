@@ -52,7 +52,10 @@ def choose_hardware(config: LearnerConfig) -> Hardware:
         device=device,
         precision=("bfloat16" if native else "float32") if config.precision == "auto" else config.precision,
         preset=("paper" if on_gpu else "small") if config.preset == "auto" else config.preset,
-        threads=config.threads or cores(),
+        # One core is left to everything else of the run: a step forks and joins its threads hundreds of times, and
+        # each join waits for a core that another process holds (two threads on two busy cores: 0.3 to 3 steps/s,
+        # one thread: 12).
+        threads=config.threads or max(1, cores() - 1),
         name=torch.cuda.get_device_name(device) if on_gpu else cpu_name(),
     )
 

@@ -134,11 +134,7 @@ def machine() -> dict[str, Any]:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [
-            line.partition(":")[2].strip()
-            for line in cpuinfo.read_text().splitlines()
-            if "model name" in line
-        ]
+        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
         model = names[0] if names else model
     return {
         "cpu": model,
@@ -158,9 +154,7 @@ def main() -> None:
     arguments = parser.parse_args()
     about = {**machine(), "seed": arguments.seed}
     print(", ".join(f"{name} {value}" for name, value in about.items()))
-    figures = {
-        k: round(v, 1) for k, v in measure(arguments.seconds, arguments.repeats, arguments.seed).items()
-    }
+    figures = {k: round(v, 1) for k, v in measure(arguments.seconds, arguments.repeats, arguments.seed).items()}
     for name, value in figures.items():
         print(f"{name:40} {value:10,.1f}")
     if arguments.json:

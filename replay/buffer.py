@@ -61,9 +61,7 @@ class Buffer:
         make_directory(self.directory)
         descriptor = lock(self.directory / "lock", LOCK_PATIENCE)
         if descriptor is None:
-            raise StorageError(
-                f"{self.directory}: in use by another run; stop it or choose another run directory"
-            )
+            raise StorageError(f"{self.directory}: in use by another run; stop it or choose another run directory")
         self._lock = open(descriptor, "rb")  # noqa: SIM115 - holds the lock until close
         try:
             self._open()
@@ -198,7 +196,5 @@ class Buffer:
 
     def _existing(self, kind: str) -> Table:
         if kind not in self._tables:
-            raise StorageError(
-                f"no table of {kind} events; there are {', '.join(sorted(self._tables)) or 'none'}"
-            )
+            raise StorageError(f"no table of {kind} events; there are {', '.join(sorted(self._tables)) or 'none'}")
         return self._tables[kind]

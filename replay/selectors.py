@@ -78,9 +78,7 @@ def lesson(view: SlotView, count: int, rng: np.random.Generator, *, views: int =
     return slots[(starts[:, None] + picks).ravel()] if picks is not None else slots[:0]
 
 
-def recency_mixed(
-    view: SlotView, count: int, rng: np.random.Generator, *, newest: float = 0.1
-) -> NDArray[np.int64]:
+def recency_mixed(view: SlotView, count: int, rng: np.random.Generator, *, newest: float = 0.1) -> NDArray[np.int64]:
     """Half uniform, half from the newest fraction of the stored events, with replacement.
 
     Raises:
@@ -111,9 +109,7 @@ def make_selector(name: str, **options: Any) -> Selector:
         raise ConfigError(f"selector={name!r}: choose one of {', '.join(SELECTORS)}")
     known = SELECTORS[name].__kwdefaults__ or {}
     if unknown := sorted(set(options) - set(known)):
-        raise ConfigError(
-            f"selector {name}: no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}"
-        )
+        raise ConfigError(f"selector {name}: no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
     return partial(SELECTORS[name], **options)
 
 

@@ -103,9 +103,7 @@ class Table:
         limiter.change(
             int(self._figures["inserted"]),
             self.sampled(),
-            samples_per_insert=limiter.samples_per_insert
-            if samples_per_insert is None
-            else samples_per_insert,
+            samples_per_insert=limiter.samples_per_insert if samples_per_insert is None else samples_per_insert,
             slack=limiter.slack if slack is None else slack,
             min_size=limiter.min_size if min_size is None else min_size,
         )

@@ -55,9 +55,7 @@ OFFER = st.tuples(
     st.integers(0, 1),
     st.one_of(
         st.lists(st.integers(0, 400), min_size=1, max_size=20, unique=True),
-        st.builds(
-            lambda first, count: list(range(first, first + count)), st.integers(0, 600), st.integers(1, 90)
-        ),
+        st.builds(lambda first, count: list(range(first, first + count)), st.integers(0, 600), st.integers(1, 90)),
     ),
 )
 

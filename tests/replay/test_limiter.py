@@ -79,9 +79,7 @@ def test_change_keeps_what_is_owed_in_events() -> None:
     assert limiter.deficit(inserted + 500, sampled) == 0.0
 
 
-@pytest.mark.parametrize(
-    "bad", [(-1.0, 1, 1), (float("nan"), 1, 1), (float("inf"), 1, 1), (1.0, 0, 1), (1.0, 1, 0)]
-)
+@pytest.mark.parametrize("bad", [(-1.0, 1, 1), (float("nan"), 1, 1), (float("inf"), 1, 1), (1.0, 0, 1), (1.0, 1, 0)])
 def test_bad_limits_are_refused_and_change_nothing(bad: tuple[float, float, float]) -> None:
     with pytest.raises(ConfigError):
         Limiter(*bad)

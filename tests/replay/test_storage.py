@@ -64,9 +64,7 @@ def test_every_single_flipped_bit_is_found(tmp_path: Path) -> None:
         assert storage.live().sum() == 39
         others = np.arange(64) != slot
         assert (storage.samples["audio"][others] == before[others]).all()
-        storage.write(
-            np.array([slot]), np.array([slot + 1]), 5, batch_of([slot], "audio+image"), np.array([0])
-        )
+        storage.write(np.array([slot]), np.array([slot + 1]), 5, batch_of([slot], "audio+image"), np.array([0]))
 
 
 def test_a_write_cut_short_anywhere_is_torn_and_nothing_else_is(tmp_path: Path) -> None:
