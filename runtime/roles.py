@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runtime.crew import Member
 from runtime.figures import Counters, Value
 from runtime.settings import RunSection
+from runtime.supervisor.crew import Member
 from sensors.state import State
 
 CURSOR_EVERY = 5.0

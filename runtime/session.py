@@ -31,7 +31,7 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
     terminal = Terminal()
     run, config = _resume(request, terminal) if request.resume else _create(request)
     prepare_environment(config.run.address)
-    from runtime.cluster import RAY_PATIENCE, Cluster
+    from runtime.supervisor.cluster import RAY_PATIENCE, Cluster
 
     # A private Ray has one run; in a joined one, each has a namespace for its actors' names.
     cluster = Cluster(config.run, f"reciprocal-{run.path.name}" if config.run.address else "reciprocal")
@@ -44,8 +44,8 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
                 terminal.note(f"run {run.path}")
                 cluster.start()
                 # Imports torch: done while Ray starts.
-                from runtime.assembly import CAST
-                from runtime.supervisor import Supervisor
+                from runtime.supervisor.assembly import CAST
+                from runtime.supervisor.supervise import Supervisor
 
                 supervisor = Supervisor(config, run, terminal, signals, cluster, cast or CAST)
                 outcome = supervisor.run()

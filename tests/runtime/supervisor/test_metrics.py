@@ -1,4 +1,4 @@
-from runtime.ray_metrics import METRICS, metric_of
+from runtime.supervisor.metrics import METRICS, metric_of
 
 
 def test_figures_find_their_metric_and_label() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from runtime.crew import Member
 from runtime.settings import RunConfig
+from runtime.supervisor.crew import Member
 
 CAST: Mapping[str, Any] = {
     "replay": "replay.actor:ReplayActor",

@@ -2,8 +2,8 @@ import socket
 
 import pytest
 
-from runtime.cluster import Cluster, check_resources, free_port
 from runtime.settings import RunSection
+from runtime.supervisor.cluster import Cluster, check_resources, free_port
 from sensors.errors import ConfigError
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 QUICK = (
     "--set",
     "run.chunk=0.3",

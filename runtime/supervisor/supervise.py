@@ -9,16 +9,16 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from runtime.assembly import assemble
-from runtime.cluster import RAY_PATIENCE, Cluster, check_resources
-from runtime.crew import actor_class, reason
 from runtime.figures import Figures, Value
-from runtime.ray_metrics import EMIT_EVERY, RayMetrics
 from runtime.roles import Board, LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
 from runtime.rundir import RunDirectory
-from runtime.saver import SaveError, Saver
 from runtime.settings import RunConfig
 from runtime.signals import StopSignals
+from runtime.supervisor.assembly import assemble
+from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
+from runtime.supervisor.crew import actor_class, reason
+from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
+from runtime.supervisor.saver import SaveError, Saver
 from runtime.terminal import Snapshot, Terminal
 from sensors.state import State
 

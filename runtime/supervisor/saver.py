@@ -11,8 +11,8 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from agent.checkpoint import newest_checkpoint, read_manifest, write_checkpoint
-from runtime.crew import reason, user_error
 from runtime.rundir import RunDirectory
+from runtime.supervisor.crew import reason, user_error
 from sensors.errors import StateError
 from sensors.state import State, check_state
 
