@@ -1,0 +1,149 @@
+"""What README, the operating guide and the measurements promise: commands, options, settings, files and figures."""
+
+import re
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from runtime.cli import OPTIONS, Request, parse_arguments
+from runtime.settings import RunConfig
+from runtime.supervisor.metrics import METRICS, metric_of
+from runtime.terminal import EXAMS
+from sensors.errors import ConfigError
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/measurements.md")
+TEXTS = {name: (ROOT / name).read_text() for name in PAGES}
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+FLAGS = {
+    *(flag for group in OPTIONS.values() for flag in group),
+    *("--teacher", "--sensors", "--run-dir", "--resume", "--set", "--help", "--help-settings"),
+}
+OTHERS_FLAGS = {"--logdir", "--shm-size", "--json", "--head", "--node-ip-address", "--port"}
+"""Options of other programs that the pages name."""
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def commands(text: str) -> list[str]:
+    lines = [line for block in blocks(text) for line in block.splitlines()]
+    lines += [code for code in re.findall(r"`([^`\n]+)`", text) if ".venv/bin/" in code]
+    return [part.strip() for line in lines for part in line.partition("  #")[0].split(" && ") if part.strip()]
+
+
+def launches() -> list[str]:
+    found = [c for text in TEXTS.values() for c in commands(text) if "launch.py" in shlex.split(c)]
+    return sorted(set(found))
+
+
+def setups() -> list[str]:
+    return [line for block in blocks(README) for line in block.splitlines() if line.startswith("python3 -m venv")]
+
+
+def read(arguments: list[str]) -> Request:
+    request = parse_arguments(arguments)
+    RunConfig().override(request.changes)
+    return request
+
+
+@pytest.mark.parametrize("command", launches())
+def test_every_launch_command_is_accepted(command: str) -> None:
+    words = shlex.split(command)
+    read(words[words.index("launch.py") + 1 :])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_option_and_setting_that_a_page_names_exists(name: str) -> None:
+    codes = re.findall(r"`([^`\n]+)`", TEXTS[name])
+    for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(codes)):
+        assert flag in FLAGS | OTHERS_FLAGS, flag
+    for code in codes:
+        for assignment in re.findall(r"--set ([\w.]+=\S+)", code):
+            read(["--set", assignment])
+        words = code.split()
+        if len(words) == 2 and words[0] in FLAGS and not words[1].startswith("-") and words[1].islower():
+            if words[0] == "--sensors":
+                with pytest.raises(ConfigError, match="not in this version"):
+                    read(words)
+            else:
+                read(words)
+
+
+def test_two_commands_set_everything_up() -> None:
+    job, tests = setups()
+    assert job.endswith(".venv/bin/python launch.py --teacher simulated")
+    assert tests.endswith(".venv/bin/python -m pytest")
+    for command, wanted in ((job, {"speech"}), (tests, {"speech", "test"})):
+        make, install, _ = command.split(" && ")
+        assert make == "python3 -m venv .venv"
+        found = re.fullmatch(r"\.venv/bin/pip install -e '\.\[([a-z,]+)\]'", install)
+        assert found is not None and set(found[1].split(",")) == wanted <= set(EXTRAS)
+
+
+def test_the_check_script_runs_these_commands_themselves() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    for ending in re.findall(r"command_of '(.+)'\)", script):
+        assert len([c for c in setups() if re.search(ending + "$", c)]) == 1, ending
+    assert "pip install" not in script
+    assert subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")]).returncode == 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", TEXTS[name]):
+        if target.startswith("https://"):
+            continue
+        file, _, heading = target.partition("#")
+        path = (ROOT / name).parent / file if file else ROOT / name
+        assert path.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles}, target
+
+
+def test_every_figure_that_readme_names_is_made() -> None:
+    watch = README.partition("\n## Watch\n")[2].partition("\n## ")[0]
+    keys = [key for row in re.findall(r"^\| (`.*?) \|", watch, re.MULTILINE) for key in re.findall(r"`(.+?)`", row)]
+    assert len(keys) > 15
+    exams = {f"exam/{exam}" for _, exam, _ in EXAMS} | {f"judge/{judge}" for _, _, judge in EXAMS}
+    sources = "".join(path.read_text() for path in (ROOT / "runtime").glob("*.py"))
+    for key in keys:
+        room, _, name = key.partition("/")
+        if room in ("exam", "judge"):
+            assert key in exams
+        elif not key.endswith("…"):
+            assert metric_of(key) or f'"{key}"' in sources or (f'f"{room}/{{name}}"' in sources and name in sources), (
+                key
+            )
+        else:
+            assert metric_of(key), key
+
+
+def test_the_operating_guide_lists_every_ray_metric() -> None:
+    listed = re.findall(r"^\| `ray_(\w+?)`", TEXTS["docs/operating.md"], re.MULTILINE)
+    assert sorted(listed) == sorted(m.name for m in METRICS)
+
+
+def test_defaults_that_the_pages_state_are_the_real_ones() -> None:
+    defaults = RunConfig()
+    assert f"port {defaults.run.dashboard_port} is taken" in README
+    assert f"every {defaults.monitor.every:g} s" in README
+    for setting, value in re.findall(r"`(\w+\.\w+)` \[([^\]]+)\]", TEXTS["docs/operating.md"]):
+        section, _, name = setting.partition(".")
+        assert str(getattr(getattr(defaults, section), name)).removesuffix(".0") == value, setting
+
+
+def test_every_benchmark_that_a_page_names_exists_with_its_options() -> None:
+    named = [shlex.split(c) for c in commands(TEXTS["docs/measurements.md"]) if "benchmarks/" in c]
+    assert named
+    for words in named:
+        program = next(w for w in words if w.startswith("benchmarks/"))
+        source = (ROOT / program).read_text()
+        for flag in (w for w in words if w.startswith("--")):
+            assert f'"{flag}"' in source or "parse_known_args" in source, (program, flag)
