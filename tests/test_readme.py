@@ -112,7 +112,7 @@ def test_every_figure_that_readme_names_is_made() -> None:
     keys = [key for row in re.findall(r"^\| (`.*?) \|", watch, re.MULTILINE) for key in re.findall(r"`(.+?)`", row)]
     assert len(keys) > 15
     exams = {f"exam/{exam}" for _, exam, _ in EXAMS} | {f"judge/{judge}" for _, _, judge in EXAMS}
-    sources = "".join(path.read_text() for path in (ROOT / "runtime").glob("*.py"))
+    sources = "".join(path.read_text() for path in (ROOT / "runtime").rglob("*.py"))
     for key in keys:
         room, _, name = key.partition("/")
         if room in ("exam", "judge"):
