@@ -22,7 +22,7 @@ class NetworkConfig(Config):
 class SmartConfig(Config):
     """The SMART update (Eq. 1-2)."""
 
-    weight: float = setting(0.5, help="lambda: weight of the latent term in Eq. 1-2", low=0.0, high=1e3)
+    weight: float = setting(1.0, help="lambda: weight of the latent term; Eq. 1-2 have 1", low=0.0, high=1e3)
     norm: str = setting("norm", help="distances as in the paper, or their squares", choices=("norm", "squared"))
     learning_rate: float = setting(1e-3, help="AdamW step size", low=1e-7, high=1.0)
     weight_decay: float = setting(0.01, help="AdamW weight decay", low=0.0, high=1.0)

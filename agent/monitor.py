@@ -104,7 +104,7 @@ class Monitor:
             self._sound(networks)
         figures: dict[str, float | str] = {f"exam/{path}": value for path, value in grades.accuracy.items()}
         figures |= {f"exam_count/{path}": float(n) for path, n in grades.counts.items()}
-        figures["exam/step"] = float(grades.step)
+        figures["examined/step"] = float(grades.step)
         words = ", ".join(f"{path.replace('_to_', '->')} {v:.2%}" for path, v in grades.accuracy.items())
         name = "final exam" if whole else "exam"
         note = f"{name} at step {grades.step:,}: {words}"

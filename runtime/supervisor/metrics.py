@@ -35,13 +35,8 @@ METRICS = (
     Metric("reciprocal_events_total", "events accepted by replay, by kind", "events/", "kind", counter=True),
     Metric("reciprocal_replay_inserted_total", "events inserted into replay", "replay/inserted", counter=True),
     Metric("reciprocal_replay_sampled_total", "events drawn from replay", "replay/sampled", counter=True),
-    Metric(
-        "reciprocal_dropped_total",
-        "events lost or turned away, by reason",
-        "dropped/",
-        "reason",
-        counter=True,
-    ),
+    # Not a Ray counter: those are invisible while they are zero, and zero is what one wants to see here.
+    Metric("reciprocal_dropped_events", "events lost or turned away so far, by reason", "dropped/", "reason"),
     Metric("reciprocal_restarts_total", "restarts of actors", "restarts/", "actor", counter=True),
     Metric("reciprocal_replay_events", "events in replay, by kind", "size/", "kind"),
     Metric("reciprocal_replay_fill", "fullest table's fill, 0 to 1", "replay/fill"),

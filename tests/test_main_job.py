@@ -1,0 +1,164 @@
+"""The main job itself, on embedded data: as a person starts it, watches it, stops it and goes on with it."""
+
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from teacher.datasets.synthetic import available
+
+ROOT = Path(__file__).parents[1]
+EMBEDDED = (*("--images", "digits", "--speech", "synthetic"), *("--set", "monitor.judge_steps_image=60"))
+QUICK = ("--set", "monitor.judge_steps_audio=60", "--set", "monitor.every=3", "--set", "learner.turn_steps=10")
+CURRICULUM = ("--set", "teacher.warmup_events=512", "--set", "learner.batch=32", "--set", "run.checkpoint_every=5")
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.timeout(280),
+    pytest.mark.skipif(not available(), reason="espeakng-loader is not installed: no embedded speech"),
+]
+
+
+class Job:
+    """`launch.py` in a process group of its own; its lines are read as they come."""
+
+    def __init__(self, *arguments: str, token: Path) -> None:
+        environment = os.environ | {"RAY_AUTH_TOKEN_PATH": str(token), "PYTHONUNBUFFERED": "1"}
+        environment.pop("RECIPROCAL_DATA", None)
+        command = [sys.executable, str(ROOT / "launch.py"), "--teacher", "simulated", *arguments]
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
+        self.text = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.text += line
+
+    def wait_for(self, pattern: str, seconds: float) -> re.Match[str]:
+        end = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.text)):
+            assert time.monotonic() < end, f"no {pattern!r} within {seconds} s in:\n{self.text}"
+            assert self.process.poll() is None, f"ended without {pattern!r}:\n{self.text}"
+            time.sleep(0.1)
+        return found
+
+    def stop(self) -> float:
+        """Ctrl-C; seconds until it had ended, with exit code 0 and no process left."""
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(60) == 0, self.text
+        took = time.monotonic() - begun
+        self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        _, alive = psutil.wait_procs(family, timeout=2)
+        assert not alive
+        return took
+
+
+def ask(url: str, token: str | None = None) -> Any:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.read().decode()
+
+
+def figures(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
+    run, token_file = tmp_path / "run", tmp_path / "token"
+    token_file.write_text(secrets.token_hex(32))
+    job = Job(*EMBEDDED, *QUICK, *CURRICULUM, "--run-dir", str(run), token=token_file)
+    try:
+        job.wait_for(r"first step after", 100)
+        # A 2-core machine that does nothing else takes about 10 s; the figure itself is benchmarks/main_job.py's.
+        address = job.wait_for(r"dashboard (http://127\.0\.0\.1:\d+)", 1)[1]
+        job.wait_for(r"exam at step", 120)
+
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ask(f"{address}/api/v0/actors")
+        assert refused.value.code == 401
+        refused.value.close()
+        token = token_file.read_text().strip()
+        rows = json.loads(ask(f"{address}/api/v0/actors?detail=true", token))["data"]["result"]["result"]
+        alive = {row["name"]: row for row in rows if row["state"] == "ALIVE"}
+        assert {"replay", "learner", "monitor", "teacher-0"} <= set(alive)
+        assert alive["learner"]["repr_name"].startswith("Learner(cpu")
+        assert alive["teacher-0"]["repr_name"] == "Teacher(teacher-0)"
+
+        targets = json.loads(ask(f"{address}/api/prometheus/sd", token))
+        ports = {target for group in targets for target in group["targets"]}
+        wanted = {
+            "ray_reciprocal_learner_step", "ray_reciprocal_replay_fill", "ray_reciprocal_events_total",
+            "ray_reciprocal_loss", "ray_reciprocal_exam_accuracy", "ray_reciprocal_judge_accuracy",
+            "ray_reciprocal_learner_steps_per_second", "ray_reciprocal_learner_duty", "ray_reciprocal_dropped_events",
+        }  # fmt: skip
+        end, missing = time.monotonic() + 40, wanted
+        while missing and time.monotonic() < end:
+            time.sleep(1)
+            page = ""
+            for port in ports:
+                try:
+                    page += ask(f"http://{port}/metrics", token)
+                except (urllib.error.URLError, OSError):
+                    continue
+            missing = {name for name in wanted if not re.search(rf"^{name}{{", page, re.MULTILINE)}
+        assert not missing
+        assert job.stop() < 10
+    finally:
+        job.process.kill()
+
+    lines = figures(run)
+    last: dict[str, Any] = {}
+    for line in lines:
+        last |= line
+    assert {"exam/image_to_audio", "exam/audio_to_image", "exam/image_to_image", "exam/audio_to_audio"} <= set(last)
+    assert {"judge/image", "judge/audio", "learner/steps_per_s", "learner/turn", "replay/inserted"} <= set(last)
+    assert {"replay/dropped", "loss/image/reconstruction", "loss/audio/reconstruction"} <= set(last)
+    assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
+    assert last["replay/inserted"] == last["teacher/accepted"]
+    assert (run / "samples" / "latest.png").stat().st_size > 10_000
+    assert list((run / "samples").glob("image-of-zero-evokes-*.wav"))
+    assert list((run / "tensorboard").iterdir())
+    config = json.loads((run / "config.json").read_text())
+    assert any("digits" in line for line in config["teacher-0"]) and any(
+        "synthetic" in line for line in config["teacher-0"]
+    )
+
+    again = Job("--resume", str(run), token=token_file)
+    try:
+        again.wait_for(r"first step after", 100)
+        again.wait_for(r"learning \| step", 30)
+        assert again.stop() < 10
+    finally:
+        again.process.kill()
+    both = figures(run)
+    assert both[: len(lines)] == lines
+    assert both[-1]["step"] > last["step"]
+    steps = [line["step"] for line in both]
+    assert steps == sorted(steps)
+    assert both[-1]["replay/inserted"] >= last["replay/inserted"]
