@@ -90,9 +90,10 @@ class Smart:
             Losses by term, detached scalars: '<side>/reconstruction', '<side>/<other>' for each guiding modality.
         """
         learner = self.sides[side].train()
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+        with self._autocast():
             z, y = learner.autoencoder(x[side])  # z = E(x), y = D(z)
-            guides = self._guides(side, z.detach(), x, lesson)
+        guides = self._guides(side, z.detach(), x, lesson)
+        with self._autocast():
             guessed = {other: learner.transcoders[other](z) for other in guides}  # T(E(x))
         losses = {f"{side}/reconstruction": self._distance(x[side], y)}  # first term of Eq. 1-2
         for other, guide in guides.items():
@@ -118,10 +119,15 @@ class Smart:
         with torch.no_grad():
             for other in self.modalities:
                 if other != side:
-                    latents[other] = self.sides[other].eval().autoencoder.encode(x[other])
+                    with self._autocast():
+                        latents[other] = self.sides[other].eval().autoencoder.encode(x[other])
+            # In full precision: distances between latents are small differences of large numbers.
             self.guides.observe(latents)
             targets = self.guides.targets(latents, lesson)
         return {other: target for other, target in targets.items() if other != side}
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None)
 
     def _distance(self, target: Tensor, guess: Tensor) -> Tensor:
         """Mean over the batch of the Euclidean norm of each event's difference, or of its square."""

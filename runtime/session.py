@@ -16,6 +16,7 @@ from runtime.signals import INTERRUPTED, StopSignals
 from runtime.terminal import Terminal, clock
 from sensors.errors import ConfigError, StateError, UserError
 from sensors.modalities import AUDIO, IMAGE
+from teacher.datasets.choose import fetch_missing
 
 FAILED = 1
 """Exit code of a run that broke down."""
@@ -79,6 +80,8 @@ def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
     if config.data.data is not None:
         config = config.override({"data.data": str(Path(config.data.data).expanduser().absolute())})
         _check_data(config)
+    # Here and once, not in the actors: its progress is seen, and several teachers do not fetch the same files.
+    fetch_missing(config.data)
     run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), _replay_bytes(config))
     return run, config
 
@@ -93,6 +96,7 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
             raise StateError(f"{run.path}/config.json: settings of another version ({error})") from None
         config = saved.override(request.changes)
         _check_data(config)
+        fetch_missing(config.data)
         for difference in config.differences(saved):
             terminal.note(f"changed: {difference}")
         if config != saved:

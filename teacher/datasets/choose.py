@@ -26,11 +26,31 @@ def data_root(config: DataConfig) -> Path | None:
     return root
 
 
+def fetch_missing(config: DataConfig) -> None:
+    """Download what `config` asks for and its directory lacks; does nothing unless `config.download`.
+
+    Raises:
+        DataError: a download fails; the message names what to fetch by hand and where to put it.
+    """
+    root = data_root(config)
+    if not config.download or root is None:
+        return
+    # Imported only where it is asked for: it brings an HTTP client.
+    from teacher.datasets import download
+
+    if config.images != "digits" and mnist.find(root) is None:
+        download.fetch_mnist(root)
+    if config.speech in ("auto", "fsdd") and fsdd.find(root) is None:
+        download.fetch_fsdd(root)
+    if config.speech == "gcdd" and gcdd.find(root) is None:
+        download.fetch_gcdd(root)
+
+
 def load_images(config: DataConfig, seed: int = 0) -> Samples:
     """Load the handwriting that `config` asks for.
 
     Args:
-        config: which, where, and whether to download.
+        config: which and where.
         seed: unused by the sets that exist; every loader takes one.
 
     Raises:
@@ -39,11 +59,6 @@ def load_images(config: DataConfig, seed: int = 0) -> Samples:
     root = data_root(config)
     if config.images == "digits":
         return digits.load()
-    if mnist.find(root) is None and config.download and root is not None:
-        # Imported only where it is asked for: it brings an HTTP client.
-        from teacher.datasets import download
-
-        download.fetch_mnist(root)
     if config.images == "mnist" or mnist.find(root) is not None:
         return mnist.load(root)
     return digits.load().noted(f"auto: no MNIST {_under(root)}")
@@ -53,7 +68,7 @@ def load_speech(config: DataConfig, seed: int = 0) -> Samples:
     """Load the speech that `config` asks for.
 
     Args:
-        config: which, where, and whether to download.
+        config: which and where.
         seed: chooses takes and recording conditions of synthetic speech.
 
     Raises:
@@ -61,13 +76,6 @@ def load_speech(config: DataConfig, seed: int = 0) -> Samples:
     """
     root = data_root(config)
     choice = config.speech
-    if config.download and root is not None:
-        from teacher.datasets import download
-
-        if choice in ("auto", "fsdd") and fsdd.find(root) is None:
-            download.fetch_fsdd(root)
-        if choice == "gcdd" and gcdd.find(root) is None:
-            download.fetch_gcdd(root)
     if choice == "gcdd":
         return gcdd.load(root)
     if choice == "fsdd":
