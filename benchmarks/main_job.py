@@ -86,7 +86,7 @@ def measure(arguments: list[str], run: Path) -> dict[str, Any]:
     for text in (run / "metrics.jsonl").read_text().splitlines():
         figures |= json.loads(text)
     config = json.loads((run / "config.json").read_text())
-    graded = {k.partition("/")[2]: v for k, v in figures.items() if k.startswith("exam/") and k != "exam/step"}
+    graded = {k.partition("/")[2]: v for k, v in figures.items() if k.startswith("exam/")}
     return {
         "first_step_s": round(first_step, 1),
         **graded,
