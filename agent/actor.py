@@ -33,9 +33,9 @@ class LearnerActor:
         """Printable lines about hardware and sizes."""
         return self.learner.describe()
 
-    def run(self, seconds: float) -> dict[str, Any]:
-        """Learn for about `seconds`."""
-        report = self.learner.run(seconds)
+    def run(self, seconds: float, steps: int | None = None) -> dict[str, Any]:
+        """Learn for about `seconds`, and `steps` steps at most."""
+        report = self.learner.run(seconds, steps)
         if report.waiting:
             time.sleep(min(0.05, seconds))
         return {
@@ -61,9 +61,10 @@ class LearnerActor:
             "arrays": learner.weights(),
         }
 
-    def checkpoint(self, directory: str) -> None:
-        """Write the learner's part of a checkpoint into its stage directory."""
+    def checkpoint(self, directory: str) -> int:
+        """Write the learner's part of a checkpoint into its stage directory; returns its step."""
         self.learner.save(Path(directory))
+        return self.learner.steps
 
     def restore(self, directory: str) -> None:
         """Go on from a checkpoint."""

@@ -5,6 +5,7 @@ SHA-256, and was flushed to disk before the rename. What a crash interrupts stay
 writer removes. Tensors travel as safetensors, everything else as JSON; nothing is pickled.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -26,14 +27,18 @@ KEEP = 3
 
 
 def write_checkpoint(
-    directory: Path, step: int, write: Callable[[Path], None], details: Mapping[str, Any], keep: int = KEEP
+    directory: Path,
+    step: int,
+    write: Callable[[Path], int | None],
+    details: Mapping[str, Any],
+    keep: int = KEEP,
 ) -> Path:
     """Write one checkpoint whole, or leave the older ones as they were.
 
     Args:
         directory: a run's `checkpoints/`.
         step: the learner's step, which names the checkpoint.
-        write: puts all parts into the stage directory that it is given.
+        write: puts all parts into the stage directory that it is given; the step that it returns, if any, counts.
         details: JSON-ready facts for the manifest.
         keep: number of newest checkpoints that stay.
 
@@ -44,28 +49,43 @@ def write_checkpoint(
         StorageError: it cannot be written; older checkpoints are untouched.
     """
     stage = directory / f".stage-{os.getpid()}"
-    target = directory / f"step-{step:012d}"
     try:
         for left in directory.glob(".stage-*"):
             shutil.rmtree(left)
         stage.mkdir(parents=True, mode=0o700)
-        write(stage)
+        told = write(stage)
+        step = step if told is None else told
         parts = {p.name: _measure(p) for p in sorted(stage.iterdir())}
         manifest = {"version": VERSION, "step": step, "parts": parts, **details}
         (stage / "manifest.json").write_text(json.dumps(manifest, indent=1))
         for path in (*stage.iterdir(), stage):
             _flush(path)
-        if target.exists():  # the same step again, after a resume: the new one replaces it
-            target.rename(stage.with_name(f".stage-{os.getpid()}-replaced"))
+        target = _free_name(directory, step)
         stage.rename(target)
         _flush(directory)
         for old in list_checkpoints(directory)[:-keep]:
-            shutil.rmtree(old)
-        shutil.rmtree(stage.with_name(f".stage-{os.getpid()}-replaced"), ignore_errors=True)
+            # Out of sight first: what is half removed must not pass for a checkpoint.
+            doomed = old.rename(directory / f".stage-{os.getpid()}-{old.name}")
+            shutil.rmtree(doomed)
     except OSError as error:
         shutil.rmtree(stage, ignore_errors=True)
-        raise StorageError(f"checkpoint {target}: {error.strerror}; older checkpoints are unharmed") from error
+        raise StorageError(
+            f"checkpoint of step {step} in {directory}: {error.strerror or error}; older checkpoints are unharmed"
+        ) from error
+    except BaseException:
+        shutil.rmtree(stage, ignore_errors=True)
+        raise
     return target
+
+
+def _free_name(directory: Path, step: int) -> Path:
+    """`step-…`, with a number behind it where that step was written before; names sort by age."""
+    plain = directory / f"step-{step:012d}"
+    before = [p for p in list_checkpoints(directory) if p.name.startswith(plain.name)]
+    if not before:
+        return plain
+    _, _, number = before[-1].name.removeprefix("step-").partition("-")
+    return directory / f"{plain.name}-{int(number or 0) + 1:06d}"
 
 
 def list_checkpoints(directory: Path) -> list[Path]:
@@ -107,7 +127,10 @@ def save_state(directory: Path, name: str, state: Mapping[str, Any]) -> None:
     """Write a nested `state_dict` as `<name>.safetensors` and `<name>.json`."""
     tensors: dict[str, Tensor] = {}
     plain = _split(state, "", tensors)
-    save_file(tensors, str(directory / f"{name}.safetensors"))
+    try:
+        save_file(tensors, str(directory / f"{name}.safetensors"))
+    except SafetensorError as error:  # what it makes of a full disk, among others
+        raise OSError(errno.EIO, str(error)) from error
     (directory / f"{name}.json").write_text(json.dumps(plain))
 
 

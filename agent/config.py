@@ -58,7 +58,7 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig):
     selector: str = setting(
         "uniform", help="how a batch is drawn from replay", choices=("uniform", "lesson", "recency_mixed")
     )
-    views: int = setting(8, help="events of one lesson in a batch, for selector 'lesson'", low=1, high=1024)
+    views: int = setting(4, help="events of one lesson in a batch, for guides or selector 'lesson'", low=1, high=1024)
     turn_steps: int = setting(50, help="steps of one turn", unit="steps", low=1, high=100_000)
     min_events: int = setting(512, help="events a table must hold before turns on it begin", low=2)
     warmup_steps: int = setting(100, help="steps over which the learning rate rises", unit="steps", low=0)

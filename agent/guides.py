@@ -7,7 +7,8 @@ clusters are found without labels. Three strategies answer; none of them sees a 
 * `lesson`: the medoid of the event's lesson, in the batch at hand;
 * `cluster`: recent events are clustered in both latent spaces together, and each cluster's guide in a space is the
   real latent closest to its centre there. Two modalities vote on what belongs together, so confusions that only one
-  of them makes are outvoted.
+  of them makes are outvoted. An event is clustered as it was encoded when it was last learned from, at most
+  `bank / batch` steps ago; encoding the whole bank anew before each turn would cost a fifth of the learner's time.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from agent.config import GuideConfig
+from sensors.errors import StateError
 from sensors.event import NO_LESSON
 from sensors.state import State, check_state
 
@@ -163,6 +165,7 @@ class ClusterGuides:
         """Bank, centres, guides and the random generator."""
         return {
             "version": self.VERSION,
+            "sizes": {"bank": self.config.bank, "clusters": self.config.clusters},
             "bank": self.bank[: self.filled].clone(),
             "next": self.next,
             "centres": self.centres.clone(),
@@ -171,8 +174,20 @@ class ClusterGuides:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Restore exactly; the bank must fit the configured size."""
-        check_state(state, {"bank", "next", "centres", "guides", "generator"}, self.VERSION, "ClusterGuides")
+        """Restore exactly.
+
+        Raises:
+            StateError: saved with another number of clusters or another size of the bank.
+        """
+        keys = {"sizes", "bank", "next", "centres", "guides", "generator"}
+        check_state(state, keys, self.VERSION, "ClusterGuides")
+        for name in ("bank", "clusters"):
+            saved, ours = state["sizes"][name], getattr(self.config, name)
+            if saved != ours:
+                raise StateError(
+                    f"guides: saved with learner.{name}={saved}, this run has {ours}; "
+                    f"resume with --set learner.{name}={saved}"
+                )
         held: Tensor = state["bank"]
         self.filled = len(held)
         self.bank = torch.zeros(0)
@@ -182,7 +197,7 @@ class ClusterGuides:
         self.next = int(state["next"])
         self.centres = state["centres"].clone()
         self.guides = {name: g.clone() for name, g in state["guides"].items()}
-        self.generator.set_state(state["generator"])
+        self.generator.set_state(state["generator"].cpu())
 
 
 def _nearest(points: Tensor, centres: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ that makes the grade about the digit, and costs nothing on clean test data.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 from itertools import pairwise
@@ -23,7 +24,6 @@ from torch import Tensor, nn
 
 from teacher.datasets import Samples
 
-VERSION = 1
 LOOKS = 6
 """How often, while it is trained, a judge is examined and made available."""
 
@@ -77,7 +77,9 @@ class Training:
         self._rate = torch.optim.lr_scheduler.OneCycleLR(
             self._optimiser, max_lr=6e-3 if modality == "image" else 3e-3, total_steps=steps
         )
-        key = f"{samples.name}-{samples.fingerprint[:16]}-{steps}-{seed}-v{VERSION}"
+        # Another network, augmentation or schedule is another judge: all of them stand in this file.
+        code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+        key = f"{samples.name}-{samples.fingerprint[:16]}-{steps}-{seed}-{code[:8]}"
         self._place = None if cache is None else cache / f"{self.judge.name}-{key}.safetensors"
         self._load()
 
@@ -143,7 +145,7 @@ class Training:
         """Keep the judge; a cache that cannot be written costs time on the next start, no more."""
         if self._place is None:
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, SafetensorError):
             self._place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             stage = self._place.with_name(f".{os.getpid()}-{self._place.name}")
             save_file(self.judge.net.state_dict(), str(stage))

@@ -80,6 +80,7 @@ class Learner:
         self.turn: Turn | None = None
         self.steps = 0
         self.remaining: float | None = None
+        self.failure = ""
 
     def describe(self) -> list[str]:
         """Printable lines: hardware and sizes."""
@@ -101,12 +102,7 @@ class Learner:
             if self.turn is None:
                 return None
             self.smart.begin_turn()
-        options = {"views": self.config.views} if self.config.selector == "lesson" else {}
-        # Events without a lesson have nothing to be grouped by.
-        selector = self.config.selector if options == {} or "+" in self.turn.kind else "uniform"
-        batch = self.replay.sample(
-            self.turn.kind, self.config.batch, selector, **(options if selector == "lesson" else {})
-        )
+        batch = self._draw(self.turn)
         x, lesson = self.load(batch)
         losses = self.smart.step(self.turn.side, x, lesson, self._rate())
         self.turn.step += 1
@@ -132,10 +128,11 @@ class Learner:
         report.step, report.seconds = self.steps, time.monotonic() - begun
         report.turn = self.turn.name if self.turn else ""
         if bad := [name for name, loss in report.losses.items() if not np.isfinite(loss)]:
-            raise StateError(
+            self.failure = (
                 f"loss {', '.join(bad)} is not finite at step {self.steps}: lower learner.learning_rate, "
                 "then --resume from the last checkpoint"
             )
+            raise StateError(self.failure)
         return report
 
     def load(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
@@ -149,6 +146,15 @@ class Learner:
             if name in self.smart.modalities
         }
         return x, torch.from_numpy(np.array(batch.lesson)).to(self.hardware.device)
+
+    def _draw(self, turn: Turn) -> Batch:
+        """A batch of the turn's table; by lessons where guides need them, or where that is asked for."""
+        by_lesson = "lesson" in (self.config.guides, self.config.selector)
+        # Single-modality events belong to no lesson.
+        if by_lesson and "+" in turn.kind:
+            return self.replay.sample(turn.kind, self.config.batch, "lesson", views=self.config.views)
+        selector = "uniform" if self.config.selector == "lesson" else self.config.selector
+        return self.replay.sample(turn.kind, self.config.batch, selector)
 
     def _rate(self) -> float:
         """Factor on the learning rate: rises at the start, falls to zero in the last share of a bounded run."""
@@ -202,7 +208,13 @@ class Learner:
         self.turn = None if state["turn"] is None else Turn(*state["turn"])
 
     def save(self, directory: Path) -> None:
-        """Write `learner.safetensors` and `learner.json` into a checkpoint's stage directory."""
+        """Write `learner.safetensors` and `learner.json` into a checkpoint's stage directory.
+
+        Raises:
+            StateError: the weights are no longer finite; a checkpoint of them would only replace a good one.
+        """
+        if self.failure:
+            raise StateError(self.failure)
         save_state(directory, "learner", self.state_dict())
 
     def restore(self, checkpoint: Path) -> None:

@@ -107,11 +107,22 @@ class Monitor:
         figures["examined/step"] = float(grades.step)
         words = ", ".join(f"{path.replace('_to_', '->')} {v:.2%}" for path, v in grades.accuracy.items())
         name = "final exam" if whole else "exam"
-        note = f"{name} at step {grades.step:,}: {words}"
+        note = f"{name} at step {grades.step:,} on {self._extent(grades)}: {words}"
         if not self.ready:
             shares = ", ".join(f"{t.judge.name} {t.judge.trained:.0%}" for t in self.trainings.values())
             note += f" (judges still in training: {shares})"
         return Findings(figures | self._judges(), note)
+
+    def _extent(self, grades: Grades) -> str:
+        """How much of which test data an exam took, for people."""
+        exam, counts = self.exam, grades.counts
+        parts = []
+        for name, used, of, unit in (
+            (exam.image_name, counts["image_to_audio"], len(exam.images), "images"),
+            (exam.audio_name, counts["audio_to_image"], len(exam.audio), "clips"),
+        ):
+            parts.append(f"{used:,}{'' if used == of else f' of {of:,}'} {name} {unit}")
+        return " and ".join(parts)
 
     def _judges(self) -> dict[str, float | str]:
         usable = {m: t for m, t in self.trainings.items() if t.usable}
@@ -120,7 +131,7 @@ class Monitor:
 
     def _draw(self, networks: Networks, judges: Mapping[str, Judge], grades: Grades, whole: bool) -> None:
         crossing = [f"{p.replace('_to_', '->')} {grades.accuracy[p]:.1%}" for p in ("image_to_audio", "audio_to_image")]
-        title = f"step {grades.step:,}   {'   '.join(crossing)}   ({self.exam.image_name} + {self.exam.audio_name})"
+        title = f"step {grades.step:,}   {'   '.join(crossing)}   on {self._extent(grades)}"
         sheet = draw_sheet(networks, judges, self.short, title)
         name = f"sheet-{grades.step:09d}{'-final' if whole else ''}"
         done, png = cv2.imencode(".png", sheet)
@@ -128,7 +139,12 @@ class Monitor:
             _replace(self.samples / f"{name}.png", png.tobytes())
             _replace(self.samples / "latest.png", png.tobytes())
         tables: dict[str, Any] = {path: table.tolist() for path, table in grades.confusion.items()}
-        report = {"step": grades.step, "accuracy": dict(grades.accuracy), "confusion (true x judged)": tables}
+        report = {
+            "step": grades.step,
+            "accuracy": dict(grades.accuracy),
+            "counts": dict(grades.counts),
+            "confusion (true x judged)": tables,
+        }
         _replace(self.samples / f"{name}.json", json.dumps(report).encode())
         for old in sorted(self.samples.glob("sheet-*.png"))[:-SHEETS]:
             old.unlink()

@@ -207,7 +207,13 @@ def _optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
 
 
 def _load_optimiser(optimiser: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    moments = {int(i): dict(m) for i, m in state.items()}
+    # The fused update walks a parameter and its moments through memory side by side: a moment in another memory order
+    # (channels last or not) would be applied to the wrong weights, without an error.
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    moments = {
+        int(i): {name: torch.empty_like(parameters[int(i)]).copy_(m) if m.ndim else m for name, m in held.items()}
+        for i, held in state.items()
+    }
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
 
 

@@ -89,7 +89,7 @@ def takes(seed: int) -> tuple[list[Take], int]:
             for concept in range(len(CONCEPTS)):
                 for _ in range(count):
                     voice = f"{rng.choice(ACCENTS)}+{variant}"
-                    rate, pitch, expression = (int(rng.integers(*span)) for span in ((120, 221), (25, 76), (30, 81)))
+                    rate, pitch, expression = (int(rng.integers(*span)) for span in _SPANS)
                     plan.append(Take(concept, voice, rate, pitch, expression))
     return plan, len(TRAIN_VOICES) * len(CONCEPTS) * TRAIN_TAKES
 

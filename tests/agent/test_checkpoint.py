@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,11 +45,22 @@ def test_the_newest_three_stay(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path) == tmp_path / "step-000000002000"
 
 
-def test_the_same_step_is_replaced_whole(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path, 5, put, {"round": 1})
-    write_checkpoint(tmp_path, 5, put, {"round": 2})
-    assert read_manifest(tmp_path / "step-000000000005")["round"] == 2
-    assert len(list(tmp_path.iterdir())) == 1
+def test_the_same_step_again_stands_beside_the_older_one_until_that_goes(tmp_path: Path) -> None:
+    for count in range(1, 6):
+        newest = write_checkpoint(tmp_path, 5, put, {"round": count})
+        assert newest_checkpoint(tmp_path) == newest
+        assert read_manifest(newest)["round"] == count
+    assert len(list(tmp_path.iterdir())) == 3
+    assert newest_checkpoint(write_checkpoint(tmp_path, 6, put, {}).parent) == tmp_path / "step-000000000006"
+
+
+def test_the_step_that_the_writer_tells_names_the_checkpoint(tmp_path: Path) -> None:
+    def write(stage: Path) -> int:
+        put(stage)
+        return 9
+
+    checkpoint = write_checkpoint(tmp_path, 7, write, {})
+    assert checkpoint.name == "step-000000000009" and read_manifest(checkpoint)["step"] == 9
 
 
 def test_a_failed_writing_leaves_the_older_one_and_no_rest(tmp_path: Path) -> None:
@@ -61,6 +74,28 @@ def test_a_failed_writing_leaves_the_older_one_and_no_rest(tmp_path: Path) -> No
         write_checkpoint(tmp_path, 6, fail, {})
     assert [p.name for p in tmp_path.iterdir()] == ["step-000000000005"]
     read_manifest(tmp_path / "step-000000000005")
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+import torch
+from agent.checkpoint import save_state, write_checkpoint
+from sensors.errors import StorageError
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    write_checkpoint(Path(sys.argv[1]), 6, lambda stage: save_state(stage, "learner", {"w": torch.zeros(10**6)}), {})
+except StorageError as error:
+    print(error)
+"""
+
+
+def test_no_room_for_the_tensors_is_told_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "step 6" in done.stdout and "unharmed" in done.stdout and done.stdout.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_crashed_writing_is_not_seen_and_swept_by_the_next(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from agent.config import GuideConfig
 from agent.guides import ClusterGuides, LessonGuides, PairGuides, build_guides
+from sensors.errors import StateError
 from sensors.event import NO_LESSON
 
 NAMES = ("audio", "image")
@@ -98,3 +99,11 @@ def test_cluster_state_goes_on_bitwise() -> None:
 @pytest.mark.parametrize(("name", "kind"), [("pair", PairGuides), ("lesson", LessonGuides), ("cluster", ClusterGuides)])
 def test_strategies_by_name(name: str, kind: type) -> None:
     assert isinstance(build_guides(GuideConfig(guides=name), NAMES, 16, 0), kind)
+
+
+@pytest.mark.parametrize(("name", "k", "bank"), [("clusters", 4, 96), ("bank", 5, 64)])
+def test_a_state_of_other_sizes_is_refused_with_the_remedy(name: str, k: int, bank: int) -> None:
+    saved = clusters(5, 96)
+    saved.observe(planted(40, 5, 0)[0])
+    with pytest.raises(StateError, match=f"--set learner.{name}="):
+        clusters(k, bank).load_state_dict(saved.state_dict())

@@ -1,9 +1,11 @@
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from agent.checkpoint import load_state, save_state
 from agent.config import GuideConfig, NetworkConfig, SmartConfig
 from agent.smart import Smart
 from sensors.errors import StateError
@@ -101,14 +103,15 @@ def test_three_modalities_guide_each_other(monkeypatch: pytest.MonkeyPatch) -> N
     assert set(smart.step("touch", x, LESSONS)) == {"touch/reconstruction", "touch/audio", "touch/image"}
 
 
-def test_resume_is_bitwise() -> None:
+def test_resume_is_bitwise(tmp_path: Path) -> None:
     whole, first = make(), make()
     for k in range(8):
         whole.step(("image", "audio")[k % 2], events(k), LESSONS)
     for k in range(4):
         first.step(("image", "audio")[k % 2], events(k), LESSONS)
     second = make()
-    second.load_state_dict(first.state_dict())
+    save_state(tmp_path, "smart", first.state_dict())
+    second.load_state_dict(load_state(tmp_path, "smart"))
     for k in range(4, 8):
         second.step(("image", "audio")[k % 2], events(k), LESSONS)
     for side in ("image", "audio"):
