@@ -33,6 +33,8 @@ KIND = "audio+image"
 EVENTS = 64
 DRAWN = 128
 WINDOW = 4
+DEADLINE = 120.0
+"""Seconds after which an actor that does not answer ends the benchmark."""
 
 
 class Producer:
@@ -53,9 +55,9 @@ class Producer:
         while time.perf_counter() - start < seconds:
             waiting.append(self._replay.insert.remote(self._batch()))
             if len(waiting) == WINDOW:
-                ready, waiting = ray.wait(waiting)
-                accepted += sum(answer["accepted"] for answer in ray.get(ready))
-        accepted += sum(answer["accepted"] for answer in ray.get(waiting))
+                ready, waiting = ray.wait(waiting, timeout=DEADLINE)
+                accepted += sum(answer["accepted"] for answer in ray.get(ready, timeout=DEADLINE))
+        accepted += sum(answer["accepted"] for answer in ray.get(waiting, timeout=DEADLINE))
         return float(accepted / (time.perf_counter() - start))
 
     def _batch(self) -> EventBatch:
@@ -84,7 +86,7 @@ class Consumer:
 
     def called(self, seconds: float) -> float:
         """Batches a second by plain actor calls."""
-        return _rate(seconds, lambda: ray.get(self._replay.sample.remote(KIND, DRAWN)))
+        return _rate(seconds, lambda: ray.get(self._replay.sample.remote(KIND, DRAWN), timeout=DEADLINE))
 
 
 def measure(seconds: float, repeats: int, seed: int) -> dict[str, float]:
@@ -106,17 +108,17 @@ def measure(seconds: float, repeats: int, seed: int) -> dict[str, float]:
         consumer = _start(Consumer, replay, directory, seed)
 
         def median(*calls: Any) -> list[float]:
-            rows = [ray.get([call.remote(seconds) for call in calls]) for _ in range(repeats)]
+            rows = [ray.get([call.remote(seconds) for call in calls], timeout=DEADLINE) for _ in range(repeats)]
             return [statistics.median(column) for column in zip(*rows, strict=True)]
 
-        ray.get(producer.push.remote(1.0))
+        ray.get(producer.push.remote(1.0), timeout=DEADLINE)
         (accepted,) = median(producer.push)
         (mapped,) = median(consumer.mapped)
         (called,) = median(consumer.called)
         accepted_both, mapped_both = median(producer.push, consumer.mapped)
-        figures = ray.get(replay.stats.remote())[KIND]
+        figures = ray.get(replay.stats.remote(), timeout=DEADLINE)[KIND]
         assert figures["inserted"] == figures["size"] + figures["evicted"]
-        ray.get(replay.close.remote())
+        ray.get(replay.close.remote(), timeout=DEADLINE)
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
