@@ -1,6 +1,6 @@
 """Duty: the learner's steps/s inside the running system, against the same model's bare loop over preloaded tensors.
 
-    python benchmarks/duty.py [--seconds 90] [--json] [options of launch.py, such as --data DIR]
+    python benchmarks/duty.py [--seconds 90] [--preset small] [--data DIR] [--json]
 
 Bare loop before, system, bare loop after: what the machine does meanwhile slows both. Both take the same turns with
 the same settings on batches of co-occurring events; the system also runs teacher, replay, exams, figures and
@@ -45,9 +45,8 @@ def train_judges(data: DataConfig) -> None:
             training.step()
 
 
-def bare_steps_per_s(seconds: float, seed: int) -> float:
+def bare_steps_per_s(seconds: float, settings: LearnerConfig, seed: int) -> float:
     """Steps a second of `Smart` alone, over tensors in memory, for so long."""
-    settings = LearnerConfig()
     hardware = choose_hardware(settings)
     settings = settings.replace(preset=hardware.preset)
     torch.set_num_threads(hardware.threads)
@@ -71,7 +70,7 @@ def bare_steps_per_s(seconds: float, seed: int) -> float:
     return steps / (time.perf_counter() - begun)
 
 
-def system_steps_per_s(seconds: float, others: list[str], run: Path) -> float:
+def system_steps_per_s(seconds: float, options: list[str], run: Path) -> float:
     """Steps a second between `SETTLE` seconds after the first step and the end of a run of the main job.
 
     Raises:
@@ -79,7 +78,7 @@ def system_steps_per_s(seconds: float, others: list[str], run: Path) -> float:
     """
     minutes = (SETTLE + seconds) / 60
     command = [sys.executable, str(ROOT / "launch.py"), "--teacher", "simulated", "--style", "classroom"]
-    command += ["--minutes", f"{minutes:.3f}", "--run-dir", str(run), *others]
+    command += ["--minutes", f"{minutes:.3f}", "--run-dir", str(run), *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"the main job failed with exit code {done.returncode}:\n{done.stdout[-2000:]}")
@@ -94,21 +93,24 @@ def system_steps_per_s(seconds: float, others: list[str], run: Path) -> float:
 
 def main() -> None:
     """Measure and print; the last line is JSON on request."""
-    parser = argparse.ArgumentParser(description="learner's duty; other options go to launch.py")
+    parser = argparse.ArgumentParser(description="the learner's duty inside the running system")
     parser.add_argument("--seconds", type=float, default=90.0, help="length of the system's window (default 90)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", default=None, help="folder of datasets; none: the embedded ones")
     parser.add_argument("--json", action="store_true", help="print one flat JSON object as the last line")
-    options, others = parser.parse_known_args()
+    parser.add_argument("--preset", default="auto", help="network sizes, of both (default auto)")
+    options = parser.parse_args()
+    settings = LearnerConfig(preset=options.preset)
+    same = ["--seed", str(options.seed), "--preset", options.preset]
     if options.data is None:
         os.environ.pop("RECIPROCAL_DATA", None)
     else:
-        others += ["--data", options.data]
+        same += ["--data", options.data]
     train_judges(DataConfig(data=options.data))
-    before = bare_steps_per_s(options.seconds / 2, options.seed)
+    before = bare_steps_per_s(options.seconds / 2, settings, options.seed)
     with tempfile.TemporaryDirectory(prefix="reciprocal-") as folder:
-        system = system_steps_per_s(options.seconds, [*others, "--seed", str(options.seed)], Path(folder) / "run")
-    after = bare_steps_per_s(options.seconds / 2, options.seed)
+        system = system_steps_per_s(options.seconds, same, Path(folder) / "run")
+    after = bare_steps_per_s(options.seconds / 2, settings, options.seed)
     bare = (before + after) / 2
     figures: dict[str, Any] = {
         "duty": round(system / bare, 4),
@@ -116,7 +118,7 @@ def main() -> None:
         "bare_steps_per_s": round(bare, 3),
         "bare_before": round(before, 3),
         "bare_after": round(after, 3),
-        "learner": choose_hardware(LearnerConfig()).summary,
+        "learner": choose_hardware(settings).summary,
         "seed": options.seed,
         "date": date.today().isoformat(),
     }
