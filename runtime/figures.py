@@ -1,18 +1,21 @@
 """The figures of a run: gathered once, written as `metrics.jsonl` and TensorBoard events."""
 
+import contextlib
+import errno
+import io
 import json
 import math
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import Any
 
 from sensors.errors import StorageError
 from sensors.state import State, check_state
 
-if TYPE_CHECKING:
-    pass
+TAIL = 1 << 16
+"""Bytes read from the end of `metrics.jsonl` at a time, to find its last line."""
 
 Value = float | int | str
 
@@ -67,7 +70,7 @@ class Figures:
         tensorboard: folder for this process's event file.
 
     Raises:
-        StorageError: a file cannot be written (also from `observe` and `flush`).
+        StorageError: a file cannot be written (also from `observe`; what was there before stays whole).
     """
 
     def __init__(self, metrics: Path, tensorboard: Path) -> None:
@@ -75,7 +78,7 @@ class Figures:
         self._path = metrics
         try:
             self._offset = _mend(metrics)
-            self._lines: IO[bytes] = metrics.open("ab", buffering=0)
+            self._lines = metrics.open("ab", buffering=0)
             self._events = EventFile(tensorboard)
         except OSError as error:
             raise StorageError(f"{error.filename or metrics}: {error.strerror}") from None
@@ -97,7 +100,7 @@ class Figures:
         now = self.time
         line = {"time": round(now, 3), "step": step, **{k: _short(v) for k, v in kept.items()}}
         try:
-            self._lines.write((json.dumps(line) + "\n").encode())
+            append(self._lines, (json.dumps(line) + "\n").encode())
             self._events.add({k: v for k, v in kept.items() if not isinstance(v, str)}, step)
         except OSError as error:
             raise StorageError(f"{self._path}: {error.strerror}; figures cannot be written") from None
@@ -113,12 +116,10 @@ class EventFile:
 
     def __init__(self, folder: Path) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.summary.writer.record_writer import RecordWriter
 
         now = time.time()
         self._file = (folder / f"events.out.tfevents.{now:.0f}.{os.getpid()}.run").open("ab", buffering=0)
-        self._writer: RecordWriter = RecordWriter(self._file)
-        self._writer.write(Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
+        self._write(Event(wall_time=now, file_version="brain.Event:2"))
 
     def add(self, values: Mapping[str, float], step: int) -> None:
         """Write scalars of one step."""
@@ -126,12 +127,39 @@ class EventFile:
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         scalars = [Summary.Value(tag=key, simple_value=float(value)) for key, value in values.items()]
-        event = Event(wall_time=time.time(), step=step, summary=Summary(value=scalars))
-        self._writer.write(event.SerializeToString())
+        self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=scalars)))
+
+    def _write(self, event: Any) -> None:
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        record = io.BytesIO()
+        RecordWriter(record).write(event.SerializeToString())
+        append(self._file, record.getvalue())
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def append(file: io.RawIOBase, data: bytes) -> None:
+    """Write all of `data` at the end of an unbuffered file, or leave the file as it was.
+
+    Raises:
+        OSError: not all of it could be written.
+    """
+    before = file.seek(0, os.SEEK_END)
+    left = memoryview(data)
+    try:
+        while left:
+            # A disk that fills up takes a part first and fails after that.
+            written = file.write(left)
+            if not written:
+                raise OSError(errno.EIO, "nothing was written")
+            left = left[written:]
+    except OSError:
+        with contextlib.suppress(OSError):
+            file.truncate(before)
+        raise
 
 
 def _short(value: Value) -> Value:
@@ -142,11 +170,18 @@ def _mend(path: Path) -> float:
     """Cut a torn last line off and return the last whole line's time (0 for a new file)."""
     if not path.exists():
         return 0.0
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        os.truncate(path, whole)
-    lines = content[:whole].splitlines()
+    with path.open("r+b") as file:
+        start = size = file.seek(0, os.SEEK_END)
+        tail = b""
+        # From the end until the tail holds one whole line, and where that begins.
+        while start and tail.count(b"\n") < 2:
+            start = max(0, start - TAIL)
+            file.seek(start)
+            tail = file.read(size - start)
+        whole = tail.rfind(b"\n") + 1
+        if whole < len(tail):
+            file.truncate(start + whole)
+    lines = tail[:whole].splitlines()
     try:
         return float(json.loads(lines[-1])["time"]) if lines else 0.0
     except (ValueError, KeyError, TypeError):

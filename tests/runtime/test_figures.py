@@ -1,12 +1,16 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from runtime.figures import Counters, Figures
+from runtime.figures import TAIL, Counters, Figures
 from sensors.errors import StateError, StorageError
+
+ROOT = Path(__file__).parents[2]
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -60,16 +64,48 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         Figures(tmp_path / "nowhere" / "metrics.jsonl", tmp_path)
 
 
-def test_a_full_disk_is_a_users_error(tmp_path: Path) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("this system has no /dev/full")
-    (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
-    figures = Figures(Path("/dev/null"), tmp_path)
-    figures._lines.close()
-    figures._lines = (tmp_path / "metrics.jsonl").open("ab", buffering=0)
-    with pytest.raises(StorageError, match="No space left"):
-        figures.observe({"a": 1}, step=1)
+FULL = """
+import resource, sys
+from pathlib import Path
+from runtime.figures import Figures
+from sensors.errors import StorageError
+
+folder = Path(sys.argv[1])
+figures = Figures(folder / "metrics.jsonl", folder)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+failures = 0
+for step in range(60):
+    try:
+        figures.observe({"loss/image": step + 0.5, "replay/inserted": step}, step)
+    except StorageError as error:
+        assert "figures cannot be written" in str(error), error
+        failures += 1
+assert 0 < failures < 60, failures
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+figures.observe({"loss/image": 0.0}, 60)
+figures.close()
+"""
+
+
+def test_a_full_disk_leaves_whole_lines_and_records(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    written = lines(tmp_path / "metrics.jsonl")
+    assert [line["step"] for line in written] == [*range(len(written) - 1), 60]
+    (path,) = tmp_path.glob("events.out.tfevents.*")
+    steps = [event.step for event in EventFileLoader(str(path)).Load() if event.summary.value]
+    assert steps == [*range(len(steps) - 1), 60] and len(steps) > 2
+
+
+def test_the_last_line_is_found_from_the_end(tmp_path: Path) -> None:
+    metrics = tmp_path / "metrics.jsonl"
+    long = "x" * (TAIL + 10)
+    whole = "".join(json.dumps({"time": float(n), "step": n, "long": long}) + "\n" for n in range(4))
+    metrics.write_text(whole + '{"time": 9')
+    figures = Figures(metrics, tmp_path)
+    assert 3.0 <= figures.time < 5
     figures.close()
+    assert metrics.read_text() == whole
 
 
 def test_counters_never_fall_when_a_component_begins_anew() -> None:
