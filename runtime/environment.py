@@ -13,8 +13,11 @@ def prepare_environment(address: str | None) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # A cluster is joined by --address alone, never because the environment names one.
     os.environ.pop("RAY_ADDRESS", None)
+    if address is None:
+        # Said by name: an inherited `disabled` would open the dashboard to everyone on the machine.
+        os.environ["RAY_AUTH_MODE"] = "token"
     # A head that `ray start` began asks for the token by default, but does not tell its drivers so.
-    if address is not None and has_token():
+    elif has_token():
         os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 

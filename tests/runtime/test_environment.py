@@ -1,0 +1,20 @@
+import os
+
+import pytest
+
+from runtime.environment import prepare_environment
+
+
+def test_a_private_ray_asks_for_its_token_whatever_was_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": "elsewhere:1"})
+    prepare_environment(None)
+    assert os.environ == {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+@pytest.mark.parametrize(("token", "mode"), [("secret", "token"), ("", None)])
+def test_a_joined_ray_is_shown_the_token_that_there_is(
+    monkeypatch: pytest.MonkeyPatch, token: str, mode: str | None
+) -> None:
+    monkeypatch.setattr(os, "environ", {"RAY_AUTH_TOKEN": token, "RAY_AUTH_TOKEN_PATH": "/nowhere/token"})
+    prepare_environment("127.0.0.1:6379")
+    assert os.environ.get("RAY_AUTH_MODE") == mode
