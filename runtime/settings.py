@@ -60,6 +60,38 @@ class RunConfig(Config):
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     run: RunSection = field(default_factory=RunSection)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_batches()
+        self._check_waiting()
+
+    def _check_batches(self) -> None:
+        s = self.learner
+        if s.guides == "cluster" and 2 * s.clusters > s.bank:
+            raise ConfigError(f"learner.bank={s.bank}: must be at least twice learner.clusters={s.clusters}")
+        if s.guides == "cluster" and s.batch > s.bank:
+            raise ConfigError(f"learner.bank={s.bank}: must be at least learner.batch={s.batch}")
+        if "lesson" in (s.guides, s.selector) and s.batch % s.views:
+            raise ConfigError(f"learner.batch={s.batch}: must be a multiple of learner.views={s.views} for lessons")
+
+    def _check_waiting(self) -> None:
+        """Refuse settings with which the learner would wait for ever for `min_events` events."""
+        wanted, replay, teacher = self.learner.min_events, self.replay, self.teacher
+        singles = teacher.single_share > 0 or (teacher.style == "hybrid" and teacher.warmup_events > 0)
+        for name in ("capacity", "capacity_single") if singles else ("capacity",):
+            if wanted > getattr(replay, name):
+                raise ConfigError(
+                    f"learner.min_events={wanted}: a table of replay.{name}={getattr(replay, name)} events "
+                    "never holds as many"
+                )
+        # A source's next batch waits once the table holds min_size events and the batch would pass the slack.
+        reached = max(replay.limiter_slack - teacher.batch_events + 1, replay.min_size)
+        if replay.samples_per_insert > 0 and wanted > reached:
+            raise ConfigError(
+                f"learner.min_events={wanted}: teachers are told to wait at {reached} events already; "
+                "raise replay.limiter_slack"
+            )
+
     def override(self, changes: Mapping[str, str]) -> Self:
         """A copy with settings changed from text.
 

@@ -38,6 +38,38 @@ def test_override_names_what_is_wrong(key: str, text: str, told: str) -> None:
         RunConfig().override({key: text})
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"learner.bank": "64", "learner.batch": "32", "learner.clusters": "33"}, r"learner\.bank=64.*clusters=33"),
+        ({"learner.bank": "100"}, r"learner\.bank=100.*learner\.batch=128"),
+        ({"learner.selector": "lesson", "learner.views": "7"}, r"learner\.batch=128.*learner\.views=7"),
+        ({"learner.guides": "lesson", "learner.views": "7"}, r"learner\.batch=128.*learner\.views=7"),
+        ({"replay.capacity": "400"}, r"learner\.min_events=512.*replay\.capacity=400"),
+        ({"replay.capacity_single": "400"}, r"learner\.min_events=512.*replay\.capacity_single=400"),
+        ({"replay.limiter_slack": "574"}, r"learner\.min_events=512.*replay\.limiter_slack"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(changes: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        RunConfig().override(changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learner.views": "7"},
+        {"learner.bank": "100", "learner.guides": "pair"},
+        {"replay.capacity_single": "400", "teacher.style": "classroom"},
+        {"replay.limiter_slack": "575"},
+        {"replay.limiter_slack": "574", "replay.samples_per_insert": "0"},
+        {"replay.limiter_slack": "1", "replay.min_size": "512"},
+    ],
+)
+def test_settings_that_fit_are_kept(changes: dict[str, str]) -> None:
+    RunConfig().override(changes)
+
+
 def test_settings_survive_a_round_trip() -> None:
     config = RunConfig().override({"run.seed": "7", "replay.capacity": "4096"})
     assert RunConfig.from_dict(config.to_dict()) == config
