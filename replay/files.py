@@ -57,7 +57,7 @@ def allocate(path: Path, nbytes: int) -> None:
         StorageError: the disk is full, or the file cannot be made.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, nbytes)
         finally:
@@ -110,6 +110,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """
     stage = path.with_name(path.name + ".new")
     try:
+        stage.touch(0o600)
         with stage.open("w", encoding="utf-8") as file:
             json.dump(value, file, indent=1)
             file.flush()
@@ -133,7 +134,7 @@ def lock(path: Path, patience: float = 0.0) -> int | None:
         StorageError: the file cannot be made.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StorageError(f"{path}: cannot be made ({error.strerror})") from None
     deadline = time.monotonic() + patience
