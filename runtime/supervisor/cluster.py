@@ -70,7 +70,8 @@ class Cluster:
             return False
         if self._error is not None:
             where = f"--address {self._section.address}: " if self.joined else "Ray did not start: "
-            raise UserError(where + " ".join(str(self._error).split())[:300]) from self._error
+            hint = "" if self.joined or not self._section.dashboard else "\ntry it with --set run.dashboard=false"
+            raise UserError(where + " ".join(str(self._error).split())[:300] + hint) from self._error
         return True
 
     def close(self, patience: float, keep_logs: bool = False) -> Path | None:

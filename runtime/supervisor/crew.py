@@ -47,6 +47,7 @@ class Member:
         self.call: Call | None = None
         self.started = False
         self.failures = 0
+        self.fault = ""
         self.restarted = 0
         self.down_until: float | None = None
         self.not_before = 0.0
@@ -140,14 +141,22 @@ def actor_class(target: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
+def arrived(answers: list[Any], end: float) -> list[Any]:
+    """The answers that come until `end` (monotonic)."""
+    return ray.wait(answers, num_returns=len(answers), timeout=max(end - time.monotonic(), 0.0))[0] if answers else []
+
+
 def user_error(error: BaseException) -> UserError | None:
     """The user's mistake inside an error of Ray's, if there is one.
 
     An error raised in a constructor reaches us as text alone: its last lines name the class and its message.
     """
     if isinstance(error, RayTaskError):
-        cause = getattr(error, "cause", None)
-        return cause if isinstance(cause, UserError) else None
+        # What one actor got from another comes wrapped twice; the wrapper's own text is a whole traceback.
+        cause: BaseException | None = error
+        while isinstance(cause, RayTaskError):
+            cause = getattr(cause, "cause", None)
+        return type(cause)(_brief(str(cause))) if isinstance(cause, UserError) else None
     if not isinstance(error, RayActorError) or not error.actor_init_failed:
         return None
     raised = list(re.finditer(r"^([A-Za-z_][\w.]*)\.(\w+): ", str(error), re.MULTILINE))
@@ -159,8 +168,13 @@ def user_error(error: BaseException) -> UserError | None:
     except (ImportError, AttributeError):
         return None
     if isinstance(kind, type) and issubclass(kind, UserError):
-        return kind(str(error)[raised[-1].end() :].strip())
+        return kind(_brief(str(error)[raised[-1].end() :]))
     return None
+
+
+def _brief(text: str) -> str:
+    """The first two lines that say something."""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][:2])
 
 
 def reason(error: BaseException) -> str:
