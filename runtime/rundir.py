@@ -17,7 +17,7 @@ FORMAT = 1
 """Version of a run directory's layout; a run of another one is not resumed."""
 SUBFOLDERS = ("checkpoints", "replay", "tensorboard", "samples")
 SPARE_BYTES = 256 * 2**20
-"""Room asked for beyond replay's own: checkpoints, figures and samples."""
+"""Room asked for beyond replay and checkpoints: figures and samples."""
 
 
 class RunDirectory:
@@ -44,7 +44,7 @@ class RunDirectory:
             path: where; `runs/<date-time>` by default. May exist if it is empty.
             config: the resolved settings, JSON-ready.
             version: the program's version, kept for the record.
-            needed: bytes that replay will want.
+            needed: bytes that replay and checkpoints will want.
 
         Raises:
             StorageError: the place is taken, cannot be written or is too small.
@@ -60,6 +60,7 @@ class RunDirectory:
                 raise StorageError(f"{path}: is not empty; name an empty or new directory with --run-dir")
             check_space(path, needed + SPARE_BYTES)
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.chmod(0o700)
             run = cls(path, fresh=True, made=made)
             try:
                 for name in SUBFOLDERS:
@@ -132,6 +133,22 @@ class RunDirectory:
         """Add facts about the run (what data were chosen, …) to `config.json`."""
         self.saved.update(facts)
         self.write_config()
+
+    def record_datasets(self, told: Mapping[str, str]) -> None:
+        """Keep what is taught, `images` and `speech` as `name:fingerprint`; a run goes on with the same or not at all.
+
+        Raises:
+            StateError: other data than this run had before.
+        """
+        before = self.saved.get("datasets")
+        if before is None:
+            self.record(datasets=dict(told))
+        elif before != dict(told):
+            kind = next(k for k in told if told[k] != before.get(k))
+            raise StateError(
+                f"{self.path}: was taught {kind} {before.get(kind)}, found now {told[kind]};\n"
+                f"give the same --{kind} and --data as before, or start a new run"
+            )
 
     def write_config(self) -> None:
         """Write `config.json` in one piece.

@@ -20,6 +20,8 @@ from teacher.datasets.choose import fetch_missing
 
 FAILED = 1
 """Exit code of a run that broke down."""
+CHECKPOINT_BYTES = {"small": 160 * 10**6, "paper": 400 * 10**6}
+"""About what one checkpoint takes, by the networks' sizes."""
 DATA_VARIABLE = "RECIPROCAL_DATA"
 
 
@@ -37,6 +39,7 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
     # A private Ray has one run; in a joined one, each has a namespace for its actors' names.
     cluster = Cluster(config.run, f"reciprocal-{run.path.name}" if config.run.address else "reciprocal")
     failed = True
+    supervisor = None
     try:
         # What libraries print would tear the live view; Ray tells of every dead worker in ten lines.
         output = (run.path / "output.log").open("a")
@@ -55,7 +58,8 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
                 terminal.close()
                 logs = cluster.close(RAY_PATIENCE, keep_logs=failed and not isinstance(sys.exception(), UserError))
     except UserError:
-        if not any(run.checkpoints.iterdir()):
+        learned = supervisor is not None and supervisor.board.step > 0
+        if not learned and not any(run.checkpoints.iterdir()):
             run.discard()
         raise
     finally:
@@ -82,7 +86,7 @@ def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
         _check_data(config)
     # Here and once, not in the actors: its progress is seen, and several teachers do not fetch the same files.
     fetch_missing(config.data)
-    run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), _replay_bytes(config))
+    run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), _needed_bytes(config))
     return run, config
 
 
@@ -94,7 +98,9 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
             saved = RunConfig.from_dict(run.saved["config"])
         except ConfigError as error:
             raise StateError(f"{run.path}/config.json: settings of another version ({error})") from None
-        config = saved.override(request.changes)
+        # What `auto` chose stays chosen, whatever other data are found by now.
+        chosen = {f"data.{kind}": told.partition(":")[0] for kind, told in run.saved.get("datasets", {}).items()}
+        config = saved.override(chosen | request.changes)
         _check_data(config)
         fetch_missing(config.data)
         for difference in config.differences(saved):
@@ -113,10 +119,12 @@ def _check_data(config: RunConfig) -> None:
         raise ConfigError(f"--data {folder}: no such directory (or {DATA_VARIABLE} names it)")
 
 
-def _replay_bytes(config: RunConfig) -> int:
-    """Disk that replay's tables take for the simulated teachers' events."""
+def _needed_bytes(config: RunConfig) -> int:
+    """Disk for replay's tables of the simulated teachers' events, and for checkpoints: three and one in the making."""
     both = AUDIO.nbytes + IMAGE.nbytes
-    return config.replay.capacity * both + config.replay.capacity_single * both
+    tables = config.replay.capacity * both + config.replay.capacity_single * both
+    large = config.learner.preset == "paper" or (config.learner.preset, config.learner.device) == ("auto", "cuda")
+    return tables + 4 * CHECKPOINT_BYTES["paper" if large else "small"]
 
 
 def _version() -> str:

@@ -109,6 +109,11 @@ class TeacherActor:
         """Printable lines: what is shown and what is played."""
         return [f"images: {self._images.summary}", f"speech: {self._speech.summary}"]
 
+    def datasets(self) -> dict[str, str]:
+        """What is shown (`images`) and played (`speech`), each as `name:fingerprint`."""
+        used = {"images": self._images, "speech": self._speech}
+        return {kind: f"{samples.name}:{samples.fingerprint}" for kind, samples in used.items()}
+
     def state_dict(self) -> State:
         """Cursor of the oldest unacknowledged batch: what follows is taught again, under the same ids."""
         start = self._unacknowledged[0].start if self._unacknowledged else None

@@ -36,6 +36,16 @@ def test_resume_finds_what_create_wrote(tmp_path: Path) -> None:
     assert json.loads((run.path / "config.json").read_text())["teachers"] == ["digits"]
 
 
+def test_a_run_goes_on_with_the_same_data(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    run.record_datasets({"images": "digits:a", "speech": "fsdd:b"})
+    run.record_datasets({"images": "digits:a", "speech": "fsdd:b"})
+    with pytest.raises(StateError, match=r"speech fsdd:b, found now gcdd:c"):
+        run.record_datasets({"images": "digits:a", "speech": "gcdd:c"})
+    run.close()
+    assert json.loads((run.path / "config.json").read_text())["datasets"]["speech"] == "fsdd:b"
+
+
 def test_two_runs_never_share_a_directory(tmp_path: Path) -> None:
     path = a_run(tmp_path / "run")
     first = RunDirectory.resume(path)
@@ -116,8 +126,10 @@ def test_resume_refuses_another_version_and_damage(tmp_path: Path, text: str, to
 def test_discard_takes_back_what_create_made_and_nothing_else(tmp_path: Path) -> None:
     RunDirectory.create(tmp_path / "new", {}, "1.0").discard()
     assert not (tmp_path / "new").exists()
-    (tmp_path / "there").mkdir()
-    RunDirectory.create(tmp_path / "there", {}, "1.0").discard()
+    (tmp_path / "there").mkdir(mode=0o755)
+    there = RunDirectory.create(tmp_path / "there", {}, "1.0")
+    assert stat.S_IMODE(there.path.stat().st_mode) == 0o700
+    there.discard()
     assert list((tmp_path / "there").iterdir()) == []
     kept = RunDirectory.resume(a_run(tmp_path / "kept"))
     kept.discard()
