@@ -74,7 +74,6 @@ class Figures:
     """
 
     def __init__(self, metrics: Path, tensorboard: Path) -> None:
-        self.latest: dict[str, Value] = {}
         self._path = metrics
         try:
             self._offset = _mend(metrics)
@@ -94,9 +93,8 @@ class Figures:
         self._offset += max(0.0, seconds - self.time)
 
     def observe(self, values: Mapping[str, Value], step: int) -> None:
-        """Write one line of figures and keep them in `latest`; a value that is not finite is left out."""
+        """Write one line of figures; a value that is not finite is left out."""
         kept = {key: value for key, value in values.items() if isinstance(value, str) or math.isfinite(value)}
-        self.latest |= kept
         now = self.time
         line = {"time": round(now, 3), "step": step, **{k: _short(v) for k, v in kept.items()}}
         try:

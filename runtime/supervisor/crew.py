@@ -48,7 +48,6 @@ class Member:
         self.started = False
         self.failures = 0
         self.fault = ""
-        self.restarted = 0
         self.down_until: float | None = None
         self.not_before = 0.0
         self._create = create
@@ -130,7 +129,6 @@ class Member:
                 # The name of the dead one is not free yet.
                 self.down_until = time.monotonic() + BACKOFF[0]
                 return False
-        self.restarted += 1
         self.down_until = None
         return True
 
