@@ -13,10 +13,12 @@ from runtime.settings import RunSection
 from runtime.supervisor.crew import Member
 from sensors.state import State
 
+FINAL_PATIENCE = 600.0
+"""Seconds that the final exam may take."""
 CURSOR_EVERY = 5.0
 """Seconds between two readings of a teacher's cursor: what it teaches twice after a crash at most."""
-DROPS = ("corrupt", "torn")
-"""Figures of a replay table that count events lost after they were accepted."""
+TOTALS = ("inserted", "sampled", "evicted", "duplicates", "throttled", "corrupt")
+"""Figures of a replay table that are totals."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Board:
         counters: totals.
         values: latest figures.
         facts: printable lines that actors told about themselves, by actor.
+        datasets: what is taught, `images` and `speech`, each as `name:fingerprint`; empty before a teacher told.
         waiting: why the learner does not step; empty when it does.
     """
 
@@ -51,6 +54,7 @@ class Board:
     counters: Counters = field(default_factory=Counters)
     values: dict[str, Value] = field(default_factory=dict)
     facts: dict[str, list[str]] = field(default_factory=dict)
+    datasets: dict[str, str] = field(default_factory=dict)
     waiting: str = ""
 
     def learned(self, now: float) -> float:
@@ -127,7 +131,7 @@ class ReplayRole(Role):
         if now < self._due:
             return None
         self._due = now + self.section.tick / 2
-        self.todo.append(self._ask("stats"))
+        self.todo.extend((self._ask("stats"), self._ask("ping")))
         # A restart between two calls of ours shows in the process number alone.
         return self._ask("__ray_call__", _process)
 
@@ -138,23 +142,25 @@ class ReplayRole(Role):
                 self._remark(f"{self.member.name}: its process died; Ray brought it back")
                 self.board.counters.add(f"restarts/{self.member.name}", 1)
             self._process = value
+        if method == "ping":
+            self.board.counters.observe("replay/refused", value["refused"])
         if method != "stats":
             return
         tables: Mapping[str, Mapping[str, float]] = value
         board = self.board
         for kind, table in tables.items():
             board.values[f"size/{kind}"] = int(table["size"])
-            for name in ("inserted", "sampled", "evicted", "duplicates", "throttled", *DROPS):
-                if name in table:
-                    board.counters.observe(f"table/{kind}/{name}", table[name])
+            for name in TOTALS:
+                board.counters.observe(f"table/{kind}/{name}", table[name])
         totals = board.counters.totals
         for kind in tables:
             board.values[f"events/{kind}"] = totals[f"table/{kind}/inserted"]
-        for name in ("inserted", "sampled", "evicted", "duplicates", "throttled"):
-            board.values[f"replay/{name}"] = sum(totals.get(f"table/{kind}/{name}", 0) for kind in tables)
-        for name in DROPS:
-            board.values[f"dropped/{name}"] = sum(totals.get(f"table/{kind}/{name}", 0) for kind in tables)
-        board.values["replay/dropped"] = sum(float(board.values[f"dropped/{name}"]) for name in DROPS)
+        sums = {name: sum(totals.get(f"table/{kind}/{name}", 0) for kind in tables) for name in TOTALS}
+        # Of these only `corrupt` were accepted before; what was lost on its way is sent again.
+        board.values["replay/dropped"] = board.values["dropped/corrupt"] = sums.pop("corrupt")
+        board.values["dropped/refused"] = totals.get("replay/refused", 0)
+        board.values["dropped/lost"] = totals.get("teacher/lost", 0)
+        board.values |= {f"replay/{name}": total for name, total in sums.items()}
         fills = [table["size"] / table["capacity"] for table in tables.values() if table["capacity"]]
         board.values["replay/fill"] = max(fills, default=0.0)
 
@@ -168,8 +174,8 @@ class TeacherRole(Role):
         super().__init__(member, board, section)
 
     def opening(self) -> list[Ask]:
-        """Take up the cursor, tell what is taught."""
-        asks = [Ask("summary", patience=self.section.start_deadline)]
+        """Take up the cursor, tell what is taught and from which data."""
+        asks = [Ask(name, patience=self.section.start_deadline) for name in ("summary", "datasets")]
         if self.cursor is not None:
             asks.insert(0, Ask("load_state_dict", (self.cursor,), patience=self.section.start_deadline))
         return asks
@@ -185,6 +191,8 @@ class TeacherRole(Role):
         """Totals of what was offered, and the cursor."""
         if method == "summary":
             self.board.facts[self.member.name] = list(value)
+        elif method == "datasets":
+            self.board.datasets = dict(value)
         elif method == "state_dict":
             self.cursor = value
         elif method == "run":
@@ -202,28 +210,39 @@ class LearnerRole(Role):
 
     def __init__(self, member: Member, board: Board, section: RunSection, newest: Callable[[], Path | None]) -> None:
         self._newest = newest
-        self._began: int | None = None
         super().__init__(member, board, section)
 
     def opening(self) -> list[Ask]:
         """Restore the newest checkpoint, tell what computes."""
         asks = [Ask("describe", patience=self.section.start_deadline)]
+        self._restored = 0
         if (checkpoint := self._newest()) is not None:
+            self._restored = int(checkpoint.name.split("-")[1])
             asks.insert(0, Ask("restore", (str(checkpoint),), patience=self.section.start_deadline))
         return asks
 
     def routine(self, now: float) -> Ask | None:
-        """Learn, knowing how much of the run remains."""
-        if (share := self.board.share(self.section, now)) is not None:
+        """Learn, knowing how much of the run remains; nothing when that is none."""
+        share = self.board.share(self.section, now)
+        if share is not None:
+            if share >= 1.0:
+                return None
             # Never waited for: calls of one caller are served in order, so the chunk that follows knows.
-            self.member.handle.set_remaining.remote(max(0.0, 1.0 - share))
-        return self._ask("run", self.section.chunk, expected=self.section.chunk)
+            self.member.handle.set_remaining.remote(1.0 - share)
+        steps = () if self.section.steps is None else (self.section.steps - self.board.step,)
+        return self._ask("run", self.section.chunk, *steps, expected=self.section.chunk)
+
+    @property
+    def resting(self) -> bool:
+        """Whether it is up and at nothing."""
+        return self.member.started and self.member.call is None and not self.todo
 
     def hear(self, method: str, value: Any, now: float) -> None:
         """Step, rate, turn and losses."""
         board = self.board
         if method == "describe":
             board.facts[self.member.name] = list(value)
+            board.step = self._restored
         if method != "run":
             return
         step = int(value["step"])
@@ -247,6 +266,10 @@ class MonitorRole(Role):
 
     Args:
         remark: shows a note.
+        fresh: takes the figures that are new.
+
+    Attributes:
+        graded: whether the final exam is done.
     """
 
     def __init__(
@@ -259,6 +282,8 @@ class MonitorRole(Role):
     ) -> None:
         self._remark = remark
         self._fresh = fresh
+        self._final = False
+        self.graded = False
         super().__init__(member, board, section)
 
     def opening(self) -> list[Ask]:
@@ -266,14 +291,21 @@ class MonitorRole(Role):
         return [Ask("ping", patience=self.section.start_deadline)]
 
     def routine(self, now: float) -> Ask | None:
-        """Examine."""
+        """Examine; once, on all test data, when the run has come to its end."""
         s = self.section
+        if self._final:
+            return None if self.graded else Ask("final", patience=FINAL_PATIENCE)
         return Ask("run", (s.chunk,), s.chunk, s.monitor_deadline)
+
+    def conclude(self) -> None:
+        """Let the final exam be the next work."""
+        self._final = True
 
     def hear(self, method: str, value: Any, now: float) -> None:
         """Grades, and what there is to say."""
         if method not in ("run", "final"):
             return
+        self.graded = method == "final"
         self.board.values |= value["figures"]
         self._fresh |= value["figures"]
         if value.get("note"):

@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from agent.checkpoint import newest_checkpoint, read_manifest, write_checkpoint
+from agent.checkpoint import list_checkpoints, read_manifest, write_checkpoint
 from runtime.rundir import RunDirectory
 from runtime.supervisor.crew import reason, user_error
 from sensors.errors import StateError
@@ -30,47 +30,61 @@ class Saver:
 
     Attributes:
         newest: the last whole checkpoint; none before the first.
+        skipped: newer checkpoints that were found damaged, and why, one line each.
     """
 
     def __init__(self, run: RunDirectory) -> None:
         self._folder = run.checkpoints
-        self.newest: Path | None = None if run.fresh else newest_checkpoint(run.checkpoints)
+        self.newest: Path | None = None
+        self.skipped: list[str] = []
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         self._busy = threading.Lock()
         self._step = -1
 
     def load(self) -> State:
-        """The supervisor's part of the newest checkpoint, once all parts were found whole.
+        """The supervisor's part of the newest checkpoint whose parts are all whole; that one becomes `newest`.
 
         Raises:
-            StateError: there is none, or it is damaged or of another version.
+            StateError: there is none; the message tells what is wrong with the newest.
         """
-        if self.newest is None:
-            raise StateError(f"{self._folder}: holds no whole checkpoint; this run cannot be resumed")
-        read_manifest(self.newest)
-        try:
-            state: State = json.loads((self.newest / STATE_FILE).read_text())
-        except (OSError, ValueError):
-            raise StateError(f"{self.newest}: {STATE_FILE} is missing or damaged") from None
-        check_state(state, STATE_KEYS, 1, f"{self.newest}/{STATE_FILE}")
-        return state
+        first: StateError | None = None
+        for checkpoint in reversed(list_checkpoints(self._folder)):
+            try:
+                state = _read(checkpoint)
+            except StateError as error:
+                first = first or error
+                self.skipped.append(f"skipped a damaged checkpoint: {error}")
+                continue
+            self.newest = checkpoint
+            return state
+        raise first or StateError(f"{self._folder}: holds no whole checkpoint; this run cannot be resumed")
 
     def save(
-        self, learner: Any, replay: Any, step: int, seconds: float, state: Callable[[], State], end: float
+        self, learner: Any, replay: Any, step: int, seconds: float, state: Callable[[int], State], end: float
     ) -> None:
-        """Write one checkpoint; waits for the actors' parts until `end` (monotonic) at most.
+        """Write one checkpoint, named by the step at which the learner saves its part.
+
+        Args:
+            learner: handle whose `checkpoint` writes into a directory and answers its step.
+            replay: handle whose `save` writes what replay's files do not hold.
+            step: the learner's last known step, for messages.
+            seconds: time of the run.
+            state: the supervisor's part, given the learner's step.
+            end: monotonic time until which the actors' parts are waited for.
 
         Raises:
             SaveError: an actor failed meanwhile, or took too long.
             StorageError: it cannot be written; older ones are unharmed.
         """
+        saved = -1
 
-        def write(stage: Path) -> None:
+        def write(stage: Path) -> int:
+            nonlocal saved
             # Calls of one caller are served in order: the learner saves between two chunks of work.
             parts = [learner.checkpoint.remote(str(stage)), replay.save.remote()]
             try:
-                ray.get(parts, timeout=max(end - time.monotonic(), 0.1))
+                saved = int(ray.get(parts, timeout=max(end - time.monotonic(), 0.1))[0])
             except GetTimeoutError:
                 raise SaveError("an actor took too long to save its part") from None
             except RayError as error:
@@ -78,13 +92,14 @@ class Saver:
                 if isinstance(cause, OSError):
                     raise cause from None
                 raise user_error(error) or SaveError(reason(error)) from None
-            (stage / STATE_FILE).write_text(json.dumps(state()) + "\n")
+            (stage / STATE_FILE).write_text(json.dumps(state(saved)) + "\n")
+            return saved
 
         if not self._busy.acquire(timeout=max(end - time.monotonic(), 0.0)):
             raise SaveError("an earlier checkpoint is still being written")
         try:
             self.newest = write_checkpoint(self._folder, step, write, {"time": seconds})
-            self._step = step
+            self._step = saved
         finally:
             self._busy.release()
 
@@ -94,9 +109,14 @@ class Saver:
 
     def begin(self, *arguments: Any) -> None:
         """`save` beside the work; skipped while one is being written, its error told by `take_error`."""
-        if self._thread is None or not self._thread.is_alive():
+        if not self.busy:
             self._thread = threading.Thread(target=self._try, args=arguments, name="checkpoint", daemon=True)
             self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a checkpoint is being written beside the work."""
+        return self._thread is not None and self._thread.is_alive()
 
     def take_error(self) -> Exception | None:
         """Why the last checkpoint failed, told once."""
@@ -113,3 +133,13 @@ class Saver:
             self.save(*arguments)
         except Exception as error:
             self._error = error
+
+
+def _read(checkpoint: Path) -> State:
+    read_manifest(checkpoint)
+    try:
+        state: State = json.loads((checkpoint / STATE_FILE).read_text())
+    except (OSError, ValueError):
+        raise StateError(f"{checkpoint}: {STATE_FILE} is missing or damaged") from None
+    check_state(state, STATE_KEYS, 1, f"{checkpoint}/{STATE_FILE}")
+    return state

@@ -1,8 +1,9 @@
 """Starts a run's actors, keeps them at work, sees them fail and brings them back, and stops them cleanly."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,22 @@ from runtime.settings import RunConfig
 from runtime.signals import StopSignals
 from runtime.supervisor.assembly import assemble
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
-from runtime.supervisor.crew import actor_class, reason
+from runtime.supervisor.crew import actor_class, arrived, reason
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
 from runtime.supervisor.saver import SaveError, Saver
 from runtime.terminal import Snapshot, Terminal
+from sensors.errors import StateError, StorageError, UserError
 from sensors.state import State
 
 STOP_WITHIN = 9.0
 """Seconds from the request to stop to the last process gone."""
 CLOSE_PATIENCE = 1.5
 """Seconds of those that actors have to close."""
-FINAL_PATIENCE = 300.0
-"""Seconds that the final exam may take."""
 REDRAW_EVERY = 0.5
 
 
 class RunFailure(Exception):
-    """An actor could not be kept alive."""
+    """An actor could not be kept alive, or what it does makes no sense any more."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Supervisor:
         cast: role -> actor class or `module:Class`.
 
     Raises:
-        UserError: from any actor, when what the user gave turns out wrong.
+        UserError: from any actor, when what the user gave turns out wrong; what was learned is saved before.
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class Supervisor:
         self._fresh: dict[str, Value] = {}
         self._began = time.monotonic()
         self._saver = Saver(run)
-        self._examined = False
+        self._concluded = False
+        self._unwritten = 0
         self._told: set[str] = set()
         self._inserted = (time.monotonic(), 0.0)
         self._next_tick = self._next_save = self._next_emit = self._next_draw = 0.0
@@ -91,22 +92,26 @@ class Supervisor:
 
     def run(self) -> Outcome:
         """Work until the run's end or a request to stop; leaves a checkpoint and closed actors."""
-        problem = ""
+        problem, mistake = "", None
         try:
             try:
                 if self._start():
-                    self._work()
+                    problem = self._work()
             except RunFailure as failure:
                 problem = str(failure)
+            except UserError as error:
+                mistake = error
             self._phase = "stopping"
             began = time.monotonic()
             self._draw(began)
             try:
                 self._finish(began + STOP_WITHIN - CLOSE_PATIENCE - RAY_PATIENCE)
-            except (SaveError, RunFailure) as error:
+            except (SaveError, RunFailure, UserError) as error:
                 problem = problem or f"no checkpoint at the end: {error}"
         finally:
             self._close()
+        if mistake is not None:
+            raise mistake
         return Outcome(self.board.step, self.board.learned(time.monotonic()), self._saver.newest, problem)
 
     # -- start ------------------------------------------------------------
@@ -119,6 +124,8 @@ class Supervisor:
                 return False
         # Ray's native part takes SIGTERM for itself while it starts.
         self._signals.arm()
+        for line in self._saver.skipped:
+            self._terminal.note(line)
         if self._cluster.dashboard:
             self._terminal.note(f"dashboard {self._cluster.dashboard}  (token: run `ray get-auth-token`)")
         gpus = check_resources(*self._cluster.resources(), self._config.learner.device)
@@ -135,20 +142,20 @@ class Supervisor:
 
     # -- work ------------------------------------------------------------
 
-    def _work(self) -> None:
-        """The event loop: answers in, next calls out, until the run's end."""
+    def _work(self) -> str:
+        """The event loop: answers in, next calls out, until the run's end; returns what went wrong there."""
+        learner = self.roles["learner"]
+        assert isinstance(learner, LearnerRole)
         self._phase = "starting actors"
         while not self._stop.is_set():
             self._attend(list(self.roles.values()))
             now = time.monotonic()
             self._observe(now)
             share = self.board.share(self._config.run, now)
-            if share is not None and share >= 1.0:
-                self._phase = "final exam"
-                self._save(time.monotonic() + FINAL_PATIENCE)
-                self._examined = True
-                self._final_exam()
-                return
+            # The chunk under way counts: checkpoint, figures and exam are all of the step that it ends at.
+            if share is not None and share >= 1.0 and learner.resting:
+                return self._conclude()
+        return ""
 
     def _attend(self, roles: list[Role]) -> None:
         """Wait a moment for any answer, take in what is there, and ask for what is next."""
@@ -180,6 +187,10 @@ class Supervisor:
         method = role.member.call.method
         try:
             value = role.member.take()
+        except StateError as error:
+            if method == "run" and isinstance(role, LearnerRole):
+                raise RunFailure(str(error)) from None  # its numbers are no longer finite
+            raise
         except RayError as error:
             self._failed(role, reason(error), dead=isinstance(error, RayActorError))
             return
@@ -188,10 +199,13 @@ class Supervisor:
             self._told.add(name)
             for fact in self.board.facts[name] if name in ("learner", "teacher-0") else []:
                 self._terminal.note(fact)
-            self._run.record(**{name: self.board.facts[name]})
+            self._keep(partial(self._run.record, **{name: self.board.facts[name]}))
+        if self.board.datasets:
+            self._keep(partial(self._run.record_datasets, self.board.datasets))
 
     def _failed(self, role: Role, why: str, dead: bool = False) -> None:
         member = role.member
+        member.fault = why
         again = member.fail()
         if not dead:
             member.put_down()
@@ -199,25 +213,41 @@ class Supervisor:
             raise RunFailure(f"{member.name} failed {member.failures} times: {why}")
         self._terminal.remark(f"{member.name}: {why}; restart {member.failures} of {self._config.run.restarts}")
 
-    def _final_exam(self) -> None:
+    def _conclude(self) -> str:
+        """The run's own end: a checkpoint, then the final exam; returns what went wrong with the exam."""
+        self._phase = "final exam"
+        self._await_saver()
+        if self.board.first_step_at is not None and not self._stop.is_set():
+            self._read_cursors(time.monotonic() + self._config.run.chunk + 1.0)
+            # What fails is told, and tried once more at the very end.
+            self._save(time.monotonic() + self._config.run.call_deadline, aside=True)
+            self._await_saver()
+        self._concluded = True
+        return self._final_exam()
+
+    def _await_saver(self) -> None:
+        """See a checkpoint under way through; a stop that is asked for meanwhile need not wait."""
+        while self._saver.busy and not self._stop.wait(0.05):
+            self._observe(time.monotonic())
+        self._observe(time.monotonic())
+
+    def _final_exam(self) -> str:
         """All test data, once; the others rest, and what they are still at is not waited for."""
         role = self.roles["monitor"]
+        assert isinstance(role, MonitorRole)
         for other in self.roles.values():
             if other is not role:
                 other.member.call = None
-        end = time.monotonic() + FINAL_PATIENCE
+        role.conclude()
         asked = False
-        while not self._stop.is_set() and time.monotonic() < end:
-            member = role.member
-            if member.call is None:
-                if asked or not member.started:
-                    break
-                member.ask("final", expected=0.0, patience=FINAL_PATIENCE)
-                asked = True
-            ready, _ = ray.wait([member.call.answer], timeout=0.2) if member.call else ([], [])
-            if ready:
-                self._take(role)
+        while not self._stop.is_set() and not role.graded:
+            self._attend([role])
             self._observe(time.monotonic())
+            call = role.member.call
+            if asked and call is None and not role.graded:
+                return f"the final exam failed: {role.member.fault}"
+            asked = asked or (call is not None and call.method == "final")
+        return ""
 
     # -- figures ------------------------------------------------------------
 
@@ -249,12 +279,30 @@ class Supervisor:
         totals = board.counters.totals
         board.values |= {k: v for k, v in totals.items() if k.startswith(("teacher/", "restarts/", "learner/"))}
         # Grades enter the files once, when they come; a grade written again would look like a new one.
-        old = {k: v for k, v in board.values.items() if not k.startswith(("exam/", "judge/"))}
-        self._figures.observe(old | self._fresh, board.step)
-        self._fresh.clear()
+        old = {k: v for k, v in board.values.items() if not k.startswith(("exam", "judge"))}
+        if self._keep(lambda: self._figures.observe(old | self._fresh, board.step)):
+            self._fresh.clear()
         if now >= self._next_emit:
             self._next_emit = now + EMIT_EVERY
             self._metrics.emit(board.values)
+
+    def _keep(self, write: Callable[[], None]) -> bool:
+        """Write for the record; once the run learns, a full disk is no reason to end it. Whether it was written.
+
+        Raises:
+            StorageError: it cannot be written, and nothing was learned yet.
+        """
+        try:
+            write()
+        except StorageError as error:
+            if self.board.first_step_at is None:
+                raise
+            if not self._unwritten:
+                self._terminal.remark(f"{error}; learning goes on")
+            self._unwritten += 1
+            self.board.values["dropped/figures"] = self._unwritten
+            return False
+        return True
 
     def _draw(self, now: float) -> None:
         self._next_draw = now + REDRAW_EVERY
@@ -280,13 +328,13 @@ class Supervisor:
         save = self._saver.begin if aside else self._saver.save
         save(learner, replay, self.board.step, self._figures.time, self._state, end)
 
-    def _state(self) -> State:
+    def _state(self, step: int) -> State:
         cursors = {name: role.cursor for name, role in self.roles.items() if isinstance(role, TeacherRole)}
         return {
             "version": 1,
             "time": self._figures.time,
             "learned": self.board.learned(time.monotonic()),
-            "step": self.board.step,
+            "step": step,
             "counters": self.board.counters.state_dict(),
             "cursors": self._cursors | {name: cursor for name, cursor in cursors.items() if cursor is not None},
             "generations": dict(self._generations),
@@ -303,28 +351,36 @@ class Supervisor:
     # -- stop ------------------------------------------------------------
 
     def _finish(self, end: float) -> None:
-        """The last checkpoint, if the learner has anything to save."""
-        learner = self.roles.get("learner")
+        """The last figures, and the last checkpoint if the learner has anything to save."""
         self._saver.join(end)
-        call = learner.member.call if learner is not None and learner.member.started else None
-        # The chunk under way counts: the checkpoint bears the step that it ends at.
-        if call is not None and ray.wait([call.answer], timeout=max(end - 1.0 - time.monotonic(), 0.0))[0]:
-            assert learner is not None
-            self._take(learner)
-        if self._examined and self._saver.has(self.board.step):
-            return
+        learner = self.roles.get("learner")
         if learner is None or not learner.member.started or self.board.first_step_at is None:
             return
+        if self._concluded and self._saver.has(self.board.step):
+            return
+        # The chunks under way count: checkpoint and figures bear what they end at.
+        replay = self.roles["replay"]
+        workers = [r for r in self.roles.values() if r.member.started and not isinstance(r, MonitorRole)]
+        self._settle(workers, end - 1.0)
+        if replay.member.started and replay.member.call is None:
+            replay.member.ask("stats", expected=0.0, patience=1.0)
+        self._settle([replay], min(time.monotonic() + 0.5, end - 1.0))
         self._read_cursors(end - 1.0)
         self._save(end)
+
+    def _settle(self, roles: list[Role], end: float) -> None:
+        """Take in the answers under way that come until `end`, and ask for nothing more."""
+        waited = {role.member.call.answer: role for role in roles if role.member.call is not None}
+        for answer in arrived(list(waited), end):
+            try:
+                self._take(waited[answer])
+            except (RunFailure, UserError) as error:
+                self._terminal.remark(str(error))
 
     def _read_cursors(self, end: float) -> None:
         roles = [r for r in self.roles.values() if isinstance(r, TeacherRole) and r.member.started]
         asked = {role.member.handle.state_dict.remote(): role for role in roles}
-        ready = (
-            ray.wait(list(asked), num_returns=len(asked), timeout=max(end - time.monotonic(), 0.0))[0] if asked else []
-        )
-        for answer in ready:
+        for answer in arrived(list(asked), end):
             try:
                 asked[answer].cursor = ray.get(answer)
             except RayError as error:

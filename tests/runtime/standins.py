@@ -51,7 +51,8 @@ class ReplayActor:
         if "save-fails" in FAULTS:
             raise OSError(28, "No space left on device")
 
-    def ping(self) -> None: ...
+    def ping(self) -> dict[str, int]:
+        return {"refused": 0}
 
     def close(self) -> None:
         (self._file.parent / "closed").touch()
@@ -90,6 +91,9 @@ class TeacherActor:
     def summary(self) -> list[str]:
         return [f"teaches by {self._name}"]
 
+    def datasets(self) -> dict[str, str]:
+        return {"images": f"digits:{os.environ.get('STANDIN_DIGITS', '0')}", "speech": "synthetic:1"}
+
     def exam(self) -> dict[str, Any]:
         return {"images": [1, 2, 3]}
 
@@ -112,11 +116,14 @@ class LearnerActor:
     def describe(self) -> list[str]:
         return ["learner: stand-in on cpu"]
 
-    def run(self, seconds: float) -> dict[str, Any]:
+    def run(self, seconds: float, steps: int | None = None) -> dict[str, Any]:
         time.sleep(seconds)
         if "learner-raises" in FAULTS:
             raise ValueError("no such thing")
-        self._step += 10
+        if "no-data" not in FAULTS:
+            self._step += 10 if steps is None else min(10, steps)
+        if self._step >= 60 and "not-finite" in FAULTS:
+            raise StateError(f"loss image is not finite at step {self._step}: lower learner.learning_rate")
         if self._step == 70:
             if happens_once(self._run_dir, "learner-dies"):
                 os._exit(1)
@@ -128,17 +135,20 @@ class LearnerActor:
             "steps_per_s": 10 / seconds,
             "duty": 0.9,
             "waiting": "",
-            "losses": {"image/reconstruction": 1 / self._step},
+            "losses": {"image/reconstruction": 1 / (self._step + 1)},
             "figures": {"learner/remaining": self._remaining},
         }
 
     def weights(self, version: int) -> tuple[int, dict[str, Any]]:
         return self._step, {}
 
-    def checkpoint(self, directory: str) -> None:
+    def checkpoint(self, directory: str) -> int:
         if "slow-checkpoint" in FAULTS:
             time.sleep(60)
+        if self._step >= 60 and "not-finite" in FAULTS:
+            raise StateError("weights are not finite")
         (Path(directory) / "learner.json").write_text(json.dumps({"step": self._step}))
+        return self._step
 
     def restore(self, directory: str) -> None:
         try:
@@ -184,6 +194,8 @@ class MonitorActor:
         return {"figures": grades, "note": ""}
 
     def final(self) -> dict[str, Any]:
+        if "final-fails" in FAULTS:
+            raise ValueError("no such sheet")
         return {"figures": {"exam/image_to_audio": 0.75}, "note": "final exam done"}
 
     def ping(self) -> None: ...
