@@ -295,7 +295,8 @@ def test_figures_that_cannot_be_written_end_no_run(tmp_path: Path) -> None:
     run.wait_for("learning goes on")
     time.sleep(1.0)
     resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    assert run.end() == (0, "")
+    code, error = run.end()  # Ray's own log, which the limit met too, may have complained
+    assert code == 0 and "error: " not in error and "Traceback" not in error
     assert assert_all_agree(path) == 200
     assert run.text.count("learning goes on") == 1 and figures(path)[-1]["dropped/figures"] >= 1
 
