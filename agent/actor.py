@@ -85,6 +85,9 @@ class LearnerActor:
             replay.close()
 
     def __repr__(self) -> str:
+        # Ray asks for it, too, while it reports that the constructor failed.
+        if not hasattr(self, "learner"):
+            return "Learner(starting)"
         turn = self.learner.turn
         return f"Learner({self.learner.hardware.device.type}, {turn.name if turn else 'waiting'})"
 
@@ -146,4 +149,6 @@ class MonitorActor:
         """Nothing is held open."""
 
     def __repr__(self) -> str:
+        if not hasattr(self, "monitor"):
+            return "Monitor(starting)"
         return "Monitor(judges ready)" if self.monitor.ready else "Monitor(training judges)"

@@ -75,4 +75,5 @@ class ReplayActor:
         self._buffer.close()
 
     def __repr__(self) -> str:
-        return f"Replay({self._name})"
+        # Ray asks for it, too, while it reports that the constructor failed.
+        return f"Replay({getattr(self, '_name', 'starting')})"

@@ -69,7 +69,8 @@ class TeacherActor:
         self._due = time.monotonic()
 
     def __repr__(self) -> str:
-        return f"Teacher({self._machine.name})"
+        # Ray asks for it, too, while it reports that the constructor failed.
+        return f"Teacher({self._machine.name})" if hasattr(self, "_machine") else "Teacher(starting)"
 
     def run(self, seconds: float) -> dict[str, Any]:
         """Teach for `seconds`; a batch that replay turned away stays and is sent again.

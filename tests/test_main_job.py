@@ -1,5 +1,6 @@
 """The main job itself, on embedded data: as a person starts it, watches it, stops it and goes on with it."""
 
+import gzip
 import json
 import os
 import re
@@ -77,12 +78,16 @@ class Job:
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(60) == 0, self.text
         took = time.monotonic() - begun
-        self._reader.join()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.close()
         _, alive = psutil.wait_procs(family, timeout=2)
         assert not alive
         return took
+
+    def close(self) -> None:
+        """Read what is left of the output of a job that has ended."""
+        self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 def ask(url: str, token: str | None = None) -> Any:
@@ -173,3 +178,35 @@ def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
     steps = [line["step"] for line in both]
     assert steps == sorted(steps)
     assert both[-1]["replay/inserted"] >= last["replay/inserted"]
+
+
+def test_a_damaged_dataset_is_told_in_two_lines_and_nothing_is_left(tmp_path: Path) -> None:
+    mnist, run, token = tmp_path / "data" / "mnist", tmp_path / "run", tmp_path / "token"
+    mnist.mkdir(parents=True)
+    for part, kind in (
+        ("train", "images-idx3"),
+        ("train", "labels-idx1"),
+        ("t10k", "images-idx3"),
+        ("t10k", "labels-idx1"),
+    ):
+        (mnist / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(bytes(100))[:-4])
+    token.write_text(secrets.token_hex(32))
+    job = Job(
+        "--images",
+        "mnist",
+        "--speech",
+        "synthetic",
+        "--data",
+        str(tmp_path / "data"),
+        "--run-dir",
+        str(run),
+        token=token,
+    )
+    try:
+        assert job.process.wait(90) == 2, job.text
+    finally:
+        job.process.kill()
+    job.close()
+    error = job.text[job.text.index("error:") :].strip().splitlines()
+    assert "train-images-idx3-ubyte.gz" in error[0] and len(error) <= 2
+    assert not run.exists()
