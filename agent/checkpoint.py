@@ -69,8 +69,10 @@ def write_checkpoint(
             shutil.rmtree(doomed)
     except OSError as error:
         shutil.rmtree(stage, ignore_errors=True)
+        # What failed in another process comes with that process's whole traceback as its text.
+        reason = error.strerror or str(error).strip().splitlines()[-1]
         raise StorageError(
-            f"checkpoint of step {step} in {directory}: {error.strerror or error}; older checkpoints are unharmed"
+            f"checkpoint of step {step} in {directory}: {reason}; older checkpoints are unharmed"
         ) from error
     except BaseException:
         shutil.rmtree(stage, ignore_errors=True)

@@ -76,6 +76,15 @@ def test_a_failed_writing_leaves_the_older_one_and_no_rest(tmp_path: Path) -> No
     read_manifest(tmp_path / "step-000000000005")
 
 
+def test_an_error_with_a_traceback_for_its_text_is_told_by_its_last_line(tmp_path: Path) -> None:
+    def fail(stage: Path) -> None:
+        raise OSError("Traceback:\n  File x\nOSError: the disk is gone\n")
+
+    with pytest.raises(StorageError, match="OSError: the disk is gone; older") as told:
+        write_checkpoint(tmp_path, 1, fail, {})
+    assert "Traceback" not in str(told.value)
+
+
 FULL = """
 import resource, signal, sys
 from pathlib import Path
