@@ -1,7 +1,7 @@
 """The replay as a Ray actor: `ray.remote(ReplayActor).options(num_cpus=0)`."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from sensors.event import EventBatch
 class ReplayActor:
     """A `Buffer` behind calls that may come from anywhere: what is malformed is refused and counted."""
 
-    def __init__(self, directory: str, config: Mapping[str, Any], seed: int = 0) -> None:
-        """Open `directory`; after a restart this is all there is to do.
+    def __init__(self, directory: str, config: Mapping[str, Any], seed: int = 0, reserve: Sequence[str] = ()) -> None:
+        """Open `directory` and make the tables of the kinds in `reserve`; after a restart this is all there is to do.
 
         Raises:
             ConfigError: `config` has an unknown name or a bad value.
@@ -26,6 +26,7 @@ class ReplayActor:
         self._name = Path(directory).name
         self._refused = 0
         self._buffer = Buffer(directory, ReplayConfig.from_dict(config), seed)
+        self._buffer.reserve(reserve)
 
     def insert(self, batch: EventBatch) -> dict[str, float]:
         """Offer a batch; answers `accepted` and `duplicate` events and `throttled_ms`.

@@ -1,7 +1,7 @@
 """The replay: tables by kind of event, each event taken exactly once."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from replay.sampler import SampleBatch
 from replay.table import Table
 from sensors.errors import StateError, StorageError
 from sensors.event import EventBatch
+from sensors.modalities import kind_of
 from sensors.state import State, check_state
 
 LOCK_PATIENCE = 1.0
@@ -186,6 +187,16 @@ class Buffer:
         path = self.directory / "state.json"
         if path.exists():
             self.load_state_dict(read_json(path))
+
+    def reserve(self, kinds: Iterable[str]) -> None:
+        """Make these tables now, empty, so that a disk that fills up later cannot stop their first events.
+
+        Raises:
+            EventError: a kind names no registered modality.
+            StorageError: there is no room for them.
+        """
+        for kind in kinds:
+            self._table(kind_of(kind.split("+")))
 
     def _table(self, kind: str) -> Table:
         if kind not in self._tables:

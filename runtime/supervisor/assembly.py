@@ -57,7 +57,9 @@ def assemble(
 
     def replay() -> Any:
         options = pinned | {"name": "replay", "max_restarts": -1}
-        return _actor(classes["replay"], options, str(path / "replay"), config.replay.to_dict(), seed)
+        names = [name.strip() for name in config.learner.modalities.split(",")]
+        kinds = [*names, "+".join(names)]
+        return _actor(classes["replay"], options, str(path / "replay"), config.replay.to_dict(), seed, kinds)
 
     def learner() -> Any:
         options = pinned | {"name": "learner", "num_cpus": 1, "num_gpus": gpus}

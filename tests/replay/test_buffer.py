@@ -284,3 +284,17 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:
     batch = buffer.sample("image", 4)
     assert (batch.samples["image"] == sample_of("image", batch.serial - 1)).all()
     buffer.close()
+
+
+def test_reserved_tables_have_their_disk_before_the_first_event(tmp_path: Path) -> None:
+    with_room = Buffer(tmp_path / "replay", FREE)
+    with_room.reserve(["image", "image+audio"])
+    figures = with_room.stats()
+    assert {kind: table["size"] for kind, table in figures.items()} == {"audio+image": 0.0, "image": 0.0}
+    column = max((tmp_path / "replay" / "audio+image").iterdir(), key=lambda p: p.stat().st_size)
+    assert column.stat().st_blocks * 512 >= FREE.capacity * 96 * 96
+    with_room.close()
+    again = Buffer(tmp_path / "replay", FREE)
+    again.reserve(["image"])
+    assert again.insert(batch_of([0])).accepted == 1
+    again.close()

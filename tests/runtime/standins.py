@@ -26,7 +26,7 @@ def happens_once(run_dir: str, name: str) -> bool:
 
 
 class ReplayActor:
-    def __init__(self, directory: str, config: dict[str, Any], seed: int) -> None:
+    def __init__(self, directory: str, config: dict[str, Any], seed: int, reserve: list[str]) -> None:
         self._run = str(Path(directory).parent)
         self._file = Path(directory) / "count"
         self._inserted = int(self._file.read_text()) if self._file.exists() else 0
