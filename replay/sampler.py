@@ -108,8 +108,15 @@ class Sampler:
         )
 
     def _snapshot(self) -> SlotView:
+        """Slots that were whole while their columns were copied.
+
+        A reader that is held up in between finds every slot of a small table overwritten, and looks again.
+        """
         meta = self._storage.meta
-        version = meta["version"].copy()
-        serial, lesson = meta["serial"].copy(), meta["lesson"].copy()
-        sound = (meta["version"] == version) & (version & np.uint64(1) == 0) & (serial != 0)
+        for _ in range(_TRIES):
+            version = meta["version"].copy()
+            serial, lesson = meta["serial"].copy(), meta["lesson"].copy()
+            sound = (meta["version"] == version) & (version & np.uint64(1) == 0) & (serial != 0)
+            if sound.any() or not self._storage.counters[0]["size"]:
+                break
         return SlotView(version, serial, lesson, np.flatnonzero(sound))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
+from replay.sampler import Sampler
 from replay.storage import READERS
 from sensors.errors import StateError, StorageError
 from tests.replay.batches import batch_of, sample_of
@@ -201,4 +203,27 @@ def test_the_same_state_draws_the_same(tmp_path: Path) -> None:
         other.load_state_dict({"version": 1})
     for one in (reader, other):
         one.close()
+    buffer.close()
+
+
+def test_a_table_overwritten_whole_during_a_look_is_looked_at_again(tmp_path: Path) -> None:
+    buffer = Buffer(tmp_path, FREE)
+    buffer.insert(batch_of(range(8), "audio+image"))
+    storage = buffer._tables["audio+image"].storage
+
+    class HeldUp:
+        """The table's seals, all of them rewritten between a reader's first two glances."""
+
+        glances = 0
+
+        def __getitem__(self, name: str) -> Any:
+            self.glances += name == "version"
+            if name == "version" and self.glances == 2:
+                storage.meta["version"][storage.live()] += np.uint64(2)
+            return storage.meta[name]
+
+    held_up = HeldUp()
+    watched = SimpleNamespace(meta=held_up, counters=storage.counters, samples=storage.samples, layout=storage.layout)
+    batch = Sampler(watched).draw(4, "uniform", np.random.default_rng(0))  # type: ignore[arg-type]  # stands in for Storage
+    assert len(batch) == 4 and held_up.glances > 2
     buffer.close()
