@@ -18,6 +18,8 @@ BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before one restart after another."""
 HEALTHY = 60.0
 """Seconds of work after which earlier failures are forgiven."""
+FETCH = 30.0
+"""Seconds in which an answer that is there already must reach this process, from another node of a cluster too."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Member:
         assert self.call is not None
         call, self.call = self.call, None
         try:
-            value = ray.get(call.answer)
+            value = ray.get(call.answer, timeout=FETCH)
         except RayError as error:
             raise user_error(error) or error from None
         self.started = True

@@ -17,7 +17,7 @@ from runtime.settings import RunConfig
 from runtime.signals import StopSignals
 from runtime.supervisor.assembly import assemble
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
-from runtime.supervisor.crew import actor_class, arrived, reason
+from runtime.supervisor.crew import FETCH, actor_class, arrived, reason
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
 from runtime.supervisor.saver import SaveError, Saver
 from runtime.terminal import Snapshot, Terminal
@@ -382,7 +382,7 @@ class Supervisor:
         asked = {role.member.handle.state_dict.remote(): role for role in roles}
         for answer in arrived(list(asked), end):
             try:
-                asked[answer].cursor = ray.get(answer)
+                asked[answer].cursor = ray.get(answer, timeout=FETCH)
             except RayError as error:
                 self._terminal.remark(f"{asked[answer].member.name}: {reason(error)}")
 
