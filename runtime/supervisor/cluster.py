@@ -1,5 +1,8 @@
 """The Ray that a run lives in: a private one that ends with it, or one that was there before."""
 
+# Imported before Ray's thread forks its processes: this module hooks into forks with a lock, and a hook that appears
+# while a fork is under way in another thread releases what it never took, which Python reports with a traceback.
+import concurrent.futures.thread  # noqa: F401
 import contextlib
 import logging
 import os
