@@ -11,7 +11,11 @@ CONCEPTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eigh
 
 @dataclass(frozen=True)
 class DataConfig(Config):
-    """Which images and which speech the teachers show and play."""
+    """Which images and which speech the teachers show and play.
+
+    Raises:
+        ConfigError: a bad value, or a speaker held out of speech that is not FSDD's.
+    """
 
     data: str | None = setting(
         None, help="directory with datasets; none: RECIPROCAL_DATA, or the embedded datasets alone"
@@ -21,10 +25,24 @@ class DataConfig(Config):
     )
     speech: str = setting(
         "auto",
-        help="speech to play; auto takes the best found",
-        choices=("auto", "gcdd", "fsdd", "synthetic"),
+        help="speech to play; auto takes the best found, fsdd+gcdd widens FSDD by Speech Commands",
+        choices=("auto", "gcdd", "fsdd", "fsdd+gcdd", "synthetic"),
+    )
+    held_out: str = setting(
+        "", help="speaker of FSDD, as in 'theo', of whom every recording is test and none training; none: its own split"
+    )
+    part: str = setting(
+        "test",
+        help="what exams and judges test on: the test part, or validation, which is held out of the training part "
+        "(10 %, at most 3,000 images and 300 clips) and leaves the test part alone",
+        choices=("test", "validation"),
     )
     download: bool = setting(False, help="fetch the chosen datasets that are not there yet")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.held_out and self.speech not in ("fsdd", "fsdd+gcdd"):
+            raise ConfigError(f"held_out={self.held_out!r}: names a speaker of FSDD; set speech=fsdd or fsdd+gcdd")
 
 
 @dataclass(frozen=True)
@@ -32,7 +50,7 @@ class TeacherConfig(Config):
     """How a teacher teaches: its style, its lessons and the flaws of its world.
 
     Raises:
-        ConfigError: a bad value, a lesson longer than half a batch, or an unknown concept.
+        ConfigError: a bad value, a lesson longer than half a batch, an unknown concept, or a drift without length.
     """
 
     style: str = setting(
@@ -71,6 +89,38 @@ class TeacherConfig(Config):
     jitter: bool = setting(
         True, help="turn, scale, shear and shift training images where their dataset is small (digits)"
     )
+    wrong_pairs: float = setting(
+        0.0,
+        help="share of co-occurring events whose sound is of another concept: a passer-by speaks",
+        unit="fraction",
+        low=0.0,
+        high=1.0,
+    )
+    paired_share: float = setting(
+        1.0,
+        help="share of each concept's training samples, at least one, that ever co-occur; the rest is met alone only",
+        unit="fraction",
+        low=0.0,
+        high=1.0,
+    )
+    paired_seed: int = setting(0, help="chooses the samples that co-occur, the same for all teachers", low=0)
+    phase_events: int = setting(
+        0,
+        help="events after the warm-up until the next concepts replace those before, over and over; 0: all at once",
+        unit="events",
+        low=0,
+    )
+    phase_concepts: int = setting(2, help="concepts of one phase: 0,1, then 2,3, …", low=1, high=len(CONCEPTS))
+    drift_start: int = setting(
+        0, help="event at which sounds begin to get noisier, images darker", unit="events", low=0
+    )
+    drift_events: int = setting(0, help="events over which they do so, linearly; 0: never", unit="events", low=0)
+    drift_noise: float = setting(
+        0.0, help="noise on sounds at the end of the drift, as `noise`", unit="fraction", low=0.0, high=1.0
+    )
+    drift_light: float = setting(
+        1.0, help="brightness of images at the end of the drift", unit="fraction", low=0.0, high=1.0
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,6 +131,8 @@ class TeacherConfig(Config):
             )
         concept_numbers("missing_audio", self.missing_audio)
         concept_numbers("missing_image", self.missing_image)
+        if not self.drift_events and (self.drift_noise > 0 or self.drift_light < 1):
+            raise ConfigError("drift_noise, drift_light: set drift_events, the events over which the drift builds up")
 
 
 def concept_numbers(name: str, text: str) -> frozenset[int]:

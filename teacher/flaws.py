@@ -1,4 +1,4 @@
-"""Flaws of the simulated world, added when a sample is emitted: affine jitter and noise."""
+"""Flaws of the simulated world, added when a sample is emitted: affine jitter, noise and failing light."""
 
 import cv2
 import numpy as np
@@ -36,11 +36,31 @@ def jitter(images: Bytes, rng: np.random.Generator) -> Bytes:
     return out
 
 
-def add_noise(samples: Bytes, share: float, rng: np.random.Generator) -> Bytes:
-    """Add normal noise of standard deviation `share` x 255 to each value, rounded and clipped to 0…255."""
+def add_noise(samples: Bytes, share: float | NDArray[np.float64], rng: np.random.Generator) -> Bytes:
+    """Add normal noise of standard deviation `share` x 255 to each value, rounded and clipped to 0…255.
+
+    Args:
+        samples: (N, 1, H, W) uint8.
+        share: of all samples, or (N,) of each.
+        rng: drawn from a fixed number of times for a given shape.
+
+    Returns:
+        (N, 1, H, W) uint8, a new array.
+    """
     noise = rng.standard_normal(samples.shape, np.float32)
-    noise *= np.float32(255 * share)
+    noise *= _each(255 * share)
     noise += samples
     np.rint(noise, out=noise)
     np.clip(noise, 0, 255, out=noise)
     return noise.astype(np.uint8)
+
+
+def darken(images: Bytes, light: float | NDArray[np.float64]) -> Bytes:
+    """Multiply each value by `light` (0…1, of all images or (N,) of each), rounded; a new (N, 1, H, W) array."""
+    dark: NDArray[np.float32] = np.rint(images * _each(light))
+    return dark.astype(np.uint8)
+
+
+def _each(values: float | NDArray[np.float64]) -> NDArray[np.float32]:
+    """One value for all samples, or (N,) values as (N, 1, 1, 1), to multiply samples by."""
+    return np.asarray(values, np.float32).reshape(-1, 1, 1, 1)

@@ -14,7 +14,7 @@ from sensors.state import State, check_state
 from teacher.config import CONCEPTS, TeacherConfig
 from teacher.curriculum import Curriculum, Plan
 from teacher.datasets.samples import Bytes, ExamSet, Samples
-from teacher.flaws import add_noise, jitter
+from teacher.flaws import add_noise, darken, jitter
 
 STATE_VERSION = 1
 NOMINAL_RATE = 1000.0
@@ -73,8 +73,13 @@ class Machine:
             frozenset(c for c, indices in enumerate(self._by_concept[m]) if len(indices))
             for m in (AUDIO.name, IMAGE.name)
         )
+        self._paired = {
+            m: _subset(by_concept, config.paired_share, np.random.default_rng([config.paired_seed, k]))
+            for k, (m, by_concept) in enumerate(self._by_concept.items())
+        }
         self._curriculum = Curriculum(config, heard, seen)
         self._jitter = config.jitter and images.jitter
+        self._last: Plan | None = None
 
     def step(self) -> EventBatch:
         """Emit the next batch, of one kind, and move the cursor past it."""
@@ -84,6 +89,10 @@ class Machine:
         lessons = 0 if plan.lessons is None else self._curriculum.lessons_per_batch
         seq = np.arange(at.seq, at.seq + count, dtype=np.int64)
         rate = self.config.rate or NOMINAL_RATE
+        samples = {m: self._draw(m, plan, rng) for m in plan.modalities}
+        if self.config.drift_events:
+            # A generator of its own: the same samples are drawn with a drift and without.
+            samples = self._drift(samples, seq, rng.spawn(1)[0])
         batch = EventBatch(
             source=self.name,
             generation=self.generation,
@@ -91,10 +100,19 @@ class Machine:
             start=seq / rate,
             end=(seq + 1) / rate,
             lesson=self._lessons(plan, count),
-            samples={m: self._draw(m, plan.concepts, rng) for m in plan.modalities},
+            samples=samples,
         )
+        self._last = plan
         self.cursor = Cursor(at.batch + 1, at.seq + count, at.lesson + lessons)
         return batch
+
+    def concepts(self) -> Mapping[str, NDArray[np.int64]]:
+        """What the batch last emitted by `step` shows and says: (B,) concepts by modality; for measuring only.
+
+        Of co-occurring events the concept is the image's; the sound's differs where `wrong_pairs` has a passer-by
+        speak. Empty before the first step. No part of the events or of the state.
+        """
+        return {} if self._last is None else {m: self._last.concepts_of(m) for m in self._last.modalities}
 
     def exam(self) -> ExamSet:
         """The test parts of both datasets, with labels."""
@@ -144,8 +162,9 @@ class Machine:
         prefix = self.seed % MAX_SEEDS * MAX_GENERATIONS + self.generation % MAX_GENERATIONS
         return plan.lessons + ((prefix << _COUNTER_BITS) + self.cursor.lesson)
 
-    def _draw(self, modality: str, concepts: NDArray[np.int64], rng: np.random.Generator) -> Bytes:
-        by_concept = self._by_concept[modality]
+    def _draw(self, modality: str, plan: Plan, rng: np.random.Generator) -> Bytes:
+        concepts = plan.concepts_of(modality)
+        by_concept = (self._by_concept if len(plan.modalities) == 1 else self._paired)[modality]
         chances = rng.random(len(concepts))
         indices = [by_concept[c][int(u * len(by_concept[c]))] for c, u in zip(concepts, chances, strict=True)]
         column = self._samples[modality].train[indices]
@@ -154,3 +173,22 @@ class Machine:
         if self.config.noise > 0:
             column = add_noise(column, self.config.noise, rng)
         return column
+
+    def _drift(self, samples: dict[str, Bytes], seq: NDArray[np.int64], rng: np.random.Generator) -> dict[str, Bytes]:
+        config = self.config
+        share = np.clip((seq - config.drift_start) / config.drift_events, 0.0, 1.0)
+        if not share.any():
+            return samples
+        worse = dict(samples)
+        if config.drift_noise > 0 and AUDIO.name in worse:
+            worse[AUDIO.name] = add_noise(worse[AUDIO.name], config.drift_noise * share, rng)
+        if config.drift_light < 1 and IMAGE.name in worse:
+            worse[IMAGE.name] = darken(worse[IMAGE.name], 1 - (1 - config.drift_light) * share)
+        return worse
+
+
+def _subset(by_concept: list[NDArray[np.int64]], share: float, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """A `share` of each concept's samples, at least one; smaller shares are part of larger ones."""
+    if share == 1:
+        return by_concept
+    return [np.sort(rng.permutation(indices)[: max(1, round(share * len(indices)))]) for indices in by_concept]

@@ -5,9 +5,14 @@ from pathlib import Path
 
 from sensors.errors import DataError
 from teacher.config import DataConfig
-from teacher.datasets import digits, fsdd, gcdd, mnist, synthetic
+from teacher.datasets import digits, fsdd, gcdd, mnist, synthetic, widened
 from teacher.datasets.cache import cache_root
-from teacher.datasets.samples import Samples
+from teacher.datasets.samples import Samples, hold_out
+
+VALIDATION_IMAGES, VALIDATION_CLIPS = 3_000, 300
+"""Most samples that a validation part takes from training; it takes a tenth where that is less."""
+VALIDATION_SEED = 1
+"""A constant: the validation part is the same in every run."""
 
 
 def data_root(config: DataConfig) -> Path | None:
@@ -40,14 +45,14 @@ def fetch_missing(config: DataConfig) -> None:
 
     if config.images != "digits" and mnist.find(root) is None:
         download.fetch_mnist(root)
-    if config.speech in ("auto", "fsdd") and fsdd.find(root) is None:
+    if config.speech in ("auto", "fsdd", widened.NAME) and fsdd.find(root) is None:
         download.fetch_fsdd(root)
-    if config.speech == "gcdd" and gcdd.find(root) is None:
+    if config.speech in ("gcdd", widened.NAME) and gcdd.find(root) is None:
         download.fetch_gcdd(root)
 
 
 def load_images(config: DataConfig, seed: int = 0) -> Samples:
-    """Load the handwriting that `config` asks for.
+    """Load the handwriting that `config` asks for; its test part is the part that `config` names.
 
     Args:
         config: which and where.
@@ -56,16 +61,11 @@ def load_images(config: DataConfig, seed: int = 0) -> Samples:
     Raises:
         DataError: the choice cannot be satisfied; the message names the file looked for and the fix.
     """
-    root = data_root(config)
-    if config.images == "digits":
-        return digits.load()
-    if config.images == "mnist" or mnist.find(root) is not None:
-        return mnist.load(root)
-    return digits.load().noted(f"auto: no MNIST {_under(root)}")
+    return _part(config, _choose_images(config), VALIDATION_IMAGES)
 
 
 def load_speech(config: DataConfig, seed: int = 0) -> Samples:
-    """Load the speech that `config` asks for.
+    """Load the speech that `config` asks for; its test part is the part that `config` names.
 
     Args:
         config: which and where.
@@ -74,12 +74,33 @@ def load_speech(config: DataConfig, seed: int = 0) -> Samples:
     Raises:
         DataError: the choice cannot be satisfied; the message names the file looked for and the fix.
     """
+    return _part(config, _choose_speech(config, seed), VALIDATION_CLIPS)
+
+
+def _part(config: DataConfig, samples: Samples, most: int) -> Samples:
+    if config.part == "test":
+        return samples
+    return hold_out(samples, min(most, len(samples.train) // 10), VALIDATION_SEED)
+
+
+def _choose_images(config: DataConfig) -> Samples:
+    root = data_root(config)
+    if config.images == "digits":
+        return digits.load()
+    if config.images == "mnist" or mnist.find(root) is not None:
+        return mnist.load(root)
+    return digits.load().noted(f"auto: no MNIST {_under(root)}")
+
+
+def _choose_speech(config: DataConfig, seed: int) -> Samples:
     root = data_root(config)
     choice = config.speech
+    if choice == widened.NAME:
+        return widened.load(root, config.held_out)
     if choice == "gcdd":
         return gcdd.load(root)
     if choice == "fsdd":
-        return fsdd.load(root)
+        return fsdd.load(root, config.held_out)
     if choice == "synthetic":
         return synthetic.load(seed)
     if fsdd.find(root) is not None:

@@ -1,4 +1,4 @@
-"""Free Spoken Digit Dataset: `{digit}_{speaker}_{index}`, official split by index."""
+"""Free Spoken Digit Dataset: `{digit}_{speaker}_{index}`, official split by index or one speaker held out."""
 
 import re
 from pathlib import Path
@@ -33,21 +33,27 @@ def missing(root: Path | None) -> str:
     return f"fsdd: fsdd/recordings/0_*_0.wav (or .flac) not found {where}; {_FIX}"
 
 
-def load(root: Path | None) -> Samples:
+def load(root: Path | None, held_out: str = "") -> Samples:
     """Load the recordings as log-mel samples; index 0…4 test, the rest training.
 
+    Args:
+        root: directory with datasets.
+        held_out: a speaker: all recordings of that one are test, all of the others training.
+
     Raises:
-        DataError: no recordings, a digit without training or test recordings, or a bad clip.
+        DataError: no recordings, no such speaker, a digit without training or test recordings, or a bad clip.
     """
     folder = find(root)
     if folder is None:
         raise DataError(missing(root))
-    paths, labels, test = scan(folder)
+    paths, labels, test = scan(folder, held_out)
 
     def prepare() -> Samples:
         audio, cut = prepare_files(paths)
-        speakers = len({p.name.split("_")[1] for p in paths})
+        speakers = len({_speaker(p) for p in paths})
         split = f"official split by index (0…4 test), the same {speakers} speakers in both"
+        if held_out:
+            split = f"split by speaker, {held_out} tests, the other {speakers - 1} train"
         return make_samples(
             "fsdd",
             (audio[~test], labels[~test]),
@@ -56,19 +62,31 @@ def load(root: Path | None) -> Samples:
             notes=cut_note(cut),
         )
 
-    return cached("fsdd", files_key(paths), prepare)
+    return cached("fsdd", files_key(paths) + f"-{held_out}" * bool(held_out), prepare)
 
 
-def scan(folder: Path) -> tuple[list[Path], Labels, NDArray[np.bool_]]:
+def scan(folder: Path, held_out: str = "") -> tuple[list[Path], Labels, NDArray[np.bool_]]:
     """Recordings in the order of their names, their labels, and which are test.
 
     Raises:
-        DataError: a digit has no training or no test recording.
+        DataError: no recording is by `held_out`, or a digit has no training or no test recording.
     """
     matches = [(p, m) for p in sorted(folder.iterdir()) if (m := NAME.fullmatch(p.name))]
     labels = np.array([int(m["digit"]) for _, m in matches], np.int64)
-    test = np.array([int(m["index"]) < TEST_INDICES for _, m in matches], np.bool_)
-    for part, chosen in (("training (index 5…49)", ~test), ("test (index 0…4)", test)):
+    if held_out:
+        speakers = sorted({m["speaker"] for _, m in matches})
+        if held_out not in speakers:
+            raise DataError(f"{folder}: no speaker {held_out!r} to hold out; there are {', '.join(speakers)}")
+        test = np.array([m["speaker"] == held_out for _, m in matches], np.bool_)
+        names = (f"training (all but {held_out}'s)", f"test ({held_out}'s)")
+    else:
+        test = np.array([int(m["index"]) < TEST_INDICES for _, m in matches], np.bool_)
+        names = ("training (index 5…49)", "test (index 0…4)")
+    for part, chosen in zip(names, (~test, test), strict=True):
         if absent := sorted(set(range(10)) - set(labels[chosen].tolist())):
             raise DataError(f"{folder}: no {part} recording of digit {absent[0]}; {_FIX}")
     return [p for p, _ in matches], labels, test
+
+
+def _speaker(path: Path) -> str:
+    return path.name.split("_")[1]

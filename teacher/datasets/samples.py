@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.errors import DataError
+
 Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
@@ -94,6 +96,43 @@ def make_samples(
     (samples, labels), (test_samples, test_labels) = map(_frozen, (train, test))
     fingerprint = hash_arrays([samples, labels, test_samples, test_labels])
     return Samples(name, samples, labels, test_samples, test_labels, split, fingerprint, jitter=jitter, notes=notes)
+
+
+def hold_out(samples: Samples, count: int, seed: int) -> Samples:
+    """Carve a validation part out of the training part; it takes the place of the test part, which is let go.
+
+    Concepts keep their shares. Each concept of two samples or more is in both parts, which for rare ones can
+    take a few samples more than `count`.
+
+    Args:
+        samples: what to choose from.
+        count: samples to hold out, below the number of training samples.
+        seed: chooses them.
+
+    Raises:
+        DataError: nothing would be left to train on, or to test on.
+    """
+    if not 0 < count < len(samples.train):
+        raise DataError(f"{samples.name}: {count} of {len(samples.train)} training samples cannot be held out")
+    labels = samples.train_labels
+    sizes = np.bincount(labels)
+    shares = count * sizes / len(labels)
+    quotas = shares.astype(np.int64)
+    # The largest remainders get what rounding down left over.
+    quotas[np.argsort(quotas - shares, kind="stable")[: count - quotas.sum()]] += 1
+    quotas = np.clip(quotas, np.minimum(1, sizes - 1), sizes - 1).clip(0)
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(len(labels), np.bool_)
+    for concept, quota in enumerate(quotas):
+        chosen[rng.permutation(np.flatnonzero(labels == concept))[:quota]] = True
+    return make_samples(
+        samples.name,
+        (samples.train[~chosen], labels[~chosen]),
+        (samples.train[chosen], labels[chosen]),
+        f"validation part held out of the training part ({samples.split}), which is without it here",
+        jitter=samples.jitter,
+        notes=samples.notes,
+    )
 
 
 def hash_arrays(arrays: list[NDArray[Any]]) -> str:
