@@ -69,26 +69,22 @@ def build_autoencoder(modality: Modality, preset: str, latent: int = LATENT) -> 
     """The autoencoder of a modality.
 
     Args:
-        modality: its shape decides the layout: (1, H, W) square pictures, (1, bands, frames) spectrograms.
+        modality: its layout decides the network: 'picture' (1, rows, columns) or 'spectrogram' (1, bands, frames),
+            both axes multiples of 32.
         preset: 'small' or 'paper'.
         latent: size of z.
 
     Raises:
-        ConfigError: the preset is unknown, or has no network for this shape.
+        ConfigError: the preset is unknown, or has no network for this layout or shape.
     """
     if preset not in PRESETS:
         raise ConfigError(f"preset {preset!r}: choose one of {', '.join(PRESETS)}")
-    if len(modality.shape) != 3 or modality.shape[0] != 1 or modality.shape[1] % 32 or modality.shape[2] % 32:
-        raise ConfigError(f"modality {modality.name!r} of shape {modality.shape}: no {preset!r} network for it")
-    if preset == "paper":
-        return _paper(modality.shape, latent)
-    if modality.name in SPECTROGRAMS:
-        return _small_spectrogram(modality.shape, latent)
-    return _small_picture(modality.shape, latent)
-
-
-SPECTROGRAMS = {"audio"}
-"""Modalities whose first axis is frequency and last axis is time."""
+    shape, small = modality.shape, _SMALL.get(modality.layout)
+    if small is None or len(shape) != 3 or shape[0] != 1 or shape[1] % 32 or shape[2] % 32:
+        raise ConfigError(
+            f"modality {modality.name!r}, {modality.layout} of shape {shape}: no {preset!r} network for it"
+        )
+    return _paper(shape, latent) if preset == "paper" else small(shape, latent)
 
 
 def count_layers(module: nn.Module) -> dict[str, int]:
@@ -155,3 +151,6 @@ def _small_spectrogram(shape: tuple[int, ...], latent: int) -> Autoencoder:
     up += _block(nn.ConvTranspose1d(256, 192, 4, stride=2, padding=1, bias=False), 192, 1)
     up += [nn.ConvTranspose1d(192, bands, 6, stride=4, padding=1), nn.Sigmoid(), nn.Unflatten(1, (1, bands))]
     return Autoencoder(nn.Sequential(*down), nn.Sequential(*up), latent)
+
+
+_SMALL = {"picture": _small_picture, "spectrogram": _small_spectrogram}

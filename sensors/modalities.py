@@ -12,6 +12,9 @@ import numpy as np
 
 from sensors.errors import EventError
 
+LAYOUTS = ("picture", "spectrogram", "sequence", "film")
+"""What a sample's axes may mean: (1, row, column), (1, band, frame), (frame, value), (frame, row, column)."""
+
 
 @dataclass(frozen=True)
 class Modality:
@@ -23,6 +26,7 @@ class Modality:
         dtype: as stored and sent.
         unit: what a stored value means.
         scale: network value = stored value x scale.
+        layout: what the axes mean, one of `LAYOUTS`; networks are chosen by it, never by the name.
         low: smallest allowed stored value (floats only).
         high: largest allowed stored value (floats only).
     """
@@ -32,6 +36,7 @@ class Modality:
     dtype: "np.dtype[np.generic]"
     unit: str
     scale: float
+    layout: str = "picture"
     low: float = -np.inf
     high: float = np.inf
 
@@ -48,12 +53,14 @@ def register(modality: Modality) -> Modality:
     """Add a modality; its name must be new, lower-case and free of '+' and '/'.
 
     Raises:
-        ValueError: the name is taken or malformed.
+        ValueError: the name is taken or malformed, or the layout is unknown.
     """
     if modality.name in _REGISTRY:
         raise ValueError(f"modality {modality.name!r} is registered already")
     if not modality.name.isidentifier() or modality.name != modality.name.lower():
         raise ValueError(f"modality name {modality.name!r}: use a lower-case identifier")
+    if modality.layout not in LAYOUTS:
+        raise ValueError(f"modality {modality.name!r}: layout {modality.layout!r}, choose one of {', '.join(LAYOUTS)}")
     _REGISTRY[modality.name] = modality
     return modality
 
@@ -84,9 +91,14 @@ def kind_of(names: Iterable[str]) -> str:
     return "+".join(n for n in _REGISTRY if n in wanted)
 
 
-AUDIO = register(
-    Modality("audio", (1, 96, 96), np.dtype(np.uint8), "log-mel, -80…0 dB in 255 steps (mel band, frame)", 1 / 255)
-)
+_LOG_MEL = "log-mel, -80…0 dB in 255 steps (mel band, frame)"
+AUDIO = register(Modality("audio", (1, 96, 96), np.dtype(np.uint8), _LOG_MEL, 1 / 255, "spectrogram"))
 IMAGE = register(Modality("image", (1, 32, 32), np.dtype(np.uint8), "brightness 0…255, bright ink on dark", 1 / 255))
-SPEECH = register(Modality("speech", (24, 26), np.dtype(np.float32), "MFCC (frame, coefficient)", 1.0, -1e4, 1e4))
-LIPS = register(Modality("lips", (12, 60, 80), np.dtype(np.uint8), "brightness 0…255 (frame, row, column)", 1 / 255))
+SPEECH = register(
+    Modality("speech", (24, 26), np.dtype(np.float32), "MFCC (frame, coefficient)", 1.0, "sequence", -1e4, 1e4)
+)
+LIPS = register(
+    Modality("lips", (12, 60, 80), np.dtype(np.uint8), "brightness 0…255 (frame, row, column)", 1 / 255, "film")
+)
+AUDIO_FAR = register(Modality("audio_far", (1, 96, 96), np.dtype(np.uint8), _LOG_MEL, 1 / 255, "spectrogram"))
+"""What a second microphone, far from the speaker, hears of the same sound."""

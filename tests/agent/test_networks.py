@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -43,3 +44,14 @@ def test_unknown_preset_and_unfit_modality_are_named() -> None:
         build_autoencoder(IMAGE, "huge")
     with pytest.raises(ConfigError, match="lips"):
         build_autoencoder(LIPS, "small")
+
+
+def test_the_layout_chooses_the_network_and_the_name_does_not() -> None:
+    """A modality that nobody has thought of yet needs no line here."""
+    for layout, kind in (("spectrogram", torch.nn.Conv1d), ("picture", torch.nn.Conv2d)):
+        sonar = Modality("sonar", (1, 64, 96), np.dtype(np.uint8), "echo", 1 / 255, layout)
+        network = build_autoencoder(sonar, "small", 16)
+        assert any(isinstance(m, kind) for m in network.encoder.modules())
+        assert network(torch.rand(2, 1, 64, 96))[1].shape == (2, 1, 64, 96)
+    with pytest.raises(ConfigError, match="sonar.*film"):
+        build_autoencoder(Modality("sonar", (1, 64, 96), np.dtype(np.uint8), "echo", 1 / 255, "film"), "paper")

@@ -28,3 +28,8 @@ def test_unknown_names_are_refused() -> None:
 def test_malformed_and_taken_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="modality"):
         register(Modality(name, (1,), np.dtype(np.uint8), "", 1.0))
+
+
+def test_an_unknown_layout_is_refused() -> None:
+    with pytest.raises(ValueError, match="'heap', choose one of picture"):
+        register(Modality("smell", (1,), np.dtype(np.uint8), "", 1.0, "heap"))
