@@ -37,7 +37,7 @@ def hear_from_afar(
         (N, 1, bands, frames) uint8, a new array.
     """
     count, _, bands, frames = clips.shape
-    late: NDArray[np.int64] = rng.integers(1, latest + 1, count)
+    late = rng.integers(1, latest + 1, size=(count,))
     out = np.zeros(clips.shape, np.float32)
     for target, source, delay in zip(out, clips, late, strict=True):
         target[..., delay:] = source[..., : frames - delay]

@@ -53,5 +53,5 @@ def test_the_layout_chooses_the_network_and_the_name_does_not() -> None:
         network = build_autoencoder(sonar, "small", 16)
         assert any(isinstance(m, kind) for m in network.encoder.modules())
         assert network(torch.rand(2, 1, 64, 96))[1].shape == (2, 1, 64, 96)
-    with pytest.raises(ConfigError, match="sonar.*film"):
+    with pytest.raises(ConfigError, match=r"sonar.*film"):
         build_autoencoder(Modality("sonar", (1, 64, 96), np.dtype(np.uint8), "echo", 1 / 255, "film"), "paper")
