@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sensors.errors import DataError
@@ -49,12 +50,12 @@ def test_the_environment_names_the_directory(tmp_path: Path, monkeypatch: pytest
         load_images(DataConfig())
 
 
-@pytest.mark.parametrize("choice", ["mnist", "fsdd", "gcdd"])
+@pytest.mark.parametrize("choice", ["mnist", "fsdd", "gcdd", "fsdd+gcdd"])
 def test_an_explicit_choice_is_never_replaced(tmp_path: Path, no_data: None, choice: str) -> None:
     load = load_images if choice == "mnist" else load_speech
     setting = "images" if choice == "mnist" else "speech"
     for data in (None, str(tmp_path)):
-        with pytest.raises(DataError, match=rf"^{choice}: .* not found .*--download.*--data DIR"):
+        with pytest.raises(DataError, match=rf"^{choice.split('+')[0]}: .* not found .*--download.*--data DIR"):
             load(DataConfig.from_dict({"data": data, setting: choice}))
 
 
@@ -67,3 +68,36 @@ def test_no_speech_at_all_names_every_way_out(no_data: None, monkeypatch: pytest
     monkeypatch.setattr(synthetic, "available", lambda: False)
     with pytest.raises(DataError, match=r"(?s)no FSDD.*reciprocal\[speech\].*--data DIR.*--download"):
         load_speech(DataConfig())
+
+
+def test_validation_is_held_out_of_training_and_the_test_part_is_let_go(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    write_fsdd(tmp_path)
+    config = DataConfig(data=str(tmp_path))
+    for load, whole in ((load_images, 40), (load_speech, 20)):
+        final, validation = load(config), load(config.replace(part="validation"))
+        held = {x.tobytes() for x in validation.test}
+        assert len(final.train) == whole and len(validation.train) + len(validation.test) == whole
+        assert held <= {x.tobytes() for x in final.train}
+        assert not held & {x.tobytes() for x in final.test}
+        assert not held & {x.tobytes() for x in validation.train}
+        assert load(config.replace(part="validation")).fingerprint == validation.fingerprint != final.fingerprint
+
+
+def test_widened_speech_and_a_held_out_speaker_are_passed_on(tmp_path: Path) -> None:
+    write_fsdd(tmp_path / "fsdd" / "recordings", ("ann", "bob"))
+    config = DataConfig(data=str(tmp_path), speech="fsdd", held_out="bob")
+    assert "bob tests" in load_speech(config).summary
+    write_words(tmp_path / "speech_commands", 20)
+    assert load_speech(config.replace(speech="fsdd+gcdd")).name == "fsdd+gcdd"
+    assert len(load_speech(config.replace(speech="fsdd+gcdd")).train) == 40 + len(
+        load_speech(DataConfig(data=str(tmp_path), speech="gcdd")).train
+    )
+
+
+def test_the_real_validation_parts(data_dir: Path) -> None:
+    config = DataConfig(data=str(data_dir), speech="fsdd+gcdd", part="validation")
+    images, speech = load_images(config), load_speech(config)
+    assert (len(images.train), len(images.test)) == (57_000, 3_000)
+    assert len(speech.test) == 300
+    assert np.bincount(speech.test_labels).min() >= 15

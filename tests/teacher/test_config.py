@@ -32,3 +32,17 @@ def test_settings_survive_a_dict() -> None:
     config = TeacherConfig(style="classroom", missing_audio="two", noise=0.1)
     assert TeacherConfig.from_dict(config.to_dict()) == config
     assert parse(DataConfig, "data", "none") is None
+
+
+@pytest.mark.parametrize("speech", ["auto", "gcdd", "synthetic"])
+def test_a_speaker_can_be_held_out_of_fsdd_alone(speech: str) -> None:
+    with pytest.raises(ConfigError, match="held_out='theo': names a speaker of FSDD"):
+        DataConfig(speech=speech, held_out="theo")
+    assert DataConfig(speech="fsdd", held_out="theo").held_out == "theo"
+
+
+@pytest.mark.parametrize("drift", [{"drift_noise": 0.1}, {"drift_light": 0.5}])
+def test_a_drift_without_length_is_refused(drift: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="set drift_events"):
+        TeacherConfig.from_dict(drift)
+    assert TeacherConfig.from_dict({**drift, "drift_events": 10}).drift_events == 10

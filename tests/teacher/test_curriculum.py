@@ -66,3 +66,58 @@ def test_nothing_left_to_teach_is_refused() -> None:
         Curriculum(TeacherConfig(missing_audio=everything), ALL, ALL)
     with pytest.raises(ConfigError, match="heard and seen together"):
         Curriculum(TeacherConfig(missing_audio="0,1,2,3,4", missing_image="5,6,7,8,9"), ALL, ALL)
+
+
+def phases_of(config: TeacherConfig, count: int) -> list[set[int]]:
+    return [set(p.concepts.tolist()) for p in plans(config, count)]
+
+
+def test_concepts_arrive_two_by_two_and_the_first_return() -> None:
+    config = TeacherConfig(style="classroom", batch_events=64, phase_events=256, single_share=0.3)
+    assert phases_of(config, 48) == [{2 * (b // 4 % 5), 2 * (b // 4 % 5) + 1} for b in range(48)]
+
+
+def test_phases_begin_after_the_warm_up_and_the_last_one_may_be_smaller() -> None:
+    config = TeacherConfig(warmup_events=256, batch_events=64, phase_events=64, phase_concepts=4)
+    met = phases_of(config, 12)
+    assert set().union(*met[:8]) == ALL
+    assert [met[b] <= group for b, group in zip(range(8, 12), ({0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9}, ALL), strict=True)]
+    assert met[11] <= {0, 1, 2, 3}
+
+
+def test_a_phase_in_which_nothing_can_be_taught_is_refused() -> None:
+    config = TeacherConfig(phase_events=64, missing_audio="four,five")
+    with pytest.raises(ConfigError, match="no concept of phase 4, 5 is left to be heard"):
+        Curriculum(config, ALL, ALL)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.4, 1.0])
+def test_a_share_of_the_sounds_is_of_another_concept(share: float) -> None:
+    made = plans(TeacherConfig(style="classroom", wrong_pairs=share), 300)
+    seen = np.concatenate([p.concepts_of("image") for p in made])
+    heard = np.concatenate([p.concepts_of("audio") for p in made])
+    assert (seen != heard).mean() == pytest.approx(share, abs=0.01)
+    wrong = np.bincount(heard[seen != heard], minlength=10)
+    assert wrong / wrong.sum() == pytest.approx(0.1, abs=0.025)
+    # Drawn for each event, not for each lesson.
+    wrong_in_lesson = (seen != heard).reshape(-1, 4).sum(1)
+    mixed = ((wrong_in_lesson > 0) & (wrong_in_lesson < 4)).mean()
+    assert mixed == pytest.approx(1 - share**4 - (1 - share) ** 4, abs=0.03)
+
+
+def test_a_passer_by_says_what_is_heard_at_the_time() -> None:
+    config = TeacherConfig(style="classroom", wrong_pairs=0.5, missing_image="9", imbalance=1.0)
+    heard = np.concatenate([p.concepts_of("audio")[p.concepts != p.concepts_of("audio")] for p in plans(config, 100)])
+    counts = np.bincount(heard, minlength=10)
+    assert counts[9] > 0 and counts[1] > 2 * counts[9]
+    for plan in plans(config.replace(phase_events=64, missing_image=""), 20):
+        assert set(plan.concepts_of("audio").tolist()) == set(plan.concepts.tolist())
+    with pytest.raises(ConfigError, match="no second concept of phase 0 is heard"):
+        Curriculum(config.replace(phase_events=64, phase_concepts=1, missing_image=""), ALL, ALL)
+
+
+def test_wrong_pairs_leave_the_rest_of_the_stream_as_it_is() -> None:
+    config = TeacherConfig(style="classroom", single_share=0.3)
+    for plain, wrong in zip(plans(config, 50), plans(config.replace(wrong_pairs=0.3), 50), strict=True):
+        assert plain.modalities == wrong.modalities
+        assert (plain.concepts == wrong.concepts).all()

@@ -1,8 +1,9 @@
 """Jitter and noise."""
 
 import numpy as np
+import pytest
 
-from teacher.flaws import add_noise, jitter
+from teacher.flaws import add_noise, darken, jitter
 
 
 def strokes(count: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
@@ -38,3 +39,13 @@ def test_noise_has_the_asked_deviation_and_stays_in_range() -> None:
     assert abs(noisy.mean() - 128) < 0.5
     black = add_noise(np.zeros((5, 1, 32, 32), np.uint8), 1.0, np.random.default_rng(0))
     assert black.min() == 0 and black.max() == 255
+
+
+def test_noise_and_darkness_can_differ_from_sample_to_sample() -> None:
+    grey = np.full((3, 1, 64, 64), 100, np.uint8)
+    noisy = add_noise(grey, np.array([0.0, 0.05, 0.1]), np.random.default_rng(0))
+    assert noisy.std(axis=(1, 2, 3)) == pytest.approx([0, 12.75, 25.5], rel=0.05, abs=1e-9)
+    dark = darken(grey, np.array([1.0, 0.5, 0.0]))
+    assert dark.dtype == np.uint8
+    assert dark[:, 0, 0, 0].tolist() == [100, 50, 0]
+    assert (darken(grey, 0.255) == 26).all()

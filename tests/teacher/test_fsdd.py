@@ -77,3 +77,30 @@ def test_the_complete_set(data_dir: Path) -> None:
     samples = fsdd.load(data_dir)
     assert np.bincount(samples.train_labels).tolist() == [270] * 10
     assert np.bincount(samples.test_labels).tolist() == [30] * 10
+
+
+def test_a_held_out_speaker_is_the_whole_test_part_and_nothing_of_training(tmp_path: Path) -> None:
+    write_fsdd(tmp_path / "all", ("ann", "bob", "cid"))
+    write_fsdd(tmp_path / "two", ("ann", "bob"))
+    for path in (tmp_path / "all").glob("*_bob_*"):
+        (tmp_path / "bob").mkdir(exist_ok=True)
+        (tmp_path / "bob" / path.name).write_bytes(path.read_bytes())
+    apart = fsdd.load(tmp_path / "all", "bob")
+    assert len(apart.train) == 80 and len(apart.test) == 40
+    assert "bob tests, the other 2 train" in apart.split
+    alone = fsdd.load(tmp_path / "bob")
+    bobs = {x.tobytes() for part in (alone.train, alone.test) for x in part}
+    assert {x.tobytes() for x in apart.test} == bobs
+    assert not {x.tobytes() for x in apart.train} & bobs
+    # Either split is kept under a name of its own.
+    assert len({fsdd.load(tmp_path / "all", who).fingerprint for who in ("", "ann", "bob", "cid")}) == 4
+
+
+def test_an_unknown_speaker_is_refused_and_the_known_ones_are_named(tmp_path: Path) -> None:
+    write_fsdd(tmp_path, ("ann", "bob"))
+    with pytest.raises(DataError, match="no speaker 'eve' to hold out; there are ann, bob"):
+        fsdd.load(tmp_path, "eve")
+    for path in tmp_path.glob("*_bob_*"):
+        path.unlink()
+    with pytest.raises(DataError, match=r"no training \(all but ann's\) recording of digit 0"):
+        fsdd.load(tmp_path, "ann")

@@ -1,6 +1,7 @@
 """The machine: lessons, determinism, cursor, and no label but in the exam."""
 
 import dataclasses
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -173,3 +174,105 @@ def test_time_is_simulated_at_the_asked_rate(toy_images: Samples, toy_speech: Sa
     first, second = teacher.step(), teacher.step()
     assert second.start[0] == pytest.approx(64 / 50)
     assert np.allclose(first.end - first.start, 1 / 50)
+
+
+ALL_FLAWS = TeacherConfig(
+    style="classroom",
+    single_share=0.3,
+    wrong_pairs=0.3,
+    paired_share=0.5,
+    phase_events=128,
+    phase_concepts=4,
+    drift_start=200,
+    drift_events=500,
+    drift_noise=0.2,
+    drift_light=0.3,
+)
+
+
+def test_with_every_flaw_a_stream_repeats_under_its_seed_and_from_any_cursor(
+    toy_images: Samples, toy_speech: Samples
+) -> None:
+    a, b = (machine(toy_images, toy_speech, ALL_FLAWS) for _ in range(2))
+    batches = [a.step() for _ in range(20)]
+    assert all(same(x, b.step()) for x in batches)
+    b.load_state_dict(machine(toy_images, toy_speech, ALL_FLAWS).state_dict())
+    assert all(same(x, b.step()) for x in batches)
+
+
+def test_concepts_are_those_of_the_samples_and_no_part_of_the_state(toy_images: Samples, toy_speech: Samples) -> None:
+    teacher = machine(toy_images, toy_speech, CLASSROOM.replace(wrong_pairs=0.3))
+    before = teacher.state_dict()
+    assert teacher.concepts() == {}
+    differ = 0
+    for _ in range(40):
+        batch = teacher.step()
+        told = teacher.concepts()
+        assert tuple(told) == tuple(batch.samples)
+        for modality, numbers in told.items():
+            assert (numbers == concepts(batch, modality)).all()
+        differ += len(told) == 2 and bool((told["audio"] != told["image"]).any())
+    assert differ > 10
+    assert teacher.state_dict().keys() == before.keys()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
+def test_only_a_share_of_the_samples_co_occurs_and_all_are_met_alone(
+    toy_images: Samples, toy_speech: Samples, share: float
+) -> None:
+    def met(seed: int, share: float, paired_seed: int = 0) -> dict[str, dict[str, set[bytes]]]:
+        config = TeacherConfig(style="classroom", single_share=0.5, paired_share=share, paired_seed=paired_seed)
+        teacher = machine(toy_images, toy_speech, config, seed=seed)
+        found: dict[str, dict[str, set[bytes]]] = {m: {} for m in ("audio", "image")}
+        for batch in (teacher.step() for _ in range(150)):
+            for m, column in batch.samples.items():
+                found[m].setdefault(batch.kind, set()).update(x.tobytes() for x in column)
+        return found
+
+    paired = met(3, share)
+    for m in ("audio", "image"):
+        assert len(paired[m]["audio+image"]) == 10 * max(1, round(20 * share))
+        assert len(paired[m][m]) == 200
+        assert {x[0] for x in paired[m]["audio+image"]} == set(range(10))
+        # The same for every teacher; another `paired_seed` chooses others; more share means more of the same.
+        assert met(4, share)[m]["audio+image"] == paired[m]["audio+image"]
+        assert met(3, share, 1)[m]["audio+image"] != paired[m]["audio+image"]
+        assert met(3, 0.6)[m]["audio+image"] > paired[m]["audio+image"]
+
+
+def test_a_drift_begins_builds_up_and_stays(toy_images: Samples, toy_speech: Samples) -> None:
+    config = CLASSROOM.replace(drift_start=640, drift_events=640, drift_noise=0.3, drift_light=0.5)
+    drifting, steady = (machine(toy_images, toy_speech, c) for c in (config, CLASSROOM))
+    noise: dict[str, list[float]] = {"audio": [], "image": []}
+    for number in range(40):
+        worse, clean = drifting.step(), steady.step()
+        if number <= 9:
+            assert same(worse, clean)
+        for m in worse.samples:
+            level = worse.samples[m].astype(float) - clean.samples[m]
+            noise[m].append(float(level.std() if m == "audio" else clean.samples[m].sum() and level.mean()))
+        if number >= 20 and "image" in worse.samples:
+            assert np.abs(worse.samples["image"] - clean.samples["image"] / 2).max() <= 0.5
+    assert max(noise["audio"]) > 50 and min(noise["image"]) < -60
+    final = [abs(x) for x in noise["image"][-5:]]
+    assert np.ptp(final) < 1
+    assert all(later >= earlier - 1 for earlier, later in zip(noise["audio"], noise["audio"][1:], strict=False))
+
+
+def test_exams_have_no_drift(toy_images: Samples, toy_speech: Samples) -> None:
+    exam = machine(toy_images, toy_speech, ALL_FLAWS).exam()
+    assert exam.images is toy_images.test and exam.audio is toy_speech.test
+
+
+# SHA-256 of the first ten batches with the defaults: streams of earlier runs go on as they began.
+STREAM = "1e3a56829dc1b8a0e1b2d2bae2bd91a9"
+
+
+def test_defaults_leave_the_stream_bitwise_as_it_was(toy_images: Samples, toy_speech: Samples) -> None:
+    teacher = machine(toy_images, toy_speech)
+    digest = hashlib.sha256()
+    for batch in (teacher.step() for _ in range(10)):
+        digest.update(batch.kind.encode() + batch.lesson.tobytes() + batch.seq.tobytes())
+        for m in sorted(batch.samples):
+            digest.update(batch.samples[m].tobytes())
+    assert digest.hexdigest()[:32] == STREAM

@@ -35,12 +35,13 @@ def tone(seconds: float, rate: int, pitch: float) -> NDArray[np.float32]:
     return (0.5 * np.sin(2 * np.pi * pitch * t)).astype(np.float32)
 
 
-def write_fsdd(folder: Path) -> None:
+def write_fsdd(folder: Path, speakers: tuple[str, ...] = ("ann",)) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for digit in range(10):
-        for index in (0, 4, 5, 49):
-            path = folder / f"{digit}_ann_{index}.{'wav' if digit % 2 else 'flac'}"
-            soundfile.write(path, tone(0.2, 8000, 200 + 100 * digit + index), 8000)
+    for number, speaker in enumerate(speakers):
+        for digit in range(10):
+            for index in (0, 4, 5, 49):
+                path = folder / f"{digit}_{speaker}_{index}.{'wav' if digit % 2 else 'flac'}"
+                soundfile.write(path, tone(0.2, 8000, 200 + 100 * digit + index + 7 * number), 8000)
 
 
 def write_words(folder: Path, per_word: int, words: tuple[str, ...] = CONCEPTS) -> None:
