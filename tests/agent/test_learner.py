@@ -1,18 +1,19 @@
-import shutil
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from agent.checkpoint import write_checkpoint
+from agent.config import STRATEGIES
 from agent.learner import Learner
-from replay.buffer import Buffer
-from replay.config import ReplayConfig
-from replay.reader import Reader
 from sensors.errors import ConfigError, StateError
-from sensors.event import EventBatch
 from tests.agent.rigs import ListReplay, clips, config, images, tables
+
+SIDES = ("audio", "image")
 
 
 @pytest.fixture(autouse=True)
@@ -29,26 +30,48 @@ def on_pairs(seed: int = 0, **changes: object) -> Learner:
     return Learner(config(**changes), ListReplay({"audio+image": tables()["audio+image"]}, seed), seed)
 
 
-@pytest.mark.parametrize("guides", ["cluster", "lesson", "pair"])
-def test_sixty_steps_are_thirty_and_thirty_after_a_resume(tmp_path: Path, guides: str) -> None:
-    whole, first = on_pairs(guides=guides, turn_steps=7), on_pairs(guides=guides, turn_steps=7)
-    for _ in range(60):
-        whole.step()
-    for _ in range(30):
-        first.step()
-    checkpoint = write_checkpoint(tmp_path, 30, first.save, {})
-    second = on_pairs(guides=guides, turn_steps=7)
-    second.replay.sample("audio+image", 5)  # a reader that has moved on
-    second.restore(checkpoint)
-    assert second.turn is not None and second.turn.step == 30 % 7
-    for _ in range(30):
-        second.step()
-    ours, theirs = second.weights(), whole.weights()
-    assert all(np.array_equal(ours[k], theirs[k]) for k in theirs)
-    for side in ("audio", "image"):
-        mine, other = second.smart.sides[side].state_dict(), whole.smart.sides[side].state_dict()
-        assert all(torch.equal(mine[k], other[k]) for k in other)
-        assert whole.smart.steps[side] > 20
+@pytest.mark.parametrize("guides", STRATEGIES)
+def test_a_turn_leaves_the_other_side_and_all_guides_bitwise_alone(guides: str) -> None:
+    """Whole turns: parameters, batch normalisation's statistics, averages and moments of the side that guides."""
+    it = on_pairs(guides=guides, turn_steps=4)
+    for _ in range(8):
+        it.step()  # both sides have moments, and guides have been chosen
+    probe = {m: torch.randn(32, it.config.latent, generator=torch.Generator().manual_seed(9)) for m in SIDES}
+    lesson = torch.arange(32) // 4
+    targets: list[dict[str, Tensor]] = []
+    for _ in range(6):
+        before: dict[str, Tensor] = {}
+        for step in range(4):
+            it.step()
+            side = it.turn.side if it.turn else ""
+            frozen = parts(it, "audio" if side == "image" else "image")
+            now = it.smart.guides.targets(probe, lesson)
+            if step == 0:
+                before, own, chosen = frozen, parts(it, side), now
+                targets.append(now)
+            assert any("running_var" in name for name in frozen) and any("exp_avg" in name for name in frozen)
+            assert changed(before, frozen) == [], "the side that guides learned"
+            assert changed(chosen, now) == [], "a guide moved within a turn"
+        moved = changed(own, parts(it, side))
+        for kind in ("running_mean", "exp_avg_sq", "encoder", "decoder", "transcoders"):
+            assert any(kind in name for name in moved), f"the side whose turn it is did not learn: {kind}"
+    if guides == "cluster":
+        assert all(changed(a, b) for a, b in pairwise(targets)), "guides are chosen anew between turns"
+
+
+def parts(it: Learner, side: str) -> dict[str, Tensor]:
+    """Everything of one side that could change, copied."""
+    named: dict[str, Tensor] = {}
+    for part, module in (("side", it.smart.sides[side]), ("average", it.smart.averages[side])):
+        named |= {f"{part}.{k}": v.clone() for k, v in module.state_dict().items()}
+    for number, moments in it.smart.optimisers[side].state_dict()["state"].items():
+        named |= {f"moment.{number}.{k}": v.clone() for k, v in moments.items()}
+    return named
+
+
+def changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> list[str]:
+    assert before.keys() == after.keys()
+    return [k for k in before if not torch.equal(before[k], after[k])]
 
 
 def test_it_waits_and_says_why() -> None:
@@ -137,36 +160,3 @@ def test_what_is_seen_evokes_what_belongs_to_it_and_the_reverse() -> None:
             rows = sides[target].autoencoder.decode(z)[:, 0].mean(2)
             loudest = rows[:, : 3 * band].reshape(30, 3, band).mean(2).argmax(1).numpy()
             assert (loudest == concepts).mean() > 0.9, f"{source} to {target}"
-
-
-def test_resume_over_real_replay_is_bitwise(tmp_path: Path) -> None:
-    buffer = Buffer(tmp_path / "replay", ReplayConfig(capacity=256, capacity_single=256, min_size=16), 0)
-    seq = 0
-    for kind in ("audio", "image", "audio+image", "audio+image"):
-        columns = tables(64, seed=seq)[kind]
-        order = np.arange(seq, seq + 64)
-        moment = order.astype(np.float64)
-        buffer.insert(EventBatch("teacher", 0, order, moment, moment, np.full(64, -1), columns))
-        seq += 64
-
-    def run(directory: Path, steps: int, checkpoint: Path | None = None) -> Learner:
-        it = Learner(config(turn_steps=3), Reader(directory, 4), 0)
-        if checkpoint is not None:
-            it.restore(checkpoint)
-        for _ in range(steps):
-            assert it.step() is not None
-        return it
-
-    copies = [tmp_path / name for name in ("whole", "parts")]
-    buffer.close()
-    for copy in copies:
-        shutil.copytree(tmp_path / "replay", copy, ignore=shutil.ignore_patterns("lock"))
-    whole = run(copies[0], 40)
-    first = run(copies[1], 17)
-    checkpoint = write_checkpoint(tmp_path / "checkpoints", 17, first.save, {})
-    assert isinstance(first.replay, Reader)
-    first.replay.close()
-    second = run(copies[1], 23, checkpoint)
-    ours, theirs = second.weights(), whole.weights()
-    assert all(np.array_equal(ours[k], theirs[k]) for k in theirs)
-    assert second.turn == whole.turn

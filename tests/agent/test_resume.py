@@ -1,0 +1,127 @@
+"""A learner that is killed and resumed ends bitwise where one that was never stopped does.
+
+Run as a program, this file is the process that gets killed, or the one that takes over.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from agent.checkpoint import load_state, newest_checkpoint, save_state, write_checkpoint
+from agent.config import STRATEGIES
+from agent.learner import Learner
+from replay.buffer import Buffer
+from replay.config import ReplayConfig
+from replay.reader import Reader
+from sensors.event import EventBatch
+from tests.agent.rigs import ListReplay, config, tables
+
+ROOT = Path(__file__).parents[2]
+PAIRS = "audio+image"
+
+
+def fill(directory: Path, kinds: list[str]) -> None:
+    """A replay on disk with 64 events in each table."""
+    buffer = Buffer(directory, ReplayConfig(capacity=256, capacity_single=256, min_size=16), 0)
+    for k, kind in enumerate(kinds):
+        order = np.arange(64 * k, 64 * k + 64)
+        moment = order.astype(np.float64)
+        buffer.insert(EventBatch("teacher", 0, order, moment, moment, order // 4, tables(64, seed=k)[kind]))
+    buffer.close()
+
+
+def on_disk(directory: Path) -> Learner:
+    # The order of sums, and so the last bit, depends on the number of threads.
+    torch.set_num_threads(1)
+    return Learner(config(turn_steps=7, latent=64), Reader(directory, 4), 0)
+
+
+def take(it: Learner, steps: int) -> None:
+    for _ in range(steps):
+        assert it.step() is not None
+
+
+def program(directory: Path, role: str) -> None:
+    """What the subprocesses do: 'first' takes 30 steps, saves and waits to be killed; 'second' resumes and ends."""
+    it = on_disk(directory / "replay")
+    if role == "second":
+        newest = newest_checkpoint(directory / "checkpoints")
+        assert newest is not None
+        it.restore(newest)
+        take(it, 30)
+        save_state(directory, "end", it.state_dict())
+        return
+    take(it, 30)
+    write_checkpoint(directory / "checkpoints", it.steps, it.save, {})
+    print("saved", flush=True)
+    while True:  # until it is killed: at rest, or in the middle of steps that nobody will remember
+        time.sleep(0.01) if role == "first" else take(it, 1)
+
+
+def start(directory: Path, role: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "tests.agent.test_resume", str(directory), role]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(
+    ("role", "kinds"),
+    [("first", ["audio", "image", PAIRS]), ("first, learning on", [PAIRS])],
+    ids=["at-rest", "mid-step"],
+)
+def test_sixty_steps_are_thirty_a_sigkill_a_resume_and_thirty(tmp_path: Path, role: str, kinds: list[str]) -> None:
+    parts, whole = tmp_path / "parts", tmp_path / "whole"
+    fill(parts / "replay", kinds)
+    shutil.copytree(parts, whole)
+    with start(parts, role) as first:
+        assert first.stdout is not None and first.stdout.readline() == "saved\n"
+        it = on_disk(whole / "replay")
+        take(it, 60)
+        first.kill()
+    assert first.returncode == -9
+    with start(parts, "second") as second:
+        assert second.wait(120) == 0
+    save_state(whole, "end", it.state_dict())
+    theirs, ours = load_state(parts, "end"), load_state(whole, "end")
+    assert ours["steps"] == 60 and min(ours["smart"]["steps"].values()) > 20
+    alike(ours, theirs, "learner")
+
+
+def alike(ours: object, theirs: object, name: str) -> None:
+    """Bitwise the same, all the way down: weights, averages, moments, guides, turns and random states."""
+    if isinstance(ours, dict):
+        assert isinstance(theirs, dict) and ours.keys() == theirs.keys(), name
+        for key in ours:
+            alike(ours[key], theirs[key], f"{name}.{key}")
+    elif isinstance(ours, Tensor):
+        assert isinstance(theirs, Tensor) and torch.equal(ours, theirs), name
+    else:
+        assert json.dumps(ours) == json.dumps(theirs), name
+
+
+@pytest.mark.parametrize("guides", STRATEGIES)
+def test_every_strategy_resumes_bitwise(tmp_path: Path, guides: str) -> None:
+    def fresh() -> Learner:
+        torch.set_num_threads(1)
+        return Learner(config(guides=guides, turn_steps=7, latent=64), ListReplay({PAIRS: tables()[PAIRS]}), 0)
+
+    whole, first, second = fresh(), fresh(), fresh()
+    take(whole, 40)
+    take(first, 17)
+    checkpoint = write_checkpoint(tmp_path, 17, first.save, {})
+    second.replay.sample(PAIRS, 5)  # a reader that has moved on
+    second.restore(checkpoint)
+    assert second.turn is not None and second.turn.step == 17 % 7
+    take(second, 23)
+    alike(whole.state_dict(), second.state_dict(), guides)
+
+
+if __name__ == "__main__":
+    program(Path(sys.argv[1]), sys.argv[2])
