@@ -1,11 +1,14 @@
 """Small worlds in which the agent can be tested: two concepts, seen and heard."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from agent.config import LearnerConfig
 from sensors.event import NO_LESSON
@@ -107,3 +110,15 @@ def config(**changes: Any) -> LearnerConfig:
         "batch": 16, "turn_steps": 4, "min_events": 16, "warmup_steps": 4, "clusters": 4, "bank": 64,
     }  # fmt: skip
     return LearnerConfig(**{**values, **changes})
+
+
+def alike(ours: object, theirs: object, name: str) -> None:
+    """Bitwise the same, all the way down: weights, averages, moments, guides, turns and random states."""
+    if isinstance(ours, dict):
+        assert isinstance(theirs, dict) and ours.keys() == theirs.keys(), name
+        for key in ours:
+            alike(ours[key], theirs[key], f"{name}.{key}")
+    elif isinstance(ours, Tensor):
+        assert isinstance(theirs, Tensor) and torch.equal(ours, theirs), name
+    else:
+        assert json.dumps(ours) == json.dumps(theirs), name

@@ -3,7 +3,6 @@
 Run as a program, this file is the process that gets killed, or the one that takes over.
 """
 
-import json
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from agent.checkpoint import load_state, newest_checkpoint, save_state, write_checkpoint
 from agent.config import STRATEGIES
@@ -22,7 +20,7 @@ from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
 from sensors.event import EventBatch
-from tests.agent.rigs import ListReplay, config, tables
+from tests.agent.rigs import ListReplay, alike, config, tables
 
 ROOT = Path(__file__).parents[2]
 PAIRS = "audio+image"
@@ -92,18 +90,6 @@ def test_sixty_steps_are_thirty_a_sigkill_a_resume_and_thirty(tmp_path: Path, ro
     theirs, ours = load_state(parts, "end"), load_state(whole, "end")
     assert ours["steps"] == 60 and min(ours["smart"]["steps"].values()) > 20
     alike(ours, theirs, "learner")
-
-
-def alike(ours: object, theirs: object, name: str) -> None:
-    """Bitwise the same, all the way down: weights, averages, moments, guides, turns and random states."""
-    if isinstance(ours, dict):
-        assert isinstance(theirs, dict) and ours.keys() == theirs.keys(), name
-        for key in ours:
-            alike(ours[key], theirs[key], f"{name}.{key}")
-    elif isinstance(ours, Tensor):
-        assert isinstance(theirs, Tensor) and torch.equal(ours, theirs), name
-    else:
-        assert json.dumps(ours) == json.dumps(theirs), name
 
 
 @pytest.mark.parametrize("guides", STRATEGIES)
