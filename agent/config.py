@@ -42,7 +42,21 @@ class GuideConfig(Config):
 
 
 @dataclass(frozen=True)
-class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig):
+class AugmentConfig(Config):
+    """How far the learning side's samples are moved at random."""
+
+    augment: float = setting(
+        1.0,
+        help="strength of small random moves: turn, scale and shift of pictures, time and pitch of sounds; 0: none",
+        low=0.0,
+        high=2.0,
+    )
+    augment_from: int = setting(1500, help="learner step from which moves begin to grow", unit="steps", low=0)
+    augment_growth: int = setting(1500, help="steps in which they grow to full strength", unit="steps", low=0)
+
+
+@dataclass(frozen=True)
+class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
     """The learner: its networks, its update, which turns it takes, on which hardware."""
 
     preset: str = setting(

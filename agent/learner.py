@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agent.augment import Augment
 from agent.checkpoint import load_state, save_state
 from agent.config import LearnerConfig
 from agent.hardware import choose_hardware
@@ -58,7 +59,7 @@ class Learner:
         ConfigError: fewer than two modalities, or hardware that is not there.
     """
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(self, config: LearnerConfig, replay: Replay, seed: int) -> None:
         self.hardware = choose_hardware(config)
@@ -76,6 +77,7 @@ class Learner:
             self.hardware.precision,
             seed,
         )
+        self.augment = Augment(config, seed)
         self.turns = Turns(tuple(names), config.min_events)
         self.turn: Turn | None = None
         self.steps = 0
@@ -104,7 +106,9 @@ class Learner:
             self.smart.begin_turn()
         batch = self._draw(self.turn)
         x, lesson = self.load(batch)
-        losses = self.smart.step(self.turn.side, x, lesson, self._rate())
+        side = self.turn.side
+        x[side] = self.augment.observe(x[side], modality(side).layout, self.steps)
+        losses = self.smart.step(side, x, lesson, self._rate())
         self.turn.step += 1
         self.steps += 1
         return losses
@@ -183,6 +187,7 @@ class Learner:
             "steps": self.steps,
             "turn": turn,
             "turns": self.turns.state_dict(),
+            "augment": self.augment.state_dict(),
             "smart": self.smart.state_dict(),
             "replay": self.replay.state_dict(),
         }
@@ -193,7 +198,7 @@ class Learner:
         Raises:
             StateError: a part is missing or unknown, or was saved with another preset or latent size.
         """
-        keys = {"preset", "latent", "steps", "turn", "turns", "smart", "replay"}
+        keys = {"preset", "latent", "steps", "turn", "turns", "augment", "smart", "replay"}
         check_state(state, keys, self.VERSION, "learner")
         for name in ("preset", "latent"):
             if state[name] != getattr(self.config, name):
@@ -203,6 +208,7 @@ class Learner:
                 )
         self.smart.load_state_dict(state["smart"])
         self.turns.load_state_dict(state["turns"])
+        self.augment.load_state_dict(state["augment"])
         self.replay.load_state_dict(state["replay"])
         self.steps = int(state["steps"])
         self.turn = None if state["turn"] is None else Turn(*state["turn"])

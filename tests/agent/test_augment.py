@@ -1,0 +1,57 @@
+import pytest
+import torch
+
+from agent.augment import Augment
+from agent.config import AugmentConfig
+from sensors.errors import StateError
+
+
+def make(seed: int = 0, **changes: float) -> Augment:
+    values: dict[str, float] = {"augment_from": 10, "augment_growth": 10}
+    return Augment(AugmentConfig(**{**values, **changes}), seed)  # type: ignore[arg-type]  # the test's own settings
+
+
+def sound() -> torch.Tensor:
+    x = torch.zeros(16, 1, 96, 96)
+    x[:, :, 40:44, 8:16] = 1.0
+    return x
+
+
+def test_nothing_moves_before_its_time_nor_without_strength() -> None:
+    x = torch.rand(4, 1, 32, 32)
+    assert make().observe(x, "picture", 10) is x
+    assert make(augment=0).observe(x, "picture", 99) is x
+    assert make().observe(x, "sequence", 99) is x
+    assert [make().strength(s) for s in (0, 10, 15, 20, 99)] == [0, 0, 0.5, 1, 1]
+
+
+def test_pictures_move_a_little_each_in_its_own_way() -> None:
+    x = torch.zeros(64, 1, 32, 32)
+    x[:, :, 14:18, 14:18] = 1.0
+    y = make().observe(x, "picture", 99)
+    rows = torch.arange(32.0)
+    centres = (y[:, 0].sum(2) @ rows) / y.sum((1, 2, 3))
+    assert centres.std() > 0.3
+    assert (centres - 15.5).abs().max() < 3
+    assert y.min() >= 0 and y.max() <= 1 + 1e-6
+
+
+def test_sounds_come_later_faster_or_higher_but_whole() -> None:
+    x = sound()
+    y = make().observe(x, "spectrogram", 99)
+    frames = torch.arange(96.0)
+    onset = torch.stack([frames[(clip[0].sum(0) > 0.5)].min() for clip in y])
+    assert onset.min() >= 6 and onset.max() <= 14 and len(onset.unique()) > 2
+    heights = torch.stack([frames[(clip[0].sum(1) > 0.5)].float().mean() for clip in y])
+    assert heights.std() > 0.5 and (heights - 41.5).abs().max() < 8
+    assert (y.sum((1, 2, 3)) > 0.6 * x.sum((1, 2, 3))).all()
+
+
+def test_moves_go_on_bitwise_from_their_state() -> None:
+    whole, x = make(), torch.rand(4, 1, 32, 32)
+    whole.observe(x, "picture", 99)
+    again = make(seed=5)
+    again.load_state_dict(whole.state_dict())
+    assert torch.equal(whole.observe(x, "picture", 99), again.observe(x, "picture", 99))
+    with pytest.raises(StateError, match="generator"):
+        again.load_state_dict({"version": 1})
