@@ -7,10 +7,10 @@ that makes the grade about the digit, and costs nothing on clean test data.
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,27 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from agent.judge_networks import NETWORKS, build_judge
 from teacher.datasets import Samples
 
 LOOKS = 6
 """How often, while it is trained, a judge is examined and made available."""
+_NAMES = {
+    ("image", "first"): "MLC",
+    ("audio", "first"): "GLC",
+    ("image", "second"): "MLC2",
+    ("audio", "second"): "GLC2",
+    ("image", "reference"): "MLC-reference",
+    ("audio", "reference"): "GLC-reference",
+}
 
 
 class Judge:
     """A trained classifier of one modality.
 
     Attributes:
-        name: 'MLC' (images) or 'GLC' (audio), as in the SMART paper.
+        name: 'MLC' (images) or 'GLC' (audio), as in the SMART paper; 'MLC2', 'GLC2', 'MLC-reference' and
+            'GLC-reference' for the other networks.
         accuracy: on the clean test part of its dataset, a fraction; that of the last look.
         trained: share of its training that is done, 0…1.
     """
@@ -44,9 +54,10 @@ class Judge:
         self.trained = 0.0
 
     def grade(self, x: Tensor) -> Tensor:
-        """Concept numbers (B,) int64 of network-valued samples (B, *shape)."""
+        """Concept numbers (B,) int64, on the CPU, of network-valued samples (B, *shape)."""
+        device = next(self.net.parameters()).device
         with torch.no_grad():
-            return torch.cat([self.net(part).argmax(1) for part in torch.split(x, 500)])
+            return torch.cat([self.net(part.to(device)).argmax(1).cpu() for part in torch.split(x, 500)])
 
 
 class Training:
@@ -58,9 +69,25 @@ class Training:
         steps: in all.
         seed: of weights, order and augmentation.
         cache: directory of trained judges; none: neither read nor written.
+        network: 'first', 'second' or 'reference', see `agent.judge_networks`.
+        preset: sizes of the reference's encoder.
+        device: where it is trained and stays.
+
+    Raises:
+        ConfigError: no such modality, network or preset.
     """
 
-    def __init__(self, modality: str, samples: Samples, steps: int, seed: int, cache: Path | None) -> None:
+    def __init__(
+        self,
+        modality: str,
+        samples: Samples,
+        steps: int,
+        seed: int,
+        cache: Path | None,
+        network: str = NETWORKS[0],
+        preset: str = "small",
+        device: torch.device | str = "cpu",
+    ) -> None:
         self.modality = modality
         self.samples = samples
         self.steps = steps
@@ -68,8 +95,9 @@ class Training:
         self.cached = False
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            net = _picture_net() if modality == "image" else _sound_net()
-        self.judge = Judge("MLC" if modality == "image" else "GLC", net)
+            net = build_judge(modality, network, preset).to(device)
+        self.judge = Judge(_NAMES[modality, network], net)
+        self._device = device
         self._generator = torch.Generator().manual_seed(seed)
         self._batch = 256 if len(samples.train) >= 20_000 else 64
         self._order = torch.zeros(0, dtype=torch.int64)
@@ -77,9 +105,8 @@ class Training:
         self._rate = torch.optim.lr_scheduler.OneCycleLR(
             self._optimiser, max_lr=6e-3 if modality == "image" else 3e-3, total_steps=steps
         )
-        # Another network, augmentation or schedule is another judge: all of them stand in this file.
-        code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-        key = f"{samples.name}-{samples.fingerprint[:16]}-{steps}-{seed}-{code[:8]}"
+        size = f"-{preset}" if network == "reference" else ""
+        key = f"{samples.name}-{samples.fingerprint[:16]}-{steps}-{seed}{size}-{_code(network)}"
         self._place = None if cache is None else cache / f"{self.judge.name}-{key}.safetensors"
         self._load()
 
@@ -100,7 +127,7 @@ class Training:
         rows = self._rows()
         x = torch.from_numpy(np.array(self.samples.train[rows.numpy()])).float() / 255
         target = torch.from_numpy(np.array(self.samples.train_labels[rows.numpy()]))
-        x = _disturb(x, self.modality, self._generator)
+        x, target = _disturb(x, self.modality, self._generator).to(self._device), target.to(self._device)
         self.judge.net.train()
         loss = F.cross_entropy(self.judge.net(x), target, label_smoothing=0.05)
         self._optimiser.zero_grad()
@@ -156,21 +183,12 @@ class Training:
             os.replace(facts, self._place.with_suffix(".json"))
 
 
-def _picture_net(concepts: int = 10) -> nn.Module:
-    widths, strides = (1, 32, 64, 64, 128), (2, 1, 2, 1)
-    layers: list[nn.Module] = []
-    for (before, after), stride in zip(pairwise(widths), strides, strict=True):
-        layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-    layers += [nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(2048, concepts)]
-    return nn.Sequential(*layers)
-
-
-def _sound_net(concepts: int = 10) -> nn.Module:
-    layers: list[nn.Module] = [nn.Flatten(1, 2)]
-    for before, after in pairwise((96, 128, 192, 192)):
-        conv = nn.Conv1d(before, after, 3, padding=1, bias=False)
-        layers += [conv, nn.BatchNorm1d(after), nn.ReLU(), nn.MaxPool1d(2)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(192 * 12, concepts))
+@functools.cache
+def _code(network: str) -> str:
+    """Hash of the sources: another network, augmentation or schedule is another judge."""
+    names = ("judges", "judge_networks", *(("networks",) if network == "reference" else ()))
+    sources = [(Path(__file__).parent / f"{name}.py").read_bytes() for name in names]
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:8]
 
 
 def _disturb(x: Tensor, modality: str, generator: torch.Generator) -> Tensor:

@@ -2,9 +2,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
+from agent import judges
 from agent.exam import to_network
+from agent.judge_networks import NETWORKS, build_judge
 from agent.judges import Training
+from agent.networks import build_autoencoder
+from sensors.errors import ConfigError
+from sensors.modalities import modality
 from tests.agent.rigs import datasets
 
 
@@ -15,9 +21,10 @@ def finish(training: Training) -> Training:
 
 
 @pytest.mark.parametrize("modality", ["image", "audio"])
-def test_a_judge_learns_and_tells_its_own_accuracy(modality: str) -> None:
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_judge_learns_and_tells_its_own_accuracy(modality: str, network: str) -> None:
     data = datasets()[modality]
-    training = Training(modality, data, 60, 7, None)
+    training = Training(modality, data, 60, 7, None, network)
     assert not training.usable
     judge = finish(training).judge
     right = (judge.grade(to_network(data.test)).numpy() == data.test_labels).mean()
@@ -34,6 +41,48 @@ def test_a_judge_is_kept_for_the_same_data_and_no_other(tmp_path: Path) -> None:
     assert torch.equal(first.judge.grade(x), again.judge.grade(x))
     other = datasets(train=300)["image"]
     assert not Training("image", other, 12, 7, tmp_path).cached
+
+
+def test_every_network_has_a_judge_of_its_own_in_the_cache(tmp_path: Path) -> None:
+    data = datasets()["image"]
+    names = {finish(Training("image", data, 6, 7, tmp_path, network)).judge.name for network in NETWORKS}
+    assert names == {"MLC", "MLC2", "MLC-reference"}
+    assert all(Training("image", data, 6, 7, tmp_path, network).cached for network in NETWORKS)
+    assert not Training("image", data, 6, 7, tmp_path, "reference", preset="paper").cached
+
+
+def test_other_source_is_another_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = datasets()["image"]
+    finish(Training("image", data, 6, 7, tmp_path))
+    read = Path.read_bytes
+    for changed in ("judges.py", "judge_networks.py"):
+        judges._code.cache_clear()
+        monkeypatch.setattr(Path, "read_bytes", lambda path, c=changed: read(path) + b"#" * (path.name == c))
+        assert not Training("image", data, 6, 7, tmp_path).cached, changed
+    monkeypatch.undo()
+    judges._code.cache_clear()
+    assert Training("image", data, 6, 7, tmp_path).cached
+
+
+@pytest.mark.parametrize("name", ["image", "audio"])
+def test_the_reference_is_the_learners_own_encoder(name: str) -> None:
+    learner = build_autoencoder(modality(name), "small")
+    reference = build_judge(name, "reference", "small")
+    reference.load_state_dict({**_prefixed(learner, "encoder"), **_prefixed(reference, "verdict")})
+    reference.eval()
+    learner.eval()
+    x = to_network(datasets(20, 10)[name].test)
+    verdict = reference.get_submodule("verdict")
+    assert torch.equal(reference(x), verdict(learner.encode(x)))
+
+
+def test_an_unknown_network_is_refused() -> None:
+    with pytest.raises(ConfigError, match="third"):
+        build_judge("image", "third")
+
+
+def _prefixed(module: nn.Module, part: str) -> dict[str, torch.Tensor]:
+    return {k: v for k, v in module.state_dict().items() if k.startswith(part)}
 
 
 def test_a_damaged_judge_is_trained_anew(tmp_path: Path) -> None:
