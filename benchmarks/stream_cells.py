@@ -1,0 +1,264 @@
+"""The trials behind `streams.py`: pairs that are rare, concepts that arrive and return, senses that get worse."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent.config import LearnerConfig, MonitorConfig
+from agent.exam import examine, shorten, to_network
+from agent.judges import Judge, Training
+from benchmarks.cells import Cell, Row, progress
+from benchmarks.prequential import PATHS, Prequential, published, share_right
+from benchmarks.stream_figures import PHASE_CONCEPTS, PHASES, retention
+from benchmarks.trial import Trial
+from replay.config import ReplayConfig
+from replay.files import write_json
+from sensors.errors import ConfigError
+from teacher.config import DataConfig, TeacherConfig
+from teacher.datasets import ExamSet, Samples, load_images, load_speech
+from teacher.datasets.cache import cache_root
+from teacher.flaws import add_noise, darken
+
+PHASE_EXAMS = 8
+NOISE, LIGHT = 0.25, 0.3
+"""Where a drift ends: noise on sounds, brightness of images."""
+DRIFTS: dict[str, dict[str, float]] = {
+    "none": {},
+    "noisy microphone": {"drift_noise": NOISE},
+    "dark camera": {"drift_light": LIGHT},
+    "both": {"drift_noise": NOISE, "drift_light": LIGHT},
+}
+DRIFT_START, DRIFT_LENGTH, STRETCH = 0.5, 0.1, 0.1
+"""Shares of the stream: where the drift begins, over how much it builds up, what is averaged before and at the end."""
+BRIEF = (500, 300)
+"""Images and clips of exams within a phase; those at the end of a phase or of a trial take all."""
+SAVE_EVERY = 250
+"""Steps."""
+SLACK = 256
+"""Events that the stream may be ahead of the learner: what it knows at a time is what came until then."""
+
+
+def work(cell: Cell, folder: Path) -> Iterator[Row]:
+    """The rows of one cell, each with what tells the cell from others."""
+    experiments = {"imbalance": imbalance, "arrival": arrival, "drift": drift}
+    about = {k: cell[k] for k in ("experiment", "share", "remover", "drift", "seed") if k in cell}
+    for row in experiments[cell["experiment"]](cell, folder):
+        yield {**about, **row}
+
+
+def imbalance(cell: Cell, folder: Path) -> Iterator[Row]:
+    """Few pairs with the single-modality rest, then the same pairs alone: as many steps on pairs, as many in all."""
+    share, total = float(cell["share"]), int(cell["steps"])
+    single_share = 1 - max(share, float(cell["least_paired"])) if share < 1 else 0.0
+    with_rest = _pairs(cell, folder / "rest", total, single_share)
+    yield {"arm": "with the rest", **with_rest}
+    if share < 1:
+        on_pairs = max(with_rest["steps on pairs"], 1)
+        yield {"arm": "alone, same steps on pairs", **_pairs(cell, folder / "pairs", on_pairs, 0.0)}
+        yield {"arm": "alone, same steps in all", **_pairs(cell, folder / "all", total, 0.0)}
+
+
+def arrival(cell: Cell, folder: Path) -> Iterator[Row]:
+    """Concepts two by two, then the first two again: exams of every concept all along, and prequential answers."""
+    learner = _streaming(cell)
+    phase = _events(cell["steps"] // PHASES, learner)
+    teacher = TeacherConfig(style="classroom", phase_events=phase, phase_concepts=PHASE_CONCEPTS)
+
+    def due(trial: Trial, taken: int) -> bool:
+        return trial.events * PHASE_EXAMS >= (taken + 1) * phase
+
+    def exam(trial: Trial, judges: Mapping[str, Judge], taken: int) -> dict[str, Any]:
+        whole = (taken + 1) % PHASE_EXAMS == 0 or trial.done == trial.steps
+        questions = trial.machine.exam() if whole else shorten(trial.machine.exam(), *BRIEF)
+        confusion = examine(published(trial), judges, questions).confusion
+        return {p: (np.diag(confusion[p]) / confusion[p].sum(1).clip(1)).tolist() for p in PATHS}
+
+    exams, preq, _ = _stream(cell, folder, teacher, learner, PHASES * phase, due, exam)
+    yield from ({"what": "exam", **row} for row in exams)
+    yield {"what": "answers", "phase": phase, "answers": preq.state()}
+    for path in PATHS:
+        overall = share_right(preq.answers, path, 0, PHASES * phase)
+        yield {"what": "summary", "path": path, **retention(exams, path, phase), "prequential": overall}
+
+
+def drift(cell: Cell, folder: Path) -> Iterator[Row]:
+    """Sounds get noisy, or images dark, from the middle of the stream on; exams on clean and on such samples."""
+    learner = _streaming(cell)
+    total = _events(cell["steps"], learner)
+    start, length, stretch = (int(share * total) for share in (DRIFT_START, DRIFT_LENGTH, STRETCH))
+    flaws = {"drift_start": start, "drift_events": length, **DRIFTS[cell["drift"]]} if cell["drift"] != "none" else {}
+    teacher = TeacherConfig.from_dict({"style": "classroom", **flaws})
+    marks = [start, start + length // 2, *(start + k * length for k in (1, 2, 3))]
+
+    def due(trial: Trial, taken: int) -> bool:
+        return taken < len(marks) and trial.events >= marks[taken]
+
+    def exam(trial: Trial, judges: Mapping[str, Judge], taken: int) -> dict[str, Any]:
+        clean = trial.machine.exam()
+        by_set = {"clean": clean, "worse": worsen(clean)}
+        grades = {name: examine(published(trial), judges, questions).accuracy for name, questions in by_set.items()}
+        return {f"{p} {name}": accuracy[p] for name, accuracy in grades.items() for p in PATHS}
+
+    exams, preq, judged = _stream(cell, folder, teacher, learner, total, due, exam)
+    yield from ({"what": "exam", **row} for row in exams)
+    yield {"what": "answers", "start": start, "length": length, "answers": preq.state()}
+    spans = {"before": (start - stretch, start), "during": (start, start + length), "after": (total - stretch, total)}
+    for path in PATHS:
+        yield {
+            "what": "summary",
+            "path": path,
+            **{f"prequential {when}": share_right(preq.answers, path, *span) for when, span in spans.items()},
+            **{
+                f"{s} {when}": exams[k][f"{path} {s}"]
+                for s in ("clean", "worse")
+                for when, k in (("before", 0), ("after", -1))
+            },
+            "judge of worse inputs": judged[path.split("_to_")[0]],
+        }
+
+
+def judges_of(cell: Cell, images: Samples, speech: Samples) -> dict[str, Judge]:
+    """Both judges, from the cache or trained now.
+
+    Args:
+        cell: `judge_steps`, of the image judge and the sound judge.
+        images: handwriting.
+        speech: speech.
+    """
+    judges = {}
+    for (modality, samples), steps in zip((("image", images), ("audio", speech)), cell["judge_steps"], strict=True):
+        training = Training(modality, samples, steps, MonitorConfig().judge_seed, cache_root() / "judges")
+        while not training.finished:
+            training.step()
+        judges[modality] = training.judge
+    return judges
+
+
+def load(cell: Cell) -> tuple[Samples, Samples]:
+    """Handwriting and speech of a cell."""
+    config = DataConfig.from_dict(cell["data"])
+    return load_images(config), load_speech(config)
+
+
+def worsen(exam: ExamSet) -> ExamSet:
+    """The exam set as both drifts at their end would leave it."""
+    values = exam.to_dict()
+    values["audio"] = add_noise(exam.audio, NOISE, np.random.default_rng(1))
+    values["images"] = darken(exam.images, LIGHT)
+    return ExamSet.from_dict(values)
+
+
+def _pairs(cell: Cell, folder: Path, steps: int, single_share: float) -> dict[str, Any]:
+    """One arm of the imbalance: its figures, kept in `folder` once they are there."""
+    result = folder / "result.json"
+    if result.exists():
+        kept: dict[str, Any] = json.loads(result.read_text())
+        return kept
+    teacher = TeacherConfig(
+        style="classroom", paired_share=cell["share"], paired_seed=cell["seed"], single_share=single_share
+    )
+    images, speech = load(cell)
+    judges = judges_of(cell, images, speech)
+    learner = LearnerConfig.from_dict(cell["learner"])
+    notes: dict[str, Any] = {"steps on pairs": 0}
+    with Trial(images, speech, teacher, ReplayConfig(), learner, cell["seed"], folder, steps) as trial:
+
+        def count() -> None:
+            notes["steps on pairs"] += trial.learner.turn is not None and "+" in trial.learner.turn.kind
+
+        _drive(trial, folder, count, notes)
+        accuracy = examine(published(trial), judges, trial.machine.exam()).accuracy
+        paired = sum(n for kind, n in trial.events_by_kind.items() if "+" in kind)
+        figures = {**notes, "steps": trial.done, "events": trial.events, "events paired": paired, **accuracy}
+        figures |= {"seconds": trial.seconds, "MLC": judges["image"].accuracy, "GLC": judges["audio"].accuracy}
+    write_json(result, figures)
+    return figures
+
+
+def _stream(
+    cell: Cell,
+    folder: Path,
+    teacher: TeacherConfig,
+    learner: LearnerConfig,
+    events: int,
+    due: Callable[[Trial, int], bool],
+    exam: Callable[[Trial, Mapping[str, Judge], int], dict[str, Any]],
+) -> tuple[list[dict[str, Any]], Prequential, dict[str, float]]:
+    """One trial with prequential answers, and with exams when they are due and at the end.
+
+    Returns:
+        The exams, each with `events` and `steps`; the answers; and by modality the share of worsened exam samples
+        that its judge knows: a classifier that learned from labels, and no more once they are gone.
+    """
+    replay = ReplayConfig(
+        capacity=cell["capacity"], remover=cell["remover"], limiter_slack=SLACK, min_size=min(SLACK, cell["capacity"])
+    )
+    images, speech = load(cell)
+    judges = judges_of(cell, images, speech)
+    notes: dict[str, Any] = {"exams": [], "answers": []}
+    with Trial(images, speech, teacher, replay, learner, cell["seed"], folder, cell["steps"], events) as trial:
+        preq = Prequential(trial, judges)
+        trial.tap = preq.observe
+        worse = worsen(trial.machine.exam())
+
+        def look() -> None:
+            taken: list[dict[str, Any]] = notes["exams"]
+            if due(trial, len(taken)) or trial.done == trial.steps:
+                at = {"events": trial.events, "steps": trial.done}
+                taken.append(at | exam(trial, judges, len(taken)))
+
+        _drive(trial, folder, look, notes, preq)
+    known = {"image": (worse.images, worse.image_labels), "audio": (worse.audio, worse.audio_labels)}
+    judged = {m: float((judges[m].grade(to_network(x)).numpy() == labels).mean()) for m, (x, labels) in known.items()}
+    return notes["exams"], preq, judged
+
+
+def _drive(
+    trial: Trial,
+    folder: Path,
+    each: Callable[[], None],
+    notes: dict[str, Any],
+    preq: Prequential | None = None,
+) -> None:
+    """Steps to the end with `each()` after every one; goes on from the checkpoint in `folder`, notes included."""
+    checkpoints = folder / "checkpoints"
+    if trial.restore(checkpoints):
+        notes |= json.loads((folder / f"notes-{trial.done}.json").read_text())
+        if preq is not None:
+            preq.restore(notes["answers"])
+    while trial.done < trial.steps:
+        trial.step()
+        each()
+        if trial.done % SAVE_EVERY == 0 or trial.done == trial.steps:
+            if preq is not None:
+                notes["answers"] = preq.state()
+            # Before the checkpoint: one that is there has its notes.
+            write_json(folder / f"notes-{trial.done}.json", notes)
+            trial.save(checkpoints)
+            for old in folder.glob("notes-*.json"):
+                if old.name != f"notes-{trial.done}.json":
+                    old.unlink()
+        if trial.done % 10 == 0:
+            progress(trial.done, trial.steps)
+
+
+def _streaming(cell: Cell) -> LearnerConfig:
+    """A learner for a stream whose end nobody knows: no cooldown, and published weights that follow soon."""
+    return LearnerConfig.from_dict({"cooldown": 0.0, "average": 0.98, "min_events": SLACK, **cell["learner"]})
+
+
+def _events(steps: int, learner: LearnerConfig) -> int:
+    """Events that replay takes during so many steps, in whole batches.
+
+    Raises:
+        ConfigError: so few that all of them may come before the learner begins.
+    """
+    batch, per_step = TeacherConfig().batch_events, learner.batch / ReplayConfig().samples_per_insert
+    events = int(steps * per_step) // batch * batch
+    if events < SLACK:
+        raise ConfigError(f"steps: {steps} for a phase or stream are too few; {math.ceil(SLACK / per_step)} at least")
+    return events
