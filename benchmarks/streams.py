@@ -1,6 +1,6 @@
 """What streams are like: pairs that are rare, concepts that arrive and return, senses that get worse.
 
-    python benchmarks/streams.py --data DIR [--only imbalance|arrival|drift] [--steps 2000] [--seeds 3] [--workers 2]
+    python benchmarks/streams.py --data DIR [--only imbalance|arrival|drift] [--steps 3000] [--seeds 3] [--workers 2]
 
 Every trial is the whole system in one process (`trial.py`). Exams are on a validation part of the training data unless
 `--part test` is asked for. A second start with the same `--out` goes on where the first one was stopped, and makes
@@ -30,7 +30,7 @@ from teacher.config import DataConfig
 EXPERIMENTS = ("imbalance", "arrival", "drift")
 SHARES = (0.01, 0.03, 0.1, 0.3, 1.0)
 CAPACITY = 2048
-"""Events that replay keeps where concepts arrive or senses drift: less than half of a phase of 2,000 steps."""
+"""Events that replay keeps where concepts arrive or senses drift: half of what comes in a phase of 500 steps."""
 COLUMNS = {
     "imbalance": {
         "image_to_audio": ".2%",
@@ -122,7 +122,7 @@ def main() -> None:
     """Run what is not done yet; write tables and plots."""
     parser = argparse.ArgumentParser(description="what streams are like: imbalance, arrival, drift")
     parser.add_argument("--only", choices=EXPERIMENTS, default=None, help="one experiment (default: all)")
-    parser.add_argument("--steps", type=int, default=2000, help="learner steps of a trial (default 2000)")
+    parser.add_argument("--steps", type=int, default=3000, help="learner steps of a trial (default 3000)")
     parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, … (default 3)")
     parser.add_argument("--out", type=Path, default=Path("runs/streams"), help="folder of all results")
     parser.add_argument("--workers", type=int, default=1, help="trials side by side, a core each (default 1)")
