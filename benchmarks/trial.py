@@ -173,7 +173,7 @@ class Trial:
         counters = {kind: (self._folder / kind / "counters.col").read_bytes() for kind in self._reader.kinds()}
         return {
             "version": self.VERSION,
-            "about": self._about,
+            "about": copy.deepcopy(self._about),
             "seconds": self.seconds,
             "batches": self._batches,
             "events_by_kind": dict(self.events_by_kind),
@@ -189,7 +189,10 @@ class Trial:
         """
         keys = {"about", "seconds", "batches", "events_by_kind", "counters", "learner"}
         check_state(state, keys, self.VERSION, "trial")
-        mine, theirs = flatten(self._about), flatten(state["about"])
+        # A setting that is newer than the checkpoint had its default then.
+        defaults = {"teacher": TeacherConfig(), "replay": ReplayConfig(), "learner": LearnerConfig()}
+        mine = flatten(self._about)
+        theirs = flatten({name: c.to_dict() for name, c in defaults.items()}) | flatten(state["about"])
         if changed := sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k)):
             raise StateError(f"trial: saved with another {', '.join(changed)}; begin it in another directory")
         self._rebuild(int(state["batches"]), state["counters"])

@@ -164,3 +164,14 @@ def test_the_learner_is_told_what_remains(tmp_path: Path) -> None:
             trial.step()
             told.append(trial.learner.remaining)
     assert told == pytest.approx([1 - k / 10 for k in range(10)])
+
+
+def test_a_setting_newer_than_the_checkpoint_counts_as_its_default(tmp_path: Path) -> None:
+    with make(tmp_path) as trial:
+        trial.run(2)
+        state = trial.state_dict()
+        del state["about"]["teacher"]["wrong_pairs"]
+        trial.load_state_dict(state)
+        del state["about"]["teacher"]["batch_events"]
+        with pytest.raises(StateError, match=r"another teacher\.batch_events"):
+            trial.load_state_dict(state)
