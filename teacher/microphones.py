@@ -1,8 +1,8 @@
 """A second microphone, far from the speaker: a third modality that hears every sound in its own, poorer way.
 
 The room swallows the upper bands, adds its own noise, and the sound comes later. What co-occurs is then seen and heard
-twice, 'audio+image+audio_far'. A sound without a picture is heard by the near microphone or by the far one, by chance:
-each modality has events of its own.
+twice, 'audio+image+audio_far'. A sound without a picture is heard by the near microphone, by the far one or by both, by
+chance: each modality has events of its own, and some events have two of the three.
 """
 
 import numpy as np
@@ -60,6 +60,6 @@ def add_far_microphone(batch: EventBatch, seed: int) -> EventBatch:
         return batch
     rng = np.random.default_rng(np.random.SeedSequence([seed, batch.generation, int(batch.seq[0]), 2]))
     far = {AUDIO_FAR.name: hear_from_afar(batch.samples[AUDIO.name], rng)}
-    alone = len(batch.samples) == 1
-    samples = far if alone and rng.random() < 0.5 else batch.samples if alone else {**batch.samples, **far}
+    near, both = dict(batch.samples), {**batch.samples, **far}
+    samples = both if len(near) > 1 else (near, far, both)[int(rng.integers(3))]
     return EventBatch(batch.source, batch.generation, batch.seq, batch.start, batch.end, batch.lesson, samples)

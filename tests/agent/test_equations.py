@@ -170,15 +170,16 @@ def test_losses_and_gradients_are_those_of_plain_arithmetic(
                     assert float(gradient[i, k]) == pytest.approx((above - below) / (2 * nudge), rel=1e-3, abs=1e-5)
 
 
-def make(weight: float) -> Smart:
+def make(weight: float, fixed: str = "") -> Smart:
     """Real networks; the same weights for every lambda."""
-    config, guide = SmartConfig(weight=weight, learning_rate=1e-7), GuideConfig(guides="pair")
+    config = SmartConfig(weight=weight, learning_rate=1e-7, fixed_teacher=fixed)
+    guide = GuideConfig(guides="pair")
     return Smart(("audio", "image"), NetworkConfig(latent=64), config, guide, torch.device("cpu"), "float32", 3)
 
 
-def gradients(side: str, weight: float) -> tuple[dict[str, Tensor], list[Tensor | None]]:
+def gradients(side: str, weight: float, fixed: str = "") -> tuple[dict[str, Tensor], list[Tensor | None]]:
     """What one step leaves in the parameters of its own side, by name, and of the other."""
-    smart = make(weight)
+    smart = make(weight, fixed)
     g = torch.Generator().manual_seed(0)
     x = {"image": torch.rand(6, 1, 32, 32, generator=g), "audio": torch.rand(6, 1, 96, 96, generator=g)}
     smart.step(side, x, torch.arange(6))
@@ -202,3 +203,16 @@ def test_each_terms_gradient_reaches_exactly_the_parameters_that_the_paper_lists
             assert not zero and same, f"{name}: D learns from the first term and from nothing else, to the last bit"
         else:
             assert zero and both[name].any(), f"{name}: T learns from the second term and from nothing else"
+
+
+def test_a_fixed_teachers_encoder_learns_from_the_first_term_alone() -> None:
+    first, _ = gradients("audio", 0.0)
+    fixed, _ = gradients("audio", 1.0, fixed="audio")
+    for name, gradient in fixed.items():
+        if "transcoders" in name:
+            assert gradient.any(), f"{name}: T learns to translate all the same"
+        else:
+            assert torch.equal(gradient, first[name]), f"{name}: no guide shapes a fixed teacher"
+    taught, _ = gradients("image", 1.0, fixed="audio")
+    free, _ = gradients("image", 1.0)
+    assert all(torch.equal(taught[name], free[name]) for name in free), "the side that is taught learns as ever"

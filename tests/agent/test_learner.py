@@ -13,8 +13,6 @@ from agent.learner import Learner
 from sensors.errors import ConfigError, StateError
 from tests.agent.rigs import ListReplay, clips, config, images, tables
 
-SIDES = ("audio", "image")
-
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
@@ -36,8 +34,10 @@ def test_a_turn_leaves_the_other_side_and_all_guides_bitwise_alone(guides: str) 
     it = on_pairs(guides=guides, turn_steps=4)
     for _ in range(8):
         it.step()  # both sides have moments, and guides have been chosen
-    probe = {m: torch.randn(32, it.config.latent, generator=torch.Generator().manual_seed(9)) for m in SIDES}
-    lesson = torch.arange(32) // 4
+    shown = {m: torch.from_numpy(column).float() / 255 for m, column in tables()["audio+image"].items()}
+    lesson = torch.arange(160) // 4
+    with torch.no_grad():
+        probe = {m: it.smart.sides[m].eval().autoencoder.encode(x) for m, x in shown.items()}
     targets: list[dict[str, Tensor]] = []
     for _ in range(6):
         before: dict[str, Tensor] = {}

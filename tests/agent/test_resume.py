@@ -24,6 +24,8 @@ from tests.agent.rigs import ListReplay, alike, config, tables
 
 ROOT = Path(__file__).parents[2]
 PAIRS = "audio+image"
+MOVED = {"augment_from": 20, "augment_growth": 20}
+"""Samples are moved at random, ever more from before the kill to after it."""
 
 
 def fill(directory: Path, kinds: list[str]) -> None:
@@ -39,7 +41,7 @@ def fill(directory: Path, kinds: list[str]) -> None:
 def on_disk(directory: Path) -> Learner:
     # The order of sums, and so the last bit, depends on the number of threads.
     torch.set_num_threads(1)
-    return Learner(config(turn_steps=7, latent=64), Reader(directory, 4), 0)
+    return Learner(config(turn_steps=7, latent=64, **MOVED), Reader(directory, 4), 0)
 
 
 def take(it: Learner, steps: int) -> None:
@@ -96,7 +98,7 @@ def test_sixty_steps_are_thirty_a_sigkill_a_resume_and_thirty(tmp_path: Path, ro
 def test_every_strategy_resumes_bitwise(tmp_path: Path, guides: str) -> None:
     def fresh() -> Learner:
         torch.set_num_threads(1)
-        return Learner(config(guides=guides, turn_steps=7, latent=64), ListReplay({PAIRS: tables()[PAIRS]}), 0)
+        return Learner(config(guides=guides, turn_steps=7, latent=64, **MOVED), ListReplay({PAIRS: tables()[PAIRS]}), 0)
 
     whole, first, second = fresh(), fresh(), fresh()
     take(whole, 40)

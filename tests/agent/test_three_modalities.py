@@ -23,7 +23,7 @@ from teacher.microphones import add_far_microphone
 from tests.agent.rigs import ListReplay, alike, config, datasets, images
 
 NAMES = ("audio", "image", "audio_far")
-TOGETHER = "+".join(NAMES)
+TOGETHER, HEARD_TWICE = "+".join(NAMES), "audio+audio_far"
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def room(tmp_path: Path) -> Path:
     torch.set_num_threads(1)
     data = datasets(train=200, test=20)
     few = ",".join(CONCEPTS[3:])
-    lessons = TeacherConfig(warmup_events=64, batch_events=16, missing_audio=few, missing_image=few)
+    lessons = TeacherConfig(warmup_events=160, batch_events=16, missing_audio=few, missing_image=few)
     machine = Machine(lessons, data["image"], data["audio"], "t", 1)
     limits = ReplayConfig(capacity=512, capacity_single=256, min_size=16, samples_per_insert=1.0)
     buffer = Buffer(tmp_path / "replay", limits, 0)
-    for _ in range(32):
+    for _ in range(48):
         assert not buffer.insert(add_far_microphone(machine.step(), machine.seed)).throttled_ms
-    assert set(buffer.stats()) == {*NAMES, TOGETHER}
+    assert set(buffer.stats()) == {*NAMES, TOGETHER, HEARD_TWICE}
     buffer.close()
     return tmp_path / "replay"
 
@@ -62,7 +62,7 @@ def test_a_stream_of_three_lowers_every_term_of_every_pair(room: Path) -> None:
         kinds.add(it.turn.kind)
         for name, loss in losses.items():
             terms.setdefault(name, []).append(float(loss))
-    assert kinds == {*NAMES, TOGETHER}
+    assert kinds == {*NAMES, TOGETHER, HEARD_TWICE}
     assert set(terms) == {f"{m}/reconstruction" for m in NAMES} | {f"{a}/{b}" for a, b in permutations(NAMES, 2)}
     for name, values in terms.items():
         assert np.mean(values[-3:]) < 0.9 * np.mean(values[:3]), f"{name}: {values}"
@@ -78,6 +78,19 @@ def test_each_side_is_guided_by_both_others_in_its_turn(room: Path) -> None:
             turns.add(it.turn.name)
             assert {name.partition("/")[0] for name in losses} == {it.turn.side}
     assert turns == {"audio<image+audio_far", "image<audio+audio_far", "audio_far<audio+image"}
+
+
+def test_events_of_two_of_the_three_guide_each_other_and_leave_the_third_alone(room: Path) -> None:
+    it = learner(room)
+    seen = set()
+    for _ in range(90):
+        image = {k: v.clone() for k, v in it.smart.sides["image"].state_dict().items()}
+        losses = it.step()
+        assert losses is not None and it.turn is not None
+        if it.turn.kind == HEARD_TWICE:
+            seen |= set(losses)
+            assert all(torch.equal(image[k], v) for k, v in it.smart.sides["image"].state_dict().items())
+    assert seen == {"audio/reconstruction", "audio/audio_far", "audio_far/reconstruction", "audio_far/audio"}
 
 
 def test_it_resumes_bitwise(room: Path, tmp_path: Path) -> None:
