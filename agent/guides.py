@@ -27,7 +27,7 @@ class Guides(Protocol):
     """What SMART asks of a strategy."""
 
     def observe(self, latents: Mapping[str, Tensor]) -> None:
-        """Note one batch of co-occurring latents, modality -> (B, latent)."""
+        """Note one batch of co-occurring latents, modality -> (B, latent), of two modalities or more."""
 
     def refresh(self) -> None:
         """Choose new guides; called between turns and never within one."""
@@ -97,6 +97,7 @@ class ClusterGuides:
         self.config = config
         self.modalities = modalities
         self.latent = latent
+        self.iterations = config.iterations
         self.generator = torch.Generator().manual_seed(seed)
         self.bank = torch.zeros(0)
         self.filled = 0
@@ -105,7 +106,9 @@ class ClusterGuides:
         self.guides: dict[str, Tensor] = {}
 
     def observe(self, latents: Mapping[str, Tensor]) -> None:
-        """Keep the newest `config.bank` events' latents, side by side."""
+        """Keep the newest `config.bank` events' latents, side by side; events that lack a modality are passed over."""
+        if not all(m in latents for m in self.modalities):
+            return
         joint = torch.cat([latents[m] for m in self.modalities], 1)
         if not self.bank.numel():
             self.bank = torch.zeros(self.config.bank, joint.shape[1], device=joint.device)
@@ -122,7 +125,7 @@ class ClusterGuides:
         points = self.bank[: self.filled]
         if not self.centres.numel():
             self.centres = self._seeds(points, k)
-        for _ in range(self.config.iterations):
+        for _ in range(self.iterations):
             nearest = _nearest(points, self.centres)
             self.centres, counts = _means(points, nearest, k, self.centres)
             if empty := int((counts == 0).sum()):
@@ -137,15 +140,17 @@ class ClusterGuides:
             self.guides[name] = torch.where(some[:, None], part[chosen], own)
 
     def assign(self, latents: Mapping[str, Tensor]) -> Tensor:
-        """Cluster number of each event, (B,) int64."""
-        return _nearest(torch.cat([latents[m] for m in self.modalities], 1), self.centres)
+        """Cluster number of each event, (B,) int64, by the modalities that it has."""
+        present = [(i, m) for i, m in enumerate(self.modalities) if m in latents]
+        centres = [self.centres[:, i * self.latent : (i + 1) * self.latent] for i, _ in present]
+        return _nearest(torch.cat([latents[m] for _, m in present], 1), torch.cat(centres, 1))
 
     def targets(self, latents: Mapping[str, Tensor], lesson: Tensor) -> dict[str, Tensor]:
         """Medoids of each event's cluster; nothing before the first refresh."""
         if not self.guides:
             return {}
         cluster = self.assign(latents)
-        return {name: self.guides[name][cluster] for name in self.modalities}
+        return {name: self.guides[name][cluster] for name in latents}
 
     def _pick(self, points: Tensor, count: int) -> Tensor:
         rows = torch.randint(len(points), (count,), generator=self.generator)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from agent.config import GuideConfig, NetworkConfig, SmartConfig
 from agent.guides import build_guides
 from agent.networks import Autoencoder, Transcoder, build_autoencoder
-from sensors.errors import StateError
+from sensors.errors import ConfigError, StateError
 from sensors.modalities import modality
 from sensors.state import State, check_state
 
@@ -71,6 +71,9 @@ class Smart:
         self.optimisers = {m: self._optimiser(side) for m, side in self.sides.items()}
         self.guides = build_guides(guide, modalities, network.latent, seed)
         self.steps = dict.fromkeys(modalities, 0)
+        self.fixed = {name.strip() for name in config.fixed_teacher.split(",")} - {""}
+        if unknown := self.fixed - set(modalities):
+            raise ConfigError(f"fixed_teacher: no {sorted(unknown)[0]!r} among the modalities {', '.join(modalities)}")
 
     def begin_turn(self) -> None:
         """Choose the guides that stay frozen until the next turn begins."""
@@ -82,7 +85,7 @@ class Smart:
 
         Args:
             side: the modality whose E, D and T learn.
-            x: modality -> (B, *shape) float 0…1 on the device. Holds `side`; other modalities present guide it.
+            x: modality -> (B, *shape) float 0…1 on the device. Holds `side`; the other modalities in it guide it.
             lesson: (B,) int64.
             rate: factor on the learning rate.
 
@@ -94,7 +97,9 @@ class Smart:
             z, y = learner.autoencoder(x[side])  # z = E(x), y = D(z)
         guides = self._guides(side, z.detach(), x, lesson)
         with self._autocast():
-            guessed = {other: learner.transcoders[other](z) for other in guides}  # T(E(x))
+            # A fixed teacher learns to translate what it perceives, but its encoder is not shaped by guides.
+            seen = z.detach() if side in self.fixed else z
+            guessed = {other: learner.transcoders[other](seen) for other in guides}  # T(E(x))
         losses = {f"{side}/reconstruction": self._distance(x[side], y)}  # first term of Eq. 1-2
         for other, guide in guides.items():
             losses[f"{side}/{other}"] = self._distance(guide, guessed[other])  # second term
@@ -112,13 +117,13 @@ class Smart:
         return {name: loss.detach() for name, loss in losses.items()}
 
     def _guides(self, side: str, z: Tensor, x: Mapping[str, Tensor], lesson: Tensor) -> dict[str, Tensor]:
-        """Frozen targets for every other modality of these events; empty for single-modality events."""
-        if not all(m in x for m in self.modalities):
+        """Frozen targets for every other modality that these events have; empty for single-modality events."""
+        if len(x) < 2:
             return {}
         latents = {side: z}
         with torch.no_grad():
             for other in self.modalities:
-                if other != side:
+                if other != side and other in x:
                     with self._autocast():
                         latents[other] = self.sides[other].eval().autoencoder.encode(x[other])
             # In full precision: distances between latents are small differences of large numbers.

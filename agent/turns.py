@@ -101,9 +101,8 @@ class Turns:
         return "; ".join(f"replay holds {n} of {self.min_events} {k} events" for k, n in held.items())
 
     def _usable(self, kind: str) -> bool:
-        """Events of one modality train its autoencoder; co-occurring ones must hold every modality."""
-        names = kind.split("+")
-        return len(set(names) & set(self.modalities)) in (1, len(self.modalities))
+        """Events of one modality train its autoencoder; those of several guide each other, be they all or some."""
+        return bool(set(kind.split("+")) & set(self.modalities))
 
     def state_dict(self) -> State:
         """Whose turn came last on each table."""

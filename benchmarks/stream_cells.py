@@ -2,7 +2,9 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from agent.config import LearnerConfig, MonitorConfig
 from agent.exam import examine, shorten, to_network
 from agent.judges import Judge, Training
 from benchmarks.cells import Cell, Row, progress
-from benchmarks.prequential import PATHS, Prequential, published, share_right
+from benchmarks.prequential import PATHS, Answer, Prequential, published, share_right
 from benchmarks.stream_figures import PHASE_CONCEPTS, PHASES, retention
 from benchmarks.trial import Trial
 from replay.config import ReplayConfig
@@ -80,11 +82,11 @@ def arrival(cell: Cell, folder: Path) -> Iterator[Row]:
         confusion = examine(published(trial), judges, questions).confusion
         return {p: (np.diag(confusion[p]) / confusion[p].sum(1).clip(1)).tolist() for p in PATHS}
 
-    exams, preq, _ = _stream(cell, folder, teacher, learner, PHASES * phase, due, exam)
+    exams, answers, _ = _stream(cell, folder, teacher, learner, PHASES * phase, due, exam)
     yield from ({"what": "exam", **row} for row in exams)
-    yield {"what": "answers", "phase": phase, "answers": preq.state()}
+    yield {"what": "answers", "phase": phase, "answers": [asdict(a) for a in answers]}
     for path in PATHS:
-        overall = share_right(preq.answers, path, 0, PHASES * phase)
+        overall = share_right(answers, path, 0, PHASES * phase)
         yield {"what": "summary", "path": path, **retention(exams, path, phase), "prequential": overall}
 
 
@@ -106,15 +108,15 @@ def drift(cell: Cell, folder: Path) -> Iterator[Row]:
         grades = {name: examine(published(trial), judges, questions).accuracy for name, questions in by_set.items()}
         return {f"{p} {name}": accuracy[p] for name, accuracy in grades.items() for p in PATHS}
 
-    exams, preq, judged = _stream(cell, folder, teacher, learner, total, due, exam)
+    exams, answers, judged = _stream(cell, folder, teacher, learner, total, due, exam)
     yield from ({"what": "exam", **row} for row in exams)
-    yield {"what": "answers", "start": start, "length": length, "answers": preq.state()}
+    yield {"what": "answers", "start": start, "length": length, "answers": [asdict(a) for a in answers]}
     spans = {"before": (start - stretch, start), "during": (start, start + length), "after": (total - stretch, total)}
     for path in PATHS:
         yield {
             "what": "summary",
             "path": path,
-            **{f"prequential {when}": share_right(preq.answers, path, *span) for when, span in spans.items()},
+            **{f"prequential {when}": share_right(answers, path, *span) for when, span in spans.items()},
             **{
                 f"{s} {when}": exams[k][f"{path} {s}"]
                 for s in ("clean", "worse")
@@ -181,6 +183,7 @@ def _pairs(cell: Cell, folder: Path, steps: int, single_share: float) -> dict[st
         figures = {**notes, "steps": trial.done, "events": trial.events, "events paired": paired, **accuracy}
         figures |= {"seconds": trial.seconds, "MLC": judges["image"].accuracy, "GLC": judges["audio"].accuracy}
     write_json(result, figures)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return figures
 
 
@@ -192,7 +195,7 @@ def _stream(
     events: int,
     due: Callable[[Trial, int], bool],
     exam: Callable[[Trial, Mapping[str, Judge], int], dict[str, Any]],
-) -> tuple[list[dict[str, Any]], Prequential, dict[str, float]]:
+) -> tuple[list[dict[str, Any]], list[Answer], dict[str, float]]:
     """One trial with prequential answers, and with exams when they are due and at the end.
 
     Returns:
@@ -219,7 +222,9 @@ def _stream(
         _drive(trial, folder, look, notes, preq)
     known = {"image": (worse.images, worse.image_labels), "audio": (worse.audio, worse.audio_labels)}
     judged = {m: float((judges[m].grade(to_network(x)).numpy() == labels).mean()) for m, (x, labels) in known.items()}
-    return notes["exams"], preq, judged
+    # Hundreds of megabytes over all cells; whoever is killed before the rows are kept makes this trial again.
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return notes["exams"], preq.answers, judged
 
 
 def _drive(

@@ -41,7 +41,7 @@ def test_sounds_come_later_faster_or_higher_but_whole() -> None:
     y = make().observe(x, "spectrogram", 99)
     frames = torch.arange(96.0)
     onset = torch.stack([frames[(clip[0].sum(0) > 0.5)].min() for clip in y])
-    assert onset.min() >= 6 and onset.max() <= 14 and len(onset.unique()) > 2
+    assert onset.min() >= 6 and onset.max() <= 14 and float(onset.std()) > 0.5
     heights = torch.stack([frames[(clip[0].sum(1) > 0.5)].float().mean() for clip in y])
     assert heights.std() > 0.5 and (heights - 41.5).abs().max() < 8
     assert (y.sum((1, 2, 3)) > 0.6 * x.sum((1, 2, 3))).all()

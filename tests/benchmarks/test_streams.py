@@ -72,6 +72,7 @@ def test_an_arrival_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: py
     assert len(exams) in (6, 7)
     assert all(64 * (k + 1) <= e["events"] for k, e in enumerate(exams[:6]))
     assert exams[-1]["events"] == 6 * 64 and all(len(e[p]) == 10 for e in exams for p in PATHS)
+    assert not (tmp_path / "broken" / "checkpoints").exists()
     answers = next(r for r in whole if r["what"] == "answers")["answers"]
     assert [a["at"] for a in answers if a["path"] == PATHS[0]] == [64 * (k + 1) for k in range(6)]
     assert [r["path"] for r in whole if r["what"] == "summary"] == list(PATHS)
