@@ -34,15 +34,14 @@ STRATEGIES: tuple[Mapping[str, Any], ...] = (
 )
 STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "strategies": STRATEGIES,
-    "clusters": tuple({"clusters": k} for k in (5, 10, 20, 30, 60, 100, 300)),
-    "wrong": tuple(
-        {"wrong": share, **guides}
-        for share in (0.0, 0.05, 0.1, 0.2, 0.4)
-        for guides in ({}, {"guides": "pair"}, {"guides": "lesson", "lesson": 4})
+    "clusters": tuple({"clusters": k} for k in (5, 10, 30, 100, 300)),
+    "wrong": (
+        *({"wrong": share, **guides} for share in (0.0, 0.05, 0.1, 0.2, 0.4) for guides in ({}, {"guides": "pair"})),
+        {"wrong": 0.2, "guides": "lesson", "lesson": 4},
     ),
     "pairs": tuple({"pairs": n, **guides} for n in (128, 1024, 10240) for guides in ({}, {"guides": "pair"})),
-    "uneven": tuple({"imbalance": z, **guides} for z in (1.0, 2.0) for guides in ({}, {"guides": "pair"})),
-    "confusable": tuple({"noise": n, **guides} for n in (0.2, 0.4) for guides in ({}, {"guides": "pair"})),
+    "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
+    "confusable": tuple({"noise": 0.3, **guides} for guides in ({}, {"guides": "pair"})),
     "turns": (
         {"training": "turns"},
         {"training": "together"},
