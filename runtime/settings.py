@@ -64,6 +64,8 @@ class RunConfig(Config):
         super().__post_init__()
         self._check_batches()
         self._check_waiting()
+        if "audio_far" in self.learner.modalities and not self.teacher.far_microphone:
+            raise ConfigError("learner.modalities: nothing sends audio_far; add --set teacher.far_microphone=true")
 
     def _check_batches(self) -> None:
         s = self.learner

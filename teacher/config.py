@@ -86,6 +86,9 @@ class TeacherConfig(Config):
         low=0.0,
         high=1.0,
     )
+    far_microphone: bool = setting(
+        False, help="a second microphone far from the speaker hears every sound, too: a third modality, audio_far"
+    )
     jitter: bool = setting(
         True, help="turn, scale, shear and shift training images where their dataset is small (digits)"
     )

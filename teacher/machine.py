@@ -15,6 +15,7 @@ from teacher.config import CONCEPTS, TeacherConfig
 from teacher.curriculum import Curriculum, Plan
 from teacher.datasets.samples import Bytes, ExamSet, Samples
 from teacher.flaws import add_noise, darken, jitter
+from teacher.microphones import add_far_microphone
 
 STATE_VERSION = 1
 NOMINAL_RATE = 1000.0
@@ -104,7 +105,7 @@ class Machine:
         )
         self._last = plan
         self.cursor = Cursor(at.batch + 1, at.seq + count, at.lesson + lessons)
-        return batch
+        return add_far_microphone(batch, self.seed) if self.config.far_microphone else batch
 
     def concepts(self) -> Mapping[str, NDArray[np.int64]]:
         """What the batch last emitted by `step` shows and says: (B,) concepts by modality; for measuring only.

@@ -19,7 +19,6 @@ from sensors import modalities
 from sensors.modalities import Modality
 from teacher.config import CONCEPTS, TeacherConfig
 from teacher.machine import Machine
-from teacher.microphones import add_far_microphone
 from tests.agent.rigs import ListReplay, alike, config, datasets, images
 
 NAMES = ("audio", "image", "audio_far")
@@ -32,12 +31,14 @@ def room(tmp_path: Path) -> Path:
     torch.set_num_threads(1)
     data = datasets(train=200, test=20)
     few = ",".join(CONCEPTS[3:])
-    lessons = TeacherConfig(warmup_events=160, batch_events=16, missing_audio=few, missing_image=few)
+    lessons = TeacherConfig(
+        warmup_events=160, batch_events=16, missing_audio=few, missing_image=few, far_microphone=True
+    )
     machine = Machine(lessons, data["image"], data["audio"], "t", 1)
     limits = ReplayConfig(capacity=512, capacity_single=256, min_size=16, samples_per_insert=1.0)
     buffer = Buffer(tmp_path / "replay", limits, 0)
     for _ in range(48):
-        assert not buffer.insert(add_far_microphone(machine.step(), machine.seed)).throttled_ms
+        assert not buffer.insert(machine.step()).throttled_ms
     assert set(buffer.stats()) == {*NAMES, TOGETHER, HEARD_TWICE}
     buffer.close()
     return tmp_path / "replay"

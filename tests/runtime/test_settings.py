@@ -70,6 +70,13 @@ def test_settings_that_fit_are_kept(changes: dict[str, str]) -> None:
     RunConfig().override(changes)
 
 
+def test_a_second_microphone_is_asked_for_where_it_is_learned_from() -> None:
+    names = {"learner.modalities": "audio,image,audio_far"}
+    with pytest.raises(ConfigError, match="far_microphone"):
+        RunConfig().override(names)
+    RunConfig().override({**names, "teacher.far_microphone": "true"})
+
+
 def test_settings_survive_a_round_trip() -> None:
     config = RunConfig().override({"run.seed": "7", "replay.capacity": "4096"})
     assert RunConfig.from_dict(config.to_dict()) == config

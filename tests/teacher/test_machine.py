@@ -276,3 +276,12 @@ def test_defaults_leave_the_stream_bitwise_as_it_was(toy_images: Samples, toy_sp
         for m in sorted(batch.samples):
             digest.update(batch.samples[m].tobytes())
     assert digest.hexdigest()[:32] == STREAM
+
+
+def test_a_far_microphone_hears_what_the_near_one_does(toy_images: Samples, toy_speech: Samples) -> None:
+    pairs = TeacherConfig(style="classroom")
+    alone, far = (machine(toy_images, toy_speech, pairs.replace(far_microphone=on)) for on in (False, True))
+    for _ in range(3):
+        batch, same = far.step(), alone.step()
+        assert batch.kind == "audio+image+audio_far"
+        assert np.array_equal(batch.samples["audio"], same.samples["audio"])
