@@ -35,6 +35,17 @@ class Guides(Protocol):
     def targets(self, latents: Mapping[str, Tensor], lesson: Tensor) -> dict[str, Tensor]:
         """The guide of every event in every modality: modality -> (B, latent); empty while there is none yet."""
 
+    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor] | None:
+        """Guides for events of one modality, found by what these evoke in the others.
+
+        Args:
+            evoked: other modality -> (B, latent).
+
+        Returns:
+            Modality -> (B, latent), and which of the events evoke something near enough to a guide, (B,) bool; none
+            where the strategy keeps no guides.
+        """
+
     def state_dict(self) -> State:
         """Everything a resumed run needs."""
 
@@ -63,6 +74,10 @@ class PairGuides:
     def targets(self, latents: Mapping[str, Tensor], lesson: Tensor) -> dict[str, Tensor]:
         """The latents themselves."""
         return dict(latents)
+
+    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor] | None:
+        """No guides are kept."""
+        return None
 
     def state_dict(self) -> State:
         """No state."""
@@ -151,6 +166,17 @@ class ClusterGuides:
             return {}
         cluster = self.assign(latents)
         return {name: self.guides[name][cluster] for name in latents}
+
+    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor] | None:
+        """The guides nearest to what is evoked; near enough is less than half the guides' mean distance."""
+        if not self.guides:
+            return None
+        guides = torch.cat([self.guides[m] for m in evoked], 1)
+        points = torch.cat([evoked[m] for m in evoked], 1)
+        nearest = _nearest(points, guides)
+        typical = torch.cdist(guides, guides).sum() / (len(guides) * (len(guides) - 1))
+        near = (points - guides[nearest]).norm(dim=1) < 0.5 * typical
+        return {m: self.guides[m][nearest] for m in evoked}, near
 
     def _pick(self, points: Tensor, count: int) -> Tensor:
         rows = torch.randint(len(points), (count,), generator=self.generator)

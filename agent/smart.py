@@ -90,22 +90,24 @@ class Smart:
             rate: factor on the learning rate.
 
         Returns:
-            Losses by term, detached scalars: '<side>/reconstruction', '<side>/<other>' for each guiding modality.
+            Losses by term, detached scalars: '<side>/reconstruction', '<side>/<other>' for each guiding modality,
+            '<side>/recall' for single-modality events where `recall` is on.
         """
         learner = self.sides[side].train()
         with self._autocast():
             z, y = learner.autoencoder(x[side])  # z = E(x), y = D(z)
         guides = self._guides(side, z.detach(), x, lesson)
+        # A fixed teacher learns to translate what it perceives, but its encoder is not shaped by guides.
+        seen = z.detach() if side in self.fixed else z
         with self._autocast():
-            # A fixed teacher learns to translate what it perceives, but its encoder is not shaped by guides.
-            seen = z.detach() if side in self.fixed else z
             guessed = {other: learner.transcoders[other](seen) for other in guides}  # T(E(x))
         losses = {f"{side}/reconstruction": self._distance(x[side], y)}  # first term of Eq. 1-2
         for other, guide in guides.items():
             losses[f"{side}/{other}"] = self._distance(guide, guessed[other])  # second term
-        total = losses[f"{side}/reconstruction"] + self.config.weight * sum(
-            loss for name, loss in losses.items() if name != f"{side}/reconstruction"
-        )
+        if len(x) == 1 and self.config.recall > 0:
+            losses |= self._recall(side, seen)
+        weights = {f"{side}/reconstruction": 1.0, f"{side}/recall": self.config.recall}
+        total = torch.stack([weights.get(name, self.config.weight) * loss for name, loss in losses.items()]).sum()
         optimiser = self.optimisers[side]
         for group in optimiser.param_groups:
             group["lr"] = self.config.learning_rate * rate
@@ -131,14 +133,30 @@ class Smart:
             targets = self.guides.targets(latents, lesson)
         return {other: target for other, target in targets.items() if other != side}
 
+    def _recall(self, side: str, z: Tensor) -> dict[str, Tensor]:
+        """Ours, not the paper's: what one modality clearly evokes in the others guides it when it comes alone."""
+        with self._autocast():
+            evoked = {other: T(z) for other, T in self.sides[side].transcoders.items()}
+        with torch.no_grad():
+            found = self.guides.recall({other: guess.detach() for other, guess in evoked.items()})
+        if found is None:
+            return {}
+        guides, near = found
+        terms = [(self._distances(guides[other], guess) * near).mean() for other, guess in evoked.items()]
+        return {f"{side}/recall": torch.stack(terms).sum()}
+
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None)
 
     def _distance(self, target: Tensor, guess: Tensor) -> Tensor:
-        """Mean over the batch of the Euclidean norm of each event's difference, or of its square."""
+        """Mean of `_distances` over the batch."""
+        return self._distances(target, guess).mean()
+
+    def _distances(self, target: Tensor, guess: Tensor) -> Tensor:
+        """Euclidean norm of each event's difference, or its square, (B,)."""
         squares = (target - guess).flatten(1).square().sum(1)
         # The gradient of a norm is undefined at zero: the smallest float32 offset that keeps it finite.
-        return squares.mean() if self.config.norm == "squared" else (squares + 1e-12).sqrt().mean()
+        return squares if self.config.norm == "squared" else (squares + 1e-12).sqrt()
 
     def _average(self, side: str, every: int = 8) -> None:
         """Follow the weights with their running average, every few steps: the published network."""
