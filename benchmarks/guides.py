@@ -19,11 +19,10 @@ from benchmarks.guide_report import draw_latents
 from sensors.errors import ConfigError
 from teacher.config import DataConfig
 
-BASE: Mapping[str, Any] = {"guides": "cluster", "clusters": 100, "lesson": 1}
+BASE: Mapping[str, Any] = {"guides": "cluster", "clusters": 30, "lesson": 1}
 STRATEGIES: tuple[Mapping[str, Any], ...] = (
-    {"guides": "pair"},
-    {"guides": "cluster", "clusters": 30},
     {},
+    {"guides": "pair"},
     {"guides": "pair", "lesson": 4},
     {"guides": "lesson", "lesson": 4},
     {"lesson": 4},
@@ -115,7 +114,7 @@ def main() -> None:
     parser.add_argument("--part", default="validation", choices=("validation", "test"), help="what exams are made of")
     parser.add_argument("--only", default="", help=f"comma list of {', '.join(STUDIES)}; none: all")
     parser.add_argument("--seeds", default="0", help="comma list (default 0)")
-    parser.add_argument("--steps", type=int, default=1500, help="learner steps of a cell (default 1500)")
+    parser.add_argument("--steps", type=int, default=3000, help="learner steps of a cell (default 3000)")
     parser.add_argument("--out", type=Path, default=Path("runs/guides"), help="results (default runs/guides)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="cells side by side (default: cores)")
     parser.add_argument("--report", action="store_true", help="run nothing; tables of what is finished")
