@@ -11,7 +11,7 @@ from agent.config import GuideConfig
 from benchmarks.cells import cell_folder, read_rows
 from benchmarks.guide_cells import load_questions
 
-PLAIN = {"guides", "clusters", "lesson", "seed", "steps", "data"}
+PLAIN = {"guides", "clusters", "lesson", "wrong", "seed", "steps", "data"}
 """Settings of a cell on undisturbed plain pairs."""
 
 
@@ -22,7 +22,11 @@ def draw_latents(out: Path) -> Path | None:
         The picture, `latents.png` in `out`; none when no such cell is finished, or matplotlib is not installed.
     """
     cells = [json.loads(row["cell"]) for row in read_rows(out)]
-    plain = [cell for cell in cells if set(cell) == PLAIN and cell["guides"] == "cluster" and cell["lesson"] == 1]
+    plain = [
+        cell
+        for cell in cells
+        if set(cell) == PLAIN and cell["guides"] == "cluster" and cell["lesson"] == 1 and not cell["wrong"]
+    ]
     if not plain:
         return None
     cell = max(plain, key=lambda c: (c["clusters"] == GuideConfig().clusters, c["steps"]))

@@ -19,7 +19,7 @@ from benchmarks.guide_report import draw_latents
 from sensors.errors import ConfigError
 from teacher.config import DataConfig
 
-BASE: Mapping[str, Any] = {"guides": "cluster", "clusters": 30, "lesson": 1}
+BASE: Mapping[str, Any] = {"guides": "cluster", "clusters": 30, "lesson": 1, "wrong": 0.0}
 STRATEGIES: tuple[Mapping[str, Any], ...] = (
     {},
     {"guides": "pair"},
@@ -42,7 +42,7 @@ STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
     "confusable": tuple({"noise": 0.3, **guides} for guides in ({}, {"guides": "pair"})),
     "turns": (
-        {"training": "turns"},
+        {},
         {"training": "together"},
         {"training": "audio teaches"},
         {"training": "image teaches"},
@@ -100,7 +100,7 @@ def report(rows: list[dict[str, Any]], names: list[str]) -> str:
     """Markdown tables, one a study."""
     parts = []
     for name in names:
-        own = study_rows(rows, name)
+        own = [{"training": "turns", **row} for row in study_rows(rows, name)]
         if own:
             by = [k for k in SHOWN if len({json.dumps(r.get(k)) for r in own}) > 1] or ["guides"]
             parts.append(f"## {name}\n\n{table(own, by, COLUMNS)}\n")
