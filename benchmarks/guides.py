@@ -35,10 +35,10 @@ STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "strategies": STRATEGIES,
     "clusters": tuple({"clusters": k} for k in (5, 10, 30, 100, 300)),
     "wrong": (
-        *({"wrong": share, **guides} for share in (0.0, 0.05, 0.1, 0.2, 0.4) for guides in ({}, {"guides": "pair"})),
+        *({"wrong": share, **guides} for share in (0.0, 0.1, 0.2, 0.4) for guides in ({}, {"guides": "pair"})),
         {"wrong": 0.2, "guides": "lesson", "lesson": 4},
     ),
-    "pairs": tuple({"pairs": n, **guides} for n in (128, 1024, 10240) for guides in ({}, {"guides": "pair"})),
+    "pairs": tuple({"pairs": n, **guides} for n in (128, 1024) for guides in ({}, {"guides": "pair"})),
     "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
     "confusable": tuple({"noise": 0.3, **guides} for guides in ({}, {"guides": "pair"})),
     "turns": (
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--part", default="validation", choices=("validation", "test"), help="what exams are made of")
     parser.add_argument("--only", default="", help=f"comma list of {', '.join(STUDIES)}; none: all")
     parser.add_argument("--seeds", default="0", help="comma list (default 0)")
-    parser.add_argument("--steps", type=int, default=3000, help="learner steps of a cell (default 3000)")
+    parser.add_argument("--steps", type=int, default=2000, help="learner steps of a cell (default 2000)")
     parser.add_argument("--out", type=Path, default=Path("runs/guides"), help="results (default runs/guides)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="cells side by side (default: cores)")
     parser.add_argument("--report", action="store_true", help="run nothing; tables of what is finished")

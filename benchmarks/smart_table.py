@@ -47,7 +47,8 @@ from teacher.datasets import ExamSet, Samples, fsdd, gcdd, load_images, load_spe
 from teacher.datasets.choose import data_root
 
 SPEECH = {"mnist+fsdd": "fsdd", "mnist+fsdd+gcdd": "fsdd+gcdd", "loso": "fsdd+gcdd", "mnist+gcdd": "gcdd"}
-LOOKS = 10
+LOOKS, APART = 10, 1000
+"""Points of a curve, and the fewest steps between two: an exam on all test data takes a quarter of a minute."""
 SAVE_EVERY = 60.0
 """Seconds between two checkpoints of a cell."""
 WAVS = 10
@@ -134,7 +135,8 @@ def _learn(trial: Trial, folder: Path, look: Callable[[], dict[str, float]]) -> 
     curve: list[dict[str, float]] = []
     if trial.restore(kept) and place.exists():
         curve = [point for point in read_json(place)["points"] if point["step"] <= trial.done]
-    looks = sorted({max(1, round(trial.steps * k / LOOKS)) for k in range(1, LOOKS + 1)})
+    count = min(LOOKS, max(trial.steps // APART, 1))
+    looks = sorted({max(1, round(trial.steps * k / count)) for k in range(1, count + 1)})
     saved, note = time.monotonic(), ""
     while trial.done < trial.steps:
         trial.run(min(trial.done + PIECE, next(step for step in looks if step > trial.done)))
