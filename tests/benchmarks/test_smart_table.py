@@ -57,6 +57,7 @@ def test_a_cell_is_learned_examined_and_shown(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(smart_table, "WAVS", 1)
+    monkeypatch.setattr(smart_table, "APART", 1)
     out = tmp_path / "out"
     arguments = ("--data", str(data), "--out", str(out), "--only", "mnist+fsdd", "--seeds", "0", "--json")
     run(monkeypatch, *arguments, "--styles", "hybrid")
@@ -84,9 +85,10 @@ def test_a_cell_that_was_stopped_goes_on_and_ends_the_same(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("--data", str(data), "--only", "mnist+fsdd", "--seeds", "1", "--styles", "classroom", "--json")
+    monkeypatch.setattr(smart_table, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(smart_table, "APART", 1)
     run(monkeypatch, *arguments, "--out", str(tmp_path / "whole"), steps=6)
     (whole,) = printed(capsys)
-    monkeypatch.setattr(smart_table, "SAVE_EVERY", 0.0)
     plain = Trial.step
     stepped: list[int] = []
 
