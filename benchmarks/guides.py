@@ -23,12 +23,10 @@ BASE: Mapping[str, Any] = {"guides": "cluster", "clusters": 30, "lesson": 1, "wr
 STRATEGIES: tuple[Mapping[str, Any], ...] = (
     {},
     {"guides": "pair"},
-    {"guides": "pair", "lesson": 4},
     {"guides": "lesson", "lesson": 4},
     {"lesson": 4},
     {"lesson": 4, "selector": "lesson"},
     {"variant": "refit"},
-    {"variant": "running"},
     {"variant": "centres"},
 )
 STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
