@@ -7,7 +7,8 @@ Every trial is the whole system in one process (`trial.py`). Exams are on a vali
 tables and plots of what is there: `streams.md`, `imbalance.png`, `arrival.png`, `drift.png`.
 
 - imbalance: a share of the training samples co-occurs, the rest comes alone, in that proportion of events; against the
-  same pairs without the rest, for as many learner steps on pairs and for as many in all. Below `--least-paired` the
+  same pairs without the rest, for as many learner steps on pairs and for as many in all; and with the rest guided by
+  what it evokes (`learner.recall`). Below `--least-paired` the
   events that co-occur stay that share of the stream and come back more often: the learner would hardly meet them else.
 - arrival: two concepts at a time, in the end the first two again, with a replay that holds less than a phase, `fifo`
   and `reservoir`.
@@ -86,7 +87,7 @@ def cells_of(options: argparse.Namespace) -> list[dict[str, Any]]:
         own = {**common, "seed": seed}
         kept = {"capacity": options.capacity}
         kinds: dict[str, list[dict[str, Any]]] = {
-            "imbalance": [{"share": share, "least_paired": options.least_paired} for share in SHARES],
+            "imbalance": [{"share": share, "least_paired": options.least_paired} for share in options.shares],
             "arrival": [{"remover": remover, **kept} for remover in ("fifo", "reservoir")],
             "drift": [{"drift": name, "remover": "fifo", **kept} for name in DRIFTS],
         }
@@ -124,6 +125,12 @@ def main() -> None:
     parser.add_argument("--only", choices=EXPERIMENTS, default=None, help="one experiment (default: all)")
     parser.add_argument("--steps", type=int, default=3000, help="learner steps of a trial (default 3000)")
     parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, … (default 3)")
+    parser.add_argument(
+        "--shares",
+        type=lambda text: [float(share) for share in text.split(",")],
+        default=list(SHARES),
+        help="imbalance: shares of the training samples that co-occur (default 0.01,0.03,0.1,0.3,1)",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/streams"), help="folder of all results")
     parser.add_argument("--workers", type=int, default=1, help="trials side by side, a core each (default 1)")
     parser.add_argument("--data", default=None, help="folder of datasets; none: RECIPROCAL_DATA, or the embedded ones")
