@@ -10,7 +10,7 @@ import pytest
 from benchmarks import stream_cells
 from benchmarks.prequential import PATHS
 from benchmarks.stream_plots import plot, require_matplotlib
-from benchmarks.streams import EXPERIMENTS, cells_of, learner_settings, report
+from benchmarks.streams import EXPERIMENTS, SHARES, cells_of, learner_settings, report
 from benchmarks.trial import Trial
 from sensors.errors import ConfigError
 from tests.agent.rigs import datasets
