@@ -1,9 +1,8 @@
 """Small random moves of what is perceived: a thing seen from a little aside is still that thing.
 
 A sensor never gives the same picture twice; a finite store of events does. Without moves the encoders learn the store's
-samples by heart and stop getting better on new ones. Only the side that learns is moved: the guides come from what the
-other side truly perceived. No label is involved. Moves grow from nothing, because clusters are found more slowly in
-moved samples (measured: docs/guides.md).
+samples by heart and stop getting better on new ones. Only the side that learns is moved: its partner in an event is
+encoded as it was perceived. No label is involved. Moves grow from nothing, so that they do not slow the beginning.
 """
 
 import torch
@@ -79,7 +78,7 @@ class Augment:
         # Coordinates run from -1 to 1: a sound keeps its beginning when its speed changes.
         move[:, 0, 0], move[:, 0, 2] = 1 + faster, faster - late
         # The lowest band stays where it is, as formants move in proportion to their frequency.
-        move[:, 1, 1], move[:, 1, 2] = 1 + pitch, self._uniform(count) * 2 * BANDS * strength
+        move[:, 1, 1], move[:, 1, 2] = 1 + pitch, pitch + self._uniform(count) * 2 * BANDS * strength
         return move
 
     def _uniform(self, *shape: int) -> Tensor:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sensors.config import Config, setting
 
 PRESETS = ("small", "paper")
-STRATEGIES = ("cluster", "lesson", "pair")
+STRATEGIES = ("pair", "lesson", "cluster")
 LATENT = 512
 """Size of z (SMART, section 3)."""
 
@@ -45,7 +45,7 @@ class SmartConfig(Config):
 class GuideConfig(Config):
     """Where guides come from."""
 
-    guides: str = setting("cluster", help="where guides come from", choices=STRATEGIES)
+    guides: str = setting("pair", help="where guides come from", choices=STRATEGIES)
     clusters: int = setting(30, help="clusters kept by guides 'cluster'", low=2, high=4096)
     bank: int = setting(6144, help="recent events that are clustered", unit="events", low=64, high=1 << 20)
     iterations: int = setting(8, help="k-means iterations at each refresh", low=1, high=100)

@@ -107,7 +107,8 @@ def config(**changes: Any) -> LearnerConfig:
     """A small learner in float32 on the CPU, which computes the same everywhere."""
     values = {
         "preset": "small", "device": "cpu", "precision": "float32", "threads": 1,
-        "batch": 16, "turn_steps": 4, "min_events": 16, "warmup_steps": 4, "clusters": 4, "bank": 64,
+        "batch": 16, "turn_steps": 4, "min_events": 16, "warmup_steps": 4,
+        "guides": "cluster", "clusters": 4, "bank": 64,
     }  # fmt: skip
     return LearnerConfig(**{**values, **changes})
 

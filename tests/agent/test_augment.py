@@ -47,6 +47,16 @@ def test_sounds_come_later_faster_or_higher_but_whole() -> None:
     assert (y.sum((1, 2, 3)) > 0.6 * x.sum((1, 2, 3))).all()
 
 
+def test_pitch_moves_high_bands_further_than_low_ones() -> None:
+    x = torch.zeros(32, 1, 96, 96)
+    x[:, :, 4:6] = 1.0
+    low = make().observe(x, "spectrogram", 99)[:, 0].sum(2)
+    high = make().observe(x.flip(2), "spectrogram", 99)[:, 0].sum(2)
+    bands = torch.arange(96.0)
+    spread = [float(((y @ bands) / y.sum(1).clamp(min=1e-6)).std()) for y in (low, high)]
+    assert spread[0] < 1.5 < 3 < spread[1] or spread[1] > 2 * spread[0]
+
+
 def test_moves_go_on_bitwise_from_their_state() -> None:
     whole, x = make(), torch.rand(4, 1, 32, 32)
     whole.observe(x, "picture", 99)
