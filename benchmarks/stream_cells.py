@@ -43,7 +43,7 @@ SAVE_EVERY = 250
 SLACK = 256
 """Events that the stream may be ahead of the learner: what it knows at a time is what came until then."""
 
-BRISK: dict[str, Any] = {"batch": 64, "turn_steps": 25, "warmup_steps": 20, "min_events": SLACK}
+BRISK: dict[str, Any] = {"batch": 64, "turn_steps": 25, "warmup_steps": 20, "min_events": SLACK, "augment": 0.0}
 """Settings of all trials' learners: two new concepts are known after some 300 steps, where the defaults take 600."""
 
 
@@ -173,7 +173,9 @@ def _pairs(cell: Cell, folder: Path, steps: int, single_share: float, recall: fl
     )
     images, speech = load(cell)
     judges = judges_of(cell, images, speech)
-    learner = LearnerConfig.from_dict({**BRISK, **cell["learner"]})
+    # Only clusters keep guides that can be recalled.
+    recalling = {"recall": recall, "guides": "cluster"} if recall else {}
+    learner = LearnerConfig.from_dict({**BRISK, **recalling, **cell["learner"]})
     # Pairs get no turn before they ask for as many samples as the others may: with little slack that is soon.
     replay = ReplayConfig(limiter_slack=SLACK, min_size=SLACK)
     notes: dict[str, Any] = {"steps on pairs": 0}

@@ -45,7 +45,7 @@ def test_override_names_what_is_wrong(key: str, text: str, told: str) -> None:
             {"learner.guides": "cluster", "learner.bank": "64", "learner.batch": "32", "learner.clusters": "33"},
             r"learner\.bank=64.*clusters=33",
         ),
-        ({"learner.bank": "100"}, r"learner\.bank=100.*learner\.batch=128"),
+        ({"learner.guides": "cluster", "learner.bank": "100"}, r"learner\.bank=100.*learner\.batch=128"),
         ({"learner.selector": "lesson", "learner.views": "7"}, r"learner\.batch=128.*learner\.views=7"),
         ({"learner.guides": "lesson", "learner.views": "7"}, r"learner\.batch=128.*learner\.views=7"),
         ({"replay.capacity": "400"}, r"learner\.min_events=512.*replay\.capacity=400"),
