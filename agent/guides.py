@@ -3,7 +3,8 @@
 The papers ask for 'the representation closest to the centre of its cluster', frozen for the turn, and leave open how
 clusters are found without labels. Three strategies answer; none of them sees a label:
 
-* `pair`: the co-occurring sample's own latent;
+* `pair`: the co-occurring sample's own latent. Of many partners the norm's minimum is their median, which a minority
+  of wrong ones hardly moves: the transcoder finds the middle of the concept by itself;
 * `lesson`: the medoid of the event's lesson, in the batch at hand;
 * `cluster`: recent events are clustered in both latent spaces together, and each cluster's guide in a space is the
   real latent closest to its centre there. Two modalities vote on what belongs together, so confusions that only one
@@ -26,6 +27,10 @@ from sensors.state import State, check_state
 class Guides(Protocol):
     """What SMART asks of a strategy."""
 
+    @property
+    def recalls(self) -> bool:
+        """Whether there are guides that a lone event may find by what it evokes."""
+
     def observe(self, latents: Mapping[str, Tensor]) -> None:
         """Note one batch of co-occurring latents, modality -> (B, latent), of two modalities or more."""
 
@@ -35,15 +40,14 @@ class Guides(Protocol):
     def targets(self, latents: Mapping[str, Tensor], lesson: Tensor) -> dict[str, Tensor]:
         """The guide of every event in every modality: modality -> (B, latent); empty while there is none yet."""
 
-    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor] | None:
-        """Guides for events of one modality, found by what these evoke in the others.
+    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+        """Guides for events of one modality, found by what these evoke in the others; asked for where it `recalls`.
 
         Args:
             evoked: other modality -> (B, latent).
 
         Returns:
-            Modality -> (B, latent), and which of the events evoke something near enough to a guide, (B,) bool; none
-            where the strategy keeps no guides.
+            Modality -> (B, latent), and which of the events evoke something near enough to a guide, (B,) bool.
         """
 
     def state_dict(self) -> State:
@@ -64,6 +68,7 @@ class PairGuides:
     """Each event's guide is its own partner's latent."""
 
     VERSION = 1
+    recalls = False
 
     def observe(self, latents: Mapping[str, Tensor]) -> None:
         """Nothing to note."""
@@ -75,9 +80,10 @@ class PairGuides:
         """The latents themselves."""
         return dict(latents)
 
-    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor] | None:
-        """No guides are kept."""
-        return None
+    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+        """What is evoked itself, and none of it near enough: no guides are kept."""
+        lone = next(iter(evoked.values()))
+        return dict(evoked), torch.zeros(len(lone), dtype=torch.bool, device=lone.device)
 
     def state_dict(self) -> State:
         """No state."""
@@ -167,10 +173,13 @@ class ClusterGuides:
         cluster = self.assign(latents)
         return {name: self.guides[name][cluster] for name in latents}
 
-    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor] | None:
+    @property
+    def recalls(self) -> bool:
+        """After the first refresh."""
+        return bool(self.guides)
+
+    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         """The guides nearest to what is evoked; near enough is less than half the guides' mean distance."""
-        if not self.guides:
-            return None
         guides = torch.cat([self.guides[m] for m in evoked], 1)
         points = torch.cat([evoked[m] for m in evoked], 1)
         nearest = _nearest(points, guides)

@@ -135,13 +135,12 @@ class Smart:
 
     def _recall(self, side: str, z: Tensor) -> dict[str, Tensor]:
         """Ours, not the paper's: what one modality clearly evokes in the others guides it when it comes alone."""
+        if not self.guides.recalls:
+            return {}
         with self._autocast():
             evoked = {other: T(z) for other, T in self.sides[side].transcoders.items()}
         with torch.no_grad():
-            found = self.guides.recall({other: guess.detach() for other, guess in evoked.items()})
-        if found is None:
-            return {}
-        guides, near = found
+            guides, near = self.guides.recall({other: guess.detach() for other, guess in evoked.items()})
         terms = [(self._distances(guides[other], guess) * near).mean() for other, guess in evoked.items()]
         return {f"{side}/recall": torch.stack(terms).sum()}
 

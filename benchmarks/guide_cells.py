@@ -40,12 +40,14 @@ class Watch:
         shifts: how far guides moved, as a share of the mean distance between two guides.
         reassigned: share of the banked events whose cluster changed.
         seconds: time that refreshing took, s.
+        watching: time that measuring took, s.
     """
 
     def __init__(self, smart: Smart) -> None:
         self.shifts: list[float] = []
         self.reassigned: list[float] = []
         self.seconds = 0.0
+        self.watching = 0.0
         self._smart = smart
         self._begin = smart.begin_turn
         smart.begin_turn = self._turn  # type: ignore[method-assign]  # measuring is no part of the learner
@@ -56,14 +58,16 @@ class Watch:
         old = guides.centres.clone() if isinstance(guides, ClusterGuides) else torch.zeros(0)
         begun = time.perf_counter()
         self._begin()
-        self.seconds += time.perf_counter() - begun
+        refreshed = time.perf_counter()
+        self.seconds += refreshed - begun
         if not before or not isinstance(guides, ClusterGuides):
             return
-        moved = [(guides.guides[m] - g).norm(dim=1).mean() / torch.cdist(g, g).mean() for m, g in before.items()]
+        moved = [(guides.guides[m] - g).norm(dim=1).mean() / _apart(g) for m, g in before.items()]
         self.shifts.append(float(torch.stack(moved).mean()))
         points = guides.bank[: guides.filled]
         now, then = (torch.cdist(points, c).argmin(1) for c in (guides.centres, old))
         self.reassigned.append(float((now != then).float().mean()))
+        self.watching += time.perf_counter() - refreshed
 
 
 def work(cell: Cell, folder: Path) -> Iterator[Row]:
@@ -88,8 +92,12 @@ def work(cell: Cell, folder: Path) -> Iterator[Row]:
         min_events=64,
     )
     together = cell.get("training") == "together"
-    # A step of both sides at once is two updates; the number of updates is the same for all.
-    steps = cell["steps"] // 2 if together else cell["steps"]
+    # On pairs a step of both sides at once is two updates; the number of updates is the same for all.
+    alone = 0 if plain else 2 * WARMUP * int(ReplayConfig().samples_per_insert) // learner.batch
+    steps = (cell["steps"] + alone) // 2 if together else cell["steps"]
+    # Samples begin to be moved at the same share of the way.
+    moves = {name: getattr(learner, name) * steps // cell["steps"] for name in ("augment_from", "augment_growth")}
+    learner = learner.replace(**moves)
     with Trial(
         images, speech, teacher, ReplayConfig(min_size=64), learner, cell["seed"], folder, steps, cell.get("pairs")
     ) as trial:
@@ -101,9 +109,10 @@ def work(cell: Cell, folder: Path) -> Iterator[Row]:
             replace_guides(smart, cell["variant"])
         watch = Watch(smart)
         curve = [row for row in _train(trial, watch, judges, folder)]
-    halfway = curve[len(curve) // 2]
+    halfway = curve[(len(curve) - 1) // 2]
     final = {k: v for k, v in curve[-1].items() if k not in ("step", "events")}
-    cost = {"cost": watch.seconds / trial.seconds, "steps_per_s": trial.done / trial.seconds}
+    seconds = trial.seconds - watch.watching
+    cost = {"cost": watch.seconds / seconds, "steps_per_s": trial.done / seconds}
     about = {k: v for k, v in cell.items() if k != "data"}
     yield {**about, **final, **cost, "purity_halfway": halfway.get("purity"), "curve": curve}
 
@@ -135,6 +144,11 @@ def _train(trial: Trial, watch: Watch, judges: dict[str, Judge], folder: Path) -
             row |= {"shift": float(np.mean(watch.shifts[-4:])), "reassigned": float(np.mean(watch.reassigned[-4:]))}
         yield row
     _keep_latents(trial, left, folder / "latents-1.npz")
+
+
+def _apart(points: Tensor) -> Tensor:
+    """Mean distance between two of the points."""
+    return torch.cdist(points, points).sum() / (len(points) * (len(points) - 1))
 
 
 def _questions(exam: ExamSet) -> tuple[dict[str, Tensor], NDArray[np.int64]]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from agent.guides import ClusterGuides, Guides
@@ -20,17 +19,6 @@ class Refit(ClusterGuides):
         super().refresh()
 
 
-class Centres(ClusterGuides):
-    """The guide is the cluster's centre itself, which no real sample has as its latent."""
-
-    def refresh(self) -> None:
-        """Centres, scaled as latents are."""
-        super().refresh()
-        for i, name in enumerate(self.modalities if self.guides else ()):
-            own = self.centres[:, i * self.latent : (i + 1) * self.latent]
-            self.guides[name] = F.layer_norm(own, (self.latent,))
-
-
 class Together(Smart):
     """Both sides learn from the same batch at once: no turns."""
 
@@ -42,7 +30,7 @@ class Together(Smart):
         return losses
 
 
-VARIANTS: Mapping[str, type[ClusterGuides]] = {"refit": Refit, "centres": Centres}
+VARIANTS: Mapping[str, type[ClusterGuides]] = {"refit": Refit}
 
 
 def replace_guides(smart: Smart, variant: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import read_rows, run_cells, run_program, table
+from benchmarks.cells import cell_key, read_rows, run_cells, run_program, table
 from benchmarks.guide_cells import load, work
 from benchmarks.guide_report import draw_latents
 from sensors.errors import ConfigError
@@ -27,7 +27,6 @@ STRATEGIES: tuple[Mapping[str, Any], ...] = (
     {"lesson": 4},
     {"lesson": 4, "selector": "lesson"},
     {"variant": "refit"},
-    {"variant": "centres"},
 )
 STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "strategies": STRATEGIES,
@@ -39,11 +38,9 @@ STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "pairs": tuple({"pairs": n, **guides} for n in (128, 1024) for guides in ({}, {"guides": "pair"})),
     "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
     "confusable": tuple({"noise": 0.3, **guides} for guides in ({}, {"guides": "pair"})),
-    "turns": (
-        {},
-        {"training": "together"},
-        {"training": "audio teaches"},
-        {"training": "image teaches"},
+    "turns": tuple(
+        {"guides": "pair", **training}
+        for training in ({}, *({"training": t} for t in ("together", "audio teaches", "image teaches")))
     ),
 }
 SHOWN = ("guides", "clusters", "variant", "lesson", "selector", "wrong", "pairs", "imbalance", "noise", "training")
@@ -123,7 +120,8 @@ def main() -> None:
     names = options.only.split(",") if options.only else list(STUDIES)
     todo = list(cells(options))
     if options.report:
-        rows = read_rows(options.out)
+        wanted = {cell_key(cell) for cell in todo}
+        rows = [row for row in read_rows(options.out) if row["cell"] in wanted]
     else:
         load(DataConfig.from_dict(todo[0]["data"]))  # trains the judges once, before cells need them side by side
         rows = run_cells(todo, work, options.out, options.workers)

@@ -64,8 +64,7 @@ class RunConfig(Config):
         super().__post_init__()
         self._check_batches()
         self._check_waiting()
-        if "audio_far" in self.learner.modalities and not self.teacher.far_microphone:
-            raise ConfigError("learner.modalities: nothing sends audio_far; add --set teacher.far_microphone=true")
+        self._check_microphones()
 
     def _check_batches(self) -> None:
         s = self.learner
@@ -75,6 +74,18 @@ class RunConfig(Config):
             raise ConfigError(f"learner.bank={s.bank}: must be at least learner.batch={s.batch}")
         if "lesson" in (s.guides, s.selector) and s.batch % s.views:
             raise ConfigError(f"learner.batch={s.batch}: must be a multiple of learner.views={s.views} for lessons")
+
+    def _check_microphones(self) -> None:
+        far = "audio_far" in {name.strip() for name in self.learner.modalities.split(",")}
+        if far and not self.teacher.far_microphone:
+            raise ConfigError("learner.modalities: nothing sends audio_far; add --set teacher.far_microphone=true")
+        if self.teacher.far_microphone and not far:
+            # Nobody would draw what the far microphone alone hears, and its table would tell the teacher to wait.
+            raise ConfigError("teacher.far_microphone: add --set learner.modalities=audio,image,audio_far")
+        if far and "lesson" in (self.learner.guides, self.learner.selector):
+            raise ConfigError(
+                "teacher.far_microphone: sounds heard twice have no lesson; use guides pair or cluster"
+            )
 
     def _check_waiting(self) -> None:
         """Refuse settings with which the learner would wait for ever for `min_events` events."""

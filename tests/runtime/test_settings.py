@@ -77,7 +77,12 @@ def test_a_second_microphone_is_asked_for_where_it_is_learned_from() -> None:
     names = {"learner.modalities": "audio,image,audio_far"}
     with pytest.raises(ConfigError, match="far_microphone"):
         RunConfig().override(names)
-    RunConfig().override({**names, "teacher.far_microphone": "true"})
+    both = {**names, "teacher.far_microphone": "true"}
+    RunConfig().override(both)
+    with pytest.raises(ConfigError, match=r"learner\.modalities=audio,image,audio_far"):
+        RunConfig().override({"teacher.far_microphone": "true"})
+    with pytest.raises(ConfigError, match="lesson"):
+        RunConfig().override({**both, "learner.selector": "lesson"})
 
 
 def test_settings_survive_a_round_trip() -> None:
