@@ -21,19 +21,17 @@ from teacher.config import DataConfig
 
 BASE: Mapping[str, Any] = {"guides": "cluster", "clusters": 30, "lesson": 1, "wrong": 0.0}
 STRATEGIES: tuple[Mapping[str, Any], ...] = (
-    {},
     {"guides": "pair"},
+    {},
     {"guides": "lesson", "lesson": 4},
-    {"lesson": 4},
     {"lesson": 4, "selector": "lesson"},
     {"variant": "refit"},
 )
 STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "strategies": STRATEGIES,
     "clusters": tuple({"clusters": k} for k in (5, 10, 30, 100, 300)),
-    "wrong": (
-        *({"wrong": share, **guides} for share in (0.0, 0.1, 0.2, 0.4) for guides in ({}, {"guides": "pair"})),
-        {"wrong": 0.2, "guides": "lesson", "lesson": 4},
+    "wrong": tuple(
+        {"wrong": share, **guides} for share in (0.0, 0.1, 0.2, 0.4) for guides in ({"guides": "pair"}, {})
     ),
     "pairs": tuple({"pairs": n, **guides} for n in (128, 1024) for guides in ({}, {"guides": "pair"})),
     "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
