@@ -41,7 +41,8 @@ def cached(name: str, key: str, prepare: Callable[[], Samples]) -> Samples:
 
     Args:
         name: dataset name, for people who look into the cache.
-        key: changes whenever the sources change.
+        key: changes whenever the sources change; no other key of that name may begin with it and a dash, or
+            preparing this entry would remove the other.
         prepare: makes the samples; its errors pass through.
     """
     place = cache_root() / "prepared" / f"{name}-{key}-{_code()}"

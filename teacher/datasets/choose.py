@@ -61,7 +61,7 @@ def load_images(config: DataConfig, seed: int = 0) -> Samples:
     Raises:
         DataError: the choice cannot be satisfied; the message names the file looked for and the fix.
     """
-    return _part(config, _choose_images(config), VALIDATION_IMAGES)
+    return _part(config, _choose_images(config), VALIDATION_IMAGES, "writers")
 
 
 def load_speech(config: DataConfig, seed: int = 0) -> Samples:
@@ -74,13 +74,13 @@ def load_speech(config: DataConfig, seed: int = 0) -> Samples:
     Raises:
         DataError: the choice cannot be satisfied; the message names the file looked for and the fix.
     """
-    return _part(config, _choose_speech(config, seed), VALIDATION_CLIPS)
+    return _part(config, _choose_speech(config, seed), VALIDATION_CLIPS, "speakers")
 
 
-def _part(config: DataConfig, samples: Samples, most: int) -> Samples:
+def _part(config: DataConfig, samples: Samples, most: int, people: str) -> Samples:
     if config.part == "test":
         return samples
-    return hold_out(samples, min(most, len(samples.train) // 10), VALIDATION_SEED)
+    return hold_out(samples, min(most, len(samples.train) // 10), VALIDATION_SEED, people)
 
 
 def _choose_images(config: DataConfig) -> Samples:

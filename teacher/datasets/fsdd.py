@@ -62,7 +62,7 @@ def load(root: Path | None, held_out: str = "") -> Samples:
             notes=cut_note(cut),
         )
 
-    return cached("fsdd", files_key(paths) + f"-{held_out}" * bool(held_out), prepare)
+    return cached("fsdd", files_key(paths) + f".{held_out}" * bool(held_out), prepare)
 
 
 def scan(folder: Path, held_out: str = "") -> tuple[list[Path], Labels, NDArray[np.bool_]]:

@@ -1,7 +1,8 @@
 """Google Commands Digit Dataset: the spoken digits of Speech Commands v0.01, from a folder or the archive.
 
 A recording is named `<speaker>_nohash_<n>`. The paper trains on the first 2,000 names of each digit in sorted
-order. That needs the whole set; where less of it is there, speakers are kept apart instead.
+order, which may put a speaker into both parts. That needs the whole set; where less of it is there, or where it is
+asked for, speakers are kept apart instead.
 """
 
 import hashlib
@@ -77,8 +78,12 @@ def missing(root: Path | None) -> str:
     return f"gcdd: speech_commands/zero/*.wav or {ARCHIVE} not found {where}; {_FIX}"
 
 
-def load(root: Path | None) -> Samples:
+def load(root: Path | None, by_speaker: bool = False) -> Samples:
     """Load whatever digits are there as log-mel samples.
+
+    Args:
+        root: directory with the set.
+        by_speaker: keep speakers apart even where the whole set is there, in place of the paper's split.
 
     Raises:
         DataError: nothing found, a bad clip, a damaged archive, or too little for a split.
@@ -86,25 +91,27 @@ def load(root: Path | None) -> Samples:
     found = find(root)
     if found is None:
         raise DataError(missing(root))
+    suffix = ".by_speaker" * by_speaker
     if found.archive:
-        key = _archive_key(found.place)
-        return cached("gcdd", key, lambda: _prepare(*_read_archive(found.place)))
+        key = _archive_key(found.place) + suffix
+        return cached("gcdd", key, lambda: _prepare(*_read_archive(found.place), by_speaker))
     words = [w for w in CONCEPTS for _ in found.files[w]]
     paths = [p for w in CONCEPTS for p in found.files[w]]
 
     def prepare() -> Samples:
         audio, cut = prepare_files(paths)
-        return _prepare(words, [p.stem for p in paths], audio, cut)
+        return _prepare(words, [p.stem for p in paths], audio, cut, by_speaker)
 
-    return cached("gcdd", files_key(paths), prepare)
+    return cached("gcdd", files_key(paths) + suffix, prepare)
 
 
-def split_names(words: Sequence[str], names: Sequence[str]) -> tuple[NDArray[np.bool_], str]:
+def split_names(words: Sequence[str], names: Sequence[str], by_speaker: bool = False) -> tuple[NDArray[np.bool_], str]:
     """Tell test recordings from training by their names alone.
 
     Args:
         words: digit word of each recording.
         names: `<speaker>_nohash_<n>` of each, in any order.
+        by_speaker: never the paper's split.
 
     Returns:
         (N,) mask of the test recordings, and the split in one sentence.
@@ -113,21 +120,19 @@ def split_names(words: Sequence[str], names: Sequence[str]) -> tuple[NDArray[np.
     for i in sorted(range(len(names)), key=lambda i: names[i]):
         by_word.setdefault(words[i], []).append(i)
     test = np.zeros(len(names), np.bool_)
-    if set(by_word) == set(CONCEPTS) and min(map(len, by_word.values())) > PAPER_TRAIN:
+    whole = set(by_word) == set(CONCEPTS) and min(map(len, by_word.values())) > PAPER_TRAIN
+    if whole and not by_speaker:
         for indices in by_word.values():
             test[indices[PAPER_TRAIN:]] = True
         return test, f"the paper's split, first {PAPER_TRAIN:,} names of each digit train"
     for i, name in enumerate(names):
         test[i] = _speaker_percent(name) < TEST_PERCENT
-    split = (
-        f"split by speaker, {TEST_PERCENT} % of them test, none in both "
-        f"(a digit has {PAPER_TRAIN:,} recordings or fewer)"
-    )
-    return test, split
+    reason = "" if whole else f" (a digit has {PAPER_TRAIN:,} recordings or fewer)"
+    return test, f"split by speaker, {TEST_PERCENT} % of them test, none in both{reason}"
 
 
-def _prepare(words: Sequence[str], names: Sequence[str], audio: Bytes, cut: int) -> Samples:
-    test, split = split_names(words, names)
+def _prepare(words: Sequence[str], names: Sequence[str], audio: Bytes, cut: int, by_speaker: bool) -> Samples:
+    test, split = split_names(words, names, by_speaker)
     if test.all() or not test.any():
         raise DataError(f"gcdd: {len(names)} recordings are too few for a split by speaker; {_FIX}")
     labels = np.array([CONCEPTS.index(w) for w in words], np.int64)

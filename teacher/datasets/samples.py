@@ -98,7 +98,7 @@ def make_samples(
     return Samples(name, samples, labels, test_samples, test_labels, split, fingerprint, jitter=jitter, notes=notes)
 
 
-def hold_out(samples: Samples, count: int, seed: int) -> Samples:
+def hold_out(samples: Samples, count: int, seed: int, people: str = "people") -> Samples:
     """Carve a validation part out of the training part; it takes the place of the test part, which is let go.
 
     Concepts keep their shares. Each concept of two samples or more is in both parts, which for rare ones can
@@ -107,7 +107,8 @@ def hold_out(samples: Samples, count: int, seed: int) -> Samples:
     Args:
         samples: what to choose from.
         count: samples to hold out, below the number of training samples.
-        seed: chooses them.
+        seed: chooses them, at random: whoever spoke or wrote one sample may be in both parts.
+        people: who made the samples, as the split's sentence names them.
 
     Raises:
         DataError: nothing would be left to train on, or to test on.
@@ -129,7 +130,8 @@ def hold_out(samples: Samples, count: int, seed: int) -> Samples:
         samples.name,
         (samples.train[~chosen], labels[~chosen]),
         (samples.train[chosen], labels[chosen]),
-        f"validation part held out of the training part ({samples.split}), which is without it here",
+        f"validation part drawn at random from the training part ({samples.split}), which is without it here but "
+        f"shares its {people}",
         jitter=samples.jitter,
         notes=samples.notes,
     )

@@ -12,7 +12,9 @@ NAME = "fsdd+gcdd"
 
 
 def load(root: Path | None, held_out: str = "") -> Samples:
-    """Load both, each by its own split; FSDD's samples come first in training and test.
+    """Load both; FSDD's samples come first in training and test.
+
+    FSDD by its own split, Speech Commands always by speaker: none of its speakers is in both parts.
 
     Args:
         root: directory with both datasets.
@@ -21,7 +23,7 @@ def load(root: Path | None, held_out: str = "") -> Samples:
     Raises:
         DataError: one of the two is missing, damaged or too small for a split, or no such speaker.
     """
-    parts = {"fsdd": fsdd.load(root, held_out), "gcdd": gcdd.load(root)}
+    parts = {"fsdd": fsdd.load(root, held_out), "gcdd": gcdd.load(root, by_speaker=True)}
 
     def prepare() -> Samples:
         each = parts.values()

@@ -81,6 +81,9 @@ def test_validation_is_held_out_of_training_and_the_test_part_is_let_go(tmp_path
         assert held <= {x.tobytes() for x in final.train}
         assert not held & {x.tobytes() for x in final.test}
         assert not held & {x.tobytes() for x in validation.train}
+        shared = "speakers" if load is load_speech else "writers"
+        assert "drawn at random from the training part" in validation.summary
+        assert f"shares its {shared}" in validation.summary
         assert load(config.replace(part="validation")).fingerprint == validation.fingerprint != final.fingerprint
 
 

@@ -96,6 +96,13 @@ def test_a_held_out_speaker_is_the_whole_test_part_and_nothing_of_training(tmp_p
     assert len({fsdd.load(tmp_path / "all", who).fingerprint for who in ("", "ann", "bob", "cid")}) == 4
 
 
+def test_preparing_one_split_leaves_the_others_in_the_cache(tmp_path: Path, own_cache: Path) -> None:
+    write_fsdd(tmp_path, ("ann", "bob"))
+    for held_out in ("ann", "bob", ""):
+        fsdd.load(tmp_path, held_out)
+    assert len(list((own_cache / "prepared").glob("fsdd-*"))) == 3
+
+
 def test_an_unknown_speaker_is_refused_and_the_known_ones_are_named(tmp_path: Path) -> None:
     write_fsdd(tmp_path, ("ann", "bob"))
     with pytest.raises(DataError, match="no speaker 'eve' to hold out; there are ann, bob"):

@@ -39,6 +39,31 @@ def test_one_digit_short_of_it_splits_by_speaker() -> None:
     assert 0.11 < len(in_test) / len(in_test | in_train) < 0.19
 
 
+def test_speakers_stay_apart_in_the_whole_set_where_that_is_asked_for() -> None:
+    words = [w for w in CONCEPTS for _ in range(2001)]
+    names = names_of(2001) * 10
+    test, split = gcdd.split_names(words, names, by_speaker=True)
+    assert split == "split by speaker, 15 % of them test, none in both"
+    speakers = np.array([n.split("_")[0] for n in names])
+    assert not set(speakers[test]) & set(speakers[~test])
+
+
+@pytest.mark.parametrize("archive", [False, True])
+def test_either_split_is_kept_under_a_key_of_its_own(
+    tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, archive: bool
+) -> None:
+    monkeypatch.setattr(gcdd, "PAPER_TRAIN", 10)
+    write_words(tmp_path / "words", 18)
+    if archive:
+        pack(tmp_path / "words", tmp_path / gcdd.ARCHIVE)
+    root = tmp_path if archive else tmp_path / "words"
+    for _ in range(2):
+        splits = [gcdd.load(root, by_speaker).split for by_speaker in (False, True)]
+        assert splits[0].startswith("the paper's split") and splits[1].startswith("split by speaker")
+    # Preparing one did not remove the other.
+    assert len(list((own_cache / "prepared").glob("gcdd-*"))) == 2
+
+
 def test_the_papers_figures_from_the_names_alone(data_dir: Path) -> None:
     with (data_dir / "speech_commands_v0.01_digit_names.csv").open() as f:
         rows = list(csv.DictReader(f))

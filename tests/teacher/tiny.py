@@ -44,11 +44,11 @@ def write_fsdd(folder: Path, speakers: tuple[str, ...] = ("ann",)) -> None:
                 soundfile.write(path, tone(0.2, 8000, 200 + 100 * digit + index + 7 * number), 8000)
 
 
-def write_words(folder: Path, per_word: int, words: tuple[str, ...] = CONCEPTS) -> None:
+def write_words(folder: Path, per_word: int, words: tuple[str, ...] = CONCEPTS, per_speaker: int = 1) -> None:
     for number, word in enumerate(words):
         (folder / word).mkdir(parents=True, exist_ok=True)
         for i in range(per_word):
-            path = folder / word / f"{i:08x}_nohash_0.wav"
+            path = folder / word / f"{i // per_speaker:08x}_nohash_{i % per_speaker}.wav"
             soundfile.write(path, tone(0.1, 16000, 200 + 50 * number + i), 16000)
 
 
