@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sensors.errors import StateError
 from sensors.event import NO_LESSON, EventBatch
-from sensors.modalities import AUDIO, IMAGE
+from sensors.modalities import AUDIO, AUDIO_FAR, IMAGE
 from sensors.state import State, check_state
 from teacher.config import CONCEPTS, TeacherConfig
 from teacher.curriculum import Curriculum, Plan
@@ -81,6 +81,7 @@ class Machine:
         self._curriculum = Curriculum(config, heard, seen)
         self._jitter = config.jitter and images.jitter
         self._last: Plan | None = None
+        self._emitted: tuple[str, ...] = ()
 
     def step(self) -> EventBatch:
         """Emit the next batch, of one kind, and move the cursor past it."""
@@ -103,17 +104,23 @@ class Machine:
             lesson=self._lessons(plan, count),
             samples=samples,
         )
-        self._last = plan
+        if self.config.far_microphone:
+            batch = add_far_microphone(batch, self.seed)
+        self._last, self._emitted = plan, tuple(batch.samples)
         self.cursor = Cursor(at.batch + 1, at.seq + count, at.lesson + lessons)
-        return add_far_microphone(batch, self.seed) if self.config.far_microphone else batch
+        return batch
 
     def concepts(self) -> Mapping[str, NDArray[np.int64]]:
         """What the batch last emitted by `step` shows and says: (B,) concepts by modality; for measuring only.
 
         Of co-occurring events the concept is the image's; the sound's differs where `wrong_pairs` has a passer-by
-        speak. Empty before the first step. No part of the events or of the state.
+        speak, and the far microphone hears the same sound. Empty before the first step. No part of the events or of
+        the state.
         """
-        return {} if self._last is None else {m: self._last.concepts_of(m) for m in self._last.modalities}
+        if self._last is None:
+            return {}
+        planned = {m: AUDIO.name if m == AUDIO_FAR.name else m for m in self._emitted}
+        return {m: self._last.concepts_of(of) for m, of in planned.items()}
 
     def exam(self) -> ExamSet:
         """The test parts of both datasets, with labels."""

@@ -31,7 +31,7 @@ def hear_from_afar(
         rng: drawn from a fixed number of times for a given N.
         latest: largest delay, frames; each clip has its own, at least 1.
         damping: loss in the highest band, dB; it grows with the square of the band from none in the lowest.
-        noise: standard deviation of the room's noise, dB.
+        noise: scale of the room's noise, dB: it is `noise` times |N(0, 1)|, never below 0 and 0.8 `noise` on average.
 
     Returns:
         (N, 1, bands, frames) uint8, a new array.

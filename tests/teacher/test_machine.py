@@ -285,3 +285,17 @@ def test_a_far_microphone_hears_what_the_near_one_does(toy_images: Samples, toy_
         batch, same = far.step(), alone.step()
         assert batch.kind == "audio+image+audio_far"
         assert np.array_equal(batch.samples["audio"], same.samples["audio"])
+
+
+def test_concepts_of_the_far_microphone_are_those_of_the_sound(toy_images: Samples, toy_speech: Samples) -> None:
+    config = CLASSROOM.replace(far_microphone=True, wrong_pairs=0.5, single_share=0.6)
+    near, far = (machine(toy_images, toy_speech, c) for c in (config.replace(far_microphone=False), config))
+    kinds = set()
+    for _ in range(60):
+        batch, told = far.step(), far.concepts()
+        near.step()
+        assert tuple(told) == tuple(batch.samples)
+        if "audio_far" in told:
+            assert (told["audio_far"] == near.concepts()["audio"]).all()
+        kinds.add(batch.kind)
+    assert kinds == {"audio", "audio_far", "audio+audio_far", "image", "audio+image+audio_far"}
