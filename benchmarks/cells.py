@@ -14,6 +14,7 @@ again. What is interrupted goes on from the checkpoint that `work` left in the c
 
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import statistics
@@ -25,16 +26,17 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from tqdm import tqdm
 
 from replay.files import lock, make_directory, write_json
-from sensors.errors import StorageError, UserError
+from sensors.errors import ConfigError, StorageError, UserError
 
 Cell = Mapping[str, Any]
 Row = Mapping[str, Any]
 Work = Callable[[Cell, Path], Iterable[Row]]
+_T = TypeVar("_T")
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 _tell: Callable[[int, int, str], None] | None = None
@@ -90,9 +92,12 @@ def run_cells(cells: Sequence[Cell], work: Work, out: Path, workers: int) -> lis
         The rows of all these cells, in their order.
 
     Raises:
+        ConfigError: `workers` is negative.
         UserError: cells failed; the others were worked off first, and the next start tries again.
         StorageError: `out` cannot be written, or another program is at work in it.
     """
+    if workers < 0:
+        raise ConfigError(f"--workers {workers}: expected 0 or more")
     make_directory(out)
     descriptor = lock(out / "lock")
     if descriptor is None:
@@ -118,7 +123,8 @@ def table(rows: Sequence[Row], by: Sequence[str], columns: Sequence[str] | Mappi
         rows: what `run_cells` returned.
         by: keys that tell the table's lines apart, in order of appearance.
         columns: keys of numbers, or key -> format specification ('.1f'); without one, fractions (all values within
-            0…1) are shown in per cent with two digits, others with four significant ones. None and missing: '–'.
+            0…1) are shown in per cent with two digits, others with four significant ones. None and missing: '–', or
+            ' (n of m)' after the figure where n of the line's m runs have one. A '+' is for means alone.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -131,7 +137,7 @@ def table(rows: Sequence[Row], by: Sequence[str], columns: Sequence[str] | Mappi
     heads = [f"{name}, %" if formats[name].endswith("%") else name for name in columns]
     lines = ["| " + " | ".join((*by, "runs", *heads)) + " |", "|" + " --- |" * len(by) + " ---: |" * (len(heads) + 1)]
     for group, members in groups.items():
-        shown = [_spread([v for m in members if (v := m.get(name)) is not None], formats[name]) for name in columns]
+        shown = [_spread([m.get(name) for m in members], formats[name]) for name in columns]
         lines.append("| " + " | ".join((*map(str, group), str(len(members)), *shown)) + " |")
     return "\n".join(lines)
 
@@ -149,15 +155,67 @@ def run_program(main: Callable[[], None]) -> NoReturn:
     sys.exit(0)
 
 
-def _spread(values: Sequence[float], form: str) -> str:
-    if not values:
+def words(option: str, text: str) -> list[str]:
+    """A comma list of words, as in 'a,b'.
+
+    Raises:
+        ConfigError: there are none; the message names the option and what it was given.
+    """
+    return _listed(option, text, str, "words, as in a,b")
+
+
+def integers(option: str, text: str, least: int = 0) -> list[int]:
+    """A comma list of whole numbers, as in '0,1,2'.
+
+    Raises:
+        ConfigError: there are none, or one is no whole number or below `least`.
+    """
+    hint = f"whole numbers from {least} on, as in {least},{least + 1}"
+    found = _listed(option, text, int, hint)
+    if min(found) < least:
+        raise _unlisted(option, text, hint)
+    return found
+
+
+def numbers(option: str, text: str) -> list[float]:
+    """A comma list of finite numbers, as in '0.1,1'.
+
+    Raises:
+        ConfigError: there are none, or one is no finite number.
+    """
+    hint = "numbers, as in 0.1,1"
+    found = _listed(option, text, float, hint)
+    if not all(map(math.isfinite, found)):
+        raise _unlisted(option, text, hint)
+    return found
+
+
+def _listed(option: str, text: str, read: Callable[[str], _T], hint: str) -> list[_T]:
+    try:
+        found = [read(word.strip()) for word in text.split(",") if word.strip()]
+    except ValueError:
+        found = []
+    if not found:
+        raise _unlisted(option, text, hint)
+    return found
+
+
+def _unlisted(option: str, text: str, hint: str) -> ConfigError:
+    return ConfigError(f"{option} {text!r}: expected {hint}")
+
+
+def _spread(values: Sequence[float | None], form: str) -> str:
+    there = [v for v in values if v is not None]
+    if not there:
         return "–"
 
     def text(value: float) -> str:
         return format(value, form).removesuffix("%")
 
-    mean = text(statistics.fmean(values))
-    return f"{mean} ± {text(statistics.stdev(values))}" if len(values) > 1 else mean
+    shown = text(statistics.fmean(there))
+    if len(there) > 1:
+        shown += f" ± {text(statistics.stdev(there)).removeprefix('+')}"
+    return shown if len(there) == len(values) else f"{shown} ({len(there)} of {len(values)})"
 
 
 def _finish(out: Path, key: str, rows: Sequence[Row]) -> None:

@@ -8,8 +8,9 @@
 A step is one update of one side on a batch of co-occurring events in memory; a sample is one such event. Steps/s is
 the mean over both sides and has the choosing of guides in it. Utilisation is the model's own FLOPs (matrix products
 and convolutions, forward and backward) a second, over what this machine's matrix products reach at that precision
-and number of threads, measured in turns with the steps. Memory is the peak of the whole process. 'whole learner' is a
-run's learner: replay of full size mapped and read, weights published, a checkpoint written.
+and number of threads, measured in turns with the steps. Memory is the peak of the whole process, on a GPU that of the
+learner alone. 'whole learner' is a run's learner: replay of full size mapped and read, weights published, a checkpoint
+written.
 
 Every row is measured in a process of its own, with a time limit: what cannot run here, or not in time, says why.
 """
@@ -23,6 +24,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ import torch
 from tqdm import tqdm
 
 from agent.hardware import cores, cpu_name
+from benchmarks.cells import integers, run_program, words
 
 ROOT = Path(__file__).parents[1]
 Row = dict[str, Any]
@@ -57,15 +60,15 @@ def cells(options: argparse.Namespace) -> Iterator[Row]:
     """Everything to measure: speeds, then memory of whole learners, then the proof on real data."""
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     chosen = [d for d in devices if options.devices in ("all", d)]
-    threads = [int(n) for n in options.threads.split(",")] if options.threads else [max(1, cores() - 1)]
+    threads = options.threads or [max(1, cores() - 1)]
     common = {"seed": options.seed, "seconds": options.seconds}
     for device in chosen:
-        for preset in options.presets.split(","):
+        for preset in options.presets:
             # The published network is large for a CPU: a batch that ends within a second or two.
             batch = options.batch or (16 if (preset, device) == ("paper", "cpu") else 128)
             same = {**common, "device": device, "preset": preset, "batch": batch}
             for count in threads if device == "cpu" else threads[:1]:
-                for precision in options.precisions.split(","):
+                for precision in options.precisions:
                     make = {**same, "threads": count, "precision": precision}
                     for compiled in (False, True):
                         for last in (True, False):
@@ -150,10 +153,17 @@ def report(rows: list[Row]) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--presets", default="small,paper", help="comma-separated (default small,paper)")
-    parser.add_argument("--precisions", default="float32,bfloat16", help="comma-separated (default float32,bfloat16)")
+    for option, default in (("--presets", "small,paper"), ("--precisions", "float32,bfloat16")):
+        parser.add_argument(
+            option, type=partial(words, option), default=default, help=f"comma-separated (default {default})"
+        )
     parser.add_argument("--devices", default="all", choices=("all", "cpu", "cuda"), help="default: all there are")
-    parser.add_argument("--threads", default="", help="CPU threads, comma-separated (default: all cores but one)")
+    parser.add_argument(
+        "--threads",
+        type=partial(integers, "--threads", least=1),
+        default=[],
+        help="CPU threads, comma-separated (default: all cores but one)",
+    )
     parser.add_argument("--batch", type=int, default=0, help="events a step (default 128; paper on a CPU: 16)")
     parser.add_argument("--seconds", type=float, default=9.0, help="time measured for each row (default 9)")
     parser.add_argument("--limit", type=float, default=600.0, help="longest a row may take, s (default 600)")
@@ -180,4 +190,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -194,6 +194,11 @@ def peak_rss() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
+def peak_gpu(device: torch.device) -> float:
+    """Largest sum of allocations on the GPU since its peak was last reset, MiB; 0 for a CPU."""
+    return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else 0.0
+
+
 def speed(cell: Mapping[str, Any]) -> Iterator[Row]:
     """Steps/s, FLOP utilisation and memory; guides are chosen anew every `turn_steps` steps, as in a run."""
     torch.set_num_threads(cell["threads"])
@@ -207,9 +212,12 @@ def speed(cell: Mapping[str, Any]) -> Iterator[Row]:
     for side in SIDES:
         seconds_of(partial(step, it, side), device, group)
     begins = [seconds_of(it.smart.begin_turn, device) for _ in range(ROUNDS)]
-    seconds, rates = [], []
+    # The learner's: what the matrix products allocate is gone again, and the peak begins anew after them.
+    seconds, rates, peaks = [], [], [peak_gpu(device)]
     for _ in range(ROUNDS):
         rates.append(gemm_rate(device, cell["precision"], cell["seconds"] / 8))
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         means = []
         for side in SIDES:
             times: list[float] = []
@@ -218,12 +226,13 @@ def speed(cell: Mapping[str, Any]) -> Iterator[Row]:
                 times.append(seconds_of(partial(step, it, side), device, group))
             means.append(statistics.median(times))
         seconds.append(statistics.mean(means) + min(begins) / it.config.turn_steps)
+        peaks.append(peak_gpu(device))
     row = {
         "steps_per_s": 1 / statistics.median(seconds),
         "samples_per_s": cell["batch"] / statistics.median(seconds),
         "first_step_s": first,
         "peak_rss_mib": peak_rss(),
-        "peak_gpu_mib": torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else 0.0,
+        "peak_gpu_mib": max(peaks),
         "gemm_gflops": statistics.median(rates) / 1e9,
     }
     flops = flops_of(cell)

@@ -11,7 +11,8 @@ ever heard), `mnist+gcdd` (the paper's own split, where the whole set is found).
 Every cell is a trial of the whole system in one process on one core, of so many learner steps; nothing is chosen by
 test data, the curve is recorded and not used. Judges are trained with labels on the same training data: a first and
 an independent second one, and the reference, which is the learner's own encoder with a linear layer. The same command
-goes on where it was stopped. In DIR/<cell>/ of seed 0 are a contact sheet and the sounds that digits evoke.
+goes on where it was stopped. In the folders of seed 0's cells, below that of --out, are a contact sheet and the
+sounds that digits evoke.
 """
 
 import argparse
@@ -22,18 +23,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 
 from agent.exam import Networks, to_network
 from agent.hardware import choose_hardware, cpu_name
 from agent.judge_networks import NETWORKS
 from agent.judges import Judge
 from agent.sheet import draw_sheet
-from benchmarks.cells import Cell, Row, cell_folder, progress, run_cells, run_program
+from benchmarks.cells import Cell, Row, cell_folder, integers, progress, run_cells, run_program, words
 from benchmarks.grades import grade_judges, grade_paths, judge_training, load_examiners
 from benchmarks.smart_report import CROSSING, STYLES, report
 from benchmarks.trial import Trial
@@ -123,7 +126,7 @@ def run_cell(cell: Cell, folder: Path) -> Iterator[Row]:
             "speech": speech.summary,
             "machine": cpu_name() if hardware.device.type == "cpu" else hardware.name,
             "precision": hardware.precision,
-            "threads": hardware.threads if config.learner.threads else 1,
+            "threads": torch.get_num_threads(),
             "date": date.today().isoformat(),
             "curve": curve,
         }
@@ -271,18 +274,16 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    def words(text: str) -> list[str]:
-        return [word.strip() for word in text.split(",") if word.strip()]
-
     parser = argparse.ArgumentParser(description="SMART's table", allow_abbrev=False)
     parser.add_argument("--data", help="folder of datasets; none: RECIPROCAL_DATA")
     parser.add_argument("--out", type=Path, required=True, help="where rows, table and cells go; resumes what is there")
-    parser.add_argument("--only", type=words, default=[], help=f"sets of data, of {', '.join(SPEECH)} (default all)")
-    parser.add_argument("--styles", type=words, default=list(STYLES), help="default hybrid,classroom")
-    parser.add_argument("--seeds", type=lambda t: [int(w) for w in words(t)], default=[0, 1, 2], help="default 0,1,2")
-    parser.add_argument(
-        "--speakers", type=words, default=[], help="speakers of FSDD that loso leaves out (default all)"
-    )
+    for option, default, text in (
+        ("--only", [], f"sets of data, of {', '.join(SPEECH)} (default all)"),
+        ("--styles", list(STYLES), "default hybrid,classroom"),
+        ("--speakers", [], "speakers of FSDD that loso leaves out (default all)"),
+    ):
+        parser.add_argument(option, type=partial(words, option), default=default, help=text)
+    parser.add_argument("--seeds", type=partial(integers, "--seeds"), default=[0, 1, 2], help="default 0,1,2")
     parser.add_argument("--steps", type=int, default=40_000, help="learner steps of a cell (default 40000)")
     parser.add_argument("--preset", choices=("small", "paper"), default="small", help="network sizes (default small)")
     parser.add_argument("--workers", type=int, default=1, help="cells side by side, a core each; 0: in this process")

@@ -1,6 +1,6 @@
 """What streams are like: pairs that are rare, concepts that arrive and return, senses that get worse.
 
-    python benchmarks/streams.py --data DIR [--only imbalance|arrival|drift] [--steps 3000] [--seeds 3] [--workers 2]
+    python benchmarks/streams.py --data DIR [--only imbalance|arrival|drift] [--seeds 0,1,2] [--workers 1]
 
 Every trial is the whole system in one process (`trial.py`). Exams are on a validation part of the training data unless
 `--part test` is asked for. A second start with the same `--out` goes on where the first one was stopped, and makes
@@ -18,17 +18,22 @@ tables and plots of what is there: `streams.md`, `imbalance.png`, `arrival.png`,
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agent.config import PRESETS, LearnerConfig, MonitorConfig
-from benchmarks.cells import run_cells, run_program, table
+from benchmarks.cells import integers, numbers, run_cells, run_program, table
 from benchmarks.stream_cells import DRIFTS, judges_of, load, work
 from benchmarks.stream_plots import plot, require_matplotlib
 from sensors.config import parse
 from teacher.config import DataConfig
 
 EXPERIMENTS = ("imbalance", "arrival", "drift")
+_PREQUENTIAL = (
+    "Prequential: every event before it was learned from. An event is new, its samples are drawn again from a finite "
+    "training set: after a first pass over the clips, audio_to_image is accuracy on sounds that were heard before."
+)
 SHARES = (0.01, 0.03, 0.1, 0.3, 1.0)
 CAPACITY = 2048
 """Events that replay keeps where concepts arrive or senses drift: half of what comes in a phase of 500 steps."""
@@ -64,9 +69,9 @@ NOTES = {
     "arrival": "Learned: accuracy on two concepts at the end of their phase. Forgetting: that minus their accuracy at "
     "the end of the fifth phase, mean over the first four (Avalanche). Known: all ten concepts at that time. Return: "
     "of the first two, in the sixth phase; events until 95 % of what was once learned of them, at first and then. "
-    "A dash, or a mean over fewer runs: not within the phase. Prequential: every event before it was learned from.",
-    "drift": "Prequential: every event before it was learned from; the tenth of the stream before the drift, the drift "
-    "itself, and the last tenth. Clean and worse: exams on clean inputs and on inputs as both drifts leave them, "
+    f"A dash, or 'n of m': not within the phase in any, or in some, of the runs. {_PREQUENTIAL}",
+    "drift": f"{_PREQUENTIAL} Before, during and after: the tenth of the stream before the drift, the drift itself, "
+    "and the last tenth. Clean and worse: exams on clean inputs and on inputs as both drifts leave them, "
     "before the drift and at the end. Judge of worse inputs: what a classifier that learned from clean samples and "
     "labels, and no more since, knows of the latter.",
 }
@@ -83,7 +88,7 @@ def cells_of(options: argparse.Namespace) -> list[dict[str, Any]]:
         "judge_steps": [monitor.judge_steps_image, monitor.judge_steps_audio],
     }
     cells = []
-    for seed in range(options.seeds):
+    for seed in options.seeds:
         own = {**common, "seed": seed}
         kept = {"capacity": options.capacity}
         kinds: dict[str, list[dict[str, Any]]] = {
@@ -124,10 +129,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="what streams are like: imbalance, arrival, drift")
     parser.add_argument("--only", choices=EXPERIMENTS, default=None, help="one experiment (default: all)")
     parser.add_argument("--steps", type=int, default=3000, help="learner steps of a trial (default 3000)")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, … (default 3)")
+    parser.add_argument(
+        "--seeds", type=partial(integers, "--seeds"), default=[0, 1, 2], help="comma list (default 0,1,2)"
+    )
     parser.add_argument(
         "--shares",
-        type=lambda text: [float(share) for share in text.split(",")],
+        type=partial(numbers, "--shares"),
         default=list(SHARES),
         help="imbalance: shares of the training samples that co-occur (default 0.01,0.03,0.1,0.3,1)",
     )
@@ -157,7 +164,7 @@ def main() -> None:
     known = ", ".join(f"{judge.name} {judge.accuracy:.2%}" for judge in judges.values())
     about = (
         f"# Streams\n\n{images.summary}.\n\n{speech.summary}.\n\nJudges: {known}. {options.steps} steps, "
-        f"preset {options.preset}, {options.seeds} seeds."
+        f"preset {options.preset}, seeds {', '.join(map(str, options.seeds))}."
     )
     text = report(rows, about)
     (options.out / "streams.md").write_text(text, "utf-8")

@@ -9,9 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cells import Cell, Row, cell_folder, progress, read_rows, run_cells, run_program, table
+from benchmarks.cells import (
+    Cell,
+    Row,
+    cell_folder,
+    integers,
+    numbers,
+    progress,
+    read_rows,
+    run_cells,
+    run_program,
+    table,
+    words,
+)
 from replay.files import lock
-from sensors.errors import StorageError, UserError
+from sensors.errors import ConfigError, StorageError, UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -125,6 +137,52 @@ def test_a_table_has_mean_and_deviation_over_what_agrees() -> None:
         "| b | x | 1 | 100.00 | – |",
     ]
     assert "| 0.92 ± 0.03 |" in table(rows, ("data",), {"score": ".2f"})
+
+
+def test_a_figure_that_some_runs_lack_says_how_many_have_it() -> None:
+    rows = [{"arm": "a", "events": e} for e in (10.0, None, 14.0)] + [{"arm": "b"}] * 2 + [{"arm": "c", "events": 3.0}]
+    assert table(rows, ("arm",), {"events": ".0f"}).splitlines()[2:] == [
+        "| a | 3 | 12 ± 3 (2 of 3) |",
+        "| b | 2 | – |",
+        "| c | 1 | 3 |",
+    ]
+    assert "| 12 (1 of 2) |" in table([{"events": 12}, {}], (), {"events": ".0f"})
+
+
+def test_a_sign_is_for_the_mean_alone() -> None:
+    rows = [{"margin": m} for m in (1.0, 3.0)]
+    assert "| +2.00 ± 1.41 |" in table(rows, (), {"margin": "+.2f"})
+    assert "| -2.00 ± 1.41 |" in table([{"margin": -r["margin"]} for r in rows], (), {"margin": "+.2f"})
+
+
+def test_a_negative_number_of_workers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--workers -1: expected 0 or more"):
+        run_cells([{"seed": 1}], count_up, tmp_path / "out", -1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_comma_lists() -> None:
+    assert words("--only", " a, b,") == ["a", "b"]
+    assert integers("--seeds", "3,0, 7") == [3, 0, 7]
+    assert numbers("--shares", "0.1,1,1e-3") == [0.1, 1.0, 0.001]
+    assert integers("--seeds", "1") == [1]
+
+
+@pytest.mark.parametrize("given", ["", ",", "1,x", "1.5", "-1", "1;2"])
+def test_a_list_of_anything_but_integers_is_refused_by_option_and_value(given: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        integers("--seeds", given)
+    assert str(told.value) == f"--seeds {given!r}: expected whole numbers from 0 on, as in 0,1"
+
+
+def test_other_lists_are_refused_by_option_and_value() -> None:
+    with pytest.raises(ConfigError, match=r"^--threads '0': expected whole numbers from 1 on"):
+        integers("--threads", "0", least=1)
+    for given in ("nan", "1,inf", "a", ""):
+        with pytest.raises(ConfigError, match=rf"^--shares '{given}': expected numbers"):
+            numbers("--shares", given)
+    with pytest.raises(ConfigError, match=r"^--only ' ': expected words"):
+        words("--only", " ")
 
 
 def test_a_users_mistake_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:

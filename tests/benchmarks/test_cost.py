@@ -1,6 +1,7 @@
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import cost, cost_row
+from sensors.errors import ConfigError
 from tests.agent.rigs import datasets
 
 CELL: dict[str, Any] = {
@@ -97,6 +99,63 @@ def test_the_proof_has_every_loss_at_the_start_and_at_the_end(monkeypatch: pytes
 def test_the_whole_learners_memory_has_replay_and_a_checkpoint_in_it() -> None:
     (row,) = cost_row.memory({**CELL, "events": 1024, "steps": 2})
     assert row["peak_rss_mib"] > 150 and row["steps_per_s"] > 0
+
+
+def test_the_gpus_peak_is_the_learners_without_the_matrix_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A counter stands for the GPU's allocator; what learns is measured by a stand-in, too."""
+    peak = [0]
+
+    def allocate(mebibytes: int) -> None:
+        peak[0] = max(peak[0], mebibytes << 20)
+
+    def gemm(device: torch.device, precision: str, seconds: float) -> float:
+        allocate(900)
+        return 1e12
+
+    prepare = cost_row.prepare
+
+    def prepare_there(cell: dict[str, Any]) -> Any:
+        it = prepare(cell)
+        allocate(20)
+        it.hardware = replace(it.hardware, device=torch.device("cuda"))
+        return it
+
+    def seconds_of(work: Any, device: torch.device, times: int = 1) -> float:
+        allocate(30)
+        return 0.1
+
+    monkeypatch.setattr(cost_row, "prepare", prepare_there)
+    monkeypatch.setattr(cost_row, "gemm_rate", gemm)
+    monkeypatch.setattr(cost_row, "seconds_of", seconds_of)
+    monkeypatch.setattr(cost_row, "flops_of", lambda cell: 1e9)
+    monkeypatch.setattr(torch, "randn", lambda *shape, device=None: torch.zeros(shape))
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: peak[0])
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: peak.__setitem__(0, 0))
+    (row,) = cost_row.speed(CELL)
+    assert row["peak_gpu_mib"] == 30
+
+
+def test_lists_of_the_command_line_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("two", "0", ","):
+        monkeypatch.setattr("sys.argv", ["cost.py", "--threads", value])
+        with pytest.raises(ConfigError, match=f"^--threads '{value}': expected whole numbers from 1 on"):
+            cost.main()
+    asked: list[list[dict[str, Any]]] = []
+
+    def measure(cell: dict[str, Any], limit: float) -> list[dict[str, Any]]:
+        asked[-1].append(cell)
+        return []
+
+    monkeypatch.setattr(cost, "measure", measure)
+    for given, threads, presets in (
+        (["--threads", "1,3"], {1, 3}, {"small", "paper"}),
+        (["--threads", "2", "--presets", "small"], {2}, {"small"}),
+    ):
+        asked.append([])
+        monkeypatch.setattr("sys.argv", ["cost.py", "--devices", "cpu", *given])
+        cost.main()
+        assert {c["threads"] for c in asked[-1]} == threads and {c["preset"] for c in asked[-1]} == presets
+        assert {c["precision"] for c in asked[-1]} == {"float32", "bfloat16"}
 
 
 def test_tables_name_the_fastest_and_keep_reasons() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from benchmarks import smart_table
 from benchmarks.cells import run_program
@@ -60,8 +61,10 @@ def test_a_cell_is_learned_examined_and_shown(
     monkeypatch.setattr(smart_table, "APART", 1)
     out = tmp_path / "out"
     arguments = ("--data", str(data), "--out", str(out), "--only", "mnist+fsdd", "--seeds", "0", "--json")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
     run(monkeypatch, *arguments, "--styles", "hybrid")
     (row,) = printed(capsys)
+    assert row["threads"] == 5
     wanted = {"data", "preset", "style", "seed", "minutes", "image_to_audio", "audio_to_image", "mlc", "glc"}
     wanted |= {"mlc2", "glc2", "reference_image", "reference_audio", "image_to_audio_second", "audio_to_audio_balanced"}
     assert wanted <= row.keys()
@@ -147,6 +150,7 @@ def test_a_set_that_is_not_there_is_skipped_by_name(
         (("--set", "learner.x=1"), "unknown setting 'x'"),
         (("--set", "learner"), "expected section.field=value"),
         (("--steps", "0"), "expected a positive number"),
+        (("--seeds", "0,one"), "--seeds '0,one': expected whole numbers"),
     ],
 )
 def test_a_mistake_is_told_before_anything_runs(

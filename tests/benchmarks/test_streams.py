@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import stream_cells
+from benchmarks import stream_cells, streams
 from benchmarks.prequential import PATHS
 from benchmarks.stream_plots import plot, require_matplotlib
 from benchmarks.streams import EXPERIMENTS, SHARES, cells_of, learner_settings, report
@@ -97,7 +98,7 @@ def test_too_few_steps_are_refused_with_their_least_number(tmp_path: Path) -> No
 def options(**changes: Any) -> argparse.Namespace:
     values: dict[str, Any] = {
         **{"data": None, "images": "auto", "speech": "auto", "part": "validation", "preset": "small", "set": []},
-        **{"steps": 3000, "seeds": 2, "only": None, "capacity": 2048, "least_paired": 0.1},
+        **{"steps": 3000, "seeds": [0, 1], "only": None, "capacity": 2048, "least_paired": 0.1},
         "shares": list(SHARES),
     }
     return argparse.Namespace(**{**values, **changes})
@@ -109,6 +110,27 @@ def test_cells_are_json_and_come_seed_by_seed() -> None:
     assert [c["seed"] for c in cells] == [0] * 11 + [1] * 11
     assert {c["experiment"] for c in cells_of(options(only="drift"))} == {"drift"}
     assert all(c["data"]["part"] == "validation" for c in cells)
+    assert [c["seed"] for c in cells_of(options(only="arrival", seeds=[7, 3]))] == [7, 7, 3, 3]
+
+
+def test_seeds_are_a_comma_list_as_shares_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[argparse.Namespace] = []
+
+    def stop(options: argparse.Namespace) -> list[dict[str, Any]]:
+        asked.append(options)
+        raise Stop
+
+    monkeypatch.setattr(streams, "cells_of", stop)
+    monkeypatch.setattr(streams, "require_matplotlib", lambda: None)
+    for given, seeds in (([], [0, 1, 2]), (["--seeds", "3"], [3]), (["--seeds", "4,1"], [4, 1])):
+        monkeypatch.setattr(sys, "argv", ["streams.py", *given])
+        with pytest.raises(Stop):
+            streams.main()
+        assert asked[-1].seeds == seeds and asked[-1].shares == list(SHARES)
+    for option, value in (("--seeds", "two"), ("--shares", "0.1,all")):
+        monkeypatch.setattr(sys, "argv", ["streams.py", option, value])
+        with pytest.raises(ConfigError, match=f"^{option} '{value}': expected"):
+            streams.main()
 
 
 def test_settings_of_the_learner_are_checked_before_anything_runs() -> None:
@@ -142,6 +164,7 @@ def test_tables_and_plots_of_what_cells_gave(tmp_path: Path) -> None:
         rows.append({**arrival, "what": "summary", "path": PATHS[0], "learned": 0.9, "return events": None})
     text = report(rows, "# Streams")
     assert "| 0.1 | with the rest | 2 | 50.00 ± 0.00 |" in text
+    assert "were heard before" in text
     assert "| image_to_audio | fifo | 2 | 90.00 ± 0.00 |" in text and "## Drift" not in text
     for kind in EXPERIMENTS:
         path = tmp_path / f"{kind}.png"
