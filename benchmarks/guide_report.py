@@ -25,11 +25,11 @@ def draw_latents(out: Path) -> Path | None:
     plain = [
         cell
         for cell in cells
-        if set(cell) == PLAIN and cell["guides"] == "cluster" and cell["lesson"] == 1 and not cell["wrong"]
+        if set(cell) == PLAIN and cell["guides"] == GuideConfig().guides and cell["lesson"] == 1 and not cell["wrong"]
     ]
     if not plain:
         return None
-    cell = max(plain, key=lambda c: (c["clusters"] == GuideConfig().clusters, c["steps"]))
+    cell = max(plain, key=lambda c: c["steps"])
     try:
         import matplotlib
 
