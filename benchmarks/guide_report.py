@@ -42,10 +42,11 @@ def draw_latents(out: Path) -> Path | None:
     figure, axes = plt.subplots(2, 2, figsize=(9, 9), layout="constrained")
     for row, name in enumerate(("image", "audio")):
         for column, (when, file) in enumerate((("before", "latents-0.npz"), ("after", "latents-1.npz"))):
-            z = np.load(folder / file)[name]
+            # A clip that is the partner of several images is drawn once.
+            z, first = np.unique(np.load(folder / file)[name], axis=0, return_index=True)
             place = TSNE(2, init="pca", random_state=0, perplexity=30).fit_transform(z)
             axis = axes[row, column]
-            axis.scatter(*place.T, c=concepts, cmap="tab10", s=5)
+            axis.scatter(*place.T, c=concepts[first], cmap="tab10", s=5)
             axis.set_title(f"{name}, {when}")
             axis.set_xticks([])
             axis.set_yticks([])
