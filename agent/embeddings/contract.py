@@ -28,8 +28,9 @@ class Embedding(ABC):
 
     VERSION: ClassVar[int] = 1
     NAME: ClassVar[str]
-    TENSORS: ClassVar[tuple[str, ...]]
-    """Attributes that hold float32 arrays."""
+    TENSORS: ClassVar[Mapping[str, str]]
+    """Attributes that hold float32 arrays, and their axes: one letter each, 'a' and 'v' for the widths of source and
+    target; axes of one letter are of one size."""
     PLAIN: ClassVar[tuple[str, ...]] = ()
     """Attributes that hold numbers."""
 
@@ -65,6 +66,10 @@ class Embedding(ABC):
             raise TransferError(f"{self.NAME}: {len(a)} pairs, but groups of shape {marks.shape}")
         self.widths = None
         self._fit(a, v, rng, marks)
+        for name in self.TENSORS:
+            # What is used is what is saved, to the last bit.
+            setattr(self, name, np.array(getattr(self, name), np.float32))
+        self._ready()
         self.widths = (a.shape[1], v.shape[1])
         return self
 
@@ -93,7 +98,7 @@ class Embedding(ABC):
         """Name, widths, numbers and tensors."""
         state: State = {"version": self.VERSION, "name": self.NAME, "widths": list(self.widths or ())}
         if self.fitted:
-            state |= {name: torch.from_numpy(np.array(getattr(self, name), np.float32)) for name in self.TENSORS}
+            state |= {name: torch.from_numpy(np.array(getattr(self, name))) for name in self.TENSORS}
             state |= {name: getattr(self, name) for name in self.PLAIN}
         return state
 
@@ -107,22 +112,28 @@ class Embedding(ABC):
         check_state(state, {"name", "widths", *names}, self.VERSION, f"embedding {self.NAME}")
         if state["name"] != self.NAME:
             raise StateError(f"embedding {self.NAME}: saved by {state['name']}")
-        for name in self.TENSORS if names else ():
-            if not isinstance(state[name], Tensor) or state[name].dtype != torch.float32:
-                raise StateError(f"embedding {self.NAME}: {name} must be a float32 tensor")
         widths = tuple(int(width) for width in state["widths"])
         if len(widths) not in (0, 2):
             raise StateError(f"embedding {self.NAME}: widths {list(widths)}: expected those of source and target")
+        sizes = dict(zip("av", widths, strict=False))
+        for name, axes in self.TENSORS.items() if names else ():
+            value = state[name]
+            if not isinstance(value, Tensor) or value.dtype != torch.float32:
+                raise StateError(f"embedding {self.NAME}: {name} must be a float32 tensor")
+            if len(axes) != value.ndim or any(
+                sizes.setdefault(k, n) != n for k, n in zip(axes, value.shape, strict=True)
+            ):
+                raise StateError(f"embedding {self.NAME}: {name} of shape {tuple(value.shape)} does not fit the rest")
         for name in self.TENSORS if names else ():
             setattr(self, name, np.array(state[name].numpy()))
         for name in self.PLAIN if names else ():
             setattr(self, name, state[name])
         self.widths = (widths[0], widths[1]) if widths else None
         if widths:
-            self._restored()
+            self._ready()
 
-    def _restored(self) -> None:
-        """Rebuild what is made from the state."""
+    def _ready(self) -> None:
+        """Make what is made from the state, after `fit` and after it was restored."""
         return
 
 

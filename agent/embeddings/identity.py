@@ -1,6 +1,6 @@
 """The perfect transfer of the paper's oracle: what is transferred already is the target's."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ class IdentityEmbedding(Embedding):
     """T(h) = h: fitted on target rows, given target rows."""
 
     NAME = "identity"
-    TENSORS = ()
+    TENSORS: ClassVar[dict[str, str]] = {}
 
     def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> None:
         return

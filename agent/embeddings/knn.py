@@ -1,6 +1,6 @@
 """KNN: the mean of the video rows of the K nearest audio rows (section 3.1)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ class KnnEmbedding(Embedding):
     """Euclidean neighbours among the training pairs; all K weigh the same."""
 
     NAME = "knn"
-    TENSORS = ("source", "target")
+    TENSORS: ClassVar[dict[str, str]] = {"source": "na", "target": "nv"}
     PLAIN = ("neighbours",)
 
     def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> None:
@@ -36,10 +36,9 @@ class KnnEmbedding(Embedding):
             return _means(target[~out], deepest[key][:, :k])
 
         self.neighbours = search(choices, predict, target, groups, folds)
-        self.source, self.target = source.copy(), target.copy()
-        self._restored()
+        self.source, self.target = source, target
 
-    def _restored(self) -> None:
+    def _ready(self) -> None:
         # By brute force: rows of hundreds of values have no tree worth its walk, and one matrix product is exact.
         self.index = NearestNeighbors(n_neighbors=self.neighbours, algorithm="brute").fit(self.source)
 

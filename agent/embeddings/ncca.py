@@ -12,7 +12,7 @@ whose c greatest ρ, the canonical correlations, sum to the maximum. S_AA and S_
 more units than there are pairs.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.linalg
@@ -63,7 +63,7 @@ class NccaEmbedding(Embedding):
     """
 
     NAME = "ncca"
-    TENSORS = ("source_mean", "target_mean", "u", "back")
+    TENSORS: ClassVar[dict[str, str]] = {"source_mean": "a", "target_mean": "v", "u": "ac", "back": "cv"}
     PLAIN = ("correlations", "regularisation")
 
     def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> None:

@@ -1,6 +1,6 @@
 """Multivariate support vector regression with a nonlinear kernel (section 3.1): one machine for each output."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,13 @@ class SvrEmbedding(Embedding):
     """
 
     NAME = "svr"
-    TENSORS = ("source", "dual", "intercept", "target_mean", "target_scale")
+    TENSORS: ClassVar[dict[str, str]] = {
+        "source": "na",
+        "dual": "nv",
+        "intercept": "v",
+        "target_mean": "v",
+        "target_scale": "v",
+    }
     PLAIN = ("gamma", "cost")
 
     def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> None:
@@ -48,7 +54,7 @@ class SvrEmbedding(Embedding):
         choices = [(cost, width) for cost in costs for width in widths]
         self.cost, width = search(choices, predict, goal[:, probe], groups, folds)
         self.gamma = width / spread
-        self.source = source.copy()
+        self.source = source
         self.dual = np.zeros(target.shape, np.float32)
         self.intercept = np.zeros(target.shape[1], np.float32)
         self.dual[:, moving], self.intercept[moving] = self._machines(kernels[width], goal[:, moving], self.cost)
