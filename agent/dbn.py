@@ -179,8 +179,11 @@ class DBN:
         self.classes = classes
 
     def copy(self) -> Self:
-        """An independent copy."""
-        return copy.deepcopy(self)
+        """A copy that learns by itself; input space and RBMs, which change only by being replaced, are shared."""
+        twin = copy.copy(self)
+        twin.weights, twin.biases = [w.clone() for w in self.weights], [b.clone() for b in self.biases]
+        twin.generator = self.generator.clone_state()
+        return twin
 
     def check_layer(self, i: int) -> None:
         """Refuse a layer that is none of 0…l+1."""

@@ -249,6 +249,17 @@ def test_state_is_strict() -> None:
     assert all(torch.equal(a, b) for a, b in zip(kept, network.weights, strict=True))
 
 
+def test_a_copy_and_its_original_learn_apart() -> None:
+    network, (x, y) = small(), corpus()
+    twin = network.copy()
+    assert twin.inputs is network.inputs
+    assert twin.finetune(x, y) == network.copy().finetune(x, y)
+    assert not torch.equal(twin.weights[0], network.weights[0])
+    before = network.layer(x, 2)
+    twin.pretrain(x[:50])
+    assert np.array_equal(network.layer(x, 2), before)
+
+
 def test_states_are_copies() -> None:
     network = small()
     state = network.state_dict()
