@@ -43,10 +43,17 @@ class SizesConfig(Config):
 
 
 @dataclass(frozen=True)
+class SightConfig(Config):
+    """How AV-Letters' lips are shown; corpora in folders are taken as they are."""
+
+    blur: float = setting(6.0, help="deviation of a Gaussian over each frame; 0: none", unit="pixels", low=0, high=40)
+
+
+@dataclass(frozen=True)
 class ChoiceConfig(Config):
     """Choosing inside the training rows."""
 
-    problems: int = setting(2, help="inner problems, each with its own networks", low=1, high=5)
+    problems: int = setting(1, help="inner problems, each with its own networks", low=1, high=5)
 
 
 @dataclass(frozen=True)
@@ -54,9 +61,12 @@ class TableConfig(Config):
     """Networks and transfers of the table; a change of any is a change of the experiment."""
 
     sizes: SizesConfig = field(default_factory=SizesConfig)
+    sight: SightConfig = field(default_factory=SightConfig)
     choice: ChoiceConfig = field(default_factory=ChoiceConfig)
     audio: DbnConfig = field(default_factory=lambda: DbnConfig(pretrain_epochs=60, dropout=0.3))
-    video: DbnConfig = field(default_factory=lambda: DbnConfig(pretrain_epochs=60, dropout=0.3))
+    video: DbnConfig = field(
+        default_factory=lambda: DbnConfig(pretrain_epochs=60, epochs=100, learning_rate=3e-3, dropout=0.5)
+    )
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     tdlft: TdlftConfig = field(default_factory=lambda: TdlftConfig(dropout=0.3))
 

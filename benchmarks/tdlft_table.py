@@ -76,10 +76,10 @@ class _Bar:
 def run_cell(cell: Cell, folder: Path) -> Iterator[Row]:
     """One fold: a row for the target network alone, one for every way and variant, and one of what it cost."""
     begun = time.monotonic()
-    corpus = load_corpus(cell["corpus"])
+    seed, config = cell["seed"], TableConfig().override(cell["set"])
+    corpus = load_corpus(cell["corpus"], config)
     if corpus.fingerprint != cell["fingerprint"]:
         raise DataError(f"{cell['corpus']}: its data changed while the table was made; start again with another --out")
-    seed, config = cell["seed"], TableConfig().override(cell["set"])
     fold = folds_of(corpus, cell["split"], seed)[cell["fold"]]
     outer = make_problem(corpus, fold.train, fold.test)
     inner = inner_problems(outer, config.choice.problems, seed)
@@ -168,15 +168,15 @@ def _walk(
         yield (name, i), transfers
 
 
-def load_corpus(name: str) -> Parallel:
-    """AV-Letters from the datasets' folder, or a corpus of the user's own from its folder.
+def load_corpus(name: str, config: TableConfig) -> Parallel:
+    """AV-Letters from the datasets' folder, shown as configured, or a corpus of the user's own from its folder.
 
     Raises:
         DataError: not there, or damaged.
     """
     if name != AVLETTERS:
         return load_folder(Path(name))
-    return from_utterances(avletters.load(data_root(DataConfig())))
+    return from_utterances(avletters.load(data_root(DataConfig())), config.sight.blur)
 
 
 def folds_of(corpus: Parallel, split: str, seed: int) -> list[Fold]:
@@ -195,9 +195,8 @@ def make_cells(options: argparse.Namespace) -> list[dict[str, Any]]:
     """
     if unknown := sorted(set(options.splits) - set(SPLITS)):
         raise ConfigError(f"--splits: no {', '.join(unknown)}; known: {', '.join(SPLITS)}")
-    TableConfig().override(options.set)
     name = str(options.corpus.resolve()) if options.corpus else AVLETTERS
-    corpus = load_corpus(name)
+    corpus = load_corpus(name, TableConfig().override(options.set))
     return [
         {
             **{"split": split, "seed": seed, "fold": fold, "set": options.set},

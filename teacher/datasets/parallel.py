@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from sensors.errors import DataError
 from teacher.datasets.samples import Labels, hash_arrays
@@ -71,13 +72,21 @@ class Parallel:
         return "; ".join((f"{self.name}: {size}; {said}", *self.notes))
 
 
-def from_utterances(utterances: Utterances) -> Parallel:
-    """Speech to lips; U to Z are unseen. Rows are flattened frames."""
+def from_utterances(utterances: Utterances, blur: float = 0.0) -> Parallel:
+    """Speech to lips; U to Z are unseen. Rows are flattened frames.
+
+    Args:
+        utterances: what to take.
+        blur: deviation in pixels of a Gaussian over each lip frame, which forgives small shifts; 0: none.
+    """
     count = len(utterances)
+    lips = utterances.lips
+    if blur:
+        lips = ndimage.gaussian_filter(lips, (0, 0, blur, blur), mode="nearest")
     return _parallel(
         utterances.name,
         utterances.speech.reshape(count, -1),
-        utterances.lips.reshape(count, -1),
+        lips.reshape(count, -1),
         (utterances.letters, LETTERS),
         (utterances.speakers, utterances.speaker_names),
         [int(k) for k in UNSEEN],
