@@ -38,7 +38,12 @@ SMALL = {
     "video.pretrain_epochs": "3",
     "audio.epochs": "15",
     "video.epochs": "15",
-    "tdlft.epochs": "3",
+    "tdlft.epochs": "2",
+    "embedding.neighbours": "3",
+    "embedding.correlations": "4",
+    "embedding.regularisation": "0.1",
+    "embedding.svr_cost": "1",
+    "embedding.svr_width": "1",
     "embedding.transcoder_epochs": "2",
     "embedding.transcoder_width": "8",
 }
