@@ -27,3 +27,7 @@ class StateError(UserError):
 
 class StorageError(UserError):
     """A directory or file of a run cannot be written, read, or is in use by another run."""
+
+
+class TransferError(UserError):
+    """A network or an embedding is asked for what it cannot give: unfitted, or a layer, label or size it has not."""

@@ -1,0 +1,39 @@
+"""Embeddings T_A->V: maps from one network's layer into the other's, learnt from parallel rows (section 3.1)."""
+
+from agent.embeddings.contract import Embedding
+from agent.embeddings.identity import IdentityEmbedding
+from agent.embeddings.knn import KnnEmbedding
+from agent.embeddings.ncca import NccaEmbedding
+from agent.embeddings.svr import SvrEmbedding
+from agent.embeddings.transcoder import TranscoderEmbedding
+from agent.tdlft_config import EMBEDDINGS, EmbeddingConfig
+from sensors.errors import TransferError
+
+__all__ = [
+    "Embedding",
+    "IdentityEmbedding",
+    "KnnEmbedding",
+    "NccaEmbedding",
+    "SvrEmbedding",
+    "TranscoderEmbedding",
+    "build_embedding",
+]
+
+_KINDS: dict[str, type[Embedding]] = {
+    "knn": KnnEmbedding,
+    "svr": SvrEmbedding,
+    "ncca": NccaEmbedding,
+    "transcoder": TranscoderEmbedding,
+    "identity": IdentityEmbedding,
+}
+
+
+def build_embedding(name: str, config: EmbeddingConfig) -> Embedding:
+    """An unfitted embedding: 'knn', 'svr', 'ncca', 'transcoder', or the oracle's 'identity'.
+
+    Raises:
+        TransferError: no such embedding.
+    """
+    if name not in _KINDS:
+        raise TransferError(f"embedding {name!r}: choose one of {', '.join(EMBEDDINGS)}")
+    return _KINDS[name](config)

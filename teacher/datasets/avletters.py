@@ -1,0 +1,209 @@
+"""AV-Letters: ten speakers say A to Z three times; lips as MATLAB files, speech as HTK's MFCC files.
+
+Of each utterance one contiguous window of 480 ms is taken, 12 lip frames of 40 ms and 24 speech frames of 20 ms,
+centred where the smoothed energy of the speech peaks, and moved inwards where it would leave the film. Speech
+frames that the file lacks (it has one fewer than two for each lip frame, in three utterances several fewer) repeat
+the file's last one; a film shorter than the window repeats its last frame.
+
+Nothing is kept in the cache: reading and preparing all 780 utterances takes about as long as checking an entry.
+"""
+
+import io
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import io as matlab
+from scipy import ndimage
+
+from sensors.errors import DataError
+from sensors.modalities import LIPS, SPEECH
+from teacher.datasets.samples import Bytes
+from teacher.datasets.utterances import LETTERS, Utterances, make_utterances, store_lips
+
+FOLDERS = ("avletters", ".")
+LIPS_FOLDER, SPEECH_FOLDER = Path("Lips"), Path("Audio/mfcc/Clean")
+COMPLETE = 780
+FILM_FRAMES, SPEECH_FRAMES = LIPS.shape[0], SPEECH.shape[0]
+HEIGHT, WIDTH = LIPS.shape[1:]
+PERIOD = 200_000
+"""HTK's unit is 100 ns: a speech frame every 20 ms."""
+KIND = 6 + 0o100 + 0o400
+"""HTK's MFCC with energy and deltas."""
+ENERGY = 12
+"""Where in a speech frame the energy is, after 12 cepstral coefficients."""
+SMOOTHING = 3.0
+"""Deviation of the Gaussian that smooths energy, in speech frames."""
+MOST_BYTES = 4 << 20
+"""Largest file read; the corpus' largest has 0.2 MB."""
+MOST_FRAMES = 800
+"""Longest film read, 32 s; the corpus' longest has 40 frames."""
+
+_NAME = re.compile(r"(?P<letter>[A-Z])(?P<repetition>[1-9])_(?P<speaker>[A-Za-z]+)(?P<end>-lips\.mat|\.mfcc)")
+_HEADER = struct.Struct(">iihh")
+_FIX = "put the original distribution there, with Lips/ and Audio/mfcc/Clean/, and name its folder with --data DIR"
+
+
+def find(root: Path | None) -> Path | None:
+    """The folder of the corpus: `root/avletters` or `root`, else None."""
+    for name in FOLDERS if root else ():
+        folder = root / name if root else Path()
+        if (folder / LIPS_FOLDER).is_dir() or (folder / SPEECH_FOLDER).is_dir():
+            return folder
+    return None
+
+
+def missing(root: Path | None) -> str:
+    """What `find` looked for, and the fix, in one line."""
+    where = f"under {root}" if root else "(no data directory given)"
+    return f"avletters: avletters/Lips and avletters/Audio/mfcc/Clean not found {where}; {_FIX}"
+
+
+def load(root: Path | None) -> Utterances:
+    """Load every utterance, in the order of letters, repetitions and speakers.
+
+    Args:
+        root: directory with datasets.
+
+    Raises:
+        DataError: no corpus, an utterance without its lips or speech, or a file that is damaged, too large or of
+            another kind.
+    """
+    folder = find(root)
+    if folder is None:
+        raise DataError(missing(root))
+    names = _paired(folder)
+    speech, lips, cut, padded = [], [], 0, 0
+    for name in names:
+        film, frames = read_lips(folder / LIPS_FOLDER / f"{name}-lips.mat"), read_speech(_speech_path(folder, name))
+        first = place_window(frames[:, ENERGY], len(film))
+        heard, shown = window(frames, 2 * first, SPEECH_FRAMES), window(film, first, FILM_FRAMES)
+        difference = (shown - film.mean(0, dtype=np.float32)) / np.float32(255)
+        cut += int((np.abs(difference) > 127 / 255).sum())
+        padded = max(padded, 2 * first + SPEECH_FRAMES - len(frames))
+        speech.append(heard)
+        lips.append(store_lips(difference))
+    parts = [m for name in names if (m := _NAME.fullmatch(f"{name}.mfcc"))]
+    notes = [] if len(names) == COMPLETE else [f"{len(names)} of the original's {COMPLETE}"]
+    notes.append(f"at most {padded} speech frames repeat an utterance's last one")
+    if cut:
+        notes.append(f"{cut / (len(names) * LIPS.nbytes):.1e} of the lip pixels saturate")
+    return make_utterances(
+        "avletters",
+        np.stack(speech),
+        np.stack(lips),
+        np.array([LETTERS.index(m["letter"]) for m in parts], np.int64),
+        [m["speaker"] for m in parts],
+        np.array([int(m["repetition"]) for m in parts], np.int64),
+        notes=tuple(notes),
+    )
+
+
+def place_window(energy: NDArray[np.float32], film_frames: int) -> int:
+    """The lip frame at which the window starts.
+
+    Args:
+        energy: (F,) log energy of the speech frames, F >= 1.
+        film_frames: length of the film, T >= 1.
+
+    Returns:
+        0…max(0, T - 12), such that the window's middle is as near as that allows to where smoothed energy peaks.
+    """
+    peak = int(ndimage.gaussian_filter1d(energy.astype(np.float64), SMOOTHING, mode="nearest").argmax())
+    first = round((peak - (SPEECH_FRAMES - 1) / 2) / 2)
+    return min(max(first, 0), max(film_frames - FILM_FRAMES, 0))
+
+
+def window(frames: NDArray[np.generic], first: int, count: int) -> NDArray[np.float32]:
+    """Frames `first`…`first + count - 1` as float32; those past the last one repeat the last one."""
+    return np.asarray(frames[np.minimum(np.arange(first, first + count), len(frames) - 1)], np.float32)
+
+
+def read_lips(path: Path) -> Bytes:
+    """One film.
+
+    Returns:
+        (T, 60, 80) uint8 brightness, T >= 1.
+
+    Raises:
+        DataError: unreadable, larger than `MOST_BYTES`, no MATLAB file, damaged, or `vid` is no film of 60×80 bytes.
+    """
+    data = _read(path)
+    try:
+        # What the header declares is checked before anything of that size is made or unpacked.
+        shapes = {name: shape for name, shape, _ in matlab.whosmat(io.BytesIO(data))}
+        shape = shapes.get("vid", ())
+        if len(shape) != 2 or shape[0] != HEIGHT * WIDTH or not 1 <= shape[1] <= MOST_FRAMES:
+            raise DataError(f"{path}: vid is {_shape(shape)}, expected {HEIGHT * WIDTH}×(1…{MOST_FRAMES}); {_FIX}")
+        content = matlab.loadmat(io.BytesIO(data), variable_names=["vid", "siz"])
+        film = np.asarray(content["vid"])
+        stated = np.asarray(content.get("siz", (HEIGHT, WIDTH, shape[1]))).ravel().tolist()
+    except DataError:
+        raise
+    except Exception as error:  # scipy raises whatever a damaged file happens to trip over
+        raise DataError(f"{path}: no MATLAB file, or damaged ({error}); {_FIX}") from None
+    if film.dtype.kind not in "uif" or not ((film >= 0) & (film <= 255) & (film == np.floor(film))).all():
+        raise DataError(f"{path}: vid holds other values than whole numbers 0…255; {_FIX}")
+    if stated != [HEIGHT, WIDTH, shape[1]]:
+        raise DataError(f"{path}: siz says {stated}, vid holds {[HEIGHT, WIDTH, shape[1]]}; {_FIX}")
+    # MATLAB's columns are frames, and within a frame the columns of the picture.
+    return np.ascontiguousarray(film.T.reshape(-1, WIDTH, HEIGHT).swapaxes(1, 2).astype(np.uint8))
+
+
+def read_speech(path: Path) -> NDArray[np.float32]:
+    """One HTK file of MFCC.
+
+    Returns:
+        (F, 26) float32, F >= 1: 12 coefficients, log energy, their 13 deltas.
+
+    Raises:
+        DataError: unreadable, larger than `MOST_BYTES`, a header of another kind, truncated, or not finite.
+    """
+    data = _read(path)
+    if len(data) < _HEADER.size:
+        raise DataError(f"{path}: truncated, {len(data)} bytes are no HTK file; {_FIX}")
+    frames, period, size, kind = _HEADER.unpack_from(data)
+    if (period, size, kind) != (PERIOD, 4 * SPEECH.shape[1], KIND):
+        expected = f"{PERIOD}, {4 * SPEECH.shape[1]}, {KIND}"
+        raise DataError(f"{path}: header says period, bytes, kind {period}, {size}, {kind}, not {expected}; {_FIX}")
+    if frames < 1 or len(data) - _HEADER.size != frames * size:
+        raise DataError(f"{path}: {len(data) - _HEADER.size:,} bytes for {frames} frames of {size}; {_FIX}")
+    values = np.frombuffer(data, ">f4", offset=_HEADER.size).reshape(frames, -1).astype(np.float32)
+    if not (np.isfinite(values).all() and SPEECH.low <= values.min() and values.max() <= SPEECH.high):
+        raise DataError(f"{path}: holds values that are not finite or beyond {SPEECH.low:g}…{SPEECH.high:g}; {_FIX}")
+    return values
+
+
+def _paired(folder: Path) -> list[str]:
+    """Names of utterances, sorted; each has both files."""
+    have: list[set[str]] = []
+    for place, end in ((LIPS_FOLDER, "-lips.mat"), (SPEECH_FOLDER, ".mfcc")):
+        files = (folder / place).iterdir() if (folder / place).is_dir() else ()
+        found = (m for path in files if (m := _NAME.fullmatch(path.name)))
+        have.append({m.string.removesuffix(end) for m in found if m["end"] == end})
+    lips, speech = have
+    for name in sorted(lips ^ speech)[:1]:
+        path = folder / LIPS_FOLDER / f"{name}-lips.mat" if name in speech else _speech_path(folder, name)
+        raise DataError(f"{path}: missing, its partner is there ({len(lips ^ speech)} without a partner); {_FIX}")
+    if not lips:
+        raise DataError(f"{folder}: no utterances such as Lips/A1_Anya-lips.mat; {_FIX}")
+    return sorted(lips)
+
+
+def _speech_path(folder: Path, name: str) -> Path:
+    return folder / SPEECH_FOLDER / f"{name}.mfcc"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise DataError(f"{path}: larger than {MOST_BYTES >> 20} MiB, no file of this corpus; {_FIX}")
+        return path.read_bytes()
+    except OSError as e:
+        raise DataError(f"{path}: cannot be read ({e.strerror}); check its permissions") from None
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "missing"

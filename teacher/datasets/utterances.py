@@ -1,0 +1,114 @@
+"""What a corpus of spoken letters is: each utterance's speech and lips over the same 480 ms, who said what."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.modalities import LIPS, SPEECH
+from teacher.datasets.samples import Bytes, Labels, hash_arrays
+
+LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+"""Names by label."""
+SEEN = np.arange(20, dtype=np.int64)
+"""A to T: letters of which there are both speech and lips."""
+UNSEEN = np.arange(20, 26, dtype=np.int64)
+"""U to Z: letters that lip reading only ever hears of."""
+GREY = 128
+"""The stored brightness that stands for no difference from the mean frame."""
+
+
+@dataclass(frozen=True)
+class Utterances:
+    """Parallel utterances of letters; all arrays are read-only.
+
+    Attributes:
+        name: of the corpus, one word.
+        speech: (N, 24, 26) float32, the `speech` modality: MFCC (frame, coefficient), a frame every 20 ms.
+        stored_lips: (N, 12, 60, 80) uint8, the `lips` modality: difference from the utterance's mean frame in
+            steps of brightness, plus `GREY` (frame, row, column), a frame every 40 ms over the same 480 ms.
+        letters: (N,) int64, 0…25.
+        speakers: (N,) int64, indices into `speaker_names`.
+        repetitions: (N,) int64, counted from 1.
+        speaker_names: sorted.
+        fingerprint: hash of all arrays, 32 hex digits.
+        notes: what else the user should know, one phrase each.
+    """
+
+    name: str
+    speech: NDArray[np.float32]
+    stored_lips: Bytes
+    letters: Labels
+    speakers: Labels
+    repetitions: Labels
+    speaker_names: tuple[str, ...]
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.letters)
+
+    @property
+    def lips(self) -> NDArray[np.float32]:
+        """(N, 12, 60, 80) float32, mean frame subtracted: -0.502…0.498 of full brightness; made anew each time."""
+        return restore_lips(self.stored_lips)
+
+    @property
+    def summary(self) -> str:
+        """One printable line: what it is and how much of it."""
+        said, people = len(set(self.letters.tolist())), len(self.speaker_names)
+        return "; ".join((f"{self.name}: {len(self):,} utterances of {said} letters by {people} speakers", *self.notes))
+
+
+def make_utterances(
+    name: str,
+    speech: NDArray[np.float32],
+    stored_lips: Bytes,
+    letters: Labels,
+    speakers: Sequence[str],
+    repetitions: Labels,
+    notes: tuple[str, ...] = (),
+) -> Utterances:
+    """Put `Utterances` together: speakers numbered by sorted name, arrays made read-only, their fingerprint.
+
+    Raises:
+        ValueError: arrays differ in length, or have the wrong shape or dtype.
+    """
+    names, numbers = np.unique(np.asarray(speakers, np.str_), return_inverse=True)
+    people = numbers.astype(np.int64)
+    expected: list[tuple[NDArray[Any], tuple[int, ...], type]] = [
+        (speech, SPEECH.shape, np.float32),
+        (stored_lips, LIPS.shape, np.uint8),
+        *((a, (), np.int64) for a in (letters, people, repetitions)),
+    ]
+    for array, shape, dtype in expected:
+        if array.shape != (len(letters), *shape) or array.dtype != dtype:
+            wanted = f"{(len(letters), *shape)} {np.dtype(dtype)}"
+            raise ValueError(f"utterances: {array.shape} {array.dtype}, expected {wanted}")
+        array.setflags(write=False)
+    fingerprint = hash_arrays([array for array, _, _ in expected])
+    named = tuple(names.tolist())
+    return Utterances(name, speech, stored_lips, letters, people, repetitions, named, fingerprint, notes)
+
+
+def store_lips(difference: NDArray[np.float32]) -> Bytes:
+    """Differences from a mean frame as stored `lips` samples; beyond -128…127 steps of brightness they saturate.
+
+    Args:
+        difference: any shape, in fractions of full brightness (1 is 255 steps).
+
+    Returns:
+        uint8, the same shape.
+    """
+    stored: Bytes = np.clip(np.rint(difference * 255) + GREY, 0, 255).astype(np.uint8)
+    return stored
+
+
+def restore_lips(stored: Bytes) -> NDArray[np.float32]:
+    """Differences in fractions of full brightness from stored `lips` samples: (stored - `GREY`) / 255, float32.
+
+    A network that is given `lips` as the registry scales them, stored / 255, sees the same plus `GREY` / 255.
+    """
+    return (stored.astype(np.float32) - GREY) / np.float32(255)
