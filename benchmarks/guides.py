@@ -30,9 +30,7 @@ STRATEGIES: tuple[Mapping[str, Any], ...] = (
 STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "strategies": STRATEGIES,
     "clusters": tuple({"clusters": k} for k in (5, 10, 30, 100, 300)),
-    "wrong": tuple(
-        {"wrong": share, **guides} for share in (0.0, 0.1, 0.2, 0.4) for guides in ({"guides": "pair"}, {})
-    ),
+    "wrong": tuple({"wrong": share, **guides} for share in (0.0, 0.1, 0.2, 0.4) for guides in ({"guides": "pair"}, {})),
     "pairs": tuple({"pairs": n, **guides} for n in (128, 1024) for guides in ({}, {"guides": "pair"})),
     "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
     "confusable": tuple({"noise": 0.3, **guides} for guides in ({}, {"guides": "pair"})),

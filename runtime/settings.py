@@ -83,9 +83,7 @@ class RunConfig(Config):
             # Nobody would draw what the far microphone alone hears, and its table would tell the teacher to wait.
             raise ConfigError("teacher.far_microphone: add --set learner.modalities=audio,image,audio_far")
         if far and "lesson" in (self.learner.guides, self.learner.selector):
-            raise ConfigError(
-                "teacher.far_microphone: sounds heard twice have no lesson; use guides pair or cluster"
-            )
+            raise ConfigError("teacher.far_microphone: sounds heard twice have no lesson; use guides pair or cluster")
 
     def _check_waiting(self) -> None:
         """Refuse settings with which the learner would wait for ever for `min_events` events."""
