@@ -26,12 +26,6 @@ class SmartConfig(Config):
     norm: str = setting("norm", help="distances as in the paper, or their squares", choices=("norm", "squared"))
     learning_rate: float = setting(1e-3, help="AdamW step size", low=1e-7, high=1.0)
     weight_decay: float = setting(0.01, help="AdamW weight decay", low=0.0, high=1.0)
-    recall: float = setting(
-        0.0,
-        help="weight of the latent term for single-modality events, guided by what they evoke; 0: none, as published",
-        low=0.0,
-        high=1e3,
-    )
     fixed_teacher: str = setting(
         "",
         help="comma list of modalities that teach and are not taught: no guide shapes their encoders",

@@ -27,10 +27,6 @@ from sensors.state import State, check_state
 class Guides(Protocol):
     """What SMART asks of a strategy."""
 
-    @property
-    def recalls(self) -> bool:
-        """Whether there are guides that a lone event may find by what it evokes."""
-
     def observe(self, latents: Mapping[str, Tensor]) -> None:
         """Note one batch of co-occurring latents, modality -> (B, latent), of two modalities or more."""
 
@@ -39,16 +35,6 @@ class Guides(Protocol):
 
     def targets(self, latents: Mapping[str, Tensor], lesson: Tensor) -> dict[str, Tensor]:
         """The guide of every event in every modality: modality -> (B, latent); empty while there is none yet."""
-
-    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
-        """Guides for events of one modality, found by what these evoke in the others; asked for where it `recalls`.
-
-        Args:
-            evoked: other modality -> (B, latent).
-
-        Returns:
-            Modality -> (B, latent), and which of the events evoke something near enough to a guide, (B,) bool.
-        """
 
     def state_dict(self) -> State:
         """Everything a resumed run needs."""
@@ -68,7 +54,6 @@ class PairGuides:
     """Each event's guide is its own partner's latent."""
 
     VERSION = 1
-    recalls = False
 
     def observe(self, latents: Mapping[str, Tensor]) -> None:
         """Nothing to note."""
@@ -79,11 +64,6 @@ class PairGuides:
     def targets(self, latents: Mapping[str, Tensor], lesson: Tensor) -> dict[str, Tensor]:
         """The latents themselves."""
         return dict(latents)
-
-    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
-        """What is evoked itself, and none of it near enough: no guides are kept."""
-        lone = next(iter(evoked.values()))
-        return dict(evoked), torch.zeros(len(lone), dtype=torch.bool, device=lone.device)
 
     def state_dict(self) -> State:
         """No state."""
@@ -172,20 +152,6 @@ class ClusterGuides:
             return {}
         cluster = self.assign(latents)
         return {name: self.guides[name][cluster] for name in latents}
-
-    @property
-    def recalls(self) -> bool:
-        """After the first refresh."""
-        return bool(self.guides)
-
-    def recall(self, evoked: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
-        """The guides nearest to what is evoked; near enough is less than half the guides' mean distance."""
-        guides = torch.cat([self.guides[m] for m in evoked], 1)
-        points = torch.cat([evoked[m] for m in evoked], 1)
-        nearest = _nearest(points, guides)
-        typical = torch.cdist(guides, guides).sum() / (len(guides) * (len(guides) - 1))
-        near = (points - guides[nearest]).norm(dim=1) < 0.5 * typical
-        return {m: self.guides[m][nearest] for m in evoked}, near
 
     def _pick(self, points: Tensor, count: int) -> Tensor:
         rows = torch.randint(len(points), (count,), generator=self.generator)

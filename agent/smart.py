@@ -90,8 +90,7 @@ class Smart:
             rate: factor on the learning rate.
 
         Returns:
-            Losses by term, detached scalars: '<side>/reconstruction', '<side>/<other>' for each guiding modality,
-            '<side>/recall' for single-modality events where `recall` is on.
+            Losses by term, detached scalars: '<side>/reconstruction', '<side>/<other>' for each guiding modality.
         """
         learner = self.sides[side].train()
         with self._autocast():
@@ -104,10 +103,9 @@ class Smart:
         losses = {f"{side}/reconstruction": self._distance(x[side], y)}  # first term of Eq. 1-2
         for other, guide in guides.items():
             losses[f"{side}/{other}"] = self._distance(guide, guessed[other])  # second term
-        if len(x) == 1 and self.config.recall > 0:
-            losses |= self._recall(side, seen)
-        weights = {f"{side}/reconstruction": 1.0, f"{side}/recall": self.config.recall}
-        total = torch.stack([weights.get(name, self.config.weight) * loss for name, loss in losses.items()]).sum()
+        total = losses[f"{side}/reconstruction"] + self.config.weight * sum(
+            loss for name, loss in losses.items() if name != f"{side}/reconstruction"
+        )
         optimiser = self.optimisers[side]
         for group in optimiser.param_groups:
             group["lr"] = self.config.learning_rate * rate
@@ -133,29 +131,14 @@ class Smart:
             targets = self.guides.targets(latents, lesson)
         return {other: target for other, target in targets.items() if other != side}
 
-    def _recall(self, side: str, z: Tensor) -> dict[str, Tensor]:
-        """Ours, not the paper's: what one modality clearly evokes in the others guides it when it comes alone."""
-        if not self.guides.recalls:
-            return {}
-        with self._autocast():
-            evoked = {other: T(z) for other, T in self.sides[side].transcoders.items()}
-        with torch.no_grad():
-            guides, near = self.guides.recall({other: guess.detach() for other, guess in evoked.items()})
-        terms = [(self._distances(guides[other], guess) * near).mean() for other, guess in evoked.items()]
-        return {f"{side}/recall": torch.stack(terms).sum()}
-
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None)
 
     def _distance(self, target: Tensor, guess: Tensor) -> Tensor:
-        """Mean of `_distances` over the batch."""
-        return self._distances(target, guess).mean()
-
-    def _distances(self, target: Tensor, guess: Tensor) -> Tensor:
-        """Euclidean norm of each event's difference, or its square, (B,)."""
+        """Mean over the batch of the Euclidean norm of each event's difference, or of its square."""
         squares = (target - guess).flatten(1).square().sum(1)
         # The gradient of a norm is undefined at zero: the smallest float32 offset that keeps it finite.
-        return squares if self.config.norm == "squared" else (squares + 1e-12).sqrt()
+        return squares.mean() if self.config.norm == "squared" else (squares + 1e-12).sqrt().mean()
 
     def _average(self, side: str, every: int = 8) -> None:
         """Follow the weights with their running average, every few steps: the published network."""

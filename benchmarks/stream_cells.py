@@ -56,17 +56,12 @@ def work(cell: Cell, folder: Path) -> Iterator[Row]:
 
 
 def imbalance(cell: Cell, folder: Path) -> Iterator[Row]:
-    """Few pairs with the single-modality rest, then the same pairs alone: as many steps on pairs, as many in all.
-
-    Also with the rest guided by what it evokes.
-    """
+    """Few pairs with the single-modality rest, then the same pairs alone: as many steps on pairs, as many in all."""
     share, total = float(cell["share"]), int(cell["steps"])
     single_share = 1 - max(share, float(cell["least_paired"])) if share < 1 else 0.0
     with_rest = _pairs(cell, folder / "rest", total, single_share)
     yield {"arm": "with the rest", **with_rest}
     if share < 1:
-        recalled = _pairs(cell, folder / "recalled", total, single_share, recall=1.0)
-        yield {"arm": "with the rest, recalled", **recalled}
         on_pairs = max(with_rest["steps on pairs"], 1)
         yield {"arm": "alone, same steps on pairs", **_pairs(cell, folder / "pairs", on_pairs, 0.0)}
         yield {"arm": "alone, same steps in all", **_pairs(cell, folder / "all", total, 0.0)}
@@ -162,7 +157,7 @@ def worsen(exam: ExamSet) -> ExamSet:
     return ExamSet.from_dict(values)
 
 
-def _pairs(cell: Cell, folder: Path, steps: int, single_share: float, recall: float = 0.0) -> dict[str, Any]:
+def _pairs(cell: Cell, folder: Path, steps: int, single_share: float) -> dict[str, Any]:
     """One arm of the imbalance: its figures, kept in `folder` once they are there."""
     result = folder / "result.json"
     if result.exists():
@@ -173,9 +168,7 @@ def _pairs(cell: Cell, folder: Path, steps: int, single_share: float, recall: fl
     )
     images, speech = load(cell)
     judges = judges_of(cell, images, speech)
-    # Only clusters keep guides that can be recalled.
-    recalling = {"recall": recall, "guides": "cluster"} if recall else {}
-    learner = LearnerConfig.from_dict({**BRISK, **recalling, **cell["learner"]})
+    learner = LearnerConfig.from_dict({**BRISK, **cell["learner"]})
     # Pairs get no turn before they ask for as many samples as the others may: with little slack that is soon.
     replay = ReplayConfig(limiter_slack=SLACK, min_size=SLACK)
     notes: dict[str, Any] = {"steps on pairs": 0}

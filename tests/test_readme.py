@@ -16,15 +16,21 @@ from sensors.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/measurements.md")
+PAGES = (
+    *("README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/measurements.md"),
+    *("docs/reproduction.md", "docs/guides.md", "docs/streams.md"),
+)
 TEXTS = {name: (ROOT / name).read_text() for name in PAGES}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 FLAGS = {
     *(flag for group in OPTIONS.values() for flag in group),
     *("--teacher", "--sensors", "--run-dir", "--resume", "--set", "--help", "--help-settings"),
 }
-OTHERS_FLAGS = {"--logdir", "--shm-size", "--json", "--head", "--node-ip-address", "--port"}
-"""Options of other programs that the pages name."""
+OTHERS_FLAGS = {
+    *("--logdir", "--shm-size", "--head", "--node-ip-address", "--port"),
+    *("--json", "--out", "--only", "--seeds", "--styles", "--speakers", "--part", "--shares", "--paper-steps"),
+}
+"""Options of other programs, and of benchmarks, that the pages name."""
 
 
 def blocks(text: str) -> list[str]:

@@ -107,20 +107,3 @@ def test_a_state_of_other_sizes_is_refused_with_the_remedy(name: str, k: int, ba
     saved.observe(planted(40, 5, 0)[0])
     with pytest.raises(StateError, match=f"--set learner.{name}="):
         clusters(k, bank).load_state_dict(saved.state_dict())
-
-
-def test_a_clear_echo_finds_its_guide_and_a_vague_one_does_not() -> None:
-    guides = clusters()
-    assert not guides.recalls
-    z, _ = planted(512, 5, 1)
-    guides.observe(z)
-    for _ in range(4):
-        guides.refresh()
-    fresh, _ = planted(64, 5, 3, noise=0.05)
-    vague = torch.zeros(1, 16)
-    assert guides.recalls
-    targets, near = guides.recall({"audio": torch.cat([fresh["audio"], vague])})
-    assert near.tolist() == [True] * 64 + [False]
-    own = guides.guides["audio"][guides.assign(fresh)]
-    assert torch.equal(targets["audio"][:64], own)
-    assert not PairGuides().recalls and not PairGuides().recall(z)[1].any()

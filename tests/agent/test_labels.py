@@ -169,8 +169,8 @@ def test_what_smart_reads_has_lessons_and_samples_of_registered_modalities_alone
     assert get_type_hints(Learner.load) == {"batch": Batch, "return": tuple[dict[str, Tensor], Tensor]}
     step = {"side": str, "x": Mapping[str, Tensor], "lesson": Tensor, "rate": float, "return": dict[str, Tensor]}
     assert get_type_hints(Smart.step) == step
-    seen = {name for f in (Guides.observe, Guides.targets, Guides.recall) for name in inspect.signature(f).parameters}
-    assert seen == {"self", "latents", "lesson", "evoked"}
+    seen = {name for f in (Guides.observe, Guides.targets) for name in inspect.signature(f).parameters}
+    assert seen == {"self", "latents", "lesson"}
     for name in LearnerConfig().modalities.split(","):
         assert len(modality(name).shape) == 3, "a modality of SMART is what is seen or heard"
 

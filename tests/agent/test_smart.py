@@ -127,20 +127,3 @@ def test_a_state_of_other_sizes_is_refused_by_name() -> None:
         make().load_state_dict(state)
     with pytest.raises(StateError, match="guides"):
         make().load_state_dict({k: v for k, v in make().state_dict().items() if k != "guides"})
-
-
-def test_recall_pulls_lone_events_towards_what_they_evoke() -> None:
-    both, x = events(count=24), events(1, count=24)
-    config = SmartConfig(recall=1.0)
-    guides = GuideConfig(guides="cluster", clusters=2, bank=64)
-    smart = Smart(("audio", "image"), NetworkConfig(), config, guides, torch.device("cpu"), "float32", 3)
-    lessons = torch.arange(24)
-    assert set(smart.step("image", {"image": x["image"]}, lessons)) == {"image/reconstruction"}, "no guides yet"
-    for _ in range(12):
-        smart.step("image", both, lessons)
-        smart.begin_turn()
-    first = smart.step("image", {"image": both["image"]}, lessons)
-    assert set(first) == {"image/reconstruction", "image/recall"}
-    for _ in range(8):
-        last = smart.step("image", {"image": both["image"]}, lessons)
-    assert 0 < float(last["image/recall"]) < float(first["image/recall"])
