@@ -56,6 +56,8 @@ SAVE_EVERY = 60.0
 """Seconds between two checkpoints of a cell."""
 WAVS = 10
 """Concepts of which the evoked sound is written."""
+TAIL = 1600
+"""Samples of silence, 0.1 s, that are left after a word."""
 PIECE = 20
 """Steps between two looks at the clock."""
 
@@ -174,7 +176,10 @@ def show(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet, folder:
         if len(rows):
             made = networks.evoke(to_network(exam.images[rows]), "image", "audio")
             stored = (made.clamp(0, 1) * 255).round().numpy().astype(np.uint8)
-            write_wav(folder / f"image-of-{word}-evokes.wav", invert(dequantise(stored)[0]))
+            sound = invert(dequantise(stored)[0])
+            loud = np.flatnonzero(np.abs(sound) > 0.01 * np.abs(sound).max())
+            # The silence that fills a spectrogram after a word says nothing.
+            write_wav(folder / f"image-of-{word}-evokes.wav", sound[: loud[-1] + TAIL] if len(loud) else sound)
 
 
 def found_sets(root: Path) -> dict[str, str]:
