@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import cell_key, read_rows, run_cells, run_program, table
+from benchmarks.cells import cell_key, integers, read_rows, run_cells, run_program, table
 from benchmarks.guide_cells import load, work
 from benchmarks.guide_report import draw_latents
 from sensors.errors import ConfigError
@@ -25,11 +25,10 @@ STRATEGIES: tuple[Mapping[str, Any], ...] = (
     {},
     {"guides": "lesson", "lesson": 4},
     {"lesson": 4, "selector": "lesson"},
-    {"variant": "refit"},
 )
 STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "strategies": STRATEGIES,
-    "clusters": tuple({"clusters": k} for k in (5, 10, 30, 100, 300)),
+    "clusters": (*({"clusters": k} for k in (5, 10, 30, 100, 300)), {"variant": "refit"}),
     "wrong": tuple({"wrong": share, **guides} for share in (0.0, 0.1, 0.2, 0.4) for guides in ({"guides": "pair"}, {})),
     "pairs": tuple({"pairs": n, **guides} for n in (128, 1024) for guides in ({}, {"guides": "pair"})),
     "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
@@ -67,7 +66,7 @@ def cells(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     data = {"data": options.data, "part": options.part}
     seen = set()
     for name in names:
-        for seed in (int(s) for s in options.seeds.split(",")):
+        for seed in integers("--seeds", options.seeds):
             for change in STUDIES[name]:
                 cell = {**BASE, **change, "seed": seed, "steps": options.steps, "data": data}
                 # A cell may stand in several studies; it is run once.
