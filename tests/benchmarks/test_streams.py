@@ -143,7 +143,6 @@ def test_settings_of_the_learner_are_checked_before_anything_runs() -> None:
 
 
 def test_tables_and_plots_of_what_cells_gave(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     require_matplotlib()
     rows: list[dict[str, Any]] = []
     for seed in (0, 1):
