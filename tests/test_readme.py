@@ -28,7 +28,20 @@ FLAGS = {
 }
 OTHERS_FLAGS = {
     *("--logdir", "--shm-size", "--head", "--node-ip-address", "--port"),
-    *("--json", "--out", "--only", "--seeds", "--styles", "--speakers", "--part", "--shares", "--paper-steps"),
+    *(
+        "--json",
+        "--out",
+        "--only",
+        "--seeds",
+        "--styles",
+        "--speakers",
+        "--part",
+        "--shares",
+        "--paper-steps",
+        "--presets",
+        "--threads",
+        "--quick",
+    ),
 }
 """Options of other programs, and of benchmarks, that the pages name."""
 
