@@ -20,6 +20,7 @@ from scipy import ndimage
 
 from sensors.errors import DataError
 from sensors.modalities import LIPS, SPEECH
+from teacher.datasets.files import read_capped
 from teacher.datasets.samples import Bytes
 from teacher.datasets.utterances import LETTERS, Utterances, make_utterances, store_lips
 
@@ -197,12 +198,7 @@ def _speech_path(folder: Path, name: str) -> Path:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path}: larger than {MOST_BYTES >> 20} MiB, no file of this corpus; {_FIX}")
-        return path.read_bytes()
-    except OSError as e:
-        raise DataError(f"{path}: cannot be read ({e.strerror}); check its permissions") from None
+    return read_capped(path, MOST_BYTES, f"no file of this corpus; {_FIX}")
 
 
 def _shape(shape: tuple[int, ...]) -> str:

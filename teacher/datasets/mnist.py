@@ -11,6 +11,7 @@ import numpy as np
 from sensors.errors import DataError
 from sensors.frames import mnist_images
 from teacher.datasets.cache import cached
+from teacher.datasets.files import read_capped
 from teacher.datasets.samples import Bytes, Labels, Samples, make_samples
 
 FILES = {
@@ -106,12 +107,7 @@ def _locate(root: Path | None, stem: str) -> Path | None:
 
 
 def _file_bytes(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB, no MNIST file; {_FIX}")
-        return path.read_bytes()
-    except OSError as e:
-        raise DataError(f"{path}: cannot be read ({e.strerror}); check its permissions") from None
+    return read_capped(path, MAX_BYTES, f"no MNIST file; {_FIX}")
 
 
 def _unpack(path: Path) -> bytes:
