@@ -31,3 +31,7 @@ class StorageError(UserError):
 
 class TransferError(UserError):
     """A network or an embedding is asked for what it cannot give: unfitted, or a layer, label or size it has not."""
+
+
+class SourceError(UserError):
+    """A microphone, camera or recording cannot be opened; the message says what was looked for and the fix."""
