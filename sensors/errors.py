@@ -35,3 +35,7 @@ class TransferError(UserError):
 
 class SourceError(UserError):
     """A microphone, camera or recording cannot be opened; the message says what was looked for and the fix."""
+
+
+class LinkError(UserError):
+    """An address, a key or a name on which a robot and its host cannot agree."""
