@@ -32,6 +32,10 @@ class Chunk:
     samples: NDArray[np.float32]
     gap: bool = False
 
+    def after_loss(self) -> "Chunk":
+        """The same sound, marked: some was lost before it."""
+        return Chunk(self.start, self.samples, gap=True)
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -45,19 +49,25 @@ class Frame:
     time: float
     picture: NDArray[np.uint8]
 
+    def after_loss(self) -> "Frame":
+        """The picture itself: each stands for itself, and its time says what is missing before it."""
+        return self
+
 
 @dataclass
 class Counts:
     """What became of a source's samples since it was made; `Source.counts` gives a copy.
 
     Attributes:
-        read: chunks or frames handed to a reader.
+        given: chunks or frames that came from the device.
+        read: those handed to a reader by `read` and `async_read`.
         dropped: how many were lost, by reason: `overflow` (the reader was late and the ring full), `superseded` (a
             newer one was asked for), `device` (the device itself said that it lost some), `stale` (came from a
             device that had been given up).
         reconnects: how often the device was opened again after it had been lost.
     """
 
+    given: int = 0
     read: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     reconnects: int = 0

@@ -1,0 +1,34 @@
+"""Settings of the live sensors."""
+
+from dataclasses import dataclass
+
+from sensors.config import Config, setting
+
+
+@dataclass(frozen=True)
+class SensorsConfig(Config):
+    """Which microphone and camera are used, and how."""
+
+    microphone: str | None = setting(
+        "default", help="index or part of the name of the microphone; default: the system's; none: no sound"
+    )
+    camera: str | None = setting(
+        "0", help="index, file, image sequence (shot_%03d.png) or URL of the camera; none: no pictures"
+    )
+    fps: float = setting(15.0, help="pictures a second that are taken from the camera", unit="1/s", low=0.5, high=120.0)
+    width: int = setting(640, help="width asked of the camera", unit="px", low=64, high=7680)
+    height: int = setting(480, help="height asked of the camera", unit="px", low=48, high=4320)
+    read_timeout: float = setting(2.0, help="longest wait for a sound or a picture", unit="s", low=0.05, high=60.0)
+    stall: float = setting(
+        1.5,
+        help="silence of a device after which it counts as stalled and is opened anew",
+        unit="s",
+        low=0.2,
+        high=30.0,
+    )
+    sound_buffer: float = setting(10.0, help="unread sound that is kept", unit="s", low=0.5, high=120.0)
+    picture_buffer: int = setting(32, help="unread pictures that are kept", low=1, high=1024)
+    cascade: str | None = setting(None, help="face cascade (XML) used for lips; none: the one that ships with OpenCV")
+    record_mib: int = setting(
+        4096, help="size of a recording, beyond which nothing is added to it", unit="MiB", low=1, high=10**6
+    )

@@ -1,0 +1,206 @@
+"""A microphone: anything that PortAudio records from, as mono sound at 16 kHz."""
+
+import threading
+import time
+from collections import deque
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from sensors.errors import SourceError
+from sensors.live_config import SensorsConfig
+from sensors.loop import STALL, LoopSource
+from sensors.sample_clock import SampleClock
+from sensors.source import Chunk
+from sensors.spectrogram import SAMPLE_RATE
+
+BLOCKS = 256
+"""Blocks between PortAudio's thread and the reader, about 5 s; a full one means that the reader was not run."""
+BLOCK = 0.02
+"""Sound in a block asked of the device, seconds."""
+INSTALL = "install libportaudio2 (Debian/Ubuntu), portaudio (Homebrew) or portaudio (Fedora)"
+
+_open_streams = 0
+_opened_before = False
+_portaudio = threading.Lock()
+
+
+class Microphone(LoopSource[Chunk]):
+    """Sound from an input device of this machine.
+
+    Args:
+        device: index, part of a name, or `default`; `sensors.devices` lists them.
+        name: of the source.
+        buffer: unread sound that is kept, seconds.
+        timeout: longest wait of `read`, seconds.
+        stall: silence of the device that means a stall, seconds.
+    """
+
+    def __init__(
+        self,
+        device: str = "default",
+        *,
+        name: str = "microphone",
+        buffer: float = 10.0,
+        timeout: float = 2.0,
+        stall: float = STALL,
+    ) -> None:
+        self.device = device
+        capacity = max(1, round(buffer / BLOCK))
+        super().__init__(name, lambda: _Stream(device), capacity=capacity, timeout=timeout, stall=stall)
+
+    @classmethod
+    def from_config(cls, config: SensorsConfig) -> "Microphone":
+        """The microphone that the settings name.
+
+        Raises:
+            SourceError: they say that there is none.
+        """
+        if config.microphone is None:
+            raise SourceError("microphone: the settings say none; set sensors.microphone")
+        return cls(config.microphone, buffer=config.sound_buffer, timeout=config.read_timeout, stall=config.stall)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.device!r} ({self.state})"
+
+
+def portaudio() -> ModuleType:
+    """The sounddevice module, imported where it is needed: it cannot be without the PortAudio library.
+
+    Raises:
+        SourceError: it or the library is missing; says how to install it.
+    """
+    try:
+        import sounddevice
+    except ImportError:
+        raise SourceError("microphone: sounddevice is not installed; pip install 'reciprocal[live]'") from None
+    except OSError:
+        raise SourceError(f"microphone: the PortAudio library is missing; {INSTALL}") from None
+    module: ModuleType = sounddevice
+    return module
+
+
+def find(sounddevice: ModuleType, device: str) -> dict[str, Any]:
+    """PortAudio's description of the input that `device` names.
+
+    Raises:
+        SourceError: there is none, or several; the message lists what there is.
+    """
+    which = None if device == "default" else int(device) if device.isdecimal() else device
+    try:
+        found: dict[str, Any] = sounddevice.query_devices(which, "input")
+    except (ValueError, sounddevice.PortAudioError) as error:
+        names = [f"{d['index']} {d['name']!r}" for d in sounddevice.query_devices() if d["max_input_channels"] > 0]
+        known = f"there are {', '.join(names)}" if names else "this machine has none: plug one in, or start PulseAudio"
+        raise SourceError(f"microphone {device!r}: {_cause(error)}; {known}") from None
+    return found
+
+
+class _Stream:
+    """An open PortAudio stream; its callback only copies."""
+
+    def __init__(self, device: str) -> None:
+        global _open_streams, _opened_before
+        with _portaudio:
+            sounddevice = portaudio()
+            if _opened_before and not _open_streams:
+                # PortAudio looks for devices only when it starts: without this, one plugged in later is not found.
+                sounddevice._terminate()
+                sounddevice._initialize()
+            _opened_before = True
+            info = find(sounddevice, device)
+            self._rate = float(info["default_samplerate"])
+            self._blocks: deque[tuple[float, NDArray[np.float32], bool]] = deque(maxlen=BLOCKS)
+            self._came = threading.Event()
+            self._overrun = False
+            self._stream = self._open(sounddevice, info)
+            _open_streams += 1
+        self._clock = SampleClock(self._rate)
+        self._resampler: Any = None
+        self._taken = self._given = 0  # samples into and out of the resampler
+        self._gap = False
+
+    def _open(self, sounddevice: ModuleType, info: dict[str, Any]) -> Any:
+        most = int(info["max_input_channels"])
+        error: Exception | None = None
+        # Many devices mix down themselves; bare hardware may give stereo, or all of its channels, only.
+        for channels in sorted({1, min(2, most), most}):
+            try:
+                stream = sounddevice.InputStream(
+                    device=info["index"],
+                    channels=channels,
+                    samplerate=self._rate,
+                    blocksize=round(self._rate * BLOCK),
+                    dtype="float32",
+                    callback=self._heard,
+                )
+            except sounddevice.PortAudioError as refused:
+                error = error or refused
+                continue
+            try:
+                stream.start()
+            except sounddevice.PortAudioError as refused:
+                stream.close()
+                error = error or refused
+                continue
+            return stream
+        reason = _cause(error) if error else "no input channels"
+        raise SourceError(f"microphone {info['name']!r}: {reason}; close what else uses it, or choose another")
+
+    def _heard(self, block: NDArray[np.float32], count: int, times: Any, status: Any) -> None:
+        now = time.monotonic()
+        age = times.currentTime - times.inputBufferAdcTime
+        shortest = count / self._rate
+        # Not every host reports times, and some report nonsense.
+        seen = now - (age if shortest / 2 <= age < 1.0 else shortest)
+        overrun = len(self._blocks) == BLOCKS
+        self._blocks.append(
+            (seen, block.mean(axis=1) if block.shape[1] > 1 else block[:, 0].copy(), bool(status.input_overflow))
+        )
+        self._overrun = self._overrun or overrun
+        self._came.set()
+
+    def read(self, timeout: float) -> Chunk | None:
+        if not self._blocks:
+            self._came.clear()
+            if not self._blocks and not self._came.wait(timeout):
+                if not self._stream.active:
+                    raise SourceError("the device has stopped")
+                return None
+        seen, samples, lost = self._blocks.popleft()
+        if self._overrun:
+            lost, self._overrun = True, False
+        return self._chunk(seen, samples, lost)
+
+    def _chunk(self, seen: float, samples: NDArray[np.float32], lost: bool) -> Chunk | None:
+        start, gap = self._clock.stamp(seen, len(samples), lost)
+        if self._rate == SAMPLE_RATE:
+            return Chunk(start, samples, gap)
+        if self._resampler is None or gap:
+            self._resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float32")
+            self._taken, self._given, self._gap = 0, 0, gap
+        # What comes out lags behind what went in, and its times with it.
+        start += self._given / SAMPLE_RATE - self._taken / self._rate
+        out: NDArray[np.float32] = self._resampler.resample_chunk(samples)
+        self._taken += len(samples)
+        self._given += len(out)
+        if not len(out):
+            return None
+        gap, self._gap = self._gap, False
+        return Chunk(start, out, gap)
+
+    def close(self) -> None:
+        global _open_streams
+        try:
+            self._stream.abort(ignore_errors=True)
+            self._stream.close(ignore_errors=True)
+        finally:
+            with _portaudio:
+                _open_streams -= 1
+
+
+def _cause(error: Exception) -> str:
+    return str(error.args[0] if error.args else error).strip().rstrip(".")
