@@ -17,7 +17,6 @@ from sensors.source import Ended, Frame
 
 OPEN_TIMEOUT, READ_TIMEOUT = 4000, 1500
 """Milliseconds that FFmpeg may take to open a stream and to read a picture of it."""
-_SILENT = 0
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -103,7 +102,7 @@ class _Capture:
     def _open(self, address: str, size: tuple[int, int]) -> Any:
         # What cannot be opened is said once, by the error below, not by two libraries on the terminal as well.
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-        cv2.setLogLevel(_SILENT)
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         if address.isdecimal():
             capture = cv2.VideoCapture(int(address))
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
@@ -167,12 +166,11 @@ def grey(picture: NDArray[Any]) -> NDArray[np.uint8]:
     Raises:
         SourceError: another shape or dtype.
     """
-    if picture.dtype == np.uint16:
-        picture = np.asarray(picture >> 8, np.uint8)
     channels = picture.shape[2] if picture.ndim == 3 else 1
-    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or channels not in (1, 3, 4):
+    if picture.dtype not in (np.uint8, np.uint16) or picture.ndim not in (2, 3) or channels not in (1, 3, 4):
         raise SourceError(f"camera: cannot read pictures of shape {picture.shape} and dtype {picture.dtype}")
-    if channels == 1:
-        return np.ascontiguousarray(picture.reshape(picture.shape[:2]))
-    out: NDArray[np.uint8] = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY if channels == 3 else cv2.COLOR_BGRA2GRAY)
-    return out
+    if channels > 1:
+        picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY if channels == 3 else cv2.COLOR_BGRA2GRAY)
+    if picture.dtype == np.uint16:
+        picture = picture >> 8
+    return np.ascontiguousarray(picture.reshape(picture.shape[:2]), np.uint8)
