@@ -1,0 +1,194 @@
+"""The host's end of the way from its robots: batches come in, and are acknowledged once they are stored.
+
+    with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:5570")) as ingest:
+        while True:
+            received = ingest.run(0.05)
+            ...store each item's batch...
+            ingest.acknowledge(received)
+
+What is not acknowledged is sent again by its robot after this end was started anew, under the same ids; whoever
+stores batches passes over ids that it has. Nothing is queued here: what a robot may have under way is bounded by its
+window, and what is beyond waits at the robot, or is lost and counted there. One thread may use it.
+
+Keys bound a robot's name; they do not make it harmless to run a stranger's program as a robot. One that has a key (or
+runs on this machine, where there are no keys) may fill its window's memory, and ZeroMQ's queue of `window` messages.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from math import ceil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from sensors import link
+from sensors.errors import LinkError
+from sensors.keys import check_address, known_robots, load_host_keys
+from sensors.remote_config import MIB, IngestConfig
+from sensors.roster import Answer, Received, RobotFigures, Roster
+
+TURN = 64
+"""Most batches that one `run` returns."""
+_ZAP = "inproc://zeromq.zap.01"
+_FAILED = zmq.Event.HANDSHAKE_FAILED_NO_DETAIL | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+_WATCHED = _FAILED | zmq.Event.DISCONNECTED
+
+
+class RemoteIngest:
+    """Hears robots at one address.
+
+    Args:
+        config: where and how.
+
+    Attributes:
+        address: where robots are heard, with the port that was chosen where none was named.
+
+    Raises:
+        LinkError: the address cannot be bound, needs keys, or the keys cannot be used.
+    """
+
+    def __init__(self, config: IngestConfig) -> None:
+        check_address(config.listen, config.keys, listens=True)
+        self._keys = None if config.keys is None else Path(config.keys)
+        own = None if self._keys is None else load_host_keys(self._keys)
+        largest = config.batch_mib * MIB
+        terms = link.Welcome(
+            session=time.time_ns(),
+            window=config.window,
+            window_bytes=max(config.window_mib * MIB, largest),
+            max_bytes=largest,
+        )
+        self._roster = Roster(terms, config.robots)
+        self._counts: Counter[str] = Counter()
+        self._context = zmq.Context()
+        self._closed = False
+        try:
+            # The gate is there before the door: without it, every key would be let in.
+            self._gate = self._context.socket(zmq.REP)
+            self._gate.bind(_ZAP)
+            self._socket = self._context.socket(zmq.ROUTER)
+            link.set_limits(self._socket, config.window, 2 * largest)
+            self._socket.router_mandatory = True
+            if own is not None:
+                self._socket.curve_server = True
+                self._socket.curve_secretkey = own.secret
+                self._socket.zap_domain = b"reciprocal"
+            self._socket.ipv6 = "[" in config.listen
+            self._events = self._socket.get_monitor_socket(_WATCHED)
+            self._socket.bind(config.listen)
+            self.address = self._socket.get_string(zmq.LAST_ENDPOINT)
+        except zmq.ZMQError as error:
+            self.close()
+            raise LinkError(f"{config.listen}: cannot listen ({error.strerror}); choose another address") from None
+        self._poller = zmq.Poller()
+        for socket in (self._socket, self._gate, self._events):
+            self._poller.register(socket, zmq.POLLIN)
+
+    def run(self, seconds: float) -> list[Received]:
+        """Hear robots; returns as soon as there are batches and no more messages wait, after `seconds` at the latest.
+
+        Returns:
+            At most `TURN` new batches, each robot's in its order. Each waits for `acknowledge`.
+        """
+        found: list[Received] = []
+        end = time.monotonic() + seconds
+        while len(found) < TURN:
+            wait = 0.0 if found else end - time.monotonic()
+            ready = dict(self._poller.poll(ceil(max(wait, 0.0) * 1000)))
+            if self._gate in ready:
+                self._admit()
+            if self._events in ready:
+                self._watch()
+            if self._socket in ready:
+                self._hear(found)
+            if time.monotonic() >= end or (found and self._socket not in ready):
+                break
+        return found
+
+    def acknowledge(self, received: Iterable[Received]) -> None:
+        """Tell the robots that these batches are stored for good."""
+        for answer in self._roster.acknowledge(received):
+            self._say(answer)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was refused since the start, by reason.
+
+        Those of `Roster.refused`, and: `unknown_key` (no such robot), `handshake` (no ZeroMQ, or no keys where they
+        are needed), `unanswered` (answers that a robot was not there for, or did not read), `disconnected`
+        (connections lost; a message of more than twice the cap costs its sender the connection).
+        """
+        return {name: count for name, count in (self._counts + self._roster.refused).items() if count}
+
+    def robots(self) -> dict[str, RobotFigures]:
+        """Figures of each robot, by name."""
+        return self._roster.robots(time.monotonic())
+
+    def close(self) -> None:
+        """Stop hearing; what is not acknowledged will be sent again to whoever listens next. Again is harmless."""
+        if not self._closed:
+            self._closed = True
+            if hasattr(self, "_events"):
+                self._socket.disable_monitor()
+            self._context.destroy(linger=link.LINGER)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        return f"RemoteIngest({self.address}, {'with' if self._keys else 'without'} keys)"
+
+    def _hear(self, found: list[Received]) -> None:
+        """Take in what waits, up to a turn."""
+        for _ in range(TURN):
+            try:
+                peer, *frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            user = None
+            if self._keys is not None:
+                # Set by the gate when it let this connection in.
+                user = str(frames[0].get("User-Id")) if frames else ""
+            received, answers = self._roster.observe(
+                peer.bytes, user, [frame.buffer for frame in frames], time.monotonic()
+            )
+            for answer in answers:
+                self._say(answer)
+            if received is not None:
+                found.append(received)
+                if len(found) == TURN:
+                    return
+
+    def _say(self, answer: Answer) -> None:
+        peer, frames = answer
+        try:
+            self._socket.send_multipart([peer, *frames], zmq.NOBLOCK)
+        except zmq.ZMQError:
+            self._counts["unanswered"] += 1
+
+    def _admit(self) -> None:
+        """Answer ZeroMQ's question whether a connection's key is known (its ZAP protocol, version 1.0)."""
+        version, request, _domain, _address, _identity, mechanism, *credentials = self._gate.recv_multipart()
+        name = None
+        if self._keys is None:
+            name = "" if mechanism == b"NULL" else None
+        elif mechanism == b"CURVE" and len(credentials) == 1:
+            # Read at every handshake: robots come and go without a new start.
+            name = known_robots(self._keys).get(credentials[0])
+        if name is None:
+            self._counts["unknown_key"] += 1
+            self._gate.send_multipart([version, request, b"400", b"unknown key", b"", b""])
+        else:
+            self._gate.send_multipart([version, request, b"200", b"OK", name.encode(), b""])
+
+    def _watch(self) -> None:
+        while self._events.poll(0):
+            event = recv_monitor_message(self._events)["event"]
+            self._counts["handshake" if event & _FAILED else "disconnected"] += 1
