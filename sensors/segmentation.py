@@ -1,0 +1,220 @@
+"""From a stream of sound to utterances: an adaptive energy gate with two thresholds, and ends that are trimmed.
+
+An utterance begins where the score (see `sensors/voice.py`) rises over `quiet` on its way over `loud`, and is over when
+it has stayed below `quiet` for `pause`. Then both ends are moved inwards to where the score first and last exceeds a
+share of the utterance's own loudest, and `margin` is kept around it. Utterances so begin at their first sound, as the
+recordings of the datasets do.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.config import Config, setting
+from sensors.errors import ConfigError
+from sensors.source import Chunk
+from sensors.spectrogram import SAMPLE_RATE
+from sensors.voice import HOP, SMOOTHED, WINDOW, Voice
+
+_TRACKING_S = 2.0
+_CENTRE = (WINDOW - HOP) // 2
+_KEPT_S = 0.5
+
+
+@dataclass(frozen=True)
+class SegmentationConfig(Config):
+    """How utterances are told from the background."""
+
+    loud: float = setting(2.5, help="score that begins an utterance", unit="dB", low=0.5, high=20.0)
+    quiet: float = setting(1.3, help="score below which there is no voice", unit="dB", low=0.1, high=20.0)
+    pause: float = setting(0.2, help="silence that ends an utterance", unit="s", low=0.05, high=2.0)
+    trim: float = setting(
+        0.25, help="share of its loudest score at which an utterance begins and ends", low=0, high=0.9
+    )
+    margin: float = setting(0.02, help="sound kept before and after an utterance", unit="s", low=0.0, high=0.5)
+    shortest: float = setting(0.2, help="shorter ones are dropped", unit="s", low=0.05, high=2.0)
+    longest: float = setting(5.5, help="longer ones are cut", unit="s", low=0.5, high=5.5)
+    unheard: float = setting(1.0, help="without sound for so long, an utterance is over", unit="s", low=0.1, high=10.0)
+    tolerance: float = setting(0.25, help="time by which a chunk may be off without a gap", unit="s", low=0.02, high=2)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.loud < self.quiet:
+            raise ConfigError(f"loud={self.loud}: lies below quiet={self.quiet}; give a higher loud or a lower quiet")
+        if self.shortest > self.longest:
+            raise ConfigError(f"shortest={self.shortest}: exceeds longest={self.longest}")
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """Somebody said something.
+
+    Attributes:
+        start: monotonic second of its first sample.
+        end: of its last one.
+        samples: (n,) float32 mono at 16 kHz, `shortest`…`longest` seconds.
+        whole: it began and ended by itself: no gap and no greatest length cut it.
+    """
+
+    start: float
+    end: float
+    samples: NDArray[np.float32]
+    whole: bool = True
+
+
+class Segmenter:
+    """Chunks in, utterances out; holds no more than one utterance of the greatest length.
+
+    Attributes:
+        counts: what became of the sound: `utterances`, of these `broken` (not whole); `too_short` (dropped
+            utterances), `gaps` (announced by the source or seen in the times), `late` (chunks dropped because
+            later sound came before them), `bad` (chunks dropped because they hold NaN, infinity or nothing).
+    """
+
+    def __init__(self, config: SegmentationConfig | None = None) -> None:
+        self.config = config or SegmentationConfig()
+        self.counts: Counter[str] = Counter()
+        self._voice = Voice()
+        self._sound = np.empty(0, np.float32)
+        self._begin(0.0)
+        self._clocked = 0  # chunks since the gap
+        self._silent_until = -np.inf
+
+    @property
+    def heard(self) -> float:
+        """No utterance that is still to come starts before this monotonic second."""
+        if not self._clocked:
+            return self._silent_until
+        frame = self._scored if self._rise is None else self._rise
+        return self._time_of(max(self._cut, self._sample_of(frame) - self._margin))
+
+    @property
+    def held(self) -> int:
+        """Samples that are kept."""
+        return len(self._sound)
+
+    def observe(self, chunk: Chunk) -> list[Utterance]:
+        """Utterances that ended in this chunk, or were cut by a gap before it."""
+        if not len(chunk.samples) or not np.isfinite(chunk.samples).all():
+            self.counts["bad"] += 1
+            return []
+        done: list[Utterance] = []
+        off = chunk.start - self._time_of(self._received)
+        if chunk.gap or not self._clocked or off > self.config.tolerance:
+            if self._clocked:
+                self.counts["gaps"] += 1
+                done = self._close(whole=False)
+            self._begin(chunk.start)
+            self._clocked = 0
+        elif off < -self.config.tolerance:
+            self.counts["late"] += 1
+            return []
+        else:
+            # The device's own clock drifts and its chunks come early or late: follow slowly, quickly at first.
+            share = max(1 / (self._clocked + 1), len(chunk.samples) / SAMPLE_RATE / _TRACKING_S)
+            self._origin += min(share, 1.0) * off
+        self._clocked += 1
+        self._received += len(chunk.samples)
+        self._sound = np.concatenate([self._sound, chunk.samples])
+        for score in self._voice.observe(chunk.samples):
+            done += self._step(score)
+        self._forget()
+        return done
+
+    def expire(self, now: float) -> list[Utterance]:
+        """The utterance that is over, and not whole, because no sound came for `unheard` seconds."""
+        silent = now - self.config.unheard
+        if self._clocked and self._time_of(self._received) > silent:
+            return []
+        done = self._close(whole=False)
+        self._silent_until = max(self._silent_until, silent)
+        if self._clocked:
+            self.counts["gaps"] += 1
+            self._clocked = 0
+        return done
+
+    def flush(self) -> list[Utterance]:
+        """End of the stream: the utterance that is under way, if any."""
+        return self._close(whole=True)
+
+    @property
+    def _margin(self) -> int:
+        return round(self.config.margin * SAMPLE_RATE)
+
+    def _begin(self, start: float) -> None:
+        """Start anew at a gap: sample 0 is the one at `start`."""
+        self._voice.restart()
+        self._sound = self._sound[:0]
+        self._origin = start
+        self._received = self._first = 0  # samples since the gap; the first that is still held
+        self._scored = 0  # scores since the gap
+        self._cut = 0  # utterances do not reach back beyond this sample ...
+        self._severed = True  # ... and one that touches it has lost its beginning
+        self._rest()
+
+    def _rest(self) -> None:
+        self._rise: int | None = None  # score at which it rose over `quiet`
+        self._fall = 0  # last score over `quiet`
+        self._open = False
+        self._scores: list[float] = []  # since the rise
+
+    def _step(self, score: float) -> list[Utterance]:
+        config, k = self.config, self._scored
+        self._scored += 1
+        if score >= config.quiet:
+            self._rise = k if self._rise is None else self._rise
+            self._fall = k
+            self._open = self._open or score >= config.loud
+        if self._rise is None:
+            return []
+        self._scores.append(score)
+        if not self._open and score < config.quiet:
+            self._rest()
+        elif (k - self._fall) * HOP >= config.pause * SAMPLE_RATE:
+            return self._close(whole=True)
+        elif (k - self._rise + 1) * HOP + 2 * self._margin + WINDOW >= config.longest * SAMPLE_RATE:
+            return self._close(whole=False)
+        return []
+
+    def _close(self, whole: bool) -> list[Utterance]:
+        """End what is under way; an end that was cut (`whole` is false) takes the sound up to there."""
+        if not self._open or self._rise is None:
+            self._rest()
+            return []
+        scores = np.array(self._scores[: self._fall - self._rise + 1])
+        over = np.flatnonzero(scores >= self.config.trim * scores.max())
+        start = max(self._cut, self._sample_of(self._rise + int(over[0])) - self._margin, 0)
+        stop = self._received
+        if whole:
+            stop = min(stop, self._sample_of(self._rise + int(over[-1]) + 1) + self._margin)
+        severed = self._severed and start <= self._cut + WINDOW
+        self._cut, self._severed = stop, not whole
+        self._rest()
+        if stop - start < self.config.shortest * SAMPLE_RATE:
+            self.counts["too_short"] += 1
+            return []
+        samples = self._sound[start - self._first : stop - self._first].copy()
+        samples = samples[: int(self.config.longest * SAMPLE_RATE)]
+        begin = self._time_of(start)
+        whole = whole and not severed
+        self.counts["utterances"] += 1
+        self.counts["broken"] += not whole
+        return [Utterance(begin, begin + len(samples) / SAMPLE_RATE, samples, whole)]
+
+    def _sample_of(self, score: int) -> int:
+        """First sample of the 10 ms that a score stands for."""
+        return score * HOP + _CENTRE
+
+    def _time_of(self, sample: int) -> float:
+        return self._origin + sample / SAMPLE_RATE
+
+    def _forget(self) -> None:
+        """Let go of sound that no utterance can reach back to."""
+        frame = self._scored if self._rise is None else self._rise
+        needed = self._sample_of(frame) - self._margin - SMOOTHED * HOP
+        # In pieces, so that what is held is not copied for every chunk.
+        if needed - self._first > _KEPT_S * SAMPLE_RATE:
+            self._sound = self._sound[needed - self._first :].copy()
+            self._first = needed

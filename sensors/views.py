@@ -1,0 +1,166 @@
+"""From a stream of pictures to views: what holds still before the camera and is new.
+
+A picture holds still while it stays close to the one that began the hold, light and contrast taken out; a view begins
+when it has done so for `hold` seconds and something is there to be seen (`look` gives a sample). A view lasts until the
+picture changes for longer than a trembling hand does, or the camera stops; what comes back unchanged within `resume`
+seconds is the same view, so a lesson survives a shaken card.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.config import Config, setting
+from sensors.source import Frame
+
+Look = Callable[[NDArray[np.uint8]], NDArray[Any] | None]
+"""From a grey picture (H, W) to a sample of a modality, or None where there is nothing to be seen."""
+
+_THUMB = (32, 24)
+_FAINTEST = 4.0
+
+
+@dataclass(frozen=True)
+class ViewsConfig(Config):
+    """When a picture counts as held up to be seen."""
+
+    hold: float = setting(0.25, help="a picture must hold still so long to be seen", unit="s", low=0.05, high=5.0)
+    still: float = setting(0.35, help="largest difference between pictures that hold still, 0…2", low=0.01, high=2.0)
+    same: float = setting(0.45, help="largest difference between samples of the same view, 0…2", low=0.01, high=2.0)
+    resume: float = setting(0.7, help="a view shaken for no longer is the same view", unit="s", low=0.0, high=10.0)
+    unseen: float = setting(0.5, help="without a picture for so long, a view is over", unit="s", low=0.05, high=10.0)
+
+
+@dataclass(frozen=True)
+class View:
+    """Something was held up. Reported when it begins and, with the same number, when it is over.
+
+    Attributes:
+        number: counts views, from 0.
+        start: monotonic second at which it began to hold still.
+        end: at which it was last seen.
+        sample: what `look` made of it.
+        lasting: it is still there.
+    """
+
+    number: int
+    start: float
+    end: float
+    sample: NDArray[Any]
+    lasting: bool = True
+
+
+class Views:
+    """Frames in, views out; holds one thumbnail, one frame's time and one view.
+
+    Args:
+        look: from a picture to a sample, or None.
+        config: when a picture is seen.
+
+    Attributes:
+        counts: `views`; `resumed` (the same view after a movement), `empty` (holds in which there was nothing to be
+            seen), `late` (frames dropped because they were older than one seen), `bad` (frames dropped because they
+            are no grey pictures), `gaps` (times without pictures that ended a hold).
+    """
+
+    def __init__(self, look: Look, config: ViewsConfig | None = None) -> None:
+        self.config = config or ViewsConfig()
+        self.counts: Counter[str] = Counter()
+        self._look = look
+        self._anchor: NDArray[np.float32] | None = None
+        self._since = self._last = -np.inf
+        self._looked = False
+        self._view: View | None = None
+        self._held = False  # the view's picture is the one that holds now
+
+    @property
+    def seen(self) -> float:
+        """No view that is still to come starts before this monotonic second, and a lasting one was there then."""
+        if self._view is not None:
+            return self._view.end
+        return self._last if self._looked else self._since
+
+    def observe(self, frame: Frame) -> list[View]:
+        """The view that this frame begins or ends, if any."""
+        if frame.picture.ndim != 2 or frame.picture.dtype != np.uint8 or not frame.picture.size:
+            self.counts["bad"] += 1
+            return []
+        if frame.time <= self._last:
+            self.counts["late"] += 1
+            return []
+        ended = self._lose(frame.time)
+        thumb = _thumbnail(frame.picture)
+        if self._anchor is None or difference(thumb, self._anchor) > self.config.still:
+            self._anchor, self._since, self._looked, self._held = thumb, frame.time, False, False
+        self._last = frame.time
+        if self._held and self._view is not None:
+            self._view = replace(self._view, end=frame.time)
+        elif self._view is not None and frame.time - self._view.end > self.config.resume:
+            ended += self._end()
+        if not self._looked and frame.time - self._since >= self.config.hold:
+            ended += self._see(frame)
+        return ended
+
+    def expire(self, now: float) -> list[View]:
+        """The view that is over because no picture came for `unseen` seconds."""
+        ended = self._lose(now)
+        if self._anchor is None:
+            self._since = max(self._since, now - self.config.unseen)
+        return ended
+
+    def flush(self) -> list[View]:
+        """End of the stream: the view that lasts, if any."""
+        self._anchor, self._since, self._looked = None, self._last, False
+        return self._end()
+
+    def _lose(self, now: float) -> list[View]:
+        if self._anchor is None or now - self._last <= self.config.unseen:
+            return []
+        self.counts["gaps"] += 1
+        self._anchor, self._since, self._looked = None, self._last, False
+        return self._end()
+
+    def _see(self, frame: Frame) -> list[View]:
+        """Look at what holds still: nothing, the view that was there before, or a new one."""
+        self._looked = True
+        sample = self._look(frame.picture)
+        if sample is None:
+            self.counts["empty"] += 1
+            return self._end()
+        if self._view is not None and difference(sample, self._view.sample) <= self.config.same:
+            self.counts["resumed"] += 1
+            self._view, self._held = replace(self._view, end=frame.time), True
+            return []
+        ended = self._end()
+        self._view = View(self.counts["views"], self._since, frame.time, sample)
+        self._held = True
+        self.counts["views"] += 1
+        return [*ended, self._view]
+
+    def _end(self) -> list[View]:
+        view, self._view = self._view, None
+        self._held = False
+        return [] if view is None else [replace(view, lasting=False)]
+
+
+def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """How different two arrays of one shape look, whatever their light and contrast: 0 is alike, 2 is inverted.
+
+    One less their correlation; two that are without contrast are alike.
+    """
+    a, b = (x.astype(np.float64).ravel() - x.mean() for x in (one, other))
+    sizes = np.linalg.norm(a), np.linalg.norm(b)
+    faint = [size < _FAINTEST * np.sqrt(a.size) for size in sizes]
+    if any(faint):
+        return 0.0 if all(faint) else 1.0
+    return float(1 - a @ b / (sizes[0] * sizes[1]))
+
+
+def _thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    small = cv2.resize(picture, _THUMB, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32)
