@@ -1,6 +1,5 @@
 """A camera: anything that OpenCV's VideoCapture opens, as grey pictures."""
 
-import os
 import re
 import time
 from pathlib import Path
@@ -100,8 +99,7 @@ class _Capture:
         self._due = 0.0
 
     def _open(self, address: str, size: tuple[int, int]) -> Any:
-        # What cannot be opened is said once, by the error below, not by two libraries on the terminal as well.
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        # What cannot be opened is said once, by the error below.
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         if address.isdecimal():
             capture = cv2.VideoCapture(int(address))

@@ -73,6 +73,7 @@ class LoopSource(Source[T]):
         timeout: longest wait of `read`, seconds.
         stall: seconds of silence that mean a stall; None for a source that may pause as long as it likes.
         pauses: first and longest pause before the device is opened again, seconds.
+        patient: wait for the reader rather than drop its oldest unread sample; for what can wait, such as a file.
     """
 
     def __init__(
@@ -84,10 +85,11 @@ class LoopSource(Source[T]):
         timeout: float = 2.0,
         stall: float | None = STALL,
         pauses: tuple[float, float] = PAUSES,
+        patient: bool = False,
     ) -> None:
         self.name, self.timeout = name, timeout
         self._open: Callable[[], Driver[T]] = open
-        self._stall, self._pauses = stall, pauses
+        self._stall, self._pauses, self._patient = stall, pauses, patient
         self._ring: Ring[T] = Ring(capacity)
         self._observers: list[Observer] = []
         self._lock = threading.Condition()
@@ -228,6 +230,8 @@ class LoopSource(Source[T]):
             try:
                 worker.last, worker.opened = time.monotonic(), True
                 while not worker.given_up.is_set():
+                    if self._patient and not self._ring.room(POLL):
+                        continue
                     sample = driver.read(POLL)
                     if sample is not None:
                         self._take(worker, sample)

@@ -39,6 +39,11 @@ class Ring(Generic[T]):
             self._latest = time.monotonic(), sample
             self._changed.notify_all()
 
+    def room(self, timeout: float) -> bool:
+        """Whether another sample fits without a drop, now or within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._unread) < self._capacity, timeout)
+
     def lose(self, reason: str, count: int = 1) -> None:
         """Count what was lost before it could be put here."""
         with self._changed:
@@ -55,6 +60,7 @@ class Ring(Generic[T]):
         with self._changed:
             self._wait(timeout)
             self._read += 1
+            self._changed.notify_all()
             return self._unread.popleft()
 
     def newest(self, timeout: float) -> T:
@@ -67,6 +73,7 @@ class Ring(Generic[T]):
                 self._dropped["superseded"] += skipped
                 sample = sample.after_loss()
             self._read += 1
+            self._changed.notify_all()
             return sample
 
     def latest(self, max_age: float) -> T:

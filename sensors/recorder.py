@@ -1,0 +1,154 @@
+"""Writes a session to disk: what the sources gave, with its times.
+
+A recording is a directory: `recording.json` (what it is) and, for each source, `NN-SSSS.rec`: segments whose first
+line (JSON) names the source and what follows are checked records. Records are appended whole and at once, so a
+process that is killed leaves at most one cut-off record in each, which playing back leaves out and reports.
+"""
+
+import json
+import os
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal, Self
+
+from sensors.errors import SourceError
+from sensors.records import pack
+from sensors.source import Chunk, Frame
+
+SEGMENT = 64 * 2**20
+"""Bytes after which a source's next segment begins."""
+MOST_SOURCES = 64
+"""Sources of one recording."""
+VERSION = 1
+"""Of the layout on disk."""
+ABOUT = "recording.json"
+"""File that makes a directory a recording."""
+Kind = Literal["sound", "pictures"]
+
+
+@dataclass(eq=False)
+class _Track:
+    """One source's open segment."""
+
+    index: int
+    kind: Kind
+    segments: int = 0
+    size: int = 0
+    file: IO[bytes] | None = None
+
+
+class Recorder:
+    """Writes what sources give to a new recording; safe to call from several threads.
+
+    Nothing it meets ends a run: what cannot be written any more is dropped and counted.
+
+    Args:
+        directory: made if it is not there; must not hold a recording yet.
+        limit: bytes of the whole recording at most.
+
+    Attributes:
+        written: samples on disk.
+        dropped: samples that are not, by reason: `full` (the limit), `disk` (the disk refused), `unfit` (a sample
+            that no record holds), `sources` (from more sources than a recording has).
+
+    Raises:
+        SourceError: the directory holds a recording, or cannot be written to.
+    """
+
+    def __init__(self, directory: str | Path, limit: int = 4096 * 2**20) -> None:
+        self._directory, self._limit = Path(directory), limit
+        self.written, self.dropped = 0, Counter[str]()
+        self._tracks: dict[str, _Track] = {}
+        self._size = 0
+        self._lock = threading.Lock()
+        self._closed = False
+        about = self._directory / ABOUT
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            if about.exists():
+                raise SourceError(f"{directory}: holds a recording already; choose another folder")
+            beside = about.with_suffix(".new")
+            beside.write_text(json.dumps({"version": VERSION, "begun": time.time()}) + "\n")
+            beside.replace(about)
+        except OSError as error:
+            raise SourceError(f"{directory}: cannot record there ({error.strerror}); choose another folder") from None
+
+    def write(self, source: str, sample: Chunk | Frame) -> bool:
+        """Append what `source` gave; says whether it is on disk."""
+        with self._lock:
+            reason = self._write(source, sample)
+            if reason:
+                self.dropped[reason] += 1
+            else:
+                self.written += 1
+        return not reason
+
+    def _write(self, source: str, sample: Chunk | Frame) -> str:
+        if self._closed:
+            return "full"
+        try:
+            record = pack(sample)
+        except ValueError:
+            return "unfit"
+        if self._size + len(record) > self._limit:
+            return "full"
+        kind: Kind = "sound" if isinstance(sample, Chunk) else "pictures"
+        track = self._tracks.get(source)
+        if track is None:
+            if len(self._tracks) == MOST_SOURCES:
+                return "sources"
+            track = self._tracks[source] = _Track(len(self._tracks), kind)
+        if track.kind != kind:
+            return "unfit"
+        try:
+            if track.file is None or track.size + len(record) > SEGMENT:
+                self._turn(track, source)
+            assert track.file is not None
+            track.file.write(record)
+        except OSError:
+            self._drop_tail(track)
+            return "disk"
+        track.size += len(record)
+        self._size += len(record)
+        return ""
+
+    def _turn(self, track: _Track, source: str) -> None:
+        """Close the track's segment and begin the next."""
+        if track.file is not None:
+            os.fsync(track.file.fileno())
+            track.file.close()
+            track.file = None
+        path = self._directory / f"{track.index:02d}-{track.segments:04d}.rec"
+        file = path.open("xb", buffering=0)
+        line = json.dumps({"source": source, "kind": track.kind}).encode() + b"\n"
+        file.write(line)
+        track.file, track.size = file, len(line)
+        track.segments += 1
+
+    def _drop_tail(self, track: _Track) -> None:
+        """Cut off what a full disk let through of a record, so that later ones can follow."""
+        if track.file is not None:
+            try:
+                track.file.truncate(track.size)
+                track.file.seek(track.size)
+            except OSError:
+                track.file.close()
+                track.file = None
+
+    def close(self) -> None:
+        """Finish; what is offered later is dropped."""
+        with self._lock:
+            self._closed = True
+            for track in self._tracks.values():
+                if track.file is not None:
+                    track.file.close()
+                    track.file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
