@@ -1,0 +1,324 @@
+"""The read loop over a device that does what the test says: the lowest layer is the only thing that is faked."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from sensors.errors import SourceError
+from sensors.loop import LEFT_BEHIND, Driver, LoopSource
+from sensors.source import Change, Chunk, Ended
+
+FAST = {"capacity": 8, "timeout": 0.3, "stall": 0.2, "pauses": (0.02, 0.1)}
+
+
+class Device:
+    """A microphone at 100 chunks a second that can be unplugged, silenced, blocked and made to lose sound."""
+
+    def __init__(self) -> None:
+        self.there = True
+        self.silent = False
+        self.openable, self.readable = threading.Event(), threading.Event()
+        self.openable.set()
+        self.readable.set()
+        self.loses = False
+        self.last: int | None = None
+        self.opened = self.closed = 0
+        self.users: set[str] = set()
+
+    def open(self) -> "Stream":
+        self.openable.wait(20)
+        if not self.there:
+            raise SourceError("microphone 'fake': unplugged")
+        self.opened += 1
+        return Stream(self)
+
+
+class Stream:
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.count = 0
+
+    def read(self, timeout: float) -> Chunk | None:
+        device = self.device
+        device.users.add(threading.current_thread().name)
+        device.readable.wait(20)
+        if not device.there:
+            raise OSError("the device is gone")
+        if device.silent:
+            time.sleep(timeout)
+            return None
+        if device.last is not None and self.count >= device.last:
+            raise Ended
+        time.sleep(0.01)
+        self.count += 1
+        gap, device.loses = device.loses, False
+        return Chunk(time.monotonic(), np.full(160, self.count, np.float32), gap)
+
+    def close(self) -> None:
+        self.device.closed += 1
+
+
+@pytest.fixture
+def device() -> Iterator[Device]:
+    made = Device()
+    yield made
+    made.openable.set()
+    made.readable.set()
+
+
+def source(device: Device, **changes: object) -> LoopSource[Chunk]:
+    opener: Callable[[], Driver[Chunk]] = device.open
+    return LoopSource("microphone", opener, **{**FAST, **changes})  # type: ignore[arg-type]  # a test's own settings
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def test_it_goes_live_gives_and_closes(device: Device) -> None:
+    changes: list[Change] = []
+    s = source(device)
+    s.observe(changes.append)
+    with s:
+        assert s.state == "live"
+        assert [int(s.read().samples[0]) for _ in range(5)] == [1, 2, 3, 4, 5]
+    assert [c.after for c in changes] == ["connecting", "live", "closed"]
+    assert [c.before for c in changes] == ["closed", "connecting", "live"]
+    assert device.opened == device.closed == 1
+    assert device.users == {"microphone reader"}
+
+
+def test_a_silent_device_stalls_is_opened_anew_and_its_sound_carries_a_gap(device: Device) -> None:
+    changes: list[Change] = []
+    s = source(device)
+    s.observe(changes.append)
+    with s:
+        s.read()
+        device.silent = True
+        silent = time.monotonic()
+        assert wait_for(lambda: s.state == "stalled", 2.0)
+        assert time.monotonic() - silent < 0.2 + 0.25
+        with suppress(TimeoutError):
+            while True:
+                s.read()
+        device.silent = False
+        assert wait_for(lambda: s.state == "live", 2.0)
+        first, second = s.read(), s.read()
+        assert first.gap and first.samples[0] == 1 and not second.gap
+        assert s.counts.reconnects == 1
+    assert [c.after for c in changes].count("stalled") >= 1
+    assert "nothing for" in next(c.reason for c in changes if c.after == "stalled")
+
+
+def test_an_unplugged_device_stalls_and_comes_back(device: Device) -> None:
+    changes: list[Change] = []
+    s = source(device)
+    s.observe(changes.append)
+    with s:
+        device.there = False
+        assert wait_for(lambda: s.state == "stalled", 1.0)
+        time.sleep(0.3)
+        assert s.state == "stalled"
+        device.there = True
+        assert wait_for(lambda: s.state == "live", 1.0)
+    assert device.opened == device.closed == 2
+    assert changes[2].reason == "the device is gone"
+
+
+def test_pauses_between_attempts_grow_to_their_bound() -> None:
+    tried: list[float] = []
+
+    def open_nothing() -> Driver[Chunk]:
+        tried.append(time.monotonic())
+        raise SourceError("microphone: none")
+
+    s: LoopSource[Chunk] = LoopSource("microphone", open_nothing, capacity=8, pauses=(0.05, 0.2))
+    s.connect(warmup=0)
+    assert wait_for(lambda: len(tried) == 6, 3.0)
+    s.disconnect()
+    pauses = np.diff(tried)
+    assert pauses == pytest.approx([0.05, 0.1, 0.2, 0.2, 0.2], abs=0.06)
+
+
+def test_connect_says_why_there_is_no_device_and_leaves_nothing_running(device: Device) -> None:
+    device.there = False
+    s = source(device)
+    with pytest.raises(SourceError, match="'fake': unplugged"):
+        s.connect(warmup=2.0)
+    assert s.state == "closed"
+    assert wait_for(lambda: not any(t.name.startswith("microphone") for t in threading.enumerate()), 1.0)
+
+
+def test_without_warmup_connect_returns_at_once_and_the_device_is_sought(device: Device) -> None:
+    device.there = False
+    s = source(device)
+    began = time.monotonic()
+    s.connect(warmup=0)
+    assert time.monotonic() - began < 0.1
+    assert wait_for(lambda: s.state == "stalled", 1.0)
+    device.there = True
+    assert wait_for(lambda: s.state == "live", 1.0)
+    assert not s.read().gap and s.counts.reconnects == 0
+    s.disconnect()
+
+
+@pytest.mark.parametrize("phase", ["open", "read"])
+def test_it_stops_while_the_device_is_blocked(device: Device, phase: str) -> None:
+    s = source(device, stall=5.0)
+    if phase == "read":
+        s.connect()
+        device.readable.clear()
+    else:
+        device.openable.clear()
+        s.connect(warmup=0.1)
+    began = time.monotonic()
+    s.disconnect()
+    assert time.monotonic() - began < 1.0
+    assert s.state == "closed"
+    device.openable.set()
+    device.readable.set()
+    assert wait_for(lambda: device.closed == device.opened == 1, 1.0)
+
+
+def test_what_a_given_up_device_brings_is_counted_and_not_used(device: Device) -> None:
+    s = source(device)
+    with s:
+        device.readable.clear()
+        assert wait_for(lambda: s.state == "stalled", 1.0)
+        given = s.counts.given
+        device.readable.set()
+        assert wait_for(lambda: s.counts.dropped.get("stale", 0) >= 1, 2.0)
+        assert wait_for(lambda: s.counts.given > given, 1.0)
+
+
+def test_a_device_that_blocks_for_good_does_not_gather_threads(device: Device) -> None:
+    s = source(device, stall=0.02, pauses=(0.001, 0.001))
+    s.connect()
+    device.readable.clear()
+    assert wait_for(lambda: device.opened >= LEFT_BEHIND, 5.0)
+    time.sleep(1.0)
+    assert sum(t.name == "microphone reader" for t in threading.enumerate()) == device.opened == LEFT_BEHIND
+    device.readable.set()
+    assert wait_for(lambda: s.state == "live", 1.0)
+    s.disconnect()
+
+
+def test_the_oldest_is_dropped_counted_and_marked_when_the_reader_is_late(device: Device) -> None:
+    device.last = 20
+    s = source(device)
+    s.connect()
+    assert wait_for(lambda: s.state == "closed", 2.0)
+    got = []
+    with pytest.raises(Ended):
+        while True:
+            got.append(s.read())
+    assert [int(c.samples[0]) for c in got] == list(range(13, 21))
+    assert [c.gap for c in got] == [True] + 7 * [False]
+    counts = s.counts
+    assert (counts.given, counts.read, counts.dropped) == (20, 8, {"overflow": 12})
+
+
+def test_async_read_gives_the_newest_unread_or_times_out(device: Device) -> None:
+    device.last = 5
+    s = source(device)
+    s.connect()
+    assert wait_for(lambda: s.state == "closed", 2.0)
+    newest = s.async_read()
+    assert newest.samples[0] == 5 and newest.gap
+    assert s.counts.dropped == {"superseded": 4}
+    with pytest.raises(Ended):
+        s.async_read()
+    device.silent, device.last = True, None
+    s.connect(warmup=0)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        s.async_read(timeout=0.1)
+    assert 0.09 < time.monotonic() - began < 0.3
+    s.disconnect()
+
+
+def test_read_latest_looks_without_taking(device: Device) -> None:
+    s = source(device)
+    with pytest.raises(TimeoutError, match="nothing has come yet"):
+        s.read_latest()
+    device.last = 3
+    s.connect()
+    assert wait_for(lambda: s.state == "closed", 2.0)
+    assert s.read_latest(10.0).samples[0] == s.read_latest(10.0).samples[0] == 3
+    assert s.counts.read == 0
+    time.sleep(0.06)
+    with pytest.raises(TimeoutError, match=r"more than 0\.05 s"):
+        s.read_latest(max_age=0.05)
+
+
+def test_read_times_out_when_nothing_comes(device: Device) -> None:
+    device.silent = True
+    s = source(device, stall=None)
+    s.connect(warmup=0)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        s.read()
+    assert 0.25 < time.monotonic() - began < 0.6
+    s.disconnect()
+
+
+def test_what_the_device_itself_lost_is_counted_and_marked(device: Device) -> None:
+    device.loses = True
+    s = source(device)
+    with s:
+        assert s.read().gap and not s.read().gap
+    assert s.counts.dropped["device"] == 1
+
+
+def test_connect_and_disconnect_may_be_repeated(device: Device) -> None:
+    s = source(device)
+    s.disconnect()
+    s.disconnect()
+    for _ in range(3):
+        s.connect()
+        s.connect()
+        s.disconnect()
+        s.disconnect()
+    assert device.opened == device.closed == 3
+    assert s.state == "closed"
+
+
+def test_a_reader_waiting_in_another_thread_is_sent_home(device: Device) -> None:
+    device.silent = True
+    s = source(device, timeout=10.0, stall=None)
+    s.connect(warmup=0)
+    outcome: list[str] = []
+
+    def wait() -> None:
+        try:
+            s.read()
+        except Ended:
+            outcome.append("ended")
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    s.disconnect()
+    thread.join(1.0)
+    assert outcome == ["ended"]
+
+
+def test_one_source_that_stalls_leaves_another_untouched() -> None:
+    broken, sound = Device(), Device()
+    a, b = source(broken), source(sound)
+    with a, b:
+        broken.readable.clear()
+        began, given = time.monotonic(), b.counts.given
+        time.sleep(0.8)
+        rate = (b.counts.given - given) / (time.monotonic() - began)
+        assert a.state == "stalled" and b.state == "live"
+        assert rate > 50
+        broken.readable.set()
