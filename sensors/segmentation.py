@@ -28,8 +28,8 @@ class SegmentationConfig(Config):
     """How utterances are told from the background."""
 
     loud: float = setting(2.5, help="score that begins an utterance", unit="dB", low=0.5, high=20.0)
-    quiet: float = setting(1.3, help="score below which there is no voice", unit="dB", low=0.1, high=20.0)
-    pause: float = setting(0.2, help="silence that ends an utterance", unit="s", low=0.05, high=2.0)
+    quiet: float = setting(1.0, help="score below which there is no voice", unit="dB", low=0.1, high=20.0)
+    pause: float = setting(0.15, help="silence that ends an utterance", unit="s", low=0.05, high=2.0)
     trim: float = setting(
         0.25, help="share of its loudest score at which an utterance begins and ends", low=0, high=0.9
     )
