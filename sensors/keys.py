@@ -171,6 +171,7 @@ def _read(path: Path) -> bytes:
         raise LinkError(
             f"{path}: no key ({error.strerror}); make keys with python -m sensors.remote --make-keys DIR"
         ) from None
+    # No key begins with '#', Z85's digit 84: the first of five digits is 82 at most.
     lines = [line.strip() for line in text.splitlines() if not line.startswith(b"#")]
     if len(lines) != 1 or len(lines[0]) != KEY_LENGTH or not _is_z85(lines[0]):
         raise LinkError(f"{path}: holds no key of {KEY_LENGTH} characters; make keys anew with --make-keys DIR")

@@ -170,11 +170,7 @@ class Publisher:
         """Take in what waits; whether there was anything."""
         while self._events.poll(0):
             unknown = recv_monitor_message(self._events)["event"] & _UNKNOWN_KEY
-            why = (
-                "does not know this robot's key"
-                if unknown
-                else "cannot be talked to: one end has no keys, or not those of the other"
-            )
+            why = "does not know this robot's key" if unknown else "and this robot do not have each other's keys"
             self._greet(f"{self.config.to} {why}", time.monotonic() + ASK)
         for i in range(TURN):
             try:

@@ -255,8 +255,9 @@ class Roster:
             batch = wire.decode(frames, terms.max_bytes)
             if (batch.source, batch.generation) != (robot.name, robot.generation):
                 raise _Refusal("foreign")
-            start, end = batch.start + stamp.offset, batch.end + stamp.offset
-            batch = dataclasses.replace(batch, start=start, end=np.maximum(start, end))
+            with np.errstate(over="ignore"):
+                start, end = batch.start + stamp.offset, batch.end + stamp.offset
+            batch = dataclasses.replace(batch, start=start, end=end)
         except EventError:
             raise _Refusal("damaged") from None
         return Received(robot.name, stamp.serial, batch, stamp.error)

@@ -1,0 +1,148 @@
+"""How fast a robot's events reach its host, through real sockets on loopback.
+
+    python benchmarks/wire.py          # a table for people
+    python benchmarks/wire.py --json   # the same; the last line is one flat JSON object
+
+A robot in its own process publishes co-occurring audio+image events of 10 kB in batches of 64, at most its window
+unacknowledged; the host decodes and checks every batch, corrects its times and acknowledges it: without keys and with
+them. `latency` is what a single event takes from `publish` to its acknowledgement's arrival when there is no other
+traffic. Each figure is the median of several windows.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import tempfile
+import time
+from datetime import date
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensors.event import EventBatch
+from sensors.ingest import RemoteIngest
+from sensors.keys import make_keys
+from sensors.publisher import Publisher
+from sensors.remote_config import IngestConfig, PublisherConfig
+
+EVENTS = 64
+NAME = "robot"
+WARM_UP = 1.0
+DEADLINE = 60.0
+"""Seconds after which a robot that is not heard ends the benchmark."""
+
+
+def make_batch(first: int, count: int, audio: Any, image: Any) -> EventBatch:
+    """`count` events from number `first` on."""
+    seq = np.arange(first, first + count)
+    moment = np.full(count, time.monotonic())
+    return EventBatch(NAME, 0, seq, moment, moment, seq // 8, {"audio": audio[:count], "image": image[:count]})
+
+
+def robot(address: str, keys: str | None, gap: float, count: int, seed: int, pipe: Connection) -> None:
+    """Publish batches of `count` events, `gap` seconds apart, until told to stop; then send the waits (seconds)."""
+    rng = np.random.default_rng(seed)
+    audio = rng.integers(0, 256, (8, count, 1, 96, 96), np.uint8)
+    image = rng.integers(0, 256, (8, count, 1, 32, 32), np.uint8)
+    waits: list[float] = []
+    with Publisher(PublisherConfig(to=address, keys=keys, keep=64), NAME, 0) as publisher:
+        first = 0
+        while not pipe.poll():
+            while publisher.room > 32:
+                page = first // count % len(audio)
+                publisher.publish(make_batch(first, count, audio[page], image[page]))
+                first += count
+                if gap:
+                    start = time.monotonic()
+                    publisher.flush(DEADLINE)
+                    waits.append(time.monotonic() - start)
+                    time.sleep(gap)
+                    break
+            publisher.run(0.05)
+        pipe.send(waits)
+
+
+def measure(seconds: float, repeats: int, seed: int, keys: Path | None, gap: float, count: int) -> list[float]:
+    """Events a second in each window (without a gap), or all waits (with one)."""
+    host, own = (None, None) if keys is None else (str(keys / "host"), str(keys / NAME))
+    ours, theirs = multiprocessing.Pipe()
+    with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0", keys=host)) as ingest:
+        spawn = multiprocessing.get_context("spawn")
+        process = spawn.Process(target=robot, args=(ingest.address, own, gap, count, seed, theirs), daemon=True)
+        process.start()
+        try:
+            _take(ingest, DEADLINE, 1)
+            _take(ingest, WARM_UP)
+            rates = []
+            for _ in range(repeats):
+                start = time.perf_counter()
+                rates.append(_take(ingest, seconds) / (time.perf_counter() - start))
+            ours.send(True)
+            while not ours.poll():
+                _take(ingest, 0.05)
+            waits: list[float] = ours.recv()
+            process.join(DEADLINE)
+            if refused := {k: v for k, v in ingest.counts.items() if k not in ("disconnected", "unanswered")}:
+                raise SystemExit(f"the host refused what it should take: {refused}")
+        finally:
+            process.terminate()
+    return waits if gap else rates
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "date": str(date.today()),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of a window (default 3)")
+    parser.add_argument("--repeats", type=int, default=3, help="windows for each figure (default 3)")
+    parser.add_argument("--seed", type=int, default=0, help="of the events (default 0)")
+    arguments = parser.parse_args()
+    about = {**machine(), "seed": arguments.seed}
+    print(", ".join(f"{name} {value}" for name, value in about.items()))
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        make_keys(folder, NAME)
+        for label, keys in (("", None), ("_with_keys", Path(folder))):
+            rates = measure(arguments.seconds, arguments.repeats, arguments.seed, keys, 0.0, EVENTS)
+            figures[f"events_per_s{label}"] = round(statistics.median(rates), 1)
+            waits = measure(arguments.seconds, 1, arguments.seed, keys, 0.02, 1)
+            figures[f"latency_ms_p50{label}"] = round(float(np.quantile(waits, 0.5)) * 1e3, 2)
+            figures[f"latency_ms_p99{label}"] = round(float(np.quantile(waits, 0.99)) * 1e3, 2)
+    for name, value in figures.items():
+        print(f"{name:40} {value:12,.2f}")
+    if arguments.json:
+        print(json.dumps({**figures, **about}))
+
+
+def _take(ingest: RemoteIngest, seconds: float, enough: float = float("inf")) -> int:
+    """Take batches in and acknowledge them for `seconds`, or until there were `enough` events; how many there were."""
+    events, end = 0, time.monotonic() + seconds
+    while events < enough and (left := end - time.monotonic()) > 0:
+        received = ingest.run(min(left, 0.1))
+        ingest.acknowledge(received)
+        events += sum(len(item.batch) for item in received)
+    return events
+
+
+if __name__ == "__main__":
+    main()
