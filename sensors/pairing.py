@@ -9,7 +9,7 @@ Nothing waits longer than it has to: sound and pictures each say up to which mom
 """
 
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from sensors.config import Config, setting
@@ -25,6 +25,9 @@ class PairingConfig(Config):
     window: float = setting(0.5, help="longest time between an utterance and its view", unit="s", low=0.0, high=10.0)
     lateness: float = setting(0.2, help="how late utterances and views may arrive", unit="s", low=0.0, high=10.0)
     patience: float = setting(8.0, help="longest wait for a source that stands still", unit="s", low=0.1, high=60.0)
+    lasting: float = setting(
+        1.2, help="time for which a view counts as still there after it was last reported", unit="s", low=0.1, high=60.0
+    )
     most: int = setting(64, help="utterances, and views, that wait at one time", low=1, high=4096)
 
 
@@ -49,14 +52,11 @@ class Moment:
 
 @dataclass
 class _Seen:
-    """A view that waits for utterances, and its lesson once there was one."""
+    """A view that waits for utterances, until when it is thought to last, and its lesson once there was one."""
 
     view: View
+    end: float
     lesson: int = NO_LESSON
-
-    @property
-    def end(self) -> float:
-        return float("inf") if self.view.lasting else self.view.end
 
 
 class Pairing:
@@ -85,7 +85,7 @@ class Pairing:
         return len(self._utterances), sum(seen.lesson == NO_LESSON for seen in self._views.values())
 
     def observe(self, item: Utterance | View, now: float) -> list[Moment]:
-        """Take an utterance, or a view's beginning or end.
+        """Take an utterance, or a report on a view.
 
         Args:
             item: in any order, `lateness` out of turn at most.
@@ -123,28 +123,27 @@ class Pairing:
 
     def flush(self) -> list[Moment]:
         """Decide everything: nothing more will come."""
-        for seen in self._views.values():
-            seen.view = replace(seen.view, lasting=False)
         self._heard = self._seen = float("inf")
         done = self._decide()
         self._heard = self._seen = -float("inf")
         return done
 
     def _note(self, view: View) -> None:
-        known = self._views.get(view.number)
         if view.number in self._decided:
             self.counts["stale"] += 1
             return
+        end = view.end + self.config.lasting if view.lasting else view.end
+        known = self._views.get(view.number)
         if known is None:
             self.counts["views"] += 1
-            self._views[view.number] = _Seen(view)
-        elif known.view.lasting:
-            known.view = view
+            self._views[view.number] = _Seen(view, end)
+        elif known.view.lasting and (not view.lasting or view.end > known.view.end):
+            known.view, known.end = view, end
         # One camera sees one view at a time: a later one ends those before it, whose own report may be on its way.
-        numbers = sorted(self._views)
-        for before, after in pairwise(numbers):
-            if (seen := self._views[before]).view.lasting:
-                seen.view = replace(seen.view, end=max(seen.view.start, self._views[after].view.start), lasting=False)
+        for before, after in pairwise(sorted(self._views)):
+            seen, start = self._views[before], self._views[after].view.start
+            if seen.view.lasting and seen.end > start:
+                seen.end = max(seen.view.start, start)
 
     def _decide(self) -> list[Moment]:
         done: list[Moment] = []

@@ -3,7 +3,8 @@
 A picture holds still while it stays close to the one that began the hold, light and contrast taken out; a view begins
 when it has done so for `hold` seconds and something is there to be seen (`look` gives a sample). A view lasts until the
 picture changes for longer than a trembling hand does, or the camera stops; what comes back unchanged within `resume`
-seconds is the same view, so a lesson survives a shaken card.
+seconds is the same view, so a lesson survives a shaken card. What holds still is looked at again now and then, in case
+something changed that is too small to be noticed as movement.
 """
 
 from collections import Counter
@@ -30,15 +31,18 @@ class ViewsConfig(Config):
     """When a picture counts as held up to be seen."""
 
     hold: float = setting(0.25, help="a picture must hold still so long to be seen", unit="s", low=0.05, high=5.0)
-    still: float = setting(0.35, help="largest difference between pictures that hold still, 0…2", low=0.01, high=2.0)
-    same: float = setting(0.45, help="largest difference between samples of the same view, 0…2", low=0.01, high=2.0)
-    resume: float = setting(0.7, help="a view shaken for no longer is the same view", unit="s", low=0.0, high=10.0)
+    still: float = setting(0.005, help="largest difference between pictures that hold still", low=0.0001, high=1.0)
+    same: float = setting(0.2, help="largest difference between samples of one view", low=0.01, high=1.0)
+    again: float = setting(
+        0.5, help="time after which what holds still is looked at again", unit="s", low=0.05, high=10
+    )
+    resume: float = setting(1.0, help="a view shaken for no longer is the same view", unit="s", low=0.0, high=10.0)
     unseen: float = setting(0.5, help="without a picture for so long, a view is over", unit="s", low=0.05, high=10.0)
 
 
 @dataclass(frozen=True)
 class View:
-    """Something was held up. Reported when it begins and, with the same number, when it is over.
+    """Something was held up. Reported when it begins, each time it is looked at again, and when it is over.
 
     Attributes:
         number: counts views, from 0.
@@ -63,7 +67,7 @@ class Views:
         config: when a picture is seen.
 
     Attributes:
-        counts: `views`; `resumed` (the same view after a movement), `empty` (holds in which there was nothing to be
+        counts: `views`; `resumed` (the same view after a movement), `empty` (looks at which there was nothing to be
             seen), `late` (frames dropped because they were older than one seen), `bad` (frames dropped because they
             are no grey pictures), `gaps` (times without pictures that ended a hold).
     """
@@ -74,7 +78,7 @@ class Views:
         self._look = look
         self._anchor: NDArray[np.float32] | None = None
         self._since = self._last = -np.inf
-        self._looked = False
+        self._looked: float | None = None  # when what holds was last looked at
         self._view: View | None = None
         self._held = False  # the view's picture is the one that holds now
 
@@ -83,28 +87,30 @@ class Views:
         """No view that is still to come starts before this monotonic second, and a lasting one was there then."""
         if self._view is not None:
             return self._view.end
-        return self._last if self._looked else self._since
+        return self._since if self._looked is None else self._last
 
     def observe(self, frame: Frame) -> list[View]:
-        """The view that this frame begins or ends, if any."""
+        """Reports on the views that this frame begins, confirms or ends, if any."""
         if frame.picture.ndim != 2 or frame.picture.dtype != np.uint8 or not frame.picture.size:
             self.counts["bad"] += 1
             return []
         if frame.time <= self._last:
             self.counts["late"] += 1
             return []
-        ended = self._lose(frame.time)
+        changes = self._lose(frame.time)
         thumb = _thumbnail(frame.picture)
         if self._anchor is None or difference(thumb, self._anchor) > self.config.still:
-            self._anchor, self._since, self._looked, self._held = thumb, frame.time, False, False
+            self._anchor, self._since, self._looked, self._held = thumb, frame.time, None, False
         self._last = frame.time
         if self._held and self._view is not None:
             self._view = replace(self._view, end=frame.time)
         elif self._view is not None and frame.time - self._view.end > self.config.resume:
-            ended += self._end()
-        if not self._looked and frame.time - self._since >= self.config.hold:
-            ended += self._see(frame)
-        return ended
+            changes += self._end()
+        if self._looked is None:
+            due = frame.time - self._since >= self.config.hold
+        else:
+            due = frame.time - self._looked >= self.config.again
+        return changes + (self._see(frame) if due else [])
 
     def expire(self, now: float) -> list[View]:
         """The view that is over because no picture came for `unseen` seconds."""
@@ -115,30 +121,32 @@ class Views:
 
     def flush(self) -> list[View]:
         """End of the stream: the view that lasts, if any."""
-        self._anchor, self._since, self._looked = None, self._last, False
+        self._anchor, self._since, self._looked = None, self._last, None
         return self._end()
 
     def _lose(self, now: float) -> list[View]:
         if self._anchor is None or now - self._last <= self.config.unseen:
             return []
         self.counts["gaps"] += 1
-        self._anchor, self._since, self._looked = None, self._last, False
+        self._anchor, self._since, self._looked = None, self._last, None
         return self._end()
 
     def _see(self, frame: Frame) -> list[View]:
         """Look at what holds still: nothing, the view that was there before, or a new one."""
-        self._looked = True
+        first, self._looked = self._looked is None, frame.time
         sample = self._look(frame.picture)
         if sample is None:
+            # A view gets `resume` seconds to come back from under a hand or a glare.
             self.counts["empty"] += 1
-            return self._end()
-        if self._view is not None and difference(sample, self._view.sample) <= self.config.same:
-            self.counts["resumed"] += 1
-            self._view, self._held = replace(self._view, end=frame.time), True
+            self._held = False
             return []
+        if self._view is not None and difference(sample, self._view.sample) <= self.config.same:
+            self.counts["resumed"] += not self._held
+            self._view, self._held = replace(self._view, end=frame.time), True
+            return [self._view]
         ended = self._end()
-        self._view = View(self.counts["views"], self._since, frame.time, sample)
-        self._held = True
+        start = self._since if first else frame.time
+        self._view, self._held = View(self.counts["views"], start, frame.time, sample), True
         self.counts["views"] += 1
         return [*ended, self._view]
 
@@ -149,7 +157,7 @@ class Views:
 
 
 def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """How different two arrays of one shape look, whatever their light and contrast: 0 is alike, 2 is inverted.
+    """How different two arrays of one shape look, whatever their light and contrast: 0 is alike, 1 unlike, 2 inverted.
 
     One less their correlation; two that are without contrast are alike.
     """
