@@ -142,6 +142,20 @@ def load_robot_keys(directory: str | Path) -> RobotKeys:
     return RobotKeys(_pair(Path(directory) / "robot.secret"), _read(Path(directory) / "host.public"))
 
 
+def robot_name(directory: str | Path) -> str:
+    """The name of the robot whose folder of keys this is: what the note in its secret says.
+
+    Raises:
+        LinkError: it has no note.
+    """
+    path = Path(directory) / "robot.secret"
+    _read(path)
+    found = re.match(_NOTE.format(kind="secret", name=r"(?P<name>\S+)"), path.read_text())
+    if found is None:
+        raise LinkError(f"{path}: does not say whose it is; give --name")
+    return check_name(found["name"])
+
+
 def known_robots(directory: str | Path) -> dict[bytes, str]:
     """Robots that the host knows: raw public key (32 bytes) -> name; files that hold no key are passed over."""
     known: dict[bytes, str] = {}

@@ -258,7 +258,7 @@ def hostile(draw: st.DrawFn) -> tuple[bytes, Message]:
 
 
 @given(st.lists(hostile(), max_size=30))
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 def test_fuzz_a_sound_robot_is_served_beside_hostile_ones(messages: list[tuple[bytes, Message]]) -> None:
     book = roster(robots=4)
     say(book, b"sound", hello("sound", 7))

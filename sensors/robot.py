@@ -1,0 +1,102 @@
+"""A robot: its sources, what it perceives in them, and the way to its host, in one thread."""
+
+import time
+from collections.abc import Sequence
+
+from sensors.errors import SourceError
+from sensors.event import EventBatch
+from sensors.perception import Perception
+from sensors.publisher import Publisher
+from sensors.source import Chunk, Ended, Frame, Source
+
+WARM_UP = 2.0
+"""Longest wait for a source's first sample at the start, seconds."""
+TURN = 64
+"""Most samples taken from one source at once, so that a late robot still talks to its host."""
+
+
+class Robot:
+    """Reads its sources, oldest sample first, and publishes what is perceived in them.
+
+    Args:
+        sources: each with a name of its own; connected and disconnected here.
+        perception: makes events of what they give.
+        publisher: of the same name and generation.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source[Chunk] | Source[Frame]], perception: Perception, publisher: Publisher
+    ) -> None:
+        self._sources = list(sources)
+        self._perception = perception
+        self._publisher = publisher
+        self._ended: set[str] = set()
+        for source in self._sources:
+            # They are asked in turn; the wait is the publisher's, who hears the host meanwhile.
+            source.timeout = 0.0
+
+    def start(self) -> list[str]:
+        """Connect all sources; one that is not there is sought in the background while others give.
+
+        Returns:
+            What is wrong with those that are not there.
+
+        Raises:
+            SourceError: none of them is there.
+        """
+        wrong: list[str] = []
+        for source in self._sources:
+            try:
+                source.connect(WARM_UP)
+            except SourceError as error:
+                wrong.append(str(error))
+        if len(wrong) == len(self._sources):
+            raise SourceError("\n".join(wrong) or "no source at all; name a microphone or a camera")
+        for source in self._sources:
+            source.connect(0.0)
+        return wrong
+
+    def step(self, seconds: float) -> bool:
+        """Take in what the sources gave, publish what it makes, and hear the host for `seconds` at most.
+
+        Returns:
+            Whether any source may give more.
+        """
+        for source in self._sources:
+            self._read(source)
+        self._publish(self._perception.advance(time.monotonic()))
+        self._publisher.run(seconds)
+        return len(self._ended) < len(self._sources)
+
+    def close(self, seconds: float) -> bool:
+        """Disconnect the sources, publish what is under way and wait for the host; whether all is stored there.
+
+        Args:
+            seconds: longest wait for the host.
+        """
+        for source in self._sources:
+            source.disconnect()
+        for source in self._sources:
+            while self._read(source) == TURN:
+                pass
+        self._publish(self._perception.flush(time.monotonic()))
+        stored = self._publisher.flush(seconds)
+        self._publisher.close()
+        return stored
+
+    def _read(self, source: Source[Chunk] | Source[Frame]) -> int:
+        """Take in what is there, up to a turn; how many samples there were."""
+        for count in range(TURN):
+            try:
+                sample = source.read()
+            except TimeoutError:
+                return count
+            except Ended:
+                self._ended.add(source.name)
+                return count
+            self._publish(self._perception.observe(sample, time.monotonic()))
+        return TURN
+
+    def _publish(self, batches: Sequence[EventBatch]) -> None:
+        for batch in batches:
+            self._publisher.publish(batch)
