@@ -24,7 +24,9 @@ _CANDIDATES = 6
 _SIDE = 112  # longer side of a straightened card, pixels
 _EDGE = 0.05  # share of the card cut off at each side: its corners are found to a pixel of the small picture
 _FAINTEST = 0.1  # ink that differs less from its paper, as a share of the paper's light, is none
-_BOX, _FRAME = 20, 28
+_BOX, _FRAME, _MIDDLE = 20, 28, 14.0
+_OUTLINE = 0.15  # ink that counts for the size of what is drawn
+_GAIN = 1.15  # gives the mean of MNIST's own pictures when they are printed and seen
 
 
 @dataclass(frozen=True)
@@ -49,23 +51,28 @@ def card_image(picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     Returns:
         (1, 32, 32) uint8, bright ink on black, as `mnist_images` gives it; None without a card, or nothing on it.
     """
-    for card in find_cards(picture):
-        ink = ink_of(straighten(picture, card))
-        if ink is not None:
-            sample: NDArray[np.uint8] = mnist_images(mnist_form(ink)[None])[0]
-            return sample
+    for flat in (False, True):
+        for card in find_cards(picture, flat):
+            ink = ink_of(straighten(picture, card))
+            if ink is not None:
+                sample: NDArray[np.uint8] = mnist_images(mnist_form(ink)[None])[0]
+                return sample
     return None
 
 
-def find_cards(picture: NDArray[np.uint8]) -> list[Card]:
+def find_cards(picture: NDArray[np.uint8], flat: bool = False) -> list[Card]:
     """The regions that may be cards, the likeliest first, at most six.
 
     Args:
         picture: (H, W) uint8 grey.
+        flat: take slow changes of light out first; helps where the light falls off, hides large cards elsewhere.
     """
     scale = min(1.0, _SEARCH / max(picture.shape))
     size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
     small = cv2.GaussianBlur(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), (3, 3), 0)
+    if flat:
+        light = cv2.GaussianBlur(small, (0, 0), max(small.shape) / 3)
+        small = cv2.divide(small, light, scale=128)
     low, high = np.percentile(small, (1, 99))
     found: list[tuple[float, NDArray[np.float32]]] = []
     for level in np.linspace(low, high, _LEVELS + 2)[1:-1]:
@@ -219,16 +226,17 @@ def mnist_form(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
     Returns:
         (28, 28) uint8.
     """
-    x, y, width, height = cv2.boundingRect((ink > 0.2).astype(np.uint8))
+    x, y, width, height = cv2.boundingRect((ink > _OUTLINE).astype(np.uint8))
     shown = ink[y : y + height, x : x + width]
     unit = _BOX / max(width, height)
     size = max(1, round(width * unit)), max(1, round(height * unit))
     small = cv2.resize(shown, size, interpolation=cv2.INTER_AREA if unit < 1 else cv2.INTER_LINEAR)
+    small = np.clip(_GAIN * small, 0, 1)
     mass = float(small.sum())
     rows, columns = np.mgrid[: size[1], : size[0]]
-    top = round((_FRAME - 1) / 2 - float((small * rows).sum()) / mass)
-    left = round((_FRAME - 1) / 2 - float((small * columns).sum()) / mass)
+    top = round(_MIDDLE - float((small * rows).sum()) / mass)
+    left = round(_MIDDLE - float((small * columns).sum()) / mass)
     top, left = (min(max(at, 0), _FRAME - side) for at, side in ((top, size[1]), (left, size[0])))
     out = np.zeros((_FRAME, _FRAME), np.uint8)
-    out[top : top + size[1], left : left + size[0]] = np.round(255 * np.clip(small, 0, 1)).astype(np.uint8)
+    out[top : top + size[1], left : left + size[0]] = np.round(255 * small).astype(np.uint8)
     return out

@@ -1,0 +1,228 @@
+"""Which microphones and cameras this machine has, and what is wrong when there is none.
+
+python -m sensors.devices
+"""
+
+import os
+import platform
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+
+from sensors.errors import SourceError
+from sensors.microphone import portaudio
+from sensors.source import Chunk, Frame, Source
+
+DEADLINE = 3.0
+"""Seconds after which a library that looks for devices counts as hung."""
+_INDICES = 4  # cameras tried one by one where the system does not list them
+_VIDEO = Path("/sys/class/video4linux")
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True)
+class Device:
+    """One input of this machine.
+
+    Attributes:
+        index: by which the settings name it.
+        name: as the system calls it.
+        detail: what else is known.
+        default: used when none is named.
+    """
+
+    index: int
+    name: str
+    detail: str = ""
+    default: bool = False
+
+    def __str__(self) -> str:
+        return f"{'*' if self.default else ' '} {self.index}  {self.name}" + (
+            f" ({self.detail})" if self.detail else ""
+        )
+
+
+@dataclass(frozen=True)
+class Devices:
+    """Inputs of one kind.
+
+    Attributes:
+        kind: `microphone` or `camera`.
+        found: what there is.
+        problem: why there is none, and how to fix it; empty where some are found.
+    """
+
+    kind: str
+    found: tuple[Device, ...] = ()
+    problem: str = ""
+
+    def lines(self) -> list[str]:
+        """For a person to read."""
+        shown = [str(device) for device in self.found] if self.found else [f"  none: {self.problem}"]
+        return [f"{self.kind}s (sensors.{self.kind}; * is the default):", *shown]
+
+
+def list_devices() -> tuple[Devices, Devices]:
+    """The microphones and the cameras; never raises, and takes 6 s at the very most."""
+    return microphones(), cameras()
+
+
+def microphones() -> Devices:
+    """Every input that PortAudio knows."""
+    try:
+        found = _within(DEADLINE, _inputs, "PortAudio")
+    except SourceError as error:
+        return Devices("microphone", problem=str(error).removeprefix("microphone: "))
+    return Devices("microphone", tuple(found), "" if found else _why_no_microphone())
+
+
+def cameras() -> Devices:
+    """Every camera that the system lists, or that opens where it lists none."""
+    try:
+        found = _listed_cameras() if _VIDEO.is_dir() else _within(DEADLINE, _opening_cameras, "OpenCV")
+    except SourceError as error:
+        return Devices("camera", problem=str(error))
+    return Devices("camera", tuple(found), "" if found else _why_no_camera())
+
+
+def connect(sources: Sequence[Source[Chunk] | Source[Frame]], patience: float = 3.0) -> dict[str, str]:
+    """Connect sources side by side; those that cannot be opened now are sought on.
+
+    Args:
+        sources: with names apart.
+        patience: longest wait until each is live or has failed, seconds.
+
+    Returns:
+        why a source is not live, by its name; empty when all are.
+
+    Raises:
+        SourceError: none is live: what was looked for and why there is none. All are disconnected.
+    """
+    failed: dict[str, str] = {}
+    changed = threading.Condition()
+    told: dict[str, str] = {}
+
+    for source in sources:
+
+        def hear(change: Any, name: str = source.name) -> None:
+            with changed:
+                told[name] = change.reason if change.after in ("stalled", "closed") else change.after
+                changed.notify_all()
+
+        source.observe(hear)
+        source.connect(warmup=0)
+    with changed:
+        changed.wait_for(lambda: all(told.get(s.name, "connecting") != "connecting" for s in sources), patience)
+        for source in sources:
+            if source.state != "live" and told.get(source.name) != "at its end":
+                reason = told.get(source.name, "connecting")
+                failed[source.name] = f"{source}: nothing yet" if reason in ("connecting", "live") else reason
+    if sources and len(failed) == len(sources):
+        for source in sources:
+            source.disconnect()
+        raise SourceError("nothing to perceive with: " + "; ".join(failed.values()))
+    return failed
+
+
+def _inputs() -> list[Device]:
+    sounddevice = portaudio()
+    default = sounddevice.default.device[0]
+    return [
+        Device(
+            int(d["index"]),
+            str(d["name"]),
+            f"{d['max_input_channels']} channels, {d['default_samplerate']:.0f} Hz",
+            d["index"] == default,
+        )
+        for d in sounddevice.query_devices()
+        if d["max_input_channels"] > 0
+    ]
+
+
+def _listed_cameras() -> list[Device]:
+    """Video4Linux lists a camera's pictures and its metadata apart: the first of each camera is the one to open."""
+    found: list[Device] = []
+    for place in sorted(_VIDEO.glob("video*"), key=lambda p: int(p.name.removeprefix("video"))):
+        index = int(place.name.removeprefix("video"))
+        name, first = (_text(place / part) for part in ("name", "index"))
+        if first in ("0", ""):
+            node = Path("/dev") / place.name
+            closed = node.exists() and not os.access(node, os.R_OK | os.W_OK)
+            detail = f"no permission: sudo usermod -aG video {_user()}, then log in again" if closed else ""
+            found.append(Device(index, name or place.name, detail, default=not found))
+    return found
+
+
+def _opening_cameras() -> list[Device]:
+    found: list[Device] = []
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    for index in range(_INDICES):
+        capture = cv2.VideoCapture(index)
+        if capture.isOpened():
+            size = (int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+            found.append(Device(index, f"camera {index}", "×".join(map(str, size)), default=not found))
+        capture.release()
+    return found
+
+
+def _why_no_microphone() -> str:
+    if platform.system() != "Linux":
+        return "the system lists no input; plug one in, and allow this terminal to use the microphone"
+    cards = _text(Path("/proc/asound/cards"))
+    if cards and "no soundcards" not in cards:
+        return f"a sound card is there but gives no input; check its plugs, and sudo usermod -aG audio {_user()}"
+    return "no sound card, and no PulseAudio or PipeWire that offers one; plug one in, or start the sound server"
+
+
+def _why_no_camera() -> str:
+    if platform.system() != "Linux":
+        return "none opens; plug one in, close what else uses it, and allow this terminal to use the camera"
+    return "no /dev/video*; plug one in (in a container, pass --device /dev/video0), or give a file or a URL"
+
+
+def _within(seconds: float, look: Callable[[], _Found], library: str) -> _Found:
+    """What `look` finds; a library that hangs is left behind.
+
+    Raises:
+        SourceError: it failed or took too long.
+    """
+    found: list[_Found] = []
+    problem: list[str] = []
+
+    def run() -> None:
+        try:
+            found.append(look())
+        except Exception as error:  # whatever a library raises is why there is no device
+            problem.append(str(error))
+
+    thread = threading.Thread(target=run, name=library, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not found:
+        raise SourceError(problem[0] if problem else f"{library} did not answer within {seconds:g} s; restart it")
+    return found[0]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _user() -> str:
+    return os.environ.get("USER", "$USER")
+
+
+def main() -> None:
+    """Print both lists."""
+    for devices in list_devices():
+        print("\n".join(devices.lines()))
+
+
+if __name__ == "__main__":
+    main()
