@@ -177,9 +177,7 @@ class RemoteIngest:
         """Answer ZeroMQ's question whether a connection's key is known (its ZAP protocol, version 1.0)."""
         version, request, _domain, _address, _identity, mechanism, *credentials = self._gate.recv_multipart()
         name = None
-        if self._keys is None:
-            name = "" if mechanism == b"NULL" else None
-        elif mechanism == b"CURVE" and len(credentials) == 1:
+        if self._keys is not None and mechanism == b"CURVE" and len(credentials) == 1:
             # Read at every handshake: robots come and go without a new start.
             name = known_robots(self._keys).get(credentials[0])
         if name is None:
@@ -189,6 +187,8 @@ class RemoteIngest:
             self._gate.send_multipart([version, request, b"200", b"OK", name.encode(), b""])
 
     def _watch(self) -> None:
-        while self._events.poll(0):
+        for _ in range(TURN):
+            if not self._events.poll(0):
+                return
             event = recv_monitor_message(self._events)["event"]
             self._counts["handshake" if event & _FAILED else "disconnected"] += 1

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = _parser().parse_args(arguments)
         if given.make_keys:
             host, robot = make_keys(given.make_keys, given.name or "robot")
-            print(f"{host}: stays on the host (--set sensors.keys={host})\n{robot}: copy to the robot (--keys)")
+            print(f"{host}: the host's keys, which stay there\n{robot}: copy to the robot, and give it as --keys")
             return 0
         return _run(given, _config(given))
     except UserError as error:
@@ -87,7 +87,7 @@ def _parser() -> _Parser:
     parser.add_argument("--keys", metavar="DIR", help="this robot's folder of keys; needed for another machine")
     parser.add_argument("--name", help="of this robot [its key's, or this machine's]")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after so long [none: until Ctrl-C]")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="JSON of settings, as in {'sensors': {'fps': 10}}")
+    parser.add_argument("--config", type=Path, metavar="FILE", help='JSON of settings, as in {"sensors": {"fps": 10}}')
     parser.add_argument("--make-keys", type=Path, metavar="DIR", help="make keys for the robot --name, and end")
     return parser
 
@@ -101,7 +101,7 @@ def _config(given: argparse.Namespace) -> RobotConfig:
         except (OSError, ValueError) as error:
             raise ConfigError(f"{given.config}: no JSON of settings ({error})") from None
         if not isinstance(values, dict):
-            raise ConfigError(f"{given.config}: expected an object of settings, as in {{'sensors': {{'fps': 10}}}}")
+            raise ConfigError(f'{given.config}: expected an object, as in {{"sensors": {{"fps": 10}}}}')
         config = RobotConfig.from_dict(values)
     devices = {name: getattr(given, name) for name in ("microphone", "camera") if getattr(given, name) is not None}
     way = {name: getattr(given, name) for name in ("to", "keys") if getattr(given, name) is not None}

@@ -83,7 +83,7 @@ def test_reasons_are_short_and_printable() -> None:
 
 
 @given(st.lists(st.binary(max_size=64), min_size=1, max_size=4))
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_fuzz_random_frames(frames: list[bytes]) -> None:
     for read in READERS:
         try:

@@ -1,0 +1,194 @@
+"""The robot's command: from a recorded session to batches at its host, and what it says when something is wrong."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensors.errors import SourceError
+from sensors.ingest import RemoteIngest
+from sensors.keys import make_keys
+from sensors.perception import Perception
+from sensors.publisher import Publisher
+from sensors.recorder import Recorder
+from sensors.recording import Recording
+from sensors.remote import main
+from sensors.remote_config import IngestConfig, PublisherConfig
+from sensors.robot import Robot
+from sensors.roster import Received
+from sensors.source import Frame
+from tests.sensors.shown import drawing, show
+from tests.sensors.speech import chunks, stream
+
+PATIENCE = 40.0
+
+
+def record(folder: Path) -> Path:
+    """Three seconds: a card is shown, and a word is said meanwhile."""
+    rng = np.random.default_rng(0)
+    with Recorder(folder) as recorder:
+        for chunk in chunks(stream([(1.2, 0.6)], 3.0, rng), start=500.0):
+            recorder.write("microphone", chunk)
+        for i in range(30):
+            digit = drawing(1) if 5 <= i < 23 else None
+            recorder.write("camera", Frame(500.0 + i / 10, show(digit, rng)))
+    return folder
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "sensors.remote", *arguments]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def hear(ingest: RemoteIngest, process: "subprocess.Popen[str]") -> list[Received]:
+    """Store what comes until the robot has ended."""
+    found: list[Received] = []
+    end = time.monotonic() + PATIENCE
+    while process.poll() is None:
+        assert time.monotonic() < end
+        received = ingest.run(0.05)
+        ingest.acknowledge(received)
+        found += received
+    return found
+
+
+def test_a_robot_from_its_session_to_its_host(tmp_path: Path) -> None:
+    ours, kitchen = make_keys(tmp_path / "keys", "kitchen")
+    session = record(tmp_path / "session")
+    with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0", keys=str(ours))) as ingest:
+        began = time.monotonic()
+        process = start("--play", str(session), "--keys", str(kitchen), "--to", ingest.address)
+        try:
+            found = hear(ingest, process)
+            out, err = process.communicate(timeout=5)
+        finally:
+            process.kill()
+        assert (process.returncode, err) == (0, "")
+        assert "kitchen: live" in out
+        (pair,) = [item for item in found if item.batch.kind == "audio+image"]
+        assert pair.robot == pair.batch.source == "kitchen"
+        assert began < pair.batch.start[0] < pair.batch.end[0] < time.monotonic()
+        assert 0.4 < pair.batch.end[0] - pair.batch.start[0] < 0.9
+        assert ingest.counts.keys() <= {"disconnected"}
+        assert ingest.robots()["kitchen"].state == "closed"
+
+
+def test_a_robot_says_what_its_host_did_not_store_and_needs_no_ray(tmp_path: Path) -> None:
+    session = record(tmp_path / "session")
+    script = (
+        "import sys; from sensors import remote; remote.FLUSH = 0.5; code = remote.main(sys.argv[1:]); "
+        "print('foreign', sorted({'ray', 'torch', 'runtime', 'replay', 'agent', 'teacher'} & set(sys.modules))); "
+        "sys.exit(code)"
+    )
+    command = [sys.executable, "-c", script, "--play", str(session), "--to", "tcp://127.0.0.1:9", "--name", "hall"]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 1
+    assert "1 events are not stored: tcp://127.0.0.1:9 did not answer" in done.stderr
+    assert "foreign []" in done.stdout
+
+
+def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    session = record(tmp_path / "session")
+    with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0")) as ingest:
+        process = start("--play", str(session), "--name", "hall", "--to", ingest.address)
+        try:
+            end = time.monotonic() + PATIENCE
+            while not ingest.robots() and time.monotonic() < end:
+                ingest.acknowledge(ingest.run(0.05))
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            hear(ingest, process)
+            assert time.monotonic() - began < 3.0
+            assert process.communicate(timeout=5)[1] == ""
+            assert process.returncode == 0
+        finally:
+            process.kill()
+
+
+def test_keys_are_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "keys"
+    assert main(["--make-keys", str(folder), "--name", "kitchen"]) == 0
+    assert str(folder / "kitchen") in capsys.readouterr().out
+    assert stat.S_IMODE((folder / "kitchen" / "robot.secret").stat().st_mode) == 0o600
+    assert main(["--make-keys", str(folder), "--name", "kitchen"]) == 2
+    assert "has keys already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--to", "tcp://192.0.2.1:5570"], "--make-keys"),
+        (["--to", "nowhere"], "expected tcp://host:port"),
+        (["--keys", "/nowhere"], "no key"),
+        (["--name", "a b"], "robot name"),
+        (["--play", "/nowhere"], "holds no recording"),
+        (["--microphone", "none", "--camera", "none"], "no source at all"),
+        (["--microphone", "none", "--camera", "/nowhere.avi"], "/nowhere.avi"),
+        (["--config", "/nowhere.json"], "no JSON of settings"),
+        (["--sideways"], "unrecognized arguments"),
+    ],
+)
+def test_a_mistake_is_named_in_five_seconds(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = time.monotonic()
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert time.monotonic() - began < 5.0
+
+
+def test_settings_come_from_a_file_and_options_go_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "robot.json"
+    for values, message in (
+        ({"sensors": {"fps": 1000}}, "fps=1000"),
+        ({"sensor": {}}, "unknown setting sensor"),
+        ({"publisher": {"to": "tcp://192.0.2.1:5570"}}, "tcp://192.0.2.1:5570: without keys"),
+        ([], "expected an object"),
+    ):
+        path.write_text(json.dumps(values))
+        assert main(["--config", str(path)]) == 2
+        assert message in capsys.readouterr().err
+    path.write_text(json.dumps({"publisher": {"to": "tcp://192.0.2.1:5570"}, "sensors": {"microphone": None}}))
+    assert main(["--config", str(path), "--to", "tcp://127.0.0.1:9", "--camera", "none"]) == 2
+    assert "no source at all" in capsys.readouterr().err
+
+
+def test_one_source_that_is_missing_leaves_the_others(tmp_path: Path) -> None:
+    from sensors.camera import Camera
+
+    recording = Recording(record(tmp_path / "session"), speed=20)
+    missing = Camera(str(tmp_path / "nowhere.avi"))
+    with Publisher(PublisherConfig(to="tcp://127.0.0.1:9"), "hall", 1) as publisher:
+        robot = Robot([*recording.sounds(), missing], Perception("hall", 1, look=lambda _: None), publisher)
+        (line,) = robot.start()
+        assert "nowhere.avi" in line
+        end = time.monotonic() + PATIENCE
+        while publisher.kept == 0:
+            assert time.monotonic() < end
+            robot.step(0.02)
+        assert not robot.close(0.0)
+    with Publisher(PublisherConfig(to="tcp://127.0.0.1:9"), "hall", 1) as publisher:
+        alone = Robot([missing], Perception("hall", 1, look=lambda _: None), publisher)
+        with pytest.raises(SourceError, match=r"nowhere\.avi"):
+            alone.start()
