@@ -25,7 +25,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import KNeighborsClassifier
 
 from sensors.cards import card_image
 from sensors.errors import DataError
@@ -156,6 +155,8 @@ def mnist(root: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[Any]]:
 
 def main() -> None:
     """Measure every scene and print."""
+    from sklearn.neighbors import KNeighborsClassifier  # slow to import, and what draws cards needs it not
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of the datasets")
     parser.add_argument("--count", type=int, default=300, help="digits in each scene")

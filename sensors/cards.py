@@ -71,7 +71,8 @@ def find_cards(picture: NDArray[np.uint8], flat: bool = False) -> list[Card]:
     size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
     small = cv2.GaussianBlur(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), (3, 3), 0)
     if flat:
-        light = cv2.GaussianBlur(small, (0, 0), max(small.shape) / 3)
+        coarse = cv2.resize(small, (16, 16), interpolation=cv2.INTER_AREA)
+        light = cv2.resize(cv2.GaussianBlur(coarse, (0, 0), 5), size, interpolation=cv2.INTER_LINEAR)
         small = cv2.divide(small, light, scale=128)
     low, high = np.percentile(small, (1, 99))
     found: list[tuple[float, NDArray[np.float32]]] = []
