@@ -42,8 +42,20 @@ def record(folder: Path) -> Path:
     return folder
 
 
-def start(*arguments: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "sensors.remote", *arguments]
+ELSEWHERE = ["unshare", "--time", "--monotonic", "86400", "--fork", "--kill-child"]
+"""Runs a program with a monotonic clock that is a day ahead, as on another machine."""
+
+
+def clocks_apart() -> bool:
+    """Whether this machine lets us have one."""
+    try:
+        return subprocess.run([*ELSEWHERE, "true"], capture_output=True, timeout=10).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def start(*arguments: str, elsewhere: bool = False) -> "subprocess.Popen[str]":
+    command = [*(ELSEWHERE if elsewhere else []), sys.executable, "-m", "sensors.remote", *arguments]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -66,12 +78,15 @@ def hear(ingest: RemoteIngest, process: "subprocess.Popen[str]") -> list[Receive
     return found
 
 
-def test_a_robot_from_its_session_to_its_host(tmp_path: Path) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_robot_from_its_session_to_its_host(tmp_path: Path, elsewhere: bool) -> None:
+    if elsewhere and not clocks_apart():
+        pytest.skip("no time namespaces here (unshare --time), so there is one clock only")
     ours, kitchen = make_keys(tmp_path / "keys", "kitchen")
     session = record(tmp_path / "session")
     with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0", keys=str(ours))) as ingest:
         began = time.monotonic()
-        process = start("--play", str(session), "--keys", str(kitchen), "--to", ingest.address)
+        process = start("--play", str(session), "--keys", str(kitchen), "--to", ingest.address, elsewhere=elsewhere)
         try:
             found = hear(ingest, process)
             out, err = process.communicate(timeout=5)
@@ -83,6 +98,9 @@ def test_a_robot_from_its_session_to_its_host(tmp_path: Path) -> None:
         assert pair.robot == pair.batch.source == "kitchen"
         assert began < pair.batch.start[0] < pair.batch.end[0] < time.monotonic()
         assert 0.4 < pair.batch.end[0] - pair.batch.start[0] < 0.9
+        figures = ingest.robots()["kitchen"]
+        assert abs(figures.clock_offset + 86400 * elsewhere) <= figures.clock_error + 1e-6
+        assert figures.clock_error < 0.1
         assert ingest.counts.keys() <= {"disconnected"}
         assert ingest.robots()["kitchen"].state == "closed"
 

@@ -1,0 +1,26 @@
+"""The benchmark of the wire measures what it says, in small."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.wire import NAME, make_batch, measure
+from sensors.keys import make_keys
+
+
+def test_events_are_of_the_stated_size() -> None:
+    audio, image = np.zeros((4, 1, 96, 96), np.uint8), np.zeros((4, 1, 32, 32), np.uint8)
+    batch = make_batch(8, 4, audio, image)
+    assert batch.kind == "audio+image"
+    assert batch.nbytes == 4 * 10_240
+    assert batch.seq.tolist() == [8, 9, 10, 11]
+
+
+def test_rates_and_waits_are_measured(tmp_path: Path) -> None:
+    make_keys(tmp_path, NAME)
+    rates = measure(0.2, 2, 0, tmp_path, 0.0, 8)
+    assert len(rates) == 2
+    assert min(rates) > 100
+    waits = measure(0.2, 1, 0, None, 0.01, 1)
+    assert waits
+    assert 0 < np.median(waits) < 1
