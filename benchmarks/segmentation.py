@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.cleaning import clean
 from sensors.segmentation import SegmentationConfig, Segmenter, Utterance
 from sensors.sound import read_sound
 from sensors.source import Chunk
@@ -129,6 +130,12 @@ def boundaries(found: Spans, truth: Spans) -> tuple[float, float]:
     return hits / (2 * len(truth)), hits / max(1, 2 * len(found))
 
 
+def cleaned(utterance: Utterance) -> Wave:
+    """Its sound as perception prepares it."""
+    assert utterance.background is not None
+    return clean(utterance.samples, utterance.background)
+
+
 class Neighbour:
     """Tells digits by the nearest training recording; the first second of the spectrogram, by correlation."""
 
@@ -151,7 +158,7 @@ class Neighbour:
 
 def told_right(utterances: list[Utterance], played: Played, neighbour: Neighbour) -> float:
     """Share of the played words whose cut-out sound is told as what it is."""
-    told = neighbour.tell([u.samples for u in utterances])
+    told = neighbour.tell([cleaned(u) for u in utterances])
     right = set()
     for utterance, digit in zip(utterances, told, strict=True):
         overlap = np.minimum(played.file[:, 1], utterance.end) - np.maximum(played.file[:, 0], utterance.start)

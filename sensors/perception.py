@@ -1,7 +1,7 @@
 """From sound and pictures to event batches: what a live agent perceives, without a label anywhere.
 
 Sound is cut into utterances, pictures into views, both are paired by time, and what comes out has the form of the
-datasets' samples: `audio` by `sensors/spectrogram.py`, `image` as `look` makes it.
+datasets' samples: `audio` by `sensors/spectrogram.py`, without the room's noise, `image` as `look` makes it.
 """
 
 import zlib
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.config import Config
+from sensors.cleaning import clean
+from sensors.config import Config, setting
 from sensors.errors import StateError
 from sensors.event import NO_LESSON, EventBatch
 from sensors.modalities import AUDIO, IMAGE
@@ -35,6 +36,7 @@ class PerceptionConfig(Config):
     segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
     views: ViewsConfig = field(default_factory=ViewsConfig)
     pairing: PairingConfig = field(default_factory=PairingConfig)
+    clean: bool = setting(True, help="take the background noise out of utterances")
 
 
 class Perception:
@@ -140,8 +142,8 @@ class Perception:
         seq = np.arange(self._seq, self._seq + len(moments), dtype=np.int64)
         self._seq += len(moments)
         samples: dict[str, NDArray[Any]] = {}
-        if waves := [m.utterance.samples for m in moments if m.utterance is not None]:
-            samples[AUDIO.name] = quantise(log_mel(waves))
+        if said := [m.utterance for m in moments if m.utterance is not None]:
+            samples[AUDIO.name] = quantise(log_mel([self._prepare(utterance) for utterance in said]))
         if pictures := [m.view.sample for m in moments if m.view is not None]:
             samples[IMAGE.name] = np.stack(pictures)
         return EventBatch(
@@ -153,6 +155,11 @@ class Perception:
             lesson=np.array([self._lesson(m.lesson) for m in moments], np.int64),
             samples=samples,
         )
+
+    def _prepare(self, utterance: Utterance) -> NDArray[np.float32]:
+        if not self.config.clean or utterance.background is None:
+            return utterance.samples
+        return clean(utterance.samples, utterance.background)
 
     def _lesson(self, number: int) -> int:
         if number == NO_LESSON:

@@ -2,8 +2,8 @@
 
 An utterance begins where the score (see `sensors/voice.py`) rises over `quiet` on its way over `loud`, and is over when
 it has stayed below `quiet` for `pause`. Then both ends are moved inwards to where the score first and last exceeds a
-share of the utterance's own loudest, and `margin` is kept around it. Utterances so begin at their first sound, as the
-recordings of the datasets do.
+share of the utterance's own loudest, and `tail` is kept after it. Utterances so begin with their first sound, as the
+recordings of the datasets do: with 20 ms of background before it, a spectrogram looks like another word's.
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ class SegmentationConfig(Config):
     trim: float = setting(
         0.25, help="share of its loudest score at which an utterance begins and ends", low=0, high=0.9
     )
-    margin: float = setting(0.02, help="sound kept before and after an utterance", unit="s", low=0.0, high=0.5)
+    tail: float = setting(0.03, help="sound kept after an utterance", unit="s", low=0.0, high=0.5)
     shortest: float = setting(0.2, help="shorter ones are dropped", unit="s", low=0.05, high=2.0)
     longest: float = setting(5.5, help="longer ones are cut", unit="s", low=0.5, high=5.5)
     unheard: float = setting(1.0, help="without sound for so long, an utterance is over", unit="s", low=0.1, high=10.0)
@@ -56,12 +56,14 @@ class Utterance:
         end: of its last one.
         samples: (n,) float32 mono at 16 kHz, `shortest`…`longest` seconds.
         whole: it began and ended by itself: no gap and no greatest length cut it.
+        background: (20,) power of the noise around it in the bands of `sensors/voice.py`, or None if not known.
     """
 
     start: float
     end: float
     samples: NDArray[np.float32]
     whole: bool = True
+    background: NDArray[np.float64] | None = None
 
 
 class Segmenter:
@@ -88,7 +90,7 @@ class Segmenter:
         if not self._clocked:
             return self._silent_until
         frame = self._scored if self._rise is None else self._rise
-        return self._time_of(max(self._cut, self._sample_of(frame) - self._margin))
+        return self._time_of(max(self._cut, self._sample_of(frame)))
 
     @property
     def held(self) -> int:
@@ -140,8 +142,8 @@ class Segmenter:
         return self._close(whole=True)
 
     @property
-    def _margin(self) -> int:
-        return round(self.config.margin * SAMPLE_RATE)
+    def _tail(self) -> int:
+        return round(self.config.tail * SAMPLE_RATE)
 
     def _begin(self, start: float) -> None:
         """Start anew at a gap: sample 0 is the one at `start`."""
@@ -174,7 +176,7 @@ class Segmenter:
             self._rest()
         elif (k - self._fall) * HOP >= config.pause * SAMPLE_RATE:
             return self._close(whole=True)
-        elif (k - self._rise + 1) * HOP + 2 * self._margin + WINDOW >= config.longest * SAMPLE_RATE:
+        elif (k - self._rise + 1) * HOP + self._tail + WINDOW >= config.longest * SAMPLE_RATE:
             return self._close(whole=False)
         return []
 
@@ -185,10 +187,9 @@ class Segmenter:
             return []
         scores = np.array(self._scores[: self._fall - self._rise + 1])
         over = np.flatnonzero(scores >= self.config.trim * scores.max())
-        start = max(self._cut, self._sample_of(self._rise + int(over[0])) - self._margin, 0)
-        stop = self._received
-        if whole:
-            stop = min(stop, self._sample_of(self._rise + int(over[-1]) + 1) + self._margin)
+        start, stop = self._span(self._rise + int(over[0]), self._rise + int(over[-1]), whole)
+        if stop - start < self.config.shortest * SAMPLE_RATE:
+            start, stop = self._span(self._rise, self._fall, whole)
         severed = self._severed and start <= self._cut + WINDOW
         self._cut, self._severed = stop, not whole
         self._rest()
@@ -201,7 +202,13 @@ class Segmenter:
         whole = whole and not severed
         self.counts["utterances"] += 1
         self.counts["broken"] += not whole
-        return [Utterance(begin, begin + len(samples) / SAMPLE_RATE, samples, whole)]
+        return [Utterance(begin, begin + len(samples) / SAMPLE_RATE, samples, whole, self._voice.background)]
+
+    def _span(self, first: int, last: int, whole: bool) -> tuple[int, int]:
+        """Samples from one score to another; up to what was received where the end was cut."""
+        start = max(self._cut, self._sample_of(first), 0)
+        stop = min(self._received, self._sample_of(last + 1) + self._tail) if whole else self._received
+        return start, stop
 
     def _sample_of(self, score: int) -> int:
         """First sample of the 10 ms that a score stands for."""
@@ -213,7 +220,7 @@ class Segmenter:
     def _forget(self) -> None:
         """Let go of sound that no utterance can reach back to."""
         frame = self._scored if self._rise is None else self._rise
-        needed = self._sample_of(frame) - self._margin - SMOOTHED * HOP
+        needed = self._sample_of(frame) - SMOOTHED * HOP
         # In pieces, so that what is held is not copied for every chunk.
         if needed - self._first > _KEPT_S * SAMPLE_RATE:
             self._sound = self._sound[needed - self._first :].copy()

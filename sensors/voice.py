@@ -45,6 +45,11 @@ class Voice:
         self._blocks: deque[NDArray[np.float64]] = deque(maxlen=_BLOCKS)
         self._floor: NDArray[np.float64] | None = None
 
+    @property
+    def background(self) -> NDArray[np.float64]:
+        """Power of the noise in each band, (20,); that of silence before a tenth of a second was heard."""
+        return np.full(BANDS, _SILENCE) if self._floor is None else self._floor.copy()
+
     def observe(self, samples: NDArray[np.float32]) -> list[float]:
         """Scores that these samples complete.
 
@@ -82,6 +87,24 @@ class Voice:
             self._block, self._in_block = np.zeros(BANDS), 0
             lowest = np.min(self._blocks, axis=0)
             self._floor = np.maximum(lowest * _correction()[:, len(self._blocks) - 1], _SILENCE)
+
+
+def background_spectrum(background: NDArray[np.float64], points: int) -> NDArray[np.float64]:
+    """Noise of these powers in the bands as a power spectrum, smooth over the frequencies.
+
+    Args:
+        background: (20,) as `Voice.background` gives it.
+        points: of a Fourier transform.
+
+    Returns:
+        (points // 2 + 1,): mean squared magnitude for a window whose squares add up to 1.
+    """
+    centres = np.fft.rfftfreq(_N_FFT, 1 / SAMPLE_RATE) @ _filters() / _filters().sum(axis=0)
+    density = background / _filters().sum(axis=0) / np.square(_hann()).sum()
+    spectrum: NDArray[np.float64] = np.exp(
+        np.interp(np.fft.rfftfreq(points, 1 / SAMPLE_RATE), centres, np.log(density))
+    )
+    return spectrum
 
 
 def band_powers(sound: NDArray[np.float32], count: int) -> NDArray[np.float64]:

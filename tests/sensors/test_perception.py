@@ -68,10 +68,23 @@ def test_sound_and_pictures_become_events_of_three_kinds() -> None:
 def test_what_is_said_is_prepared_as_the_datasets_are() -> None:
     rng = np.random.default_rng(1)
     sound = stream([(1.5, 0.5)], 4.0, rng)
-    (batch,) = _run(Perception("p", look=card_image), sound, [])
+    config = PerceptionConfig(clean=False)
+    (batch,) = _run(Perception("p", config=config, look=card_image), sound, [])
     first, last = (round((t - T0) * SAMPLE_RATE) for t in (float(batch.start[0]), float(batch.end[0])))
     expected, _ = prepare_waves([sound[first:last]])
     np.testing.assert_array_equal(batch.samples["audio"], expected)
+
+
+def test_in_a_noisy_room_what_is_said_looks_as_in_a_quiet_one() -> None:
+    quiet, noisy = (stream([(1.5, 0.5)], 4.0, np.random.default_rng(1), noise=n) for n in (1e-5, 0.01))
+    said = [1.5, 2.0]
+    expected, _ = prepare_waves([quiet[round(said[0] * SAMPLE_RATE) : round(said[1] * SAMPLE_RATE)]])
+    off = {}
+    for clean in (True, False):
+        perception = Perception("p", config=PerceptionConfig(clean=clean), look=card_image)
+        (batch,) = _run(perception, noisy, [])
+        off[clean] = np.abs(batch.samples["audio"][0, 0, :, :8].astype(float) - expected[0, 0, :, :8]).mean()
+    assert off[True] < 0.7 * off[False]
 
 
 def test_without_a_camera_words_are_told_soon() -> None:
