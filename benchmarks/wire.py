@@ -6,7 +6,8 @@
 A robot in its own process publishes co-occurring audio+image events of 10 kB in batches of 64, at most its window
 unacknowledged; the host decodes and checks every batch, corrects its times and acknowledges it: without keys and with
 them. `latency` is what a single event takes from `publish` to its acknowledgement's arrival when there is no other
-traffic. Each figure is the median of several windows.
+traffic. `host_cpu_us` is what the host spends on an event, its sockets' threads included, which hardly depends on what
+else the machine does. Each figure is the median of several windows.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import time
 from datetime import date
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +36,14 @@ NAME = "robot"
 WARM_UP = 1.0
 DEADLINE = 60.0
 """Seconds after which a robot that is not heard ends the benchmark."""
+
+
+class Measured(NamedTuple):
+    """What was seen: for each window events a second and the host's CPU time of an event (µs), and all waits (s)."""
+
+    rates: list[float]
+    costs: list[float]
+    waits: list[float]
 
 
 def make_batch(first: int, count: int, audio: Any, image: Any) -> EventBatch:
@@ -67,8 +76,8 @@ def robot(address: str, keys: str | None, gap: float, count: int, seed: int, pip
         pipe.send(waits)
 
 
-def measure(seconds: float, repeats: int, seed: int, keys: Path | None, gap: float, count: int) -> list[float]:
-    """Events a second in each window (without a gap), or all waits (with one)."""
+def measure(seconds: float, repeats: int, seed: int, keys: Path | None, gap: float, count: int) -> Measured:
+    """`repeats` windows of `seconds`, with batches of `count` events `gap` seconds apart."""
     host, own = (None, None) if keys is None else (str(keys / "host"), str(keys / NAME))
     ours, theirs = multiprocessing.Pipe()
     with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0", keys=host)) as ingest:
@@ -78,10 +87,12 @@ def measure(seconds: float, repeats: int, seed: int, keys: Path | None, gap: flo
         try:
             _take(ingest, DEADLINE, 1)
             _take(ingest, WARM_UP)
-            rates = []
+            rates, costs = [], []
             for _ in range(repeats):
-                start = time.perf_counter()
-                rates.append(_take(ingest, seconds) / (time.perf_counter() - start))
+                start, spent = time.perf_counter(), time.process_time()
+                events = max(_take(ingest, seconds), 1)
+                rates.append(events / (time.perf_counter() - start))
+                costs.append((time.process_time() - spent) / events * 1e6)
             ours.send(True)
             while not ours.poll():
                 _take(ingest, 0.05)
@@ -91,7 +102,7 @@ def measure(seconds: float, repeats: int, seed: int, keys: Path | None, gap: flo
                 raise SystemExit(f"the host refused what it should take: {refused}")
         finally:
             process.terminate()
-    return waits if gap else rates
+    return Measured(rates, costs, waits)
 
 
 def machine() -> dict[str, Any]:
@@ -123,9 +134,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         make_keys(folder, NAME)
         for label, keys in (("", None), ("_with_keys", Path(folder))):
-            rates = measure(arguments.seconds, arguments.repeats, arguments.seed, keys, 0.0, EVENTS)
-            figures[f"events_per_s{label}"] = round(statistics.median(rates), 1)
-            waits = measure(arguments.seconds, 1, arguments.seed, keys, 0.02, 1)
+            flow = measure(arguments.seconds, arguments.repeats, arguments.seed, keys, 0.0, EVENTS)
+            figures[f"events_per_s{label}"] = round(statistics.median(flow.rates), 1)
+            figures[f"host_cpu_us{label}"] = round(statistics.median(flow.costs), 2)
+            waits = measure(arguments.seconds, 1, arguments.seed, keys, 0.02, 1).waits
             figures[f"latency_ms_p50{label}"] = round(float(np.quantile(waits, 0.5)) * 1e3, 2)
             figures[f"latency_ms_p99{label}"] = round(float(np.quantile(waits, 0.99)) * 1e3, 2)
     for name, value in figures.items():

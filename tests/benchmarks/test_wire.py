@@ -18,9 +18,10 @@ def test_events_are_of_the_stated_size() -> None:
 
 def test_rates_and_waits_are_measured(tmp_path: Path) -> None:
     make_keys(tmp_path, NAME)
-    rates = measure(0.2, 2, 0, tmp_path, 0.0, 8)
-    assert len(rates) == 2
-    assert min(rates) > 100
-    waits = measure(0.2, 1, 0, None, 0.01, 1)
+    flow = measure(0.2, 2, 0, tmp_path, 0.0, 8)
+    assert len(flow.rates) == len(flow.costs) == 2
+    assert min(flow.rates) > 100
+    assert 0 < min(flow.costs) < 10_000
+    waits = measure(0.2, 1, 0, None, 0.01, 1).waits
     assert waits
     assert 0 < np.median(waits) < 1
