@@ -135,7 +135,7 @@ def _inputs() -> list[Device]:
         Device(
             int(d["index"]),
             str(d["name"]),
-            f"{d['max_input_channels']} channels, {d['default_samplerate']:.0f} Hz",
+            f"channels: {d['max_input_channels']}, {d['default_samplerate']:.0f} Hz",
             d["index"] == default,
         )
         for d in sounddevice.query_devices()

@@ -1,0 +1,171 @@
+"""What stands in for hardware: PortAudio's Python module with a made-up microphone, and a real MJPEG server."""
+
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+class PortAudioError(Exception):
+    """As sounddevice raises it."""
+
+
+class FakePortAudio(ModuleType):
+    """Stands in for `sounddevice`: microphones that play a tone, and that can be pulled out, silenced and hung.
+
+    Attributes:
+        inputs: name, rate and channels of each microphone.
+        silent: callbacks stop, as when a sound server dies.
+        overflow: the next callback says that sound was lost.
+        hang: closing a stream blocks while this is cleared.
+    """
+
+    def __init__(self, inputs: list[tuple[str, float, int]]) -> None:
+        super().__init__("sounddevice")
+        self.inputs = inputs
+        self.silent = False
+        self.overflow = False
+        self.frequency = 440.0
+        self.hang = threading.Event()
+        self.hang.set()
+        self.opened = self.closed = self.started = 0
+        self.PortAudioError = PortAudioError
+        self.default = SimpleNamespace(device=[0, -1])
+        self.InputStream = self._open
+
+    def query_devices(self, device: int | str | None = None, kind: str | None = None) -> Any:
+        known = [
+            {"index": i, "name": name, "default_samplerate": rate, "max_input_channels": channels}
+            for i, (name, rate, channels) in enumerate(self.inputs)
+        ]
+        if kind is None and device is None:
+            return known
+        if device is None:
+            if not known:
+                raise PortAudioError("Error querying device -1")
+            return known[0]
+        for found in known:
+            if found["index"] == device or (isinstance(device, str) and device.lower() in str(found["name"]).lower()):
+                return found
+        raise ValueError(f"No input device matching {device!r}")
+
+    def fall_silent(self) -> None:
+        self.silent = True
+
+    def _terminate(self) -> None:
+        pass
+
+    def _initialize(self) -> None:
+        self.started += 1
+
+    def _open(self, **settings: Any) -> "FakeStream":
+        if settings["device"] >= len(self.inputs):
+            raise PortAudioError("Device unavailable")
+        if settings["channels"] > self.inputs[settings["device"]][2]:
+            raise PortAudioError("Invalid number of channels")
+        self.opened += 1
+        return FakeStream(self, **settings)
+
+
+class FakeStream:
+    """Calls back from its own thread with blocks of a tone, on time on average."""
+
+    def __init__(
+        self, audio: FakePortAudio, samplerate: float, blocksize: int, channels: int, callback: Any, **_: Any
+    ) -> None:
+        self.audio, self.rate, self.block = audio, samplerate, blocksize
+        self.channels, self.callback = channels, callback
+        self.active = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self.active = True
+        self._thread.start()
+
+    def _run(self) -> None:
+        began, count = time.monotonic(), 0
+        while not self._stop.wait(max(0.0, began + (count + self.block) / self.rate - time.monotonic())):
+            t = (count + np.arange(self.block)) / self.rate
+            tone = 0.5 * np.sin(2 * np.pi * self.audio.frequency * t)
+            block = np.repeat(tone[:, None], self.channels, axis=1).astype(np.float32)
+            count += self.block
+            if not self.audio.silent:
+                now = time.monotonic()
+                overflow, self.audio.overflow = self.audio.overflow, False
+                times = SimpleNamespace(currentTime=now, inputBufferAdcTime=now - self.block / self.rate)
+                self.callback(block, self.block, times, SimpleNamespace(input_overflow=overflow))
+
+    def abort(self, ignore_errors: bool = True) -> None:
+        self.audio.hang.wait(20)
+        self.active = False
+        self._stop.set()
+
+    def close(self, ignore_errors: bool = True) -> None:
+        self.audio.closed += 1
+
+
+class MjpegServer:
+    """A network camera on loopback: numbered pictures as MJPEG over HTTP.
+
+    Args:
+        fps: pictures a second.
+        port: 0 for a free one.
+        paint: makes the n-th picture; by default its brightness tells n.
+
+    Attributes:
+        flowing: pictures are sent while it is set.
+    """
+
+    def __init__(
+        self, fps: float = 25.0, port: int = 0, paint: Callable[[int], NDArray[np.uint8]] | None = None
+    ) -> None:
+        self.flowing = threading.Event()
+        self.flowing.set()
+        self._closing = False
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
+                self.end_headers()
+                count, due = 0, time.monotonic()
+                try:
+                    while not server._closing:
+                        server.flowing.wait(20)
+                        picture = paint(count) if paint else np.full((96, 128), count % 256, np.uint8)
+                        jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+                        self.wfile.write(b"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: ")
+                        self.wfile.write(f"{len(jpeg)}\r\n\r\n".encode() + jpeg + b"\r\n")
+                        count, due = count + 1, due + 1 / fps
+                        time.sleep(max(0.0, due - time.monotonic()))
+                except OSError:
+                    pass
+                self.close_connection = True
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+
+        self._server = Server(("127.0.0.1", port), Handler)
+        self.port: int = self._server.server_address[1]
+        self.address = f"http://127.0.0.1:{self.port}/camera.mjpg"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing = True
+        self.flowing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(2.0)

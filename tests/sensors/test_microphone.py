@@ -1,0 +1,181 @@
+import builtins
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sensors.errors import SourceError
+from sensors.microphone import BLOCKS, Microphone, _Stream
+from sensors.source import Chunk
+from tests.sensors.hardware import FakePortAudio
+
+
+@pytest.fixture
+def portaudio(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePortAudio]:
+    fake = FakePortAudio([("Built-in", 44_100.0, 2), ("USB stick", 16_000.0, 1), ("Array", 48_000.0, 4)])
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    yield fake
+    fake.hang.set()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def listen(microphone: Microphone, seconds: float) -> list[Chunk]:
+    with microphone:
+        chunks: list[Chunk] = []
+        while sum(len(c.samples) for c in chunks) < seconds * 16_000:
+            chunks.append(microphone.read())
+    return chunks
+
+
+@pytest.mark.parametrize("device", ["0", "USB", "array", "default"])
+def test_every_rate_becomes_16_khz_without_a_seam(portaudio: FakePortAudio, device: str) -> None:
+    chunks = listen(Microphone(device), 0.6)
+    sound = np.concatenate([c.samples for c in chunks])[1600:9600]
+    t = np.arange(len(sound)) / 16_000
+    basis = np.stack([np.sin(2 * np.pi * 440 * t), np.cos(2 * np.pi * 440 * t)], axis=1)
+    fit = basis @ np.linalg.lstsq(basis, sound, rcond=None)[0]
+    assert np.sqrt(np.mean((sound - fit) ** 2)) < 2e-3
+    assert np.sqrt(np.mean(sound**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.01)
+
+
+@pytest.mark.parametrize("device", ["0", "USB"])
+def test_chunks_follow_each_other_in_time(portaudio: FakePortAudio, device: str) -> None:
+    chunks = listen(Microphone(device), 0.6)
+    ends = np.array([c.start + len(c.samples) / 16_000 for c in chunks])
+    starts = np.array([c.start for c in chunks])
+    assert np.abs(starts[1:] - ends[:-1]).max() < 0.002
+    assert not any(c.gap for c in chunks)
+
+
+def test_lost_sound_becomes_a_gap(portaudio: FakePortAudio) -> None:
+    with Microphone("0") as microphone:
+        for _ in range(5):
+            assert not microphone.read().gap
+        portaudio.overflow = True
+        assert any(microphone.read().gap for _ in range(10))
+        assert microphone.counts.dropped["device"] == 1
+        assert not any(microphone.read().gap for _ in range(5))
+
+
+def test_a_late_reader_finds_the_newest_sound_after_a_gap(portaudio: FakePortAudio) -> None:
+    microphone = Microphone("USB", buffer=0.2)
+    with microphone:
+        time.sleep(0.6)
+        first = microphone.read()
+    assert first.gap
+    assert microphone.counts.dropped["overflow"] >= 10
+    assert sum(len(microphone.read().samples) for _ in range(5)) == 5 * 320
+
+
+def test_a_silent_device_stalls_within_two_seconds_and_comes_back(portaudio: FakePortAudio) -> None:
+    microphone = Microphone("USB")
+    with microphone:
+        microphone.read()
+        portaudio.silent = True
+        began = time.monotonic()
+        assert wait_for(lambda: microphone.state == "stalled", 3.0)
+        assert 1.0 < time.monotonic() - began < 2.0
+        portaudio.silent = False
+        assert wait_for(lambda: microphone.state == "live", 3.0)
+    assert microphone.counts.reconnects == 1
+    assert portaudio.opened == portaudio.closed >= 2
+
+
+def test_devices_are_listed_anew_when_one_is_sought_again(portaudio: FakePortAudio) -> None:
+    microphone = Microphone("late")
+    microphone.connect(warmup=0)
+    assert wait_for(lambda: microphone.state == "stalled", 2.0)
+    before = portaudio.started
+    portaudio.inputs.append(("Late arrival", 16_000.0, 1))
+    assert wait_for(lambda: microphone.state == "live", 3.0)
+    assert portaudio.started > before
+    microphone.disconnect()
+
+
+def test_an_open_microphone_is_not_disturbed_by_one_that_is_sought(portaudio: FakePortAudio) -> None:
+    with Microphone("USB"):
+        before = portaudio.started
+        with pytest.raises(SourceError):
+            Microphone("none such").connect()
+        assert portaudio.started == before
+
+
+def test_hardware_that_gives_all_channels_or_none_is_opened(portaudio: FakePortAudio) -> None:
+    opened: list[int] = []
+    plain = portaudio.InputStream
+
+    def stereo_only(**settings: Any) -> Any:
+        opened.append(settings["channels"])
+        if settings["channels"] == 1:
+            raise portaudio.PortAudioError("Invalid number of channels")
+        return plain(**settings)
+
+    portaudio.InputStream = stereo_only
+    with Microphone("0") as microphone:
+        assert microphone.read().samples.ndim == 1
+    assert opened == [1, 2]
+
+
+def test_a_busy_device_is_named_with_the_fix(portaudio: FakePortAudio) -> None:
+    def busy(**_: Any) -> Any:
+        raise portaudio.PortAudioError("Device unavailable")
+
+    portaudio.InputStream = busy
+    with pytest.raises(SourceError, match="'USB stick': Device unavailable; close what else uses it"):
+        Microphone("USB").connect()
+
+
+def test_what_there_is_is_named_when_the_device_is_not_there(portaudio: FakePortAudio) -> None:
+    with pytest.raises(SourceError, match=r"'Telephone': No input device .* there are 0 'Built-in', 1 'USB stick'"):
+        Microphone("Telephone").connect()
+    portaudio.inputs.clear()
+    with pytest.raises(SourceError, match="this machine has none"):
+        Microphone().connect()
+
+
+@pytest.mark.parametrize(
+    ("error", "fix"),
+    [(ImportError("No module"), "pip install"), (OSError("PortAudio library not found"), "libportaudio2")],
+)
+def test_without_portaudio_the_fix_is_named(monkeypatch: pytest.MonkeyPatch, error: Exception, fix: str) -> None:
+    plain = builtins.__import__
+
+    def refuse(name: str, *arguments: Any) -> Any:
+        if name == "sounddevice":
+            raise error
+        return plain(name, *arguments)
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(SourceError, match=fix):
+        Microphone().connect()
+
+
+def test_a_reader_thread_that_is_not_run_loses_the_oldest_and_says_so(portaudio: FakePortAudio) -> None:
+    stream = _Stream("USB")
+    try:
+        while not stream.read(1.0):
+            pass
+        portaudio.silent = True
+        time.sleep(0.1)
+        block = np.zeros((320, 1), np.float32)
+        now = time.monotonic()
+        for i in range(BLOCKS + 10):
+            times = SimpleNamespace(currentTime=now, inputBufferAdcTime=now - 0.02)
+            stream._heard(block + i, 320, times, SimpleNamespace(input_overflow=False))
+        first = stream.read(0.1)
+        assert first is not None and first.gap and first.samples[0] == 10
+    finally:
+        stream.close()
