@@ -6,13 +6,16 @@ FAR = 0.1
 """Difference that no jitter explains when it lasts, seconds."""
 LASTING = 0.5
 """How long it must last to count as lost sound, seconds."""
+EARLY = 0.05
+"""How far sound may seem to be heard before its time, as the count of samples has it, seconds."""
 
 
 class SampleClock:
     """Gives each chunk its time; chunks that follow each other without loss stay contiguous but for the correction.
 
     Callbacks come late by some milliseconds, and after a busy moment in a burst, while the samples in them were
-    taken evenly. So the count of samples leads, and the times at which chunks were seen correct it slowly.
+    taken evenly. So the count of samples leads, and the times at which chunks were seen correct it slowly. They are
+    never early, though: a backlog that comes at once when a device is opened moves the count back to the clock.
 
     Args:
         rate: samples a second.
@@ -38,12 +41,12 @@ class SampleClock:
             start, self._far_since = seen, None
         else:
             error = seen - self._next
-            start = self._next + GAIN * error
-            if abs(error) <= FAR:
+            start = min(self._next + GAIN * error, seen + EARLY)
+            if error <= FAR:
                 self._far_since = None
             elif self._far_since is None:
                 self._far_since = seen
-            elif abs(seen - self._far_since) >= LASTING:
+            elif seen - self._far_since >= LASTING:
                 start, gap, self._far_since = seen, True, None
         self._next = start + count / self._rate
         return start, gap
