@@ -7,15 +7,17 @@ Test recordings of the Free Spoken Digit Dataset, all made equally loud, are pla
 twice: `file` is where the recording begins and ends, as its makers trimmed it; `audible` is where its level first and
 last lies within 25 dB of its loudest 10 ms. A boundary is found if an utterance has one within 50 ms. `delay` is from
 an utterance's end to its being told. `webrtcvad` is the gate of that library (its four modes, the best one shown),
-with the same pause and the same shortest length, where it is installed. The last column asks what all this is for:
-which share of the words a nearest-neighbour classifier, given the training recordings as the dataset has them, tells
-from what was cut out; beside it, of the test files themselves.
+with the same pause and the same shortest length, where it is installed (what it adds to the ends by itself is not
+taken off). The last column asks what all this is for: which share of the words a nearest-neighbour classifier, given
+the training recordings as the dataset has them, tells from what was cut out and cleaned; beside it, of the test files
+themselves.
 """
 
 import argparse
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -35,6 +37,7 @@ Wave = NDArray[np.float32]
 Spans = NDArray[np.float64]
 NEAR = 0.05
 AUDIBLE_DB = 25.0
+KINDS = ("white", "pink")
 LEVELS = (50, 20, 10, 5)
 _CHUNK = 320
 _LOUDNESS = 0.05
@@ -167,22 +170,29 @@ def told_right(utterances: list[Utterance], played: Played, neighbour: Neighbour
     return len(right) / len(played.digits)
 
 
-def measure(data: Path, words: int, seed: int) -> dict[str, float]:
-    """All rows, printed, and as one flat dict."""
+def measure(
+    data: Path,
+    words: int,
+    seed: int,
+    kinds: Sequence[str] = KINDS,
+    levels: Sequence[int] = LEVELS,
+    known: int = 1500,
+) -> dict[str, float]:
+    """All rows, printed, and as one flat dict; the classifier knows `known` training recordings."""
     folder = fsdd.find(data)
     if folder is None:
         raise SystemExit(fsdd.missing(data))
     paths, _, test = fsdd.scan(folder)
     rng = np.random.default_rng(seed)
     chosen = [paths[i] for i in rng.permutation(np.flatnonzero(test))[:words]]
-    neighbour = Neighbour([paths[i] for i in rng.permutation(np.flatnonzero(~test))[:1500]])
+    neighbour = Neighbour([paths[i] for i in rng.permutation(np.flatnonzero(~test))[:known]])
     played, config = play(chosen, seed), SegmentationConfig()
     of_files = float((neighbour.tell([read_sound(path) for path in chosen]) == played.digits).mean())
     figures: dict[str, float] = {"told_of_files": round(of_files, 3)}
     print(f"{words} words in {len(played.sound) / SAMPLE_RATE:.0f} s; {100 * of_files:.1f} % of the files are told")
     print("noise    dB  gate           file R/P      audible R/P   found  delay p50/p99   told   ms/s")
-    for kind in ("white", "pink"):
-        for level in LEVELS:
+    for kind in kinds:
+        for level in levels:
             hiss = noise(kind, len(played.sound), seed + 1) * np.float32(_LOUDNESS * 10 ** (-level / 20))
             sound = played.sound + hiss
             utterances, found, spent = segment(sound, config)
