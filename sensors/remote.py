@@ -23,6 +23,7 @@ from typing import NoReturn
 
 from sensors.cards import card_image
 from sensors.config import Config
+from sensors.devices import list_devices
 from sensors.errors import ConfigError, UserError
 from sensors.event import MAX_NAME
 from sensors.keys import check_name, make_keys, robot_name
@@ -61,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a robot, or make its keys; returns the exit code."""
     try:
         given = _parser().parse_args(arguments)
+        if given.list_devices:
+            print(*(line for devices in list_devices() for line in devices.lines()), sep="\n")
+            return 0
         if given.make_keys:
             host, robot = make_keys(given.make_keys, given.name or "robot")
             print(f"{host}: the host's keys, which stay there\n{robot}: copy to the robot, and give it as --keys")
@@ -88,6 +92,7 @@ def _parser() -> _Parser:
     parser.add_argument("--name", help="of this robot [its key's, or this machine's]")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after so long [none: until Ctrl-C]")
     parser.add_argument("--config", type=Path, metavar="FILE", help='JSON of settings, as in {"sensors": {"fps": 10}}')
+    parser.add_argument("--list-devices", action="store_true", help="show microphones and cameras, and end")
     parser.add_argument("--make-keys", type=Path, metavar="DIR", help="make keys for the robot --name, and end")
     return parser
 
@@ -153,8 +158,8 @@ def _run(given: argparse.Namespace, config: RobotConfig) -> int:
         stopped = threading.Event()
         before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            for line in robot.start():
-                print(line, file=sys.stderr, flush=True)
+            for missing, why in robot.start().items():
+                print(f"{missing}: {why}", file=sys.stderr, flush=True)
             print(f"{name}: publishing to {config.publisher.to}; Ctrl-C ends", flush=True)
             _loop(robot, publisher, stopped, given.seconds)
         finally:

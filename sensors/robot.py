@@ -3,14 +3,13 @@
 import time
 from collections.abc import Sequence
 
+from sensors.devices import connect
 from sensors.errors import SourceError
 from sensors.event import EventBatch
 from sensors.perception import Perception
 from sensors.publisher import Publisher
 from sensors.source import Chunk, Ended, Frame, Source
 
-WARM_UP = 2.0
-"""Longest wait for a source's first sample at the start, seconds."""
 TURN = 64
 """Most samples taken from one source at once, so that a late robot still talks to its host."""
 
@@ -35,26 +34,18 @@ class Robot:
             # They are asked in turn; the wait is the publisher's, who hears the host meanwhile.
             source.timeout = 0.0
 
-    def start(self) -> list[str]:
+    def start(self) -> dict[str, str]:
         """Connect all sources; one that is not there is sought in the background while others give.
 
         Returns:
-            What is wrong with those that are not there.
+            What is wrong with those that are not there, by their names.
 
         Raises:
             SourceError: none of them is there.
         """
-        wrong: list[str] = []
-        for source in self._sources:
-            try:
-                source.connect(WARM_UP)
-            except SourceError as error:
-                wrong.append(str(error))
-        if len(wrong) == len(self._sources):
-            raise SourceError("\n".join(wrong) or "no source at all; name a microphone or a camera")
-        for source in self._sources:
-            source.connect(0.0)
-        return wrong
+        if not self._sources:
+            raise SourceError("no source at all; name a microphone or a camera")
+        return connect(self._sources)
 
     def step(self, seconds: float) -> bool:
         """Take in what the sources gave, publish what it makes, and hear the host for `seconds` at most.

@@ -176,6 +176,13 @@ def test_a_mistake_is_named_in_five_seconds(
     assert time.monotonic() - began < 5.0
 
 
+def test_devices_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list-devices"]) == 0
+    out = capsys.readouterr().out
+    assert "microphones" in out
+    assert "cameras" in out
+
+
 def test_settings_come_from_a_file_and_options_go_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "robot.json"
     for values, message in (
@@ -199,8 +206,9 @@ def test_one_source_that_is_missing_leaves_the_others(tmp_path: Path) -> None:
     missing = Camera(str(tmp_path / "nowhere.avi"))
     with Publisher(PublisherConfig(to="tcp://127.0.0.1:9"), "hall", 1) as publisher:
         robot = Robot([*recording.sounds(), missing], Perception("hall", 1, look=lambda _: None), publisher)
-        (line,) = robot.start()
-        assert "nowhere.avi" in line
+        wrong = robot.start()
+        assert set(wrong) == {missing.name}
+        assert "nowhere.avi" in wrong[missing.name]
         end = time.monotonic() + PATIENCE
         while publisher.kept == 0:
             assert time.monotonic() < end
