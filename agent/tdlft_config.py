@@ -99,6 +99,19 @@ class EmbeddingConfig(Config):
     transcoder_noise: float = setting(
         0.3, help="noise on the source rows, in standard deviations of their values", low=0.0, high=10.0
     )
+    source_frames: int = setting(24, help="'frames': frames of a source row", unit="frames", low=1, high=65_536)
+    target_frames: int = setting(12, help="'frames': frames of a target row", unit="frames", low=1, high=65_536)
+    frame_reach: int = setting(
+        4, help="'frames': source frames on either side that a target frame is told from", unit="frames", low=0, high=64
+    )
+    frame_components: int = setting(30, help="'frames': principal components of a target frame", low=1, high=4096)
+    frame_width: float = setting(
+        1.0, help="'frames': gamma of the kernel x mean square of a standardised value", low=1e-3, high=1e3
+    )
+    frame_ridge: float = setting(0.3, help="'frames': ridge on the kernel's diagonal", low=1e-6, high=1e3)
+    frame_gain: float = setting(
+        1.5, help="'frames': stretches what ridge regression has drawn towards the mean", low=0.1, high=10.0
+    )
 
 
 @dataclass(frozen=True)
