@@ -9,7 +9,7 @@ from agent.config import LearnerConfig, MonitorConfig
 from replay.config import ReplayConfig
 from sensors.config import Config, parse, setting
 from sensors.errors import ConfigError
-from teacher.config import DataConfig, TeacherConfig
+from teacher.config import DataConfig, LettersConfig, TeacherConfig
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,12 @@ class RunSection(Config):
         None, help="learner steps after which the run ends; none: until Ctrl-C", unit="steps", low=1
     )
     seed: int = setting(0, help="seed of everything random", low=0, high=2**31 - 1)
-    teachers: int = setting(1, help="teachers that teach side by side, seeds apart", low=1, high=64)
+    teach: str = setting(
+        "both",
+        help="what is taught: digits (heard and seen, without labels), letters (heard, lip-read, labelled), or both",
+        choices=("digits", "letters", "both"),
+    )
+    teachers: int = setting(1, help="digit teachers that teach side by side, seeds apart", low=1, high=64)
     checkpoint_every: float = setting(30.0, help="time between checkpoints", unit="s", low=1.0)
     tick: float = setting(2.0, help="time between two lines of figures", unit="s", low=0.2, high=60.0)
     chunk: float = setting(1.0, help="longest piece of work asked of an actor at once", unit="s", low=0.1, high=5.0)
@@ -55,6 +60,7 @@ class RunConfig(Config):
 
     data: DataConfig = field(default_factory=DataConfig)
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    letters: LettersConfig = field(default_factory=LettersConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)

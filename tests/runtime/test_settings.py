@@ -6,7 +6,9 @@ from sensors.errors import ConfigError
 
 def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
     listed = {s.key: s for s in settings()}
-    assert {key.partition(".")[0] for key in listed} == {"data", "teacher", "replay", "learner", "monitor", "run"}
+    assert {key.partition(".")[0] for key in listed} == {
+        *("data", "teacher", "letters", "replay", "learner", "monitor", "run")
+    }
     for s in listed.values():
         assert s.help, s.key
         if s.default is not None:
