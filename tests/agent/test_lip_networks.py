@@ -14,7 +14,7 @@ from agent.tdlft_config import DbnConfig, EmbeddingConfig, TdlftConfig
 from sensors.errors import StateError, TransferError
 from tests.agent.rigs import alike
 
-CONFIG = DbnConfig(pretrain_epochs=10, epochs=40, learning_rate=1e-2, batch=16)
+CONFIG = DbnConfig(pretrain_epochs=10, epochs=40, learning_rate=1e-2, batch=4)
 
 
 def corpus(
@@ -35,7 +35,7 @@ def networks() -> LipNetworks:
     speech, lips, labels = corpus()
     made: list[DBN] = []
     for rows in (speech_rows(speech), to_rows(lips)):
-        network = DBN((rows.shape[1], 16, 12), 4, CONFIG, len(made))
+        network = DBN((rows.shape[1], 24, 16), 4, CONFIG, len(made))
         network.pretrain(rows)
         network.finetune(rows, labels)
         made.append(network)
