@@ -166,6 +166,7 @@ class LettersConfig(Config):
         help="events between one unseen letter's first utterance and the next one's; 0: all letters from the start",
         unit="events",
         low=0,
+        high=100_000,
     )
     pairs_first: int = setting(
         64, help="pairs of speech and lips before the first speech-only event", unit="events", low=0
