@@ -14,7 +14,7 @@ from agent.tdlft_config import DbnConfig, EmbeddingConfig, TdlftConfig
 from sensors.errors import StateError, TransferError
 from tests.agent.rigs import alike
 
-CONFIG = DbnConfig(pretrain_epochs=10, epochs=40, learning_rate=1e-2, batch=4)
+CONFIG = DbnConfig(pretrain_epochs=40, pretrain_batch=4, epochs=40, learning_rate=1e-2, batch=4)
 
 
 def corpus(
