@@ -22,9 +22,26 @@ PULL_DEADLINE = 60.0
 
 
 class LearnerActor:
-    """The learner in a process of its own, with a GPU if there is one."""
+    """The learner in a process of its own, with a GPU if there is one.
 
-    def __init__(self, run_dir: str, config: dict[str, Any], seed: int, replay: Any = None) -> None:
+    Args:
+        run_dir: of the run, whose `replay` holds the tables.
+        config: `LearnerConfig` as a dict.
+        seed: of weights and guides.
+        replay: handle of replay.
+        teach: 'digits' (SMART alone), 'letters' (TDLFT alone) or 'both'.
+        tdlft: `TdlftTurnsConfig` as a dict; its defaults where it is not given.
+    """
+
+    def __init__(
+        self,
+        run_dir: str,
+        config: dict[str, Any],
+        seed: int,
+        replay: Any = None,
+        teach: str = "digits",
+        tdlft: dict[str, Any] | None = None,
+    ) -> None:
         settings = LearnerConfig.from_dict(config)
         self.learner = Learner(settings, Reader(Path(run_dir) / "replay", seed), seed)
         torch.set_num_threads(self.learner.hardware.threads)
@@ -93,15 +110,33 @@ class LearnerActor:
 
 
 class MonitorActor:
-    """The monitor in a process of its own that gives way to the learner."""
+    """The monitor in a process of its own that gives way to the learner.
+
+    Args:
+        run_dir: of the run, whose `samples` are written.
+        config: `MonitorConfig` as a dict.
+        data: `DataConfig` as a dict.
+        exam: the digits' exam set as a dict of arrays; none where no digits are taught.
+        learner: handle of the learner.
+        teach: 'digits', 'letters' or 'both': which exams there are.
+        tdlft: `TdlftTurnsConfig` of the learner as a dict; its defaults where it is not given.
+    """
 
     def __init__(
-        self, run_dir: str, config: dict[str, Any], data: dict[str, Any], exam: dict[str, Any], learner: Any
+        self,
+        run_dir: str,
+        config: dict[str, Any],
+        data: dict[str, Any],
+        exam: dict[str, Any] | None,
+        learner: Any,
+        teach: str = "digits",
+        tdlft: dict[str, Any] | None = None,
     ) -> None:
         settings = MonitorConfig.from_dict(config)
         os.nice(settings.niceness)
         torch.set_num_threads(settings.threads)
         source = DataConfig.from_dict(data)
+        assert exam is not None, "no digits are taught"
         self.learner = learner
         self.version = -1
         self.monitor = Monitor(
