@@ -3,9 +3,11 @@
 import dataclasses
 from dataclasses import dataclass
 
+import numpy as np
+
 from sensors.errors import DataError
 from teacher.config import DataConfig
-from teacher.datasets import avletters
+from teacher.datasets import avletters, spelled, synthetic
 from teacher.datasets.choose import data_root
 from teacher.datasets.folds import Rows, five_folds, stratified_folds
 from teacher.datasets.utterances import LETTERS, SEEN, UNSEEN, Utterances
@@ -56,14 +58,25 @@ def load_letters(config: DataConfig) -> LetterData:
     root = data_root(config)
     if config.letters == "avletters" or (config.letters == "auto" and avletters.find(root) is not None):
         data = _split_by_fold(avletters.load(root))
+    elif config.letters == "synthetic":
+        data = _split_by_speaker(spelled.load())
     else:
-        raise DataError(avletters.missing(root))
+        lacks = f"auto: no AV-Letters under {root}" if root else "auto: no AV-Letters (no --data)"
+        if not synthetic.available():
+            raise DataError(f"no letters ({lacks});\n{synthetic.missing()}, or give --data DIR")
+        data = _split_by_speaker(spelled.load().noted(lacks))
     return data if config.part == "test" else _validation(data)
 
 
 def _split_by_fold(utterances: Utterances) -> LetterData:
     fold = five_folds(utterances, FOLD_SEED)[TEST_FOLD]
     return _frozen(LetterData(utterances, fold.train, fold.test, "a fifth of every letter tests; speakers are shared"))
+
+
+def _split_by_speaker(utterances: Utterances) -> LetterData:
+    tests = np.isin(utterances.speakers, [utterances.speaker_names.index(s) for s in spelled.TEST_SPEAKERS])
+    people = f"{len(spelled.TRAIN_SPEAKERS)} voices and mouths train, {len(spelled.TEST_SPEAKERS)} others test"
+    return _frozen(LetterData(utterances, np.flatnonzero(~tests), np.flatnonzero(tests), people))
 
 
 def _validation(data: LetterData) -> LetterData:

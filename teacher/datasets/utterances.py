@@ -1,5 +1,6 @@
 """What a corpus of spoken letters is: each utterance's speech and lips over the same 480 ms, who said what."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,10 @@ class Utterances:
         """One printable line: what it is and how much of it."""
         said, people = len(set(self.letters.tolist())), len(self.speaker_names)
         return "; ".join((f"{self.name}: {len(self):,} utterances of {said} letters by {people} speakers", *self.notes))
+
+    def noted(self, *notes: str) -> "Utterances":
+        """A copy with more notes."""
+        return dataclasses.replace(self, notes=(*self.notes, *notes))
 
 
 def make_utterances(
