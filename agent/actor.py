@@ -12,6 +12,8 @@ from agent.config import LearnerConfig, MonitorConfig
 from agent.exam import Networks
 from agent.learner import Learner
 from agent.monitor import Findings, Monitor
+from agent.tdlft_config import TdlftTurnsConfig
+from agent.tdlft_turns import TdlftTurns
 from replay.reader import Reader
 from teacher.config import DataConfig
 from teacher.datasets import ExamSet, load_images, load_speech
@@ -43,7 +45,11 @@ class LearnerActor:
         tdlft: dict[str, Any] | None = None,
     ) -> None:
         settings = LearnerConfig.from_dict(config)
-        self.learner = Learner(settings, Reader(Path(run_dir) / "replay", seed), seed)
+        reader = Reader(Path(run_dir) / "replay", seed)
+        self.tdlft = None
+        if teach != "digits":
+            self.tdlft = TdlftTurns(TdlftTurnsConfig.from_dict(tdlft or {}), reader, seed)
+        self.learner = Learner(settings, reader, seed, self.tdlft)
         torch.set_num_threads(self.learner.hardware.threads)
 
     def describe(self) -> list[str]:
@@ -62,7 +68,7 @@ class LearnerActor:
             "duty": report.busy / max(report.seconds, 1e-9),
             "waiting": report.waiting,
             "losses": report.losses,
-            "figures": {},
+            "figures": report.figures,
         }
 
     def weights(self, version: int) -> dict[str, Any] | None:
@@ -77,6 +83,12 @@ class LearnerActor:
             "modalities": list(learner.smart.modalities),
             "arrays": learner.weights(),
         }
+
+    def letters(self, version: int) -> dict[str, Any] | None:
+        """`LipNetworks.to_dict` of the last TDLFT turn, or none when there is none after turn `version`."""
+        if self.tdlft is None or self.tdlft.networks is None or self.tdlft.turn <= version:
+            return None
+        return self.tdlft.networks.to_dict()
 
     def checkpoint(self, directory: str) -> int:
         """Write the learner's part of a checkpoint into its stage directory; returns its step."""

@@ -129,7 +129,7 @@ class TdlftTurnsConfig(Config):
     """TDLFT turns in a stream: when they come, how large the networks are, and how long they train."""
 
     share: float = setting(
-        0.25, help="largest share of the learner's time that TDLFT takes while SMART has work", low=0.0, high=1.0
+        0.25, help="largest share of the learner's time that TDLFT takes while SMART has work", low=0.0, high=0.9
     )
     new_events: int = setting(
         48, help="labelled events that must have come since the last turn before the next", unit="events", low=1

@@ -1,0 +1,98 @@
+"""The work of one TDLFT turn, cut into pieces between which the caller may do other things.
+
+Anew: N_A from all labelled speech, N_V from the parallel corpus, T_A->V^(i) between their layers i, and TDLFT(i) with
+the speech of letters that have no lips. Otherwise networks and embedding stay, and TDLFT(i) alone is done again from
+N_V. All chance comes from `seed`, so the same rows and the same networks lead to bitwise the same outcome.
+"""
+
+from collections.abc import Generator, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.dbn import DBN
+from agent.embeddings import Embedding, build_embedding
+from agent.labelled_rows import LabelledRows
+from agent.lip_networks import LipNetworks
+from agent.tdlft import Parallel, Tdlft
+from agent.tdlft_config import DbnConfig, TdlftTurnsConfig
+
+
+def take_turn(
+    config: TdlftTurnsConfig, rows: LabelledRows, known: LipNetworks | None, turn: int, seed: int
+) -> Generator[None, None, LipNetworks]:
+    """One turn; a piece is an epoch, or a part of the embedding's fit.
+
+    Args:
+        config: sizes, layer, embedding, epochs.
+        rows: all that it learns from.
+        known: networks and embedding to keep; none: they are learned anew.
+        turn: its number, from 1.
+        seed: of this turn's weights, samples and orders.
+
+    Returns:
+        What it made; `known` stays as it is.
+
+    Raises:
+        TransferError: an RBM diverged, or rows are all the same; the message names the remedy.
+    """
+    i, labels = config.layer, rows.every_label
+    classes = max(int(labels.max()) + 1, 2)
+    if known is None:
+        seeds = [int(value) for value in np.random.default_rng([seed, turn]).integers(1 << 62, size=2)]
+        audio = yield from _train(rows.every_speech, labels, classes, config, config.audio, seeds[0])
+        video = yield from _train(rows.lips, rows.labels, classes, config, config.video, seeds[1])
+    else:
+        # Labels that came since are new to them; labels are never taken away.
+        audio, video = known.audio.copy(), known.video.copy()
+        for network in (audio, video):
+            network.grow(max(classes, network.classes))
+    parallel = Parallel(audio.layer(rows.speech, i), video.layer(rows.lips, i), rows.labels)
+    if known is None:
+        embedding = build_embedding(config.embedding, config.fitting)
+        rng = np.random.default_rng([seed, turn, i])
+        yield from embedding.fitting(parallel.audio, parallel.video, rng, rows.labels)
+    else:
+        embedding = known.embedding
+    unpaired = rows.unpaired
+    tuned = yield from _tune(config, audio, video, embedding, rows, parallel)
+    return LipNetworks(audio, video, tuned, embedding, i, turn, len(rows.labels), len(rows.heard_labels), unpaired)
+
+
+def _train(
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    classes: int,
+    config: TdlftTurnsConfig,
+    settings: DbnConfig,
+    seed: int,
+) -> Generator[None, None, DBN]:
+    network = DBN((x.shape[1], *config.hidden), classes, settings, seed)
+    yield from _epochs(network.pretraining(x))
+    yield from _epochs(network.finetuning(x, y))
+    return network
+
+
+def _tune(
+    config: TdlftTurnsConfig,
+    audio: DBN,
+    video: DBN,
+    embedding: Embedding,
+    rows: LabelledRows,
+    parallel: Parallel,
+) -> Generator[None, None, DBN]:
+    """TDLFT(i), parallel rows mixed in by their share of all labels; without new letters N_V as it is."""
+    new = np.isin(rows.heard_labels, rows.unpaired)
+    if not new.any():
+        return video.copy()
+    seen = len(np.unique(rows.labels))
+    settings = config.tuning(seen / (seen + len(rows.unpaired)))
+    star = audio.layer(rows.heard_speech[new], config.layer)
+    tdlft = Tdlft(video, embedding, config.layer, star, rows.heard_labels[new], settings, parallel)
+    yield from _epochs(tdlft.run())
+    return tdlft.network
+
+
+def _epochs(work: Iterator[object]) -> Iterator[None]:
+    for _ in work:
+        yield
