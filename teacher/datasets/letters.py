@@ -14,6 +14,8 @@ from teacher.datasets.utterances import LETTERS, SEEN, UNSEEN, Utterances
 
 TEST_FOLD, VALIDATION_FOLD = 0, 0
 """Which of `five_folds` tests, and which fold of the training part is its validation part."""
+VALIDATION_SPEAKER = 5
+"""Every so many training speakers of a corpus without shared speakers validate."""
 FOLD_SEED, VALIDATION_SEED = 0, 1
 """Constants: test and validation parts are the same in every run."""
 
@@ -80,10 +82,16 @@ def _split_by_speaker(utterances: Utterances) -> LetterData:
 
 
 def _validation(data: LetterData) -> LetterData:
+    """Held out of training as the test part is: by speaker where it shares none with training, else by fold."""
     letters, speakers = data.utterances.letters[data.train], data.utterances.speakers[data.train]
-    fold = stratified_folds(letters, speakers, VALIDATION_SEED)[VALIDATION_FOLD]
-    split = "a fifth of the training part validates, and the test part is left alone"
-    return _frozen(dataclasses.replace(data, train=data.train[fold.train], test=data.train[fold.test], split=split))
+    if np.isin(data.utterances.speakers[data.test], speakers).any():
+        fold = stratified_folds(letters, speakers, VALIDATION_SEED)[VALIDATION_FOLD]
+        rows, what = (data.train[fold.train], data.train[fold.test]), "of the training part"
+    else:
+        apart = np.isin(speakers, np.unique(speakers)[::VALIDATION_SPEAKER])
+        rows, what = (data.train[~apart], data.train[apart]), "of the training voices and mouths"
+    split = f"a fifth {what} validates, and the test part is left alone"
+    return _frozen(dataclasses.replace(data, train=rows[0], test=rows[1], split=split))
 
 
 def _frozen(data: LetterData) -> LetterData:

@@ -111,7 +111,7 @@ def film(mouth: Mouth, poses: NDArray[np.float32], rng: np.random.Generator) -> 
         (T, 60, 80) uint8 brightness.
     """
     face, shade = _face(mouth), _light(mouth)
-    # Heads drift slowly and come back: a sum of two slow waves for each of shift, turn and size.
+    # Heads drift slowly and come back: a sum of two slow waves for each of shift, turn and distance.
     time = np.arange(len(poses)) * 0.04
     waves = [rng.normal(0, s) * np.sin(2 * np.pi * (rng.uniform(0.2, 1.2) * time + rng.random())) for s in _SWAY * 2]
     moved = np.array(waves).reshape(2, len(_SWAY), -1).sum(0)
@@ -119,25 +119,29 @@ def film(mouth: Mouth, poses: NDArray[np.float32], rng: np.random.Generator) -> 
     flicker = 1 + rng.normal(0, 0.008, len(poses))
     level = rng.uniform(0.93, 1.07)
     frames = np.empty((len(poses), HEIGHT, WIDE), np.float32)
-    for frame, pose, (across, down, turn, size), bright in zip(
+    for frame, pose, (across, down, turn, farther), bright in zip(
         frames, poses, (moved + still[:, None]).T, flicker, strict=True
     ):
         drawing = _draw(mouth, face, pose)
-        # The inverse map, from the film's pixels to the drawing's.
-        centre = (drawing.shape[1] / 2 - _ZOOM / 2 + 0.5, drawing.shape[0] / 2 - _ZOOM / 2 + 0.5)
-        matrix = cv2.getRotationMatrix2D((WIDE / 2, HEIGHT / 2), mouth.tilt + turn, _ZOOM * (1 + size))
-        matrix[:, 2] += np.array(centre) - (WIDE / 2, HEIGHT / 2)
-        matrix[:, 2] -= matrix[:, :2] @ (mouth.across + across, mouth.down + down)
+        view = _view(mouth.across + across, mouth.down + down, mouth.tilt + turn, 1 + farther)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(drawing, matrix, (WIDE, HEIGHT), dst=frame, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        frame *= shade * np.float32(bright * level)
-    frames += rng.normal(0, 1.0, frames.shape).astype(np.float32) * np.float32(rng.uniform(1.0, 2.5))
+        cv2.warpAffine(drawing, view, (WIDE, HEIGHT), dst=frame, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        np.multiply(frame, shade * np.float32(bright * level), out=frame)
+    frames += rng.standard_normal(frames.shape, np.float32) * np.float32(rng.uniform(1.0, 2.5))
     shown: Bytes = np.clip(np.rint(frames), 0, 255).astype(np.uint8)
     return shown
 
 
 _SWAY = (0.5, 0.5, 0.8, 0.01)
-"""Deviations of a head's motion: across and down in pixels, turn in degrees, size as a fraction."""
+"""Deviations of a head's motion: across and down in pixels, turn in degrees, distance as a fraction."""
+
+
+def _view(across: float, down: float, turn: float, distance: float) -> NDArray[np.float64]:
+    """The map from the film's pixels to the drawing's, (2, 3): a head moved by pixels and degrees, or further away."""
+    radians, zoom = np.deg2rad(turn), _ZOOM * distance
+    turned = zoom * np.array([[np.cos(radians), np.sin(radians)], [-np.sin(radians), np.cos(radians)]])
+    middle, middle_drawn = np.array([WIDE, HEIGHT]) / 2, np.array([WIDE, HEIGHT]) / 2 + _MARGIN
+    return np.column_stack([turned, _ZOOM * middle_drawn - turned @ (middle + np.array([across, down]))])
 
 
 def _draw(mouth: Mouth, face: Picture, pose: NDArray[np.float32]) -> Picture:
@@ -167,17 +171,16 @@ def _draw(mouth: Mouth, face: Picture, pose: NDArray[np.float32]) -> Picture:
     _streak(picture, x, (below + bottom) / 2, mouth.skin * 0.2 * (1 - tuck), 1.0)
     hole = _mask(picture, x, above - 0.35, below + 0.35)
     inside = np.full_like(picture, mouth.skin * 0.22)
-    if tongue > 0:
-        rest = below - (0.25 + 0.45 * tongue) * (below - above)
-        _blend(inside, _mask(picture, x * 0.7, rest, below + 1), np.float32(mouth.lip * 0.75))
-    if teeth > 0:
-        edge_of_teeth = above + min(4.0 * teeth, 0.5 * gap) * _ROUND
-        _blend(
-            inside, _mask(picture, x * 0.75, above - 1, edge_of_teeth), np.float32(mouth.teeth * (0.7 + 0.3 * teeth))
-        )
+    # Nothing of them shows through lips that hardly part.
+    lit = min(gap / 2.5, 1.0)
+    rest = below - (0.25 + 0.45 * tongue) * (below - above)
+    _blend(inside, _mask(picture, x * 0.7, rest, below + 1) * np.float32(lit * tongue), np.float32(mouth.lip * 0.75))
+    edge_of_teeth = above + min(4.0 * teeth, 0.5 * gap) * _ROUND
+    _blend(
+        inside, _mask(picture, x * 0.75, above - 1, edge_of_teeth) * np.float32(lit * teeth), np.float32(mouth.teeth)
+    )
     _blend(picture, hole, inside)
-    smooth: Picture = cv2.GaussianBlur(picture, (5, 5), 0.55 * _ZOOM)
-    return smooth
+    return np.asarray(cv2.GaussianBlur(picture, (5, 5), 0.55 * _ZOOM), np.float32)
 
 
 def _face(mouth: Mouth) -> Picture:
@@ -186,7 +189,7 @@ def _face(mouth: Mouth) -> Picture:
     rng = np.random.default_rng(mouth.texture)
     picture = np.full((rows, columns), mouth.skin, np.float32)
     for grain, depth in ((24, 0.035), (5, 0.02), (1.5, 0.03)):
-        pattern: Picture = cv2.GaussianBlur(rng.standard_normal((rows, columns), np.float32), (0, 0), grain)
+        pattern = _smooth_noise(rng, (rows, columns), grain)
         picture += pattern / pattern.std() * np.float32(mouth.skin * depth)
     y, x = (np.arange(n, dtype=np.float32) / _ZOOM - n / _ZOOM / 2 for n in (rows, columns))
     nose = np.exp(-(((y[:, None] + 30) / 5) ** 2) - (np.abs(x) / rng.uniform(9, 13)) ** 4)
@@ -194,10 +197,14 @@ def _face(mouth: Mouth) -> Picture:
     chin = np.exp(-(((y[:, None] - 29) / 6) ** 2) - (x / 22) ** 4)
     picture *= (1 - 0.35 * nose - 0.07 * fold - 0.1 * chin) * (1 - 0.2 * (np.abs(x) / 45) ** 3)
     if mouth.beard:
-        hair = cv2.GaussianBlur(rng.standard_normal((rows, columns), np.float32), (0, 0), 0.8)
+        hair = _smooth_noise(rng, (rows, columns), 0.8)
         around = 1 - np.exp(-((np.hypot(x / 34, y[:, None] / 19)) ** 4))
         picture *= 1 - np.float32(mouth.beard) * around.astype(np.float32) * (1 + hair)
     return np.ascontiguousarray(picture, np.float32)
+
+
+def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> Picture:
+    return np.asarray(cv2.GaussianBlur(rng.standard_normal(shape, np.float32), (0, 0), grain), np.float32)
 
 
 def _light(mouth: Mouth) -> Picture:
@@ -224,7 +231,7 @@ def _rows(picture: Picture) -> NDArray[np.float64]:
 
 def _across(picture: Picture, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     columns = (np.arange(picture.shape[1]) - picture.shape[1] / 2) / _ZOOM
-    return np.interp(columns, x, y)
+    return np.asarray(np.interp(columns, x, y), np.float64)
 
 
 def _blend(picture: Picture, mask: Picture, colour: Picture | np.float32) -> None:

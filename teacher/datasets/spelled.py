@@ -24,17 +24,21 @@ from teacher.datasets.avletters import FILM_FRAMES, cut_out
 from teacher.datasets.cache import form_of, kept
 from teacher.datasets.espeak import Espeak, run_speaker, speaker_main
 from teacher.datasets.mouth import film, make_mouth
-from teacher.datasets.synthetic import ACCENTS, TEST_VOICES, TRAIN_VOICES, available, missing
+from teacher.datasets.synthetic import TEST_VOICES, TRAIN_VOICES, available, missing
 from teacher.datasets.utterances import LETTERS, Utterances, make_utterances, store_lips
 from teacher.datasets.visemes import WIDTH, movement
 
 NAME = "synthetic-letters"
 TRAIN_SPEAKERS, TEST_SPEAKERS = TRAIN_VOICES[:24], TEST_VOICES
 """Voices by their names; as many train as AV-Letters has training utterances of one letter in a fold."""
-_SPANS = ((110, 191), (25, 76), (30, 81))
+ACCENTS = ("en-us", "en-us-nyc")
+"""Accents that name all letters alike; others say zed."""
+_SPANS = ((160, 211), (25, 76), (30, 81))
 """Words per minute, pitch and expression: from, up to but without."""
 _LEAD, _TAIL = (0.16, 0.4), (0.24, 0.4)
 """Seconds of film before the voice starts and after it ends: from, to."""
+_LEVEL, _FLOOR = (-12, -1), (-75, -60)
+"""Decibels: the voice's peak below full scale, and noise below that peak: from, to."""
 _FRAME = 2 * STEP
 """Samples of sound under one frame of film."""
 _FORM = form_of(Utterances, ("speech", "stored_lips", "letters", "speakers", "repetitions"))
@@ -137,8 +141,8 @@ def record(
     start = round(lead * SAMPLE_RATE)
     heard = voice[: len(wave) - start]
     wave[start : start + len(heard)] = heard
-    level = 10 ** (rng.uniform(-12, -1) / 20) / max(float(np.abs(wave).max()), 1e-6)
-    floor = level * 10 ** (rng.uniform(-65, -50) / 20)
+    level = 10 ** (rng.uniform(*_LEVEL) / 20) / max(float(np.abs(wave).max()), 1e-6)
+    floor = level * 10 ** (rng.uniform(*_FLOOR) / 20)
     noise = rng.standard_normal(len(wave), np.float32) * np.float32(floor)
     wave = np.clip(wave * np.float32(level) + noise, -1, 1).astype(np.float32)
     return wave, (np.arange(frames) + 0.5) * _FRAME / SAMPLE_RATE - lead
