@@ -11,13 +11,17 @@ import torch
 from agent.config import LearnerConfig, MonitorConfig
 from agent.exam import Networks
 from agent.learner import Learner
-from agent.monitor import Findings, Monitor
+from agent.lip_monitor import LipMonitor
+from agent.lip_networks import LipNetworks
+from agent.monitor import Monitor
+from agent.rounds import Round, Rounds
 from agent.tdlft_config import TdlftTurnsConfig
 from agent.tdlft_turns import TdlftTurns
 from replay.reader import Reader
 from teacher.config import DataConfig
 from teacher.datasets import ExamSet, load_images, load_speech
 from teacher.datasets.cache import cache_root
+from teacher.datasets.letters import load_letters
 
 PULL_DEADLINE = 60.0
 """Seconds within which the learner must hand out its weights."""
@@ -148,44 +152,47 @@ class MonitorActor:
         os.nice(settings.niceness)
         torch.set_num_threads(settings.threads)
         source = DataConfig.from_dict(data)
-        assert exam is not None, "no digits are taught"
+        samples, judges = Path(run_dir) / "samples", cache_root() / "judges"
         self.learner = learner
-        self.version = -1
-        self.monitor = Monitor(
-            settings,
-            {"image": load_images(source), "audio": load_speech(source)},
-            ExamSet.from_dict(exam),
-            Path(run_dir) / "samples",
-            cache_root() / "judges",
-        )
+        self.step = self.turn = -1
+        rounds = []
+        if teach != "digits":
+            turns = TdlftTurnsConfig.from_dict(tdlft or {})
+            lips = LipMonitor(settings, load_letters(source), turns, samples, judges)
+            rounds.append(Round(lips, self._pull_letters))
+        if exam is not None:
+            datasets = {"image": load_images(source), "audio": load_speech(source)}
+            digits = Monitor(settings, datasets, ExamSet.from_dict(exam), samples, judges)
+            rounds.append(Round(digits, self._pull_weights))
+        self.rounds = Rounds(rounds)
 
     def run(self, seconds: float) -> dict[str, Any]:
         """Train the judges, or examine when an exam is due."""
-        found = Findings()
-        if not self.monitor.ready:
-            found = self.monitor.train(seconds)
-        if not found.note and self.monitor.due and (networks := self._pull()) is not None:
-            found = self.monitor.examine(networks)
-        elif self.monitor.ready:
-            time.sleep(min(0.2, seconds))
+        found = self.rounds.run(seconds)
         return {"figures": found.figures, "note": found.note}
 
     def final(self) -> dict[str, Any]:
         """Finish the judges and examine on all test data; the learner rests, so every core is free."""
         torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        while not self.monitor.ready:
-            self.monitor.train(60.0)
-        self.version = -1
-        networks = self._pull()
-        found = self.monitor.examine(networks, whole=True) if networks is not None else Findings()
+        found = self.rounds.final()
         return {"figures": found.figures, "note": found.note}
 
-    def _pull(self) -> Networks | None:
-        published = ray.get(self.learner.weights.remote(self.version), timeout=PULL_DEADLINE)
+    def _pull_weights(self, anyway: bool) -> Networks | None:
+        known = -1 if anyway else self.step
+        published = ray.get(self.learner.weights.remote(known), timeout=PULL_DEADLINE)
         if published is None:
             return None
         networks = Networks.build(published)
-        self.version = networks.step
+        self.step = networks.step
+        return networks
+
+    def _pull_letters(self, anyway: bool) -> LipNetworks | None:
+        known = -1 if anyway else self.turn
+        published = ray.get(self.learner.letters.remote(known), timeout=PULL_DEADLINE)
+        if published is None:
+            return None
+        networks = LipNetworks.from_dict(published)
+        self.turn = networks.turn
         return networks
 
     def ping(self) -> str:
@@ -196,6 +203,6 @@ class MonitorActor:
         """Nothing is held open."""
 
     def __repr__(self) -> str:
-        if not hasattr(self, "monitor"):
+        if not hasattr(self, "rounds"):
             return "Monitor(starting)"
-        return "Monitor(judges ready)" if self.monitor.ready else "Monitor(training judges)"
+        return "Monitor(judges ready)" if self.rounds.ready else "Monitor(training judges)"
