@@ -164,4 +164,5 @@ class LettersMachine:
         return np.concatenate((np.array(said, np.int64), rng.permutation(unsaid)))
 
     def _rng(self, branch: int, number: int) -> np.random.Generator:
-        return np.random.default_rng(np.random.SeedSequence([self.seed, self.generation, branch, number]))
+        # A spawn key, not more entropy: never the stream of a digits machine with this seed.
+        return np.random.default_rng(np.random.SeedSequence([self.seed, self.generation], spawn_key=(branch, number)))
