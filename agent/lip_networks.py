@@ -1,6 +1,6 @@
 """What a TDLFT turn hands out: networks that read lips, and the way from speech to lips."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from agent.dbn import DBN
 from agent.embeddings import Embedding, build_embedding
-from agent.lips import from_rows, to_rows
+from agent.lips import LENGTH, from_rows, soften, to_rows
 from agent.rbm import same_size
 from agent.tdlft_config import DbnConfig, EmbeddingConfig
 from sensors.errors import StateError
@@ -23,6 +23,22 @@ def speech_rows(speech: ArrayLike) -> NDArray[np.float32]:
     """Stored `speech` samples (N, 24, 26) to rows (N, 624) float32."""
     values = np.asarray(speech, np.float32)
     return values.reshape(len(values), SPEECH.shape[0] * SPEECH.shape[1])
+
+
+class LipNetwork(DBN):
+    """A network over rows of `to_rows`, which it sees softened: a mouth a little to the left says the same letter.
+
+    What it draws top-down is as soft.
+    """
+
+    SOFTNESS = 1.5
+    """Deviation of the Gaussian over each frame, blocks: 6 pixels, as TDLFT's table has it."""
+
+    def __init__(self, hidden: Sequence[int], classes: int, config: DbnConfig, seed: int = 0) -> None:
+        super().__init__((LENGTH, *hidden), classes, config, seed)
+
+    def _rows(self, x: ArrayLike) -> Tensor:
+        return torch.from_numpy(soften(super()._rows(x).numpy(), self.SOFTNESS))
 
 
 @dataclass(frozen=True)
@@ -127,12 +143,14 @@ class LipNetworks:
 
 
 def _network_state(network: DBN) -> State:
-    return {"config": network.config.to_dict(), "state": network.state_dict()}
+    soft = isinstance(network, LipNetwork)
+    return {"soft": soft, "config": network.config.to_dict(), "state": network.state_dict()}
 
 
 def _network(saved: Mapping[str, Any]) -> DBN:
-    state = saved["state"]
-    network = DBN(state["sizes"], int(state["classes"]), DbnConfig.from_dict(saved["config"]))
+    state, config = saved["state"], DbnConfig.from_dict(saved["config"])
+    sizes, classes = state["sizes"], int(state["classes"])
+    network = LipNetwork(sizes[1:], classes, config) if saved["soft"] else DBN(sizes, classes, config)
     network.load_state_dict(state)
     return network
 

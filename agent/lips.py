@@ -5,6 +5,7 @@ A mouth's movement is coarse. Of 60 × 80 pixels, 15 × 20 say as much of the le
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
 from sensors.errors import TransferError
 from sensors.lips import restore_lips
@@ -32,6 +33,13 @@ def to_rows(stored: NDArray[np.uint8]) -> NDArray[np.float32]:
     sums = stored.reshape(-1, _FRAMES, _ROWS, BLOCK, _COLUMNS, BLOCK).sum((3, 5), dtype=np.float32)
     grey = restore_lips(np.zeros(1, np.uint8))
     return np.asarray(sums / np.float32(BLOCK * BLOCK * 255) + grey, np.float32).reshape(len(stored), LENGTH)
+
+
+def soften(rows: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
+    """Rows (N, 3600) with a Gaussian over every frame, whose deviation is given in blocks; edges are repeated."""
+    films = rows.reshape(-1, _FRAMES, _ROWS, _COLUMNS)
+    soft = ndimage.gaussian_filter(films, (0, 0, deviation, deviation), mode="nearest")
+    return np.asarray(soft, np.float32).reshape(rows.shape)
 
 
 def from_rows(rows: ArrayLike) -> NDArray[np.float32]:

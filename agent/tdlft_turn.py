@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from agent.dbn import DBN
 from agent.embeddings import Embedding, build_embedding
 from agent.labelled_rows import LabelledRows
-from agent.lip_networks import LipNetworks
+from agent.lip_networks import LipNetwork, LipNetworks
 from agent.tdlft import Parallel, Tdlft
-from agent.tdlft_config import DbnConfig, TdlftTurnsConfig
+from agent.tdlft_config import TdlftTurnsConfig
 
 
 def take_turn(
@@ -40,8 +40,11 @@ def take_turn(
     classes = max(int(labels.max()) + 1, 2)
     if known is None:
         seeds = [int(value) for value in np.random.default_rng([seed, turn]).integers(1 << 62, size=2)]
-        audio = yield from _train(rows.every_speech, labels, classes, config, config.audio, seeds[0])
-        video = yield from _train(rows.lips, rows.labels, classes, config, config.video, seeds[1])
+        speech = rows.every_speech
+        audio = DBN((speech.shape[1], *config.hidden), classes, config.audio, seeds[0])
+        yield from _train(audio, speech, labels)
+        video: DBN = LipNetwork(config.hidden, classes, config.video, seeds[1])
+        yield from _train(video, rows.lips, rows.labels)
     else:
         # Labels that came since are new to them; labels are never taken away.
         audio, video = known.audio.copy(), known.video.copy()
@@ -59,18 +62,9 @@ def take_turn(
     return LipNetworks(audio, video, tuned, embedding, i, turn, len(rows.labels), len(rows.heard_labels), unpaired)
 
 
-def _train(
-    x: NDArray[np.float32],
-    y: NDArray[np.int64],
-    classes: int,
-    config: TdlftTurnsConfig,
-    settings: DbnConfig,
-    seed: int,
-) -> Generator[None, None, DBN]:
-    network = DBN((x.shape[1], *config.hidden), classes, settings, seed)
+def _train(network: DBN, x: NDArray[np.float32], y: NDArray[np.int64]) -> Iterator[None]:
     yield from _epochs(network.pretraining(x))
     yield from _epochs(network.finetuning(x, y))
-    return network
 
 
 def _tune(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from agent.dbn import DBN
 from agent.embeddings import build_embedding
-from agent.lip_networks import LipNetworks, speech_rows
+from agent.lip_networks import LipNetwork, LipNetworks, speech_rows
 from agent.lips import to_rows
 from agent.tdlft import fine_tune
 from agent.tdlft_config import DbnConfig, EmbeddingConfig, TdlftConfig
@@ -35,7 +35,7 @@ def networks() -> LipNetworks:
     speech, lips, labels = corpus()
     made: list[DBN] = []
     for rows in (speech_rows(speech), to_rows(lips)):
-        network = DBN((rows.shape[1], 32), 4, CONFIG, len(made))
+        network = LipNetwork((32,), 4, CONFIG, 1) if made else DBN((rows.shape[1], 32), 4, CONFIG)
         network.pretrain(rows)
         network.finetune(rows, labels)
         made.append(network)
