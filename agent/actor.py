@@ -53,7 +53,7 @@ class LearnerActor:
         self.tdlft = None
         if teach != "digits":
             self.tdlft = TdlftTurns(TdlftTurnsConfig.from_dict(tdlft or {}), reader, seed)
-        self.learner = Learner(settings, reader, seed, self.tdlft)
+        self.learner = Learner(settings, reader, seed, self.tdlft, teach != "letters")
         torch.set_num_threads(self.learner.hardware.threads)
 
     def describe(self) -> list[str]:

@@ -37,6 +37,9 @@ class Letters(Protocol):
     def name(self) -> str:
         """The turn in progress; empty between turns."""
 
+    def step(self) -> bool:
+        """One piece of work; false when nothing is due."""
+
     def run(self, seconds: float) -> float:
         """Work for about so long; returns seconds worked, 0 when nothing is due."""
 
@@ -86,6 +89,7 @@ class Learner:
         replay: where batches come from.
         seed: of weights and guides.
         letters: TDLFT turns to take beside SMART's, or in their place while SMART has no events.
+        digits: whether SMART takes turns; where it does not, a piece of a TDLFT turn counts as a step.
 
     Raises:
         ConfigError: fewer than two modalities, one of them a label, or hardware that is not there.
@@ -93,7 +97,9 @@ class Learner:
 
     VERSION = 2
 
-    def __init__(self, config: LearnerConfig, replay: Replay, seed: int, letters: Letters | None = None) -> None:
+    def __init__(
+        self, config: LearnerConfig, replay: Replay, seed: int, letters: Letters | None = None, digits: bool = True
+    ) -> None:
         self.hardware = choose_hardware(config)
         self.config = config.replace(preset=self.hardware.preset)
         names = kind_of(n.strip() for n in config.modalities.split(",") if n.strip()).split("+")
@@ -118,17 +124,18 @@ class Learner:
         self.remaining: float | None = None
         self.failure = ""
         self.letters = letters
+        self.digits = digits
         # Seconds that TDLFT may work: they grow with the time that SMART has had.
         self._credit = 0.0
 
     def describe(self) -> list[str]:
         """Printable lines: hardware and sizes."""
         count = sum(p.numel() for side in self.smart.sides.values() for p in side.parameters())
-        return [
-            self.hardware.summary,
+        lines = [
             f"SMART over {', '.join(self.smart.modalities)}: {count / 1e6:.1f} M parameters, "
             f"batches of {self.config.batch}, turns of {self.config.turn_steps} steps, guides '{self.config.guides}'",
         ]
+        return [self.hardware.summary, *(lines if self.digits else [])]
 
     def step(self) -> dict[str, Tensor] | None:
         """One step of the current turn, or none when replay holds too little for any turn.
@@ -157,6 +164,15 @@ class Learner:
         sums: dict[str, list[Tensor]] = {}
         worked = 0.0
         while (left := seconds - (time.monotonic() - begun)) > 0 and (steps is None or report.steps < steps):
+            if not self.digits:
+                at = time.monotonic()
+                if self.letters is None or not self.letters.step():
+                    report.waiting = self._why()
+                    break
+                self.steps += 1
+                report.steps += 1
+                worked += time.monotonic() - at
+                continue
             worked += self._read_letters(min(left, self._credit))
             at = time.monotonic()
             losses = self.step()
@@ -205,7 +221,8 @@ class Learner:
 
     def _why(self) -> str:
         """Why there is nothing to do."""
-        reasons = [self.turns.waiting(self.replay), self.letters.waiting() if self.letters else ""]
+        smart = self.turns.waiting(self.replay) if self.digits else ""
+        reasons = [smart, self.letters.waiting() if self.letters else ""]
         return "; ".join(reason for reason in reasons if reason)
 
     def load(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
