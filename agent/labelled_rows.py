@@ -132,7 +132,7 @@ class _Columns:
 
     def add(self, samples: Mapping[str, NDArray[Any]]) -> None:
         new = []
-        for row, key in enumerate(_keys(samples)):
+        for row, key in enumerate(event_keys(samples)):
             # What a teacher says again, sample for sample, teaches nothing more.
             if key not in self.keys:
                 self.keys[key] = None
@@ -168,7 +168,8 @@ def changed(before: NDArray[np.int64], now: NDArray[np.int64]) -> float:
     return 1 - len(np.intersect1d(before, now)) / max(len(before), len(now), 1)
 
 
-def _keys(samples: Mapping[str, NDArray[Any]]) -> Iterator[int]:
+def event_keys(samples: Mapping[str, NDArray[Any]]) -> Iterator[int]:
+    """What tells one event from another, for each row: a hash of all its samples as they are stored."""
     columns = [samples[name] for name in sorted(samples)]
     for row in range(len(columns[0])):
         digest = hashlib.blake2b(digest_size=8)

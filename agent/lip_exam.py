@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from agent.dbn import DBN
 from agent.embeddings import build_embedding
+from agent.labelled_rows import event_keys
 from agent.lip_networks import LipNetworks
 from agent.lips import from_rows, to_rows
 from agent.tdlft import Parallel, fine_tune
-from agent.tdlft_config import EmbeddingConfig, TdlftConfig
-from sensors.errors import TransferError
+from agent.tdlft_config import EmbeddingConfig, TdlftTurnsConfig
 from sensors.lips import store_lips
+from sensors.modalities import LETTER, LIPS, SPEECH
+from teacher.datasets.letters import LetterData
 from teacher.datasets.samples import Bytes, Labels
 
 
@@ -115,45 +117,59 @@ def examine_lips(
     )
 
 
-def train_oracle(networks: LipNetworks, rows: NDArray[np.float32], letters: Labels, config: TdlftConfig) -> DBN:
-    """TDLFT at the networks' layer with the perfect transfer, from the same N_V.
+@dataclass(frozen=True)
+class Taught:
+    """What the learner can have been taught: the corpus' training part, told apart as replay's events are.
+
+    Attributes:
+        rows: (N, 3600) float32 real lips, by `to_rows`.
+        letters: (N,) their letters.
+        pair_keys: (N,) int64 keys of the utterances as parallel events.
+        heard_keys: (N,) likewise, as labelled speech alone.
+    """
+
+    rows: NDArray[np.float32]
+    letters: Labels
+    pair_keys: NDArray[np.int64]
+    heard_keys: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, data: LetterData) -> "Taught":
+        """The training part of a corpus."""
+        utterances, train = data.utterances, data.train
+        letters, lips = utterances.letters[train], utterances.stored_lips[train]
+        heard = {SPEECH.name: utterances.speech[train], LETTER.name: letters[:, None].astype(LETTER.dtype)}
+        keys = [np.fromiter(event_keys(s), np.int64, len(train)) for s in (heard | {LIPS.name: lips}, heard)]
+        return cls(to_rows(lips), letters, *keys)
+
+    def of_turn(self, networks: LipNetworks) -> NDArray[np.int64]:
+        """Rows that a turn learned from: its pairs, and its labelled speech of letters without a pair."""
+        paired = np.isin(self.pair_keys, networks.keys)
+        transferred = np.isin(self.heard_keys, networks.keys) & np.isin(self.letters, networks.unpaired)
+        return np.flatnonzero(paired | transferred)
+
+
+def train_oracle(networks: LipNetworks, taught: Taught, config: TdlftTurnsConfig) -> DBN | None:
+    """TDLFT at the networks' layer with the perfect transfer, from the same N_V and of the same events.
 
     Args:
         networks: what the learner published.
-        rows: (N, 3600) float32 real lips of training utterances, by `to_rows`: of letters seen, and of those unseen
-            that the learner has heard.
-        letters: (N,) their letters.
-        config: that of the learner's TDLFT.
-
-    Raises:
-        TransferError: no lips of a letter that was transferred, or none of one that was not.
-    """
-    i, video = networks.layer, networks.video
-    h = video.layer(rows, i)
-    star = np.isin(letters, networks.unpaired)
-    if star.all() or not star.any():
-        raise TransferError("the oracle needs lips of letters that were transferred and of letters that were not")
-    identity = build_embedding("identity", EmbeddingConfig()).fit(h, h, np.random.default_rng(0))
-    parallel = Parallel(h[~star], h[~star], letters[~star])
-    return fine_tune(video, identity, i, h[star], letters[star], config, parallel)
-
-
-def like_the_learners(train_letters: Labels, networks: LipNetworks) -> NDArray[np.int64]:
-    """Training utterances that stand for what the learner learned from: as many, and of the same letters.
-
-    Which ones it met depends on its teacher's order and on what replay still held; here they are the same in every run.
-
-    Args:
-        train_letters: (N,) letters of the training part.
-        networks: whose `pairs` and `heard` rows of letters not in and in `unpaired`.
+        taught: what it can have been taught.
+        config: that of the learner's turns.
 
     Returns:
-        Sorted numbers of training utterances; fewer where the learner met the same ones repeatedly.
+        N_V, fine-tuned with real lips; none where nothing was transferred, or what was is not of this corpus.
     """
-    order = np.random.default_rng(0).permutation(len(train_letters))
-    transferred = np.isin(train_letters[order], networks.unpaired)
-    paired = ~transferred & (train_letters[order] < networks.video.classes)
-    return np.sort(np.concatenate((order[paired][: networks.pairs], order[transferred][: networks.heard])))
+    taken = taught.of_turn(networks)
+    letters, h = taught.letters[taken], networks.video.layer(taught.rows[taken], networks.layer)
+    star = np.isin(letters, networks.unpaired)
+    if star.all() or not star.any():
+        return None
+    identity = build_embedding("identity", EmbeddingConfig()).fit(h, h, np.random.default_rng(0))
+    seen = len(np.unique(letters[~star]))
+    tuning = config.tuning(seen / (seen + len(networks.unpaired)))
+    parallel = Parallel(h[~star], h[~star], letters[~star])
+    return fine_tune(networks.video, identity, networks.layer, h[star], letters[star], tuning, parallel)
 
 
 def reconstruct(networks: LipNetworks, stored_lips: Bytes) -> Bytes:

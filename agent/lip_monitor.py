@@ -11,9 +11,9 @@ from agent.config import MonitorConfig
 from agent.lip_exam import (
     Accuracy,
     LipGrades,
+    Taught,
     examine_lips,
     imagine,
-    like_the_learners,
     reconstruct,
     score,
     train_oracle,
@@ -57,8 +57,7 @@ class LipMonitor:
         self.speech = np.array(utterances.speech[data.test])
         self.lips = np.array(utterances.stored_lips[data.test])
         self.letters = utterances.letters[data.test]
-        self.train_rows = to_rows(utterances.stored_lips[data.train])
-        self.train_letters = utterances.letters[data.train]
+        self.taught = Taught.of(data)
         self._last_exam = -1e9
         self._exams = 0
 
@@ -138,14 +137,9 @@ class LipMonitor:
 
     def _oracle(self, networks: LipNetworks) -> Accuracy | None:
         """What the perfect transfer would have reached; none while no letter has been transferred."""
-        rows = like_the_learners(self.train_letters, networks)
-        letters = self.train_letters[rows]
-        star = np.isin(letters, networks.unpaired)
-        if star.all() or not star.any():
+        oracle = train_oracle(networks, self.taught, self.tdlft)
+        if oracle is None:
             return None
-        seen = len(np.unique(letters[~star]))
-        config = self.tdlft.tuning(seen / (seen + len(networks.unpaired)))
-        oracle = train_oracle(networks, self.train_rows[rows], letters, config)
         return score(oracle.predict(to_rows(self.lips)), self.letters, self.data.seen, self.data.unseen)
 
     def _imagine(self, networks: LipNetworks, grades: LipGrades, whole: bool) -> dict[str, Accuracy]:

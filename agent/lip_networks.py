@@ -1,7 +1,7 @@
 """What a TDLFT turn hands out: networks that read lips, and the way from speech to lips."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -55,6 +55,7 @@ class LipNetworks:
         pairs: rows of the parallel corpus that it learned from.
         heard: rows of labelled speech without lips.
         unpaired: labels that were transferred: those heard but never seen, sorted.
+        keys: (pairs + heard,) int64, which events it learned from, as `labelled_rows.event_keys` tells them apart.
     """
 
     VERSION = 1
@@ -68,6 +69,7 @@ class LipNetworks:
     pairs: int
     heard: int
     unpaired: tuple[int, ...] = ()
+    keys: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def read(self, stored_lips: NDArray[np.uint8]) -> NDArray[np.int64]:
         """The most probable letter of each clip: (N, 12, 60, 80) uint8 to (N,) labels.
@@ -102,6 +104,7 @@ class LipNetworks:
             "embedding": {"config": self.embedding.config.to_dict(), "state": self.embedding.state_dict()},
             **{name: getattr(self, name) for name in ("layer", "turn", "pairs", "heard")},
             "unpaired": list(self.unpaired),
+            "keys": torch.from_numpy(self.keys.copy()),
         }
 
     @classmethod
@@ -112,7 +115,7 @@ class LipNetworks:
             StateError: parts are missing or unknown, or do not fit each other.
         """
         counts = ("layer", "turn", "pairs", "heard")
-        keys = {"audio", "video", "weights", "biases", "embedding", "unpaired", *counts}
+        keys = {"audio", "video", "weights", "biases", "embedding", "unpaired", "keys", *counts}
         check_state(state, keys, cls.VERSION, "lip networks")
         audio, video = _network(state["audio"]), _network(state["video"])
         tuned = video.copy()
@@ -125,7 +128,8 @@ class LipNetworks:
         embedding.load_state_dict(saved["state"])
         layer, turn, pairs, heard = (int(state[name]) for name in counts)
         unpaired = tuple(int(label) for label in state["unpaired"])
-        return cls(audio, video, tuned, embedding, layer, turn, pairs, heard, unpaired)
+        events = np.array(state["keys"].cpu().numpy(), np.int64)
+        return cls(audio, video, tuned, embedding, layer, turn, pairs, heard, unpaired, events)
 
     def to_dict(self) -> dict[str, Any]:
         """`state_dict` with NumPy arrays in place of tensors, to cross processes."""

@@ -59,7 +59,9 @@ def take_turn(
         embedding = known.embedding
     unpaired = rows.unpaired
     tuned = yield from _tune(config, audio, video, embedding, rows, parallel)
-    return LipNetworks(audio, video, tuned, embedding, i, turn, len(rows.labels), len(rows.heard_labels), unpaired)
+    keys = np.concatenate((rows.pair_keys, rows.heard_keys))
+    counts = len(rows.labels), len(rows.heard_labels)
+    return LipNetworks(audio, video, tuned, embedding, i, turn, *counts, unpaired, keys)
 
 
 def _train(network: DBN, x: NDArray[np.float32], y: NDArray[np.int64]) -> Iterator[None]:
