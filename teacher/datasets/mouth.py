@@ -18,6 +18,8 @@ HEIGHT, WIDE = LIPS.shape[1:]
 _ZOOM = 2
 _MARGIN = 8
 """Pixels of the drawing around the film's frame, so that a moved head shows no border."""
+_ABOVE, _BELOW, _BESIDE = 20, 36, 36
+"""Pixels around the middle of the drawing that a mouth can take up; the rest is drawn once a film."""
 _SHIFT = 4
 """Fractional bits of OpenCV's drawing coordinates."""
 _ACROSS = np.linspace(-1, 1, 33)
@@ -118,11 +120,16 @@ def film(mouth: Mouth, poses: NDArray[np.float32], rng: np.random.Generator) -> 
     still = rng.normal(0, 1, 4) * (0.8, 0.8, 1.0, 0.015)
     flicker = 1 + rng.normal(0, 0.008, len(poses))
     level = rng.uniform(0.93, 1.07)
+    drawing, middle = _soften(face), [n // 2 for n in face.shape]
+    box = (
+        slice(middle[0] - _ZOOM * _ABOVE, middle[0] + _ZOOM * _BELOW),
+        slice(middle[1] - _ZOOM * _BESIDE, middle[1] + _ZOOM * _BESIDE),
+    )
     frames = np.empty((len(poses), HEIGHT, WIDE), np.float32)
     for frame, pose, (across, down, turn, farther), bright in zip(
         frames, poses, (moved + still[:, None]).T, flicker, strict=True
     ):
-        drawing = _draw(mouth, face, pose)
+        drawing[box] = _draw(mouth, face[box], pose)
         view = _view(mouth.across + across, mouth.down + down, mouth.tilt + turn, 1 + farther)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         cv2.warpAffine(drawing, view, (WIDE, HEIGHT), dst=frame, flags=flags, borderMode=cv2.BORDER_REPLICATE)
@@ -145,7 +152,7 @@ def _view(across: float, down: float, turn: float, distance: float) -> NDArray[n
 
 
 def _draw(mouth: Mouth, face: Picture, pose: NDArray[np.float32]) -> Picture:
-    """One frame, (rows, columns) float32 brightness, at `_ZOOM` times the film's size with margins."""
+    """One frame: what of the face a mouth can take up, (rows, columns) float32 brightness, with the mouth in it."""
     picture = face.copy()
     opening, width, forward = float(np.clip(pose[OPENING], 0, 1.2)), float(pose[WIDTH]), float(pose[ROUNDING])
     teeth, tongue, tuck = (float(np.clip(pose[c], 0, 1)) for c in (TEETH, TONGUE, TUCK))
@@ -180,6 +187,11 @@ def _draw(mouth: Mouth, face: Picture, pose: NDArray[np.float32]) -> Picture:
         inside, _mask(picture, x * 0.75, above - 1, edge_of_teeth) * np.float32(lit * teeth), np.float32(mouth.teeth)
     )
     _blend(picture, hole, inside)
+    return _soften(picture)
+
+
+def _soften(picture: Picture) -> Picture:
+    """As a lens does; without it, shrinking to the film's size would leave steps along edges."""
     return np.asarray(cv2.GaussianBlur(picture, (5, 5), 0.55 * _ZOOM), np.float32)
 
 
@@ -215,22 +227,22 @@ def _light(mouth: Mouth) -> Picture:
 
 def _mask(picture: Picture, x: NDArray[np.float64], top: NDArray[np.float64], bottom: NDArray[np.float64]) -> Picture:
     """How much of each pixel lies between two curves, 0…1."""
-    curve = np.concatenate([_points(picture, x, top), _points(picture, x, bottom)[::-1]])
+    curve = np.concatenate([_points(x, top), _points(x, bottom)[::-1]])
     mask = np.zeros(picture.shape, np.float32)
     cv2.fillPoly(mask, [np.rint(curve * 2**_SHIFT).astype(np.int32)], 1.0, cv2.LINE_8, _SHIFT)
     return mask
 
 
-def _points(picture: Picture, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.column_stack([x * _ZOOM + picture.shape[1] / 2, y * _ZOOM + picture.shape[0] / 2])
+def _points(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack([(x + _BESIDE) * _ZOOM, (y + _ABOVE) * _ZOOM])
 
 
 def _rows(picture: Picture) -> NDArray[np.float64]:
-    return (np.arange(len(picture)) - len(picture) / 2)[:, None] / _ZOOM
+    return np.arange(len(picture))[:, None] / _ZOOM - _ABOVE
 
 
 def _across(picture: Picture, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    columns = (np.arange(picture.shape[1]) - picture.shape[1] / 2) / _ZOOM
+    columns = np.arange(picture.shape[1]) / _ZOOM - _BESIDE
     return np.asarray(np.interp(columns, x, y), np.float64)
 
 
