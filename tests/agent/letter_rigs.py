@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from agent.labelled_rows import HEARD, PAIRS
 from agent.tdlft_config import TdlftTurnsConfig
 
-
-TRAITS = ((0, 3), (1, 2), (0, 2), (1, 3), (0, 1), (2, 3), (0, 1, 2), (1, 2, 3))
+TRAITS = ((0,), (1,), (2,), (3,), (0, 1), (2, 3), (0, 2), (1, 3))
 """What is heard and what moves, by letter: those never seen are new mixtures of what others show."""
 
 
