@@ -5,6 +5,7 @@ as the head moves. What a camera adds, light and noise, comes last.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -195,6 +196,7 @@ def _soften(picture: Picture) -> Picture:
     return np.asarray(cv2.GaussianBlur(picture, (5, 5), 0.55 * _ZOOM), np.float32)
 
 
+@lru_cache(maxsize=1)
 def _face(mouth: Mouth) -> Picture:
     """Skin with its own pattern, the shadow under the nose, cheeks that turn away, perhaps a beard."""
     rows, columns = (_ZOOM * (size + 2 * _MARGIN) for size in (HEIGHT, WIDE))
@@ -212,7 +214,8 @@ def _face(mouth: Mouth) -> Picture:
         hair = _smooth_noise(rng, (rows, columns), 0.8)
         around = 1 - np.exp(-((np.hypot(x / 34, y[:, None] / 19)) ** 4))
         picture *= 1 - np.float32(mouth.beard) * around.astype(np.float32) * (1 + hair)
-    return np.ascontiguousarray(picture, np.float32)
+    picture.setflags(write=False)
+    return picture
 
 
 def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> Picture:
@@ -227,14 +230,14 @@ def _light(mouth: Mouth) -> Picture:
 
 def _mask(picture: Picture, x: NDArray[np.float64], top: NDArray[np.float64], bottom: NDArray[np.float64]) -> Picture:
     """How much of each pixel lies between two curves, 0…1."""
-    curve = np.concatenate([_points(x, top), _points(x, bottom)[::-1]])
+    curve = np.empty((2, len(x), 2))
+    curve[:, :, 0] = x
+    curve[:, :, 1] = top, bottom
+    curve[1] = curve[1, ::-1]
+    curve = (curve + np.array([_BESIDE, _ABOVE])) * (_ZOOM << _SHIFT)
     mask = np.zeros(picture.shape, np.float32)
-    cv2.fillPoly(mask, [np.rint(curve * 2**_SHIFT).astype(np.int32)], 1.0, cv2.LINE_8, _SHIFT)
+    cv2.fillPoly(mask, [np.rint(curve).astype(np.int32).reshape(-1, 2)], 1.0, cv2.LINE_8, _SHIFT)
     return mask
-
-
-def _points(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.column_stack([(x + _BESIDE) * _ZOOM, (y + _ABOVE) * _ZOOM])
 
 
 def _rows(picture: Picture) -> NDArray[np.float64]:

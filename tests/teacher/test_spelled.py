@@ -1,5 +1,7 @@
 """Embedded letters: speakers apart, sound and film together, kept once prepared, and as hard as they claim to be."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -39,6 +41,25 @@ def test_every_speaker_says_every_letter_in_one_accent() -> None:
     assert len({(t.speaker, t.voice) for t in plan}) == 34
     assert not set(spelled.TRAIN_SPEAKERS) & set(spelled.TEST_SPEAKERS)
     assert takes(0) == plan != takes(1)
+
+
+def test_two_fresh_processes_say_the_same_phonemes_and_samples(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from teacher.datasets import spelled as s; plan = s.takes(0)[:26];"
+        "s.takes = lambda seed: plan; s.speak(0, pathlib.Path(sys.argv[1]))"
+    )
+    heard = []
+    for name in ("a.npz", "b.npz"):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=True)
+        heard.append(spelled._hear(tmp_path / name))
+    (first, rate), (second, _) = heard
+    assert rate == 22050 and len(first) == 26
+    for one, again in zip(first, second, strict=True):
+        assert np.array_equal(one.pcm, again.pcm) and (one.phonemes, one.end) == (again.phonemes, again.end)
+        starts = [start for start, _ in one.phonemes]
+        assert sorted(starts) == starts and one.end - starts[0] > 0.05 and one.end <= len(one.pcm) / rate
+    said = {LETTERS[k]: "".join(name for _, name in one.phonemes) for k, one in enumerate(first)}
+    assert (said["B"], said["X"], said["Z"]) == ("b'i:", "'Eks", "z'i:")
 
 
 @pytest.mark.parametrize("lead", [0.0, 0.2, 0.33])
