@@ -80,6 +80,11 @@ class LabelledRows:
         return np.concatenate((self.labels, self.heard_labels))
 
     @property
+    def keys(self) -> NDArray[np.int64]:
+        """What tells each of them from others, (N + M,) int64."""
+        return np.concatenate((self.pair_keys, self.heard_keys))
+
+    @property
     def unpaired(self) -> tuple[int, ...]:
         """Labels that are heard and have no lips, sorted: what is to be transferred."""
         return tuple(np.setdiff1d(self.heard_labels, self.labels).tolist())

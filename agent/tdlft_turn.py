@@ -57,11 +57,9 @@ def take_turn(
         yield from embedding.fitting(parallel.audio, parallel.video, rng, rows.labels)
     else:
         embedding = known.embedding
-    unpaired = rows.unpaired
     tuned = yield from _tune(config, audio, video, embedding, rows, parallel)
-    keys = np.concatenate((rows.pair_keys, rows.heard_keys))
     counts = len(rows.labels), len(rows.heard_labels)
-    return LipNetworks(audio, video, tuned, embedding, i, turn, *counts, unpaired, keys)
+    return LipNetworks(audio, video, tuned, embedding, i, turn, *counts, rows.unpaired, rows.keys)
 
 
 def _train(network: DBN, x: NDArray[np.float32], y: NDArray[np.int64]) -> Iterator[None]:

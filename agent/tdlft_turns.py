@@ -48,8 +48,8 @@ class TdlftTurns:
         # Events that the tables had taken at the last snapshot, and at the one that is being taken.
         self._inserted = {PAIRS: 0, HEARD: 0}
         self._counted = self._inserted
-        # Keys of the pairs that the networks learned from, and of all that the last turn did.
-        self._trained, self._used = NOTHING, NOTHING
+        # Keys of the pairs that N_V and the embedding learned from; the last turn may have had more.
+        self._trained = NOTHING
         self._taking: Generator[None, None, LabelledRows] | None = None
         self._work: Generator[None, None, LipNetworks] | None = None
         self._waiting = ""
@@ -136,10 +136,10 @@ class TdlftTurns:
     def _begin(self, rows: LabelledRows) -> None:
         # Only now: a snapshot that is cut off has not been.
         self._inserted = self._counted
-        keys = np.concatenate((rows.pair_keys, rows.heard_keys))
+        used = NOTHING if self.networks is None else self.networks.keys
         if not rows.enough(self.config.min_pairs):
             self._waiting = f"{len(rows.labels)} different {PAIRS} events are too few, or of one letter"
-        elif not changed(self._used, keys):
+        elif not changed(used, rows.keys):
             self._waiting = "nothing was said that was not said before"
         else:
             self.rows = rows
@@ -157,7 +157,6 @@ class TdlftTurns:
         assert self.rows is not None
         if self._kept() is None:
             self._trained = self.rows.pair_keys
-        self._used = np.concatenate((self.rows.pair_keys, self.rows.heard_keys))
         self.networks, self.rows, self._work = made, None, None
         self.turn += 1
 
@@ -169,7 +168,6 @@ class TdlftTurns:
             "turn": self.turn,
             "inserted": dict(self._inserted),
             "trained": torch.from_numpy(self._trained.copy()),
-            "used": torch.from_numpy(self._used.copy()),
             "networks": None if self.networks is None else self.networks.state_dict(),
             "rows": None if self.rows is None else self.rows.state_dict(),
         }
@@ -180,7 +178,7 @@ class TdlftTurns:
         Raises:
             StateError: a part is missing or unknown, or does not fit the rest.
         """
-        keys = {"seed", "turn", "inserted", "trained", "used", "networks", "rows"}
+        keys = {"seed", "turn", "inserted", "trained", "networks", "rows"}
         check_state(state, keys, self.VERSION, "TDLFT turns")
         networks = None if state["networks"] is None else LipNetworks.from_state(state["networks"])
         rows = None if state["rows"] is None else LabelledRows.from_state(state["rows"])
@@ -188,5 +186,5 @@ class TdlftTurns:
         self.networks, self.rows = networks, rows
         self.seed, self.turn = int(state["seed"]), int(state["turn"])
         self._inserted = {kind: int(count) for kind, count in state["inserted"].items()}
-        self._trained, self._used = (np.array(state[name].cpu().numpy(), np.int64) for name in ("trained", "used"))
+        self._trained = np.array(state["trained"].cpu().numpy(), np.int64)
         self._taking = self._work = None

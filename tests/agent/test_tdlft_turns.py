@@ -245,8 +245,8 @@ def test_state_is_strict() -> None:
     it = turns(world())
     finish(it)
     state = it.state_dict()
-    with pytest.raises(StateError, match="lacks used"):
-        it.load_state_dict({k: v for k, v in state.items() if k != "used"})
+    with pytest.raises(StateError, match="lacks trained"):
+        it.load_state_dict({k: v for k, v in state.items() if k != "trained"})
     with pytest.raises(StateError, match=r"counts.*lacks"):
         it.load_state_dict(state | {"inserted": {"speech+letter": 3}})
     with pytest.raises(StateError, match="version"):
