@@ -15,7 +15,7 @@ from runtime.settings import RunConfig
 from runtime.signals import INTERRUPTED, StopSignals
 from runtime.terminal import Terminal, clock
 from sensors.errors import ConfigError, StateError, UserError
-from sensors.modalities import AUDIO, IMAGE
+from sensors.modalities import AUDIO, IMAGE, LETTER, LIPS, SPEECH
 from teacher.datasets.choose import fetch_missing
 
 FAILED = 1
@@ -121,8 +121,11 @@ def _check_data(config: RunConfig) -> None:
 
 def _needed_bytes(config: RunConfig) -> int:
     """Disk for replay's tables of the simulated teachers' events, and for checkpoints: three and one in the making."""
-    both = AUDIO.nbytes + IMAGE.nbytes
-    tables = config.replay.capacity * both + config.replay.capacity_single * both
+    tables = 0
+    if config.run.digits:
+        tables += (config.replay.capacity + config.replay.capacity_single) * (AUDIO.nbytes + IMAGE.nbytes)
+    if config.run.letters:
+        tables += config.replay.capacity_labelled * (2 * (SPEECH.nbytes + LETTER.nbytes) + LIPS.nbytes)
     large = config.learner.preset == "paper" or (config.learner.preset, config.learner.device) == ("auto", "cuda")
     return tables + 4 * CHECKPOINT_BYTES["paper" if large else "small"]
 
