@@ -8,20 +8,21 @@ It needs rows that are runs of frames, which are the networks' inputs; what it t
 target network itself: T^(i) = N_V^(i) o T^(0).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
 from agent.embeddings.contract import Embedding, Rows
 from agent.tdlft_config import EmbeddingConfig
-from sensors.errors import TransferError
+from sensors.errors import StateError, TransferError
 
 BLOCK = 1024
-"""Windows whose kernel is in memory at a time when rows are transferred."""
+"""Windows whose kernel is computed at a time."""
+ITERATIONS, TOLERANCE = 300, 1e-3
+"""Most iterations of the solver, and the share of the first residual at which it ends."""
 
 
 class FrameEmbedding(Embedding):
@@ -64,10 +65,15 @@ class FrameEmbedding(Embedding):
         _, _, components = randomized_svd(centred, count, random_state=int(rng.integers(1 << 31)))
         self.components = components.astype(np.float32)
         self.known = self._standard(windows)
-        kernel = self._kernel(self.known)
-        kernel[np.diag_indices_from(kernel)] += config.frame_ridge
-        yield
-        self.dual = scipy.linalg.solve(kernel, centred @ self.components.T, assume_a="pos", overwrite_a=True)
+        kernel = np.empty((len(self.known), len(self.known)), np.float32)
+        for at in range(0, len(kernel), BLOCK):
+            kernel[at : at + BLOCK] = self._kernel(self.known[at : at + BLOCK])
+            yield
+        self.dual = yield from _solve(kernel, centred @ self.components.T, config.frame_ridge)
+
+    def _ready(self) -> None:
+        if self.widths is not None and self.widths[1] != self.target_frames * len(self.frame_mean):
+            raise StateError(f"embedding {self.NAME}: widths {list(self.widths)}: does not fit the rest")
 
     def _transfer(self, source: Rows) -> NDArray[Any]:
         windows = self._standard(self._windows(source))
@@ -91,3 +97,25 @@ class FrameEmbedding(Embedding):
     def _kernel(self, windows: Rows) -> NDArray[np.float32]:
         squares = np.square(windows).sum(1)[:, None] + np.square(self.known).sum(1) - 2 * windows @ self.known.T
         return np.asarray(np.exp(-self.gamma * squares.clip(0)), np.float32)
+
+
+def _solve(kernel: Rows, goal: Rows, ridge: float) -> Generator[None, None, Rows]:
+    """(kernel + ridge)^-1 goal by conjugate gradients, each column by itself; one yield after each iteration.
+
+    In pieces, where a factorisation of thousands of frames would keep everything else waiting.
+    """
+    solution = np.zeros_like(goal)
+    residual = goal.copy()
+    direction = goal.copy()
+    size = first = np.square(residual).sum(0)
+    for _ in range(ITERATIONS):
+        if not (size > TOLERANCE**2 * first).any():
+            break
+        image = kernel @ direction + np.float32(ridge) * direction
+        step = size / np.maximum((direction * image).sum(0), 1e-30)
+        solution += step * direction
+        residual -= step * image
+        before, size = size, np.square(residual).sum(0)
+        direction = residual + size / np.maximum(before, 1e-30) * direction
+        yield
+    return solution
