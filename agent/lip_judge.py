@@ -29,8 +29,8 @@ Rows = NDArray[np.float32]
 _FILM = (LIPS.shape[0], LIPS.shape[1] // BLOCK, LIPS.shape[2] // BLOCK)
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 """Rows and columns by which copies are moved, in blocks of 4 pixels: half a lip's thickness."""
-SOFTNESS = (0.7, 1.0, 1.0)
-"""Deviations of the Gaussian that softens a copy: frames, rows, columns."""
+SOFTNESS = (0.7, 1.5, 1.5)
+"""Deviations of the Gaussian that softens a copy, in frames, rows, columns: clips are drawn as soft as networks see."""
 COST = 64.0
 """C, on rows of length 1. Nothing depends on it finely: 6 to 600 grade alike, in folds of the training part."""
 

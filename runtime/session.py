@@ -22,6 +22,8 @@ FAILED = 1
 """Exit code of a run that broke down."""
 CHECKPOINT_BYTES = {"small": 160 * 10**6, "paper": 400 * 10**6}
 """About what one checkpoint takes, by the networks' sizes."""
+LETTERS_BYTES = 40 * 10**6
+"""What TDLFT turns may add to it: networks, embedding, and in a turn its snapshot of full tables."""
 DATA_VARIABLE = "RECIPROCAL_DATA"
 
 
@@ -127,7 +129,8 @@ def _needed_bytes(config: RunConfig) -> int:
     if config.run.letters:
         tables += config.replay.capacity_labelled * (2 * (SPEECH.nbytes + LETTER.nbytes) + LIPS.nbytes)
     large = config.learner.preset == "paper" or (config.learner.preset, config.learner.device) == ("auto", "cuda")
-    return tables + 4 * CHECKPOINT_BYTES["paper" if large else "small"]
+    checkpoint = CHECKPOINT_BYTES["paper" if large else "small"] + (LETTERS_BYTES if config.run.letters else 0)
+    return tables + 4 * checkpoint
 
 
 def _version() -> str:
