@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,10 +18,42 @@ from agent.hardware import choose_hardware
 from agent.smart import Smart
 from agent.turns import Batch, Replay, Turn, Turns
 from sensors.errors import ConfigError, StateError
-from sensors.modalities import kind_of, modality
+from sensors.modalities import kind_of, labelled, modality
 from sensors.state import State, check_state
 
 Weights = dict[str, NDArray[np.float32]]
+LONGEST = 1.0
+"""Seconds that the other work may take before SMART goes on."""
+
+
+class Letters(Protocol):
+    """TDLFT turns, as far as the learner knows of them: work in pieces, beside SMART's."""
+
+    @property
+    def share(self) -> float:
+        """Largest share of the learner's time while SMART has work, 0…0.9."""
+
+    @property
+    def name(self) -> str:
+        """The turn in progress; empty between turns."""
+
+    def step(self) -> bool:
+        """One piece of work; false when nothing is due."""
+
+    def run(self, seconds: float) -> float:
+        """Work for about so long; returns seconds worked, 0 when nothing is due."""
+
+    def waiting(self) -> str:
+        """Why nothing is due."""
+
+    def figures(self) -> dict[str, float]:
+        """Figures by name."""
+
+    def state_dict(self) -> State:
+        """Everything that a resumed run needs."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore it."""
 
 
 @dataclass
@@ -36,6 +68,7 @@ class Report:
         busy: time spent inside steps, s.
         waiting: why no step was taken; empty when steps were.
         losses: mean of each loss term over this run.
+        figures: of TDLFT turns, `share` of this run's time among them; none without them.
     """
 
     step: int
@@ -45,6 +78,7 @@ class Report:
     busy: float = 0.0
     waiting: str = ""
     losses: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 class Learner:
@@ -54,19 +88,25 @@ class Learner:
         config: settings; every 'auto' is resolved for this machine.
         replay: where batches come from.
         seed: of weights and guides.
+        letters: TDLFT turns to take beside SMART's, or in their place while SMART has no events.
+        digits: whether SMART takes turns; where it does not, a piece of a TDLFT turn counts as a step.
 
     Raises:
-        ConfigError: fewer than two modalities, or hardware that is not there.
+        ConfigError: fewer than two modalities, one of them a label, or hardware that is not there.
     """
 
     VERSION = 2
 
-    def __init__(self, config: LearnerConfig, replay: Replay, seed: int) -> None:
+    def __init__(
+        self, config: LearnerConfig, replay: Replay, seed: int, letters: Letters | None = None, digits: bool = True
+    ) -> None:
         self.hardware = choose_hardware(config)
         self.config = config.replace(preset=self.hardware.preset)
         names = kind_of(n.strip() for n in config.modalities.split(",") if n.strip()).split("+")
         if len(names) < 2:
             raise ConfigError(f"learner.modalities={config.modalities!r}: name at least two")
+        if told := [name for name in names if labelled(name)]:
+            raise ConfigError(f"learner.modalities: {told[0]} is a label, and SMART learns without; leave it out")
         self.replay = replay
         self.smart = Smart(
             tuple(names),
@@ -83,15 +123,19 @@ class Learner:
         self.steps = 0
         self.remaining: float | None = None
         self.failure = ""
+        self.letters = letters
+        self.digits = digits
+        # Seconds that TDLFT may work: they grow with the time that SMART has had.
+        self._credit = 0.0
 
     def describe(self) -> list[str]:
         """Printable lines: hardware and sizes."""
         count = sum(p.numel() for side in self.smart.sides.values() for p in side.parameters())
-        return [
-            self.hardware.summary,
+        lines = [
             f"SMART over {', '.join(self.smart.modalities)}: {count / 1e6:.1f} M parameters, "
             f"batches of {self.config.batch}, turns of {self.config.turn_steps} steps, guides '{self.config.guides}'",
         ]
+        return [self.hardware.summary, *(lines if self.digits else [])]
 
     def step(self) -> dict[str, Tensor] | None:
         """One step of the current turn, or none when replay holds too little for any turn.
@@ -114,23 +158,44 @@ class Learner:
         return losses
 
     def run(self, seconds: float, steps: int | None = None) -> Report:
-        """Steps for about `seconds`, or at most `steps` of them."""
+        """Steps for about `seconds`, or at most `steps` of them, and TDLFT turns within their share."""
         begun = time.monotonic()
         report = Report(self.steps)
         sums: dict[str, list[Tensor]] = {}
-        while time.monotonic() - begun < seconds and (steps is None or report.steps < steps):
+        worked = 0.0
+        while (left := seconds - (time.monotonic() - begun)) > 0 and (steps is None or report.steps < steps):
+            if not self.digits:
+                at = time.monotonic()
+                if self.letters is None or not self.letters.step():
+                    report.waiting = self._why()
+                    break
+                self.steps += 1
+                report.steps += 1
+                worked += time.monotonic() - at
+                continue
+            worked += self._read_letters(min(left, self._credit))
             at = time.monotonic()
             losses = self.step()
             if losses is None:
-                report.waiting = self.turns.waiting(self.replay)
+                # With nothing for SMART to do, the time is TDLFT's.
+                spent = self._read_letters(min(left, LONGEST), free=True)
+                worked += spent
+                if spent:
+                    continue
+                report.waiting = self._why()
                 break
             for name, loss in losses.items():
                 sums.setdefault(name, []).append(loss)
-            report.busy += time.monotonic() - at
+            took = time.monotonic() - at
+            report.busy += took
             report.steps += 1
+            self._earn(took)
         report.losses = {name: float(torch.stack(values).mean()) for name, values in sums.items()}
         report.step, report.seconds = self.steps, time.monotonic() - begun
-        report.turn = self.turn.name if self.turn else ""
+        report.busy += worked
+        report.turn = self.turn.name if self.turn else self.letters.name if self.letters else ""
+        if self.letters is not None:
+            report.figures = self.letters.figures() | {"tdlft/share": worked / max(report.seconds, 1e-9)}
         if bad := [name for name, loss in report.losses.items() if not np.isfinite(loss)]:
             self.failure = (
                 f"loss {', '.join(bad)} is not finite at step {self.steps}: lower learner.learning_rate, "
@@ -138,6 +203,27 @@ class Learner:
             )
             raise StateError(self.failure)
         return report
+
+    def _read_letters(self, seconds: float, free: bool = False) -> float:
+        """TDLFT for about so long; returns seconds worked, taken from its credit unless they are free."""
+        if self.letters is None or seconds <= 0:
+            return 0.0
+        worked = self.letters.run(seconds)
+        if not free:
+            self._credit -= worked
+        return worked
+
+    def _earn(self, seconds: float) -> None:
+        """Time that SMART has had gives TDLFT its share; what it does not use is not kept beyond `LONGEST`."""
+        if self.letters is not None:
+            share = self.letters.share
+            self._credit = min(self._credit + seconds * share / (1 - share), LONGEST)
+
+    def _why(self) -> str:
+        """Why there is nothing to do."""
+        smart = self.turns.waiting(self.replay) if self.digits else ""
+        reasons = [smart, self.letters.waiting() if self.letters else ""]
+        return "; ".join(reason for reason in reasons if reason)
 
     def load(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """Stored samples to network values on the device: modality -> (B, *shape) float32, and lessons (B,)."""
@@ -214,7 +300,7 @@ class Learner:
         self.turn = None if state["turn"] is None else Turn(*state["turn"])
 
     def save(self, directory: Path) -> None:
-        """Write `learner.safetensors` and `learner.json` into a checkpoint's stage directory.
+        """Write `learner` and, with TDLFT turns, `letters` (.safetensors and .json) into a stage directory.
 
         Raises:
             StateError: the weights are no longer finite; a checkpoint of them would only replace a good one.
@@ -222,11 +308,16 @@ class Learner:
         if self.failure:
             raise StateError(self.failure)
         save_state(directory, "learner", self.state_dict())
+        if self.letters is not None:
+            save_state(directory, "letters", self.letters.state_dict())
 
     def restore(self, checkpoint: Path) -> None:
-        """Read them back.
+        """Read them back; TDLFT turns begin anew where the run took none when it was saved.
 
         Raises:
             StateError: missing, damaged, or saved by a learner of another make.
         """
         self.load_state_dict(load_state(checkpoint, "learner", self.hardware.device))
+        # A manifest names every part, so a file that is not there was not lost.
+        if self.letters is not None and (checkpoint / "letters.json").is_file():
+            self.letters.load_state_dict(load_state(checkpoint, "letters"))

@@ -136,8 +136,8 @@ class Monitor:
         name = f"sheet-{grades.step:09d}{'-final' if whole else ''}"
         done, png = cv2.imencode(".png", sheet)
         if done:
-            _replace(self.samples / f"{name}.png", png.tobytes())
-            _replace(self.samples / "latest.png", png.tobytes())
+            replace_file(self.samples / f"{name}.png", png.tobytes())
+            replace_file(self.samples / "latest.png", png.tobytes())
         tables: dict[str, Any] = {path: table.tolist() for path, table in grades.confusion.items()}
         report = {
             "step": grades.step,
@@ -145,7 +145,7 @@ class Monitor:
             "counts": dict(grades.counts),
             "confusion (true x judged)": tables,
         }
-        _replace(self.samples / f"{name}.json", json.dumps(report).encode())
+        replace_file(self.samples / f"{name}.json", json.dumps(report).encode())
         for old in sorted(self.samples.glob("sheet-*.png"))[:-SHEETS]:
             old.unlink()
             old.with_suffix(".json").unlink(missing_ok=True)
@@ -164,7 +164,8 @@ class Monitor:
             write_wav(self.samples / f"image-of-{word}-evokes-{networks.step:09d}.wav", wave)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
+    """Write beside its place and rename: whoever looks sees the old content or the new one."""
     stage = path.with_name(f".{path.name}")
     stage.write_bytes(content)
     os.replace(stage, path)

@@ -99,6 +99,19 @@ class EmbeddingConfig(Config):
     transcoder_noise: float = setting(
         0.3, help="noise on the source rows, in standard deviations of their values", low=0.0, high=10.0
     )
+    source_frames: int = setting(24, help="'frames': frames of a source row", unit="frames", low=1, high=65_536)
+    target_frames: int = setting(12, help="'frames': frames of a target row", unit="frames", low=1, high=65_536)
+    frame_reach: int = setting(
+        4, help="'frames': source frames on either side that a target frame is told from", unit="frames", low=0, high=64
+    )
+    frame_components: int = setting(30, help="'frames': principal components of a target frame", low=1, high=4096)
+    frame_width: float = setting(
+        1.0, help="'frames': gamma of the kernel x mean square of a standardised value", low=1e-3, high=1e3
+    )
+    frame_ridge: float = setting(0.3, help="'frames': ridge on the kernel's diagonal", low=1e-6, high=1e3)
+    frame_gain: float = setting(
+        1.5, help="'frames': stretches what ridge regression has drawn towards the mean", low=0.1, high=10.0
+    )
 
 
 @dataclass(frozen=True)
@@ -122,3 +135,63 @@ class TdlftConfig(BackpropagationConfig):
         low=0.0,
         high=1.0,
     )
+
+
+@dataclass(frozen=True)
+class TdlftTurnsConfig(Config):
+    """TDLFT turns in a stream: when they come, how large the networks are, and how long they train."""
+
+    share: float = setting(
+        0.25, help="largest share of the learner's time that TDLFT takes while SMART has work", low=0.0, high=0.9
+    )
+    new_events: int = setting(
+        48, help="labelled events that must have come since the last turn before the next", unit="events", low=1
+    )
+    min_pairs: int = setting(60, help="parallel events before the first turn", unit="events", low=4)
+    refit_share: float = setting(
+        0.25,
+        help="share of the parallel events that must be new before networks and embedding are learned anew",
+        low=0.0,
+        high=1.0,
+    )
+    embedding: str = setting("ncca", help="which embedding", choices=EMBEDDINGS)
+    layer: int = setting(3, help="i of TDLFT(i): the layer transferred into", low=0, high=3)
+    first: int = setting(500, help="units of the first hidden layer of both networks", low=1, high=65_536)
+    second: int = setting(250, help="units of the second", low=1, high=65_536)
+    third: int = setting(250, help="units of the third", low=1, high=65_536)
+    pretrain_epochs: int = setting(40, help="passes over the rows for each RBM", low=0, high=100_000)
+    audio_epochs: int = setting(60, help="passes with labels over the speech", low=0, high=100_000)
+    video_epochs: int = setting(100, help="passes with labels over the lips", low=0, high=100_000)
+    tune_epochs: int = setting(30, help="passes of TDLFT over the transferred rows", low=0, high=100_000)
+    audio_dropout: float = setting(0.3, help="dropout of the speech network", low=0.0, high=0.95)
+    video_dropout: float = setting(0.5, help="dropout of the lips' network", low=0.0, high=0.95)
+    tune_dropout: float = setting(0.3, help="dropout of TDLFT", low=0.0, high=0.95)
+
+    @property
+    def hidden(self) -> tuple[int, int, int]:
+        """Units of the hidden layers."""
+        return self.first, self.second, self.third
+
+    @property
+    def audio(self) -> DbnConfig:
+        """Settings of N_A."""
+        return DbnConfig(pretrain_epochs=self.pretrain_epochs, epochs=self.audio_epochs, dropout=self.audio_dropout)
+
+    @property
+    def video(self) -> DbnConfig:
+        """Settings of N_V."""
+        return DbnConfig(
+            pretrain_epochs=self.pretrain_epochs,
+            epochs=self.video_epochs,
+            dropout=self.video_dropout,
+            learning_rate=3e-3,
+        )
+
+    @property
+    def fitting(self) -> EmbeddingConfig:
+        """Settings of the embedding."""
+        return EmbeddingConfig(embedding=self.embedding)
+
+    def tuning(self, parallel: float) -> TdlftConfig:
+        """Settings of TDLFT with parallel rows mixed in at this weight."""
+        return TdlftConfig(epochs=self.tune_epochs, dropout=self.tune_dropout, parallel=parallel)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.modalities import labelled
 from sensors.state import State, check_state
 
 
@@ -101,8 +102,11 @@ class Turns:
         return "; ".join(f"replay holds {n} of {self.min_events} {k} events" for k, n in held.items())
 
     def _usable(self, kind: str) -> bool:
-        """Events of one modality train its autoencoder; those of several guide each other, be they all or some."""
-        return bool(set(kind.split("+")) & set(self.modalities))
+        """Events of one modality train its autoencoder; those of several guide each other, be they all or some.
+
+        What bears a label is none of SMART's, whatever else is in it.
+        """
+        return bool(set(kind.split("+")) & set(self.modalities)) and not labelled(kind)
 
     def state_dict(self) -> State:
         """Whose turn came last on each table."""

@@ -7,6 +7,7 @@ oracle alone looks at target rows of unseen labels, which is its purpose.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ from agent.tdlft import fine_tune
 from agent.tdlft_config import EMBEDDINGS, DbnConfig, EmbeddingConfig, TdlftConfig
 from benchmarks.tdlft_scores import Scores
 from sensors.config import Config, parse, setting
-from sensors.errors import ConfigError
+from sensors.errors import ConfigError, TransferError
 from teacher.datasets.folds import Rows, stratified_folds
 from teacher.datasets.parallel import Parallel
 
 ORACLE = "oracle"
 UNIMODAL = "unimodal"
+FRAMES = "frames"
+"""Of the input's frames, whose transfer the target network takes to layer i; for corpora that have frames."""
 INNER_FOLDS = 5
 RECIPES = ("faithful", "parallel", "echo", "distribution")
 """Algorithm 1 to the letter; parallel rows mixed in, by their share of labels; transferred ones among them, too; or
@@ -68,7 +71,7 @@ class TableConfig(Config):
         default_factory=lambda: DbnConfig(pretrain_epochs=60, epochs=100, learning_rate=3e-3, dropout=0.5)
     )
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
-    tdlft: TdlftConfig = field(default_factory=lambda: TdlftConfig(dropout=0.3))
+    tdlft: TdlftConfig = field(default_factory=lambda: TdlftConfig(dropout=0.3, noise=1.0))
 
     @property
     def hidden(self) -> tuple[int, int, int]:
@@ -187,10 +190,20 @@ class Transfers:
         i: 0…l+1.
         config: the table's.
         seed: of embeddings and batches.
+        frames: fitted on the pairs' frames by `fit_frames`; none for corpora without frames.
     """
 
-    def __init__(self, problem: Problem, trained: Trained, i: int, config: TableConfig, seed: int) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        trained: Trained,
+        i: int,
+        config: TableConfig,
+        seed: int,
+        frames: Embedding | None = None,
+    ) -> None:
         corpus = problem.corpus
+        self.frames = frames
         self.problem, self.video, self.i, self.config, self.seed = problem, trained.video, i, config, seed
         audio = trained.audio.layer(corpus.source[np.concatenate((problem.pairs, problem.star))], i)
         self.audio, self.audio_star = np.split(audio, [len(problem.pairs)])
@@ -201,7 +214,8 @@ class Transfers:
     def embedding(self, name: str) -> Embedding:
         """One fitted on the pairs; its hyper-parameters are searched by labels left out among them."""
         rng = np.random.default_rng([self.seed, self.i])
-        if name == ORACLE:
+        # What frames become is taken to layer i by the target network itself.
+        if name in (ORACLE, FRAMES):
             return build_embedding("identity", self.config.embedding).fit(self.lips, self.lips, rng)
         return build_embedding(name, self.config.embedding).fit(self.audio, self.lips, rng, groups=self.labels)
 
@@ -214,11 +228,22 @@ class Transfers:
         star, labels, source = self.audio_star, self.star_labels, self.audio
         if name == ORACLE:
             star, source = self.video.layer(problem.corpus.target[problem.star], self.i), self.lips
+        if name == FRAMES:
+            star, source = self.from_frames
         if recipe == "distribution":
             star, labels = self._spread(embedding.transfer(star))
             embedding, source = self.embedding(ORACLE), self.lips
         pairs = Pairs(source, self.lips, self.labels)
         return scores_of(fine_tune(self.video, embedding, self.i, star, labels, config, pairs), problem)
+
+    @cached_property
+    def from_frames(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """N_V^(i)(T^(0)(X_A*)), and the same of X_A."""
+        if self.frames is None:
+            raise TransferError(f"{self.problem.corpus.name}: its rows are no runs of frames")
+        source, layer, frames = self.problem.corpus.source, self.video.layer, self.frames
+        star, pairs = (layer(frames.transfer(source[rows]), self.i) for rows in (self.problem.star, self.problem.pairs))
+        return star, pairs
 
     def _spread(self, transferred: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Rows of unseen labels: the mean of a label's transferred rows plus drawn differences of parallel rows."""
@@ -250,8 +275,18 @@ def true_labels(problem: Problem) -> NDArray[np.int64]:
     return problem.corpus.labels[problem.test]
 
 
-def ways(layers: Sequence[int]) -> Iterator[tuple[str, int]]:
-    """Every embedding at every layer, and the oracle at the same."""
+def fit_frames(problem: Problem, config: TableConfig, seed: int) -> Embedding | None:
+    """The embedding of frames, fitted on the pairs as they came; none where the corpus has no frames."""
+    corpus = problem.corpus
+    if not all(corpus.frames):
+        return None
+    frames = dict(zip(("source_frames", "target_frames"), corpus.frames, strict=True))
+    embedding = build_embedding(FRAMES, config.embedding.replace(**frames))
+    return embedding.fit(corpus.source[problem.pairs], corpus.target[problem.pairs], np.random.default_rng(seed))
+
+
+def ways(layers: Sequence[int], frames: bool) -> Iterator[tuple[str, int]]:
+    """Every embedding at every layer, and the oracle at the same; that of frames where there are any."""
     for i in layers:
-        for name in (ORACLE, *EMBEDDINGS):
+        for name in (ORACLE, *EMBEDDINGS, *((FRAMES,) if frames else ())):
             yield name, i

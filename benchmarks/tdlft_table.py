@@ -40,6 +40,7 @@ from benchmarks.tdlft_problem import (
     TableConfig,
     Trained,
     Transfers,
+    fit_frames,
     inner_problems,
     make_problem,
     scores_of,
@@ -84,7 +85,7 @@ def run_cell(cell: Cell, folder: Path) -> Iterator[Row]:
     outer = make_problem(corpus, fold.train, fold.test)
     inner = inner_problems(outer, config.choice.problems, seed)
     epochs = sum(4 * c.pretrain_epochs + c.epochs for c in (config.audio, config.video))
-    bar = _Bar((len(inner) + 1) * epochs + (len(inner) + 1) * len(list(ways(config.layers))))
+    bar = _Bar((len(inner) + 1) * epochs + (len(inner) + 1) * len(list(ways(config.layers, all(corpus.frames)))))
 
     choices = choose(inner, config, seed, outer.share, bar)
     since = time.monotonic()
@@ -162,9 +163,10 @@ def _walk(
 ) -> Iterator[tuple[tuple[str, int], Transfers]]:
     """Every way with the rows at its layer."""
     transfers: Transfers | None = None
-    for name, i in ways(config.layers):
+    frames = fit_frames(problem, config, seed)
+    for name, i in ways(config.layers, frames is not None):
         if transfers is None or transfers.i != i:
-            transfers = Transfers(problem, trained, i, config, seed)
+            transfers = Transfers(problem, trained, i, config, seed, frames)
         yield (name, i), transfers
 
 

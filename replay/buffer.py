@@ -15,7 +15,7 @@ from replay.sampler import SampleBatch
 from replay.table import Table
 from sensors.errors import StateError, StorageError
 from sensors.event import EventBatch
-from sensors.modalities import kind_of
+from sensors.modalities import kind_of, labelled
 from sensors.state import State, check_state
 
 LOCK_PATIENCE = 1.0
@@ -123,6 +123,8 @@ class Buffer:
     ) -> None:
         """Change the limiter of one table, or of all there are and will be; None leaves a value as it is.
 
+        All means all that hold sources back: tables of labelled events are changed by name alone.
+
         Raises:
             ConfigError: a value is out of range.
             StorageError: no such table.
@@ -130,7 +132,8 @@ class Buffer:
         given = {"samples_per_insert": samples_per_insert, "slack": slack, "min_size": min_size}
         limits = {name: float(value) for name, value in given.items() if value is not None}
         with self._mutex:
-            for table in [self._existing(kind)] if kind else self._tables.values():
+            limited = [table for name, table in self._tables.items() if not labelled(name)]
+            for table in [self._existing(kind)] if kind else limited:
                 table.set_limiter(**limits)
             if kind is None:
                 self._limits |= limits
@@ -201,7 +204,8 @@ class Buffer:
     def _table(self, kind: str) -> Table:
         if kind not in self._tables:
             table = Table(self.directory / kind, kind, self._config, self._seed)
-            table.set_limiter(**self._limits)
+            if not labelled(kind):
+                table.set_limiter(**self._limits)
             self._tables[kind] = table
         return self._tables[kind]
 

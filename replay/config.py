@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sensors.config import Config, setting
 from sensors.errors import ConfigError
+from sensors.modalities import labelled
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,13 @@ class ReplayConfig(Config):
         unit="events",
         low=16,
         high=100_000_000,
+    )
+    capacity_labelled: int = setting(
+        1_024,
+        help="events kept in each table of labelled events, which are taken whole; their source is never told to wait",
+        unit="events",
+        low=16,
+        high=1_000_000,
     )
     remover: str = setting(
         "fifo",
@@ -61,6 +69,22 @@ class ReplayConfig(Config):
                     "as many; lower min_size"
                 )
 
+    def capacity_name(self, kind: str) -> str:
+        """Setting that holds the capacity of the table of `kind` ('audio', 'audio+image', 'speech+letter', …)."""
+        if labelled(kind):
+            return "capacity_labelled"
+        return "capacity" if "+" in kind else "capacity_single"
+
     def capacity_of(self, kind: str) -> int:
-        """Capacity of the table of `kind` ('audio', 'audio+image', …), events."""
-        return self.capacity if "+" in kind else self.capacity_single
+        """Capacity of the table of `kind`, events."""
+        capacity: int = getattr(self, self.capacity_name(kind))
+        return capacity
+
+    def limits_of(self, kind: str) -> tuple[float, float, float]:
+        """Samples per insert, slack and least size of the limiter of `kind`'s table.
+
+        Labelled events are not drawn sample by sample, so nothing is ever owed for them: their source paces itself.
+        """
+        if labelled(kind):
+            return 0.0, float(self.limiter_slack), 1.0
+        return self.samples_per_insert, float(self.limiter_slack), float(self.min_size)

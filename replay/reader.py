@@ -1,7 +1,7 @@
 """The learner's end of replay on its own node: the same mapped pages, no call, no copy but the batch."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,17 @@ class Reader:
         batch = sampler.draw(count, selector, self._rng if rng is None else rng, out, **options)
         storage.counters["sampled"][0, self._cell] += count
         return batch
+
+    def sweep(self, kind: str, count: int) -> Iterator[SampleBatch]:
+        """All events that a table holds now, oldest first, `count` at a time; they do not count as drawn.
+
+        What the writer overwrites meanwhile is left out; nothing is torn.
+
+        Raises:
+            StorageError: no such table.
+            ConfigError: `count` is less than one.
+        """
+        return self._table(kind)[1].sweep(count)
 
     def state_dict(self) -> State:
         """The reader's random state."""

@@ -1,6 +1,6 @@
 """Drawing batches from mapped columns that another process may be writing to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,26 @@ class Sampler:
         raise StorageError(
             f"table {storage.layout.kind}: overwritten faster than it can be read; raise replay.capacity"
         )
+
+    def sweep(self, count: int) -> Iterator[SampleBatch]:
+        """All events that the table holds now, oldest first, `count` at a time.
+
+        What is overwritten before its turn comes is left out, so a batch may be smaller, or empty.
+
+        Raises:
+            ConfigError: `count` is less than one.
+        """
+        if count < 1:
+            raise ConfigError(f"count={count}: expected a batch of at least one event")
+        storage, view = self._storage, self.view()
+        every = view.slots[np.argsort(view.serial[view.slots], kind="stable")]
+        for at in range(0, len(every), count):
+            slots = every[at : at + count]
+            samples = {m: column[slots] for m, column in storage.samples.items()}
+            whole = storage.meta["version"][slots] == view.version[slots]
+            slots = slots[whole]
+            samples = {m: column[whole] for m, column in samples.items()}
+            yield SampleBatch(slots, view.serial[slots], view.lesson[slots], samples)
 
     def _snapshot(self) -> SlotView:
         """Slots that were whole while their columns were copied.

@@ -30,20 +30,18 @@ class Table:
             StorageError: no space, no permission, or a damaged file.
             StateError: the directory holds something else, or a table of another capacity.
         """
-        capacity = config.capacity_of(kind)
         if directory.exists():
             found = read_layout(directory)
             if found.kind != kind:
                 raise StateError(f"{directory}: holds a table of {found.kind}, expected {kind}")
-            if found.capacity != capacity:
-                name = "capacity" if "+" in kind else "capacity_single"
+            if found.capacity != (capacity := config.capacity_of(kind)):
                 raise StateError(
                     f"{directory}: holds {found.capacity} events, the settings say {capacity}; set "
-                    f"replay.{name}={found.capacity} or choose another run directory"
+                    f"replay.{config.capacity_name(kind)}={found.capacity} or choose another run directory"
                 )
             self.storage = Storage(directory, writable=True)
         else:
-            self.storage = Storage.create(directory, kind, capacity)
+            self.storage = Storage.create(directory, kind, config.capacity_of(kind))
         self.remover = make_remover(config.remover, seed ^ zlib.crc32(kind.encode()))
         self.sampler = Sampler(self.storage)
         self._figures = self.storage.counters[0]
@@ -134,7 +132,7 @@ class Table:
 
     def _make_limiter(self, config: ReplayConfig) -> Limiter:
         f = self._figures
-        given = (config.samples_per_insert, float(config.limiter_slack), float(config.min_size))
+        given = config.limits_of(self.storage.layout.kind)
         if not f["min_size"]:
             limiter = Limiter(*given)
         else:

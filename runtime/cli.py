@@ -13,9 +13,11 @@ from sensors.errors import ConfigError
 
 OPTIONS = {
     "what is taught": {
+        "--teach": "run.teach",
         "--style": "teacher.style",
         "--images": "data.images",
         "--speech": "data.speech",
+        "--letters": "data.letters",
         "--data": "data.data",
         "--download": "data.download",
         "--teachers": "run.teachers",
@@ -33,11 +35,13 @@ OPTIONS = {
 
 DESCRIPTION = """\
 Learn, without labels, what things look and sound like: teachers show and say things,
-replay keeps them, the learner turns images into sounds and back, the monitor examines it."""
+replay keeps them, the learner turns images into sounds and back, the monitor examines it.
+Beside that, learn to read from lips the letters that were only ever heard, with labels."""
 EXAMPLES = """\
 examples:
   launch.py --teacher simulated                      learn from embedded digits and voices until Ctrl-C
   launch.py --minutes 5                              the same, for five minutes of learning
+  launch.py --teach digits                           without letters and lip reading
   launch.py --data ~/datasets --speech fsdd          MNIST and recorded speech found there
   launch.py --resume runs/2026-01-31_12-00-00        go on where a run was stopped
   launch.py --set replay.capacity=50000 --help-settings

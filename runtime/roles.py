@@ -43,7 +43,7 @@ class Board:
         counters: totals.
         values: latest figures.
         facts: printable lines that actors told about themselves, by actor.
-        datasets: what is taught, `images` and `speech`, each as `name:fingerprint`; empty before a teacher told.
+        datasets: what is taught, `images`, `speech` and `letters`, each as `name:fingerprint`, as teachers told it.
         waiting: why the learner does not step; empty when it does.
     """
 
@@ -192,7 +192,7 @@ class TeacherRole(Role):
         if method == "summary":
             self.board.facts[self.member.name] = list(value)
         elif method == "datasets":
-            self.board.datasets = dict(value)
+            self.board.datasets |= value
         elif method == "state_dict":
             self.cursor = value
         elif method == "run":

@@ -135,20 +135,22 @@ class RunDirectory:
         self.write_config()
 
     def record_datasets(self, told: Mapping[str, str]) -> None:
-        """Keep what is taught, `images` and `speech` as `name:fingerprint`; a run goes on with the same or not at all.
+        """Keep what is taught: `images`, `speech` and `letters`, those that there are, as `name:fingerprint`.
+
+        A run goes on with the same data or not at all; a subject that it was not taught before may be added.
 
         Raises:
             StateError: other data than this run had before.
         """
-        before = self.saved.get("datasets")
-        if before is None:
-            self.record(datasets=dict(told))
-        elif before != dict(told):
-            kind = next(k for k in told if told[k] != before.get(k))
-            raise StateError(
-                f"{self.path}: was taught {kind} {before.get(kind)}, found now {told[kind]};\n"
-                f"give the same --{kind} and --data as before, or start a new run"
-            )
+        before = self.saved.get("datasets", {})
+        for kind in told:
+            if kind in before and told[kind] != before[kind]:
+                raise StateError(
+                    f"{self.path}: was taught {kind} {before[kind]}, found now {told[kind]};\n"
+                    f"give the same --{kind} and --data as before, or start a new run"
+                )
+        if set(told) - set(before):
+            self.record(datasets={**before, **told})
 
     def write_config(self) -> None:
         """Write `config.json` in one piece.

@@ -15,13 +15,15 @@ from runtime.settings import RunConfig
 from runtime.signals import INTERRUPTED, StopSignals
 from runtime.terminal import Terminal, clock
 from sensors.errors import ConfigError, StateError, UserError
-from sensors.modalities import AUDIO, IMAGE
+from sensors.modalities import AUDIO, IMAGE, LETTER, LIPS, SPEECH
 from teacher.datasets.choose import fetch_missing
 
 FAILED = 1
 """Exit code of a run that broke down."""
 CHECKPOINT_BYTES = {"small": 160 * 10**6, "paper": 400 * 10**6}
 """About what one checkpoint takes, by the networks' sizes."""
+LETTERS_BYTES = 40 * 10**6
+"""What TDLFT turns may add to it: networks, embedding, and in a turn its snapshot of full tables."""
 DATA_VARIABLE = "RECIPROCAL_DATA"
 
 
@@ -121,10 +123,14 @@ def _check_data(config: RunConfig) -> None:
 
 def _needed_bytes(config: RunConfig) -> int:
     """Disk for replay's tables of the simulated teachers' events, and for checkpoints: three and one in the making."""
-    both = AUDIO.nbytes + IMAGE.nbytes
-    tables = config.replay.capacity * both + config.replay.capacity_single * both
+    tables = 0
+    if config.run.digits:
+        tables += (config.replay.capacity + config.replay.capacity_single) * (AUDIO.nbytes + IMAGE.nbytes)
+    if config.run.letters:
+        tables += config.replay.capacity_labelled * (2 * (SPEECH.nbytes + LETTER.nbytes) + LIPS.nbytes)
     large = config.learner.preset == "paper" or (config.learner.preset, config.learner.device) == ("auto", "cuda")
-    return tables + 4 * CHECKPOINT_BYTES["paper" if large else "small"]
+    checkpoint = CHECKPOINT_BYTES["paper" if large else "small"] + (LETTERS_BYTES if config.run.letters else 0)
+    return tables + 4 * checkpoint
 
 
 def _version() -> str:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, Self, get_args, get_type_hints
 
 from agent.config import LearnerConfig, MonitorConfig
+from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
 from sensors.config import Config, parse, setting
 from sensors.errors import ConfigError
-from teacher.config import DataConfig, TeacherConfig
+from teacher.config import DataConfig, LettersConfig, TeacherConfig
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,12 @@ class RunSection(Config):
         None, help="learner steps after which the run ends; none: until Ctrl-C", unit="steps", low=1
     )
     seed: int = setting(0, help="seed of everything random", low=0, high=2**31 - 1)
-    teachers: int = setting(1, help="teachers that teach side by side, seeds apart", low=1, high=64)
+    teach: str = setting(
+        "both",
+        help="what is taught: digits (heard and seen, without labels), letters (heard, lip-read, labelled), or both",
+        choices=("digits", "letters", "both"),
+    )
+    teachers: int = setting(1, help="digit teachers that teach side by side, seeds apart", low=1, high=64)
     checkpoint_every: float = setting(30.0, help="time between checkpoints", unit="s", low=1.0)
     tick: float = setting(2.0, help="time between two lines of figures", unit="s", low=0.2, high=60.0)
     chunk: float = setting(1.0, help="longest piece of work asked of an actor at once", unit="s", low=0.1, high=5.0)
@@ -48,6 +54,16 @@ class RunSection(Config):
     )
     restarts: int = setting(5, help="restarts of one actor before the run gives up", low=0, high=1000)
 
+    @property
+    def digits(self) -> bool:
+        """Whether digits are taught."""
+        return self.teach != "letters"
+
+    @property
+    def letters(self) -> bool:
+        """Whether letters are taught."""
+        return self.teach != "digits"
+
 
 @dataclass(frozen=True)
 class RunConfig(Config):
@@ -55,8 +71,10 @@ class RunConfig(Config):
 
     data: DataConfig = field(default_factory=DataConfig)
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    letters: LettersConfig = field(default_factory=LettersConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
+    tdlft: TdlftTurnsConfig = field(default_factory=TdlftTurnsConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     run: RunSection = field(default_factory=RunSection)
 
@@ -65,6 +83,8 @@ class RunConfig(Config):
         self._check_batches()
         self._check_waiting()
         self._check_microphones()
+        if self.run.letters:
+            self._check_letters()
 
     def _check_batches(self) -> None:
         s = self.learner
@@ -101,6 +121,20 @@ class RunConfig(Config):
             raise ConfigError(
                 f"learner.min_events={wanted}: teachers are told to wait at {reached} events already; "
                 "raise replay.limiter_slack"
+            )
+
+    def _check_letters(self) -> None:
+        """Refuse settings with which TDLFT would wait for ever for its `min_pairs` pairs."""
+        wanted, letters = self.tdlft.min_pairs, self.letters
+        if wanted > self.replay.capacity_labelled:
+            raise ConfigError(
+                f"tdlft.min_pairs={wanted}: a table of replay.capacity_labelled={self.replay.capacity_labelled} events "
+                "never holds as many"
+            )
+        if letters.unseen_share == 1.0 and wanted > letters.pairs_first:
+            raise ConfigError(
+                f"tdlft.min_pairs={wanted}: with letters.unseen_share=1 only letters.pairs_first={letters.pairs_first} "
+                "pairs ever come; lower the share"
             )
 
     def override(self, changes: Mapping[str, str]) -> Self:

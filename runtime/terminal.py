@@ -40,6 +40,7 @@ class Snapshot:
         share: part of `--minutes` or `--steps` that is done, 0…1; none when endless.
         values: latest figures by key.
         actors: name -> state in a word.
+        digits: whether digits are taught; without them the view has no room for their exams.
     """
 
     time: float
@@ -49,6 +50,7 @@ class Snapshot:
     share: float | None = None
     values: Mapping[str, Value] = field(default_factory=dict)
     actors: Mapping[str, str] = field(default_factory=dict)
+    digits: bool = True
 
 
 class Terminal:
@@ -116,6 +118,10 @@ def line(snapshot: Snapshot) -> str:
         for _, exam, judge in EXAMS[:2]
         if f"exam/{exam}" in v
     ]
+    if lips := reading(v, "lips_seen", "lips_unseen", "lips_unimodal", "lips_oracle"):
+        parts.append(f"lips→letter {percent(v, 'exam/lips_all')} ({lips})")
+    if turns := number(v, "tdlft/turns"):
+        parts.append(f"tdlft turns {turns:.0f}")
     losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if _is_loss(v, key)]
     if losses:
         parts.append("loss " + ", ".join(losses))
@@ -139,11 +145,13 @@ def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
     fill = number(v, "replay/fill")
     facts.add_row("teachers", "–" if events is None else f"{events:.0f} events/s accepted")
     facts.add_row("replay", "–" if fill is None else f"{fill:.0%} full")
+    if letters := spelling(v):
+        facts.add_row("letters", letters)
     losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if _is_loss(v, key)]
     if losses:
         facts.add_row("losses", "  ".join(losses))
     facts.add_row("actors", "  ".join(f"{name} {state}" for name, state in snapshot.actors.items()))
-    body: list[RenderableType] = [facts, Text(), exams(v, width)]
+    body: list[RenderableType] = [facts, Text(), exams(v, width, snapshot.digits)]
     if snapshot.share is not None:
         body += [Text(), ProgressBar(total=1.0, completed=min(snapshot.share, 1.0), width=max(width - 6, 8))]
     if notes:
@@ -151,8 +159,8 @@ def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
     return Panel(Group(*body), title="Reciprocal", width=width, padding=(0, 1))
 
 
-def exams(v: Mapping[str, Value], width: int) -> RenderableType:
-    """Cross-modal accuracies beside their judges' own, with bars where there is room."""
+def exams(v: Mapping[str, Value], width: int, digits: bool = True) -> RenderableType:
+    """Cross-modal accuracies beside their judges' own, and lip reading once there is any; bars where there is room."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -160,14 +168,32 @@ def exams(v: Mapping[str, Value], width: int) -> RenderableType:
     if bars:
         table.add_column()
     table.add_column(style="dim", no_wrap=True)
-    for title, exam, judge in EXAMS:
-        grade = number(v, f"exam/{exam}")
+    rows = [(title, exam, f"judge {percent(v, f'judge/{judge}')}") for title, exam, judge in EXAMS if digits]
+    if lips := reading(v, "lips_unseen", *(["lips_oracle"] if width >= 80 else [])):
+        rows.append(("lips → letter", "lips_all", lips))
+    for title, exam, beside in rows:
         row: list[RenderableType] = [title, percent(v, f"exam/{exam}")]
         if bars:
-            row.append(ProgressBar(total=1.0, completed=grade or 0.0, width=24))
-        row.append(f"judge {percent(v, f'judge/{judge}')}")
-        table.add_row(*row)
+            row.append(ProgressBar(total=1.0, completed=number(v, f"exam/{exam}") or 0.0, width=24))
+        table.add_row(*row, beside)
     return table
+
+
+def reading(v: Mapping[str, Value], *exams: str) -> str:
+    """These lip-reading accuracies, as far as they are known; empty before the first exam of letters."""
+    if "exam/lips_all" not in v:
+        return ""
+    return ", ".join(f"{e.removeprefix('lips_')} {percent(v, f'exam/{e}')}" for e in exams if f"exam/{e}" in v)
+
+
+def spelling(v: Mapping[str, Value]) -> str:
+    """How far the turns on letters are; empty before the first."""
+    if not (turns := number(v, "tdlft/turns")):
+        return ""
+    counts = [("pairs", "pairs"), ("heard", "heard alone"), ("letters", "letters")]
+    known = [f"{found:.0f} {word}" for name, word in counts if (found := number(v, f"tdlft/{name}")) is not None]
+    share = "" if number(v, "tdlft/share") is None else f", busy {percent(v, 'tdlft/share')}"
+    return f"TDLFT turn {turns:.0f}: " + ", ".join(known) + share
 
 
 def clock(seconds: float) -> str:

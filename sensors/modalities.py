@@ -12,8 +12,8 @@ import numpy as np
 
 from sensors.errors import EventError
 
-LAYOUTS = ("picture", "spectrogram", "sequence", "film")
-"""What a sample's axes may mean: (1, row, column), (1, band, frame), (frame, value), (frame, row, column)."""
+LAYOUTS = ("picture", "spectrogram", "sequence", "film", "label")
+"""What a sample's axes may mean: (1, row, column), (1, band, frame), (frame, value), (frame, row, column), (number)."""
 
 
 @dataclass(frozen=True)
@@ -102,3 +102,14 @@ LIPS = register(
 )
 AUDIO_FAR = register(Modality("audio_far", (1, 96, 96), np.dtype(np.uint8), _LOG_MEL, 1 / 255, "spectrogram"))
 """What a second microphone, far from the speaker, hears of the same sound."""
+LETTER = register(Modality("letter", (1,), np.dtype(np.uint16), "number of the letter said", 1.0, "label"))
+"""What an event is of, told beside what it sounds and looks like; nothing that learns without labels may read it."""
+
+
+def labelled(kind: str) -> bool:
+    """Whether events of `kind` ('audio', 'speech+letter', …) carry a label.
+
+    Raises:
+        EventError: an unknown modality.
+    """
+    return any(modality(name).layout == "label" for name in kind.split("+"))

@@ -10,10 +10,13 @@ import cv2
 import ray
 from ray.exceptions import RayActorError
 
+from sensors.errors import ConfigError
 from sensors.event import EventBatch
 from sensors.state import State
-from teacher.config import DataConfig, TeacherConfig
+from teacher.config import DataConfig, LettersConfig, TeacherConfig
 from teacher.datasets import load_images, load_speech
+from teacher.datasets.letters import load_letters
+from teacher.letters import LettersMachine
 from teacher.machine import Cursor, Machine
 
 WINDOW = 4
@@ -34,20 +37,25 @@ class _Sent:
     not_before: float = 0.0
 
 
+_Subject = tuple[Machine | LettersMachine, list[str], dict[str, str]]
+"""What emits, printable lines about its data, and the data's choices and fingerprints."""
+
+
 class TeacherActor:
-    """A `Machine` that sends; made a Ray actor by whoever starts it.
+    """A `Machine` or `LettersMachine` that sends; made a Ray actor by whoever starts it.
 
     Args:
         name: source name of its events.
         data: `DataConfig` as a dict.
-        teacher: `TeacherConfig` as a dict.
+        teacher: how it teaches its subject, `TeacherConfig` or `LettersConfig` as a dict.
         seed: of this machine alone.
         generation: counts restarts without the saved state.
         replay: handle whose `insert(batch)` answers `accepted`, `duplicate` and `throttled_ms`.
+        subject: 'digits' or 'letters'.
 
     Raises:
         DataError: a dataset is missing or damaged.
-        ConfigError: a bad setting.
+        ConfigError: a bad setting, or an unknown subject.
     """
 
     def __init__(
@@ -58,12 +66,14 @@ class TeacherActor:
         seed: int,
         generation: int,
         replay: Any,
+        subject: str = "digits",
     ) -> None:
         cv2.setNumThreads(1)
+        if subject not in ("digits", "letters"):
+            raise ConfigError(f"{name}: no subject {subject!r}; choose digits or letters")
         config = DataConfig.from_dict(data)
-        self._images, self._speech = load_images(config), load_speech(config)
-        settings = TeacherConfig.from_dict(teacher)
-        self._machine = Machine(settings, self._images, self._speech, name, seed, generation)
+        make = _teach_letters if subject == "letters" else _teach_digits
+        self._machine, self._summary, self._datasets = make(config, teacher, name, seed, generation)
         self._replay = replay
         self._unacknowledged: deque[_Sent] = deque()
         self._due = time.monotonic()
@@ -103,17 +113,25 @@ class TeacherActor:
         }
 
     def exam(self) -> dict[str, Any]:
-        """The exam set as a dict of arrays; `ExamSet.from_dict` reads it."""
+        """The exam set of digits as a dict of arrays; `ExamSet.from_dict` reads it.
+
+        Raises:
+            ConfigError: this one teaches letters, whose examiner reads the corpus itself.
+        """
+        if not isinstance(self._machine, Machine):
+            raise ConfigError(f"{self._machine.name}: teaches letters and has no exam set of digits")
         return self._machine.exam().to_dict()
 
     def summary(self) -> list[str]:
         """Printable lines: what is shown and what is played."""
-        return [f"images: {self._images.summary}", f"speech: {self._speech.summary}"]
+        return list(self._summary)
 
     def datasets(self) -> dict[str, str]:
-        """What is shown (`images`) and played (`speech`), each as `name:fingerprint`."""
-        used = {"images": self._images, "speech": self._speech}
-        return {kind: f"{samples.name}:{samples.fingerprint}" for kind, samples in used.items()}
+        """What is taught, by the setting of `data` that chooses it, each as `choice:fingerprint`.
+
+        Keys are `images` and `speech` of digits, `letters` of letters.
+        """
+        return dict(self._datasets)
 
     def state_dict(self) -> State:
         """Cursor of the oldest unacknowledged batch: what follows is taught again, under the same ids."""
@@ -206,3 +224,18 @@ class TeacherActor:
             ray.wait(flying, num_returns=1, timeout=pause)
         else:
             time.sleep(max(pause, _SHORTEST_PAUSE))
+
+
+def _teach_digits(data: DataConfig, teacher: Mapping[str, Any], name: str, seed: int, generation: int) -> _Subject:
+    used = {"images": load_images(data), "speech": load_speech(data)}
+    machine = Machine(TeacherConfig.from_dict(teacher), used["images"], used["speech"], name, seed, generation)
+    lines = [f"{kind}: {samples.summary}" for kind, samples in used.items()]
+    return machine, lines, {kind: f"{samples.name}:{samples.fingerprint}" for kind, samples in used.items()}
+
+
+def _teach_letters(data: DataConfig, teacher: Mapping[str, Any], name: str, seed: int, generation: int) -> _Subject:
+    corpus = load_letters(data)
+    machine = LettersMachine(LettersConfig.from_dict(teacher), corpus, name, seed, generation)
+    # The corpus that is made here says so in its name: 'synthetic-letters' is what data.letters=synthetic chooses.
+    choice = corpus.utterances.name.removesuffix("-letters")
+    return machine, [f"letters: {corpus.summary}"], {"letters": f"{choice}:{corpus.utterances.fingerprint}"}

@@ -1,4 +1,4 @@
-"""Settings of the simulated teachers: which datasets, and how they teach."""
+"""Settings of the simulated teachers: which datasets, and how they teach digits and letters."""
 
 from dataclasses import dataclass
 
@@ -28,13 +28,18 @@ class DataConfig(Config):
         help="speech to play; auto takes the best found, fsdd+gcdd widens FSDD by Speech Commands",
         choices=("auto", "gcdd", "fsdd", "fsdd+gcdd", "synthetic"),
     )
+    letters: str = setting(
+        "auto",
+        help="spelled letters and the lips that say them; auto takes AV-Letters where found, else synthetic ones",
+        choices=("auto", "avletters", "synthetic"),
+    )
     held_out: str = setting(
         "", help="speaker of FSDD, as in 'theo', of whom every recording is test and none training; none: its own split"
     )
     part: str = setting(
         "test",
         help="what exams and judges test on: the test part, or validation, which is held out of the training part "
-        "(10 %, at most 3,000 images and 300 clips) and leaves the test part alone",
+        "(10 %, at most 3,000 images and 300 clips; a fifth of the letters) and leaves the test part alone",
         choices=("test", "validation"),
     )
     download: bool = setting(False, help="fetch the chosen datasets that are not there yet")
@@ -136,6 +141,36 @@ class TeacherConfig(Config):
         concept_numbers("missing_image", self.missing_image)
         if not self.drift_events and (self.drift_noise > 0 or self.drift_light < 1):
             raise ConfigError("drift_noise, drift_light: set drift_events, the events over which the drift builds up")
+
+
+@dataclass(frozen=True)
+class LettersConfig(Config):
+    """How the letters teacher speaks: its pace, its mix of pairs and speech alone, and when letters are first met.
+
+    A pair is speech, lips and letter of a letter seen; the letters unseen come as speech and letter alone.
+    """
+
+    rate: float = setting(
+        4.0, help="events the letters teacher sends each second; 0: as fast as it can", unit="events/s", low=0.0
+    )
+    batch_events: int = setting(8, help="most events sent in one batch", unit="events", low=1, high=256)
+    unseen_share: float = setting(
+        0.25,
+        help="share of speech-only events, of letters whose lips are never seen, once `pairs_first` pairs have come",
+        unit="fraction",
+        low=0.0,
+        high=1.0,
+    )
+    grow_events: int = setting(
+        0,
+        help="events between one unseen letter's first utterance and the next one's; 0: all letters from the start",
+        unit="events",
+        low=0,
+        high=100_000,
+    )
+    pairs_first: int = setting(
+        64, help="pairs of speech and lips before the first speech-only event", unit="events", low=0
+    )
 
 
 def concept_numbers(name: str, text: str) -> frozenset[int]:

@@ -19,11 +19,14 @@ import psutil
 import pytest
 
 from teacher.actor import WINDOW
-from teacher.config import TeacherConfig
+from teacher.config import LettersConfig, TeacherConfig
 from teacher.datasets.synthetic import available
 
 ROOT = Path(__file__).parents[1]
-EMBEDDED = (*("--images", "digits", "--speech", "synthetic"), *("--set", "monitor.judge_steps_image=60"))
+EMBEDDED = (
+    *("--images", "digits", "--speech", "synthetic", "--letters", "synthetic"),
+    *("--set", "monitor.judge_steps_image=60"),
+)
 QUICK = ("--set", "monitor.judge_steps_audio=60", "--set", "monitor.every=3", "--set", "learner.turn_steps=10")
 CURRICULUM = ("--set", "teacher.warmup_events=512", "--set", "learner.batch=32", "--set", "run.checkpoint_every=5")
 
@@ -117,7 +120,7 @@ def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
         token = token_file.read_text().strip()
         rows = json.loads(ask(f"{address}/api/v0/actors?detail=true", token))["data"]["result"]["result"]
         alive = {row["name"]: row for row in rows if row["state"] == "ALIVE"}
-        assert {"replay", "learner", "monitor", "teacher-0"} <= set(alive)
+        assert {"replay", "learner", "monitor", "teacher-0", "teacher-letters"} <= set(alive)
         assert alive["learner"]["repr_name"].startswith("Learner(cpu")
         assert alive["teacher-0"]["repr_name"] == "Teacher(teacher-0)"
 
@@ -152,7 +155,8 @@ def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
     assert {"replay/dropped", "loss/image/reconstruction", "loss/audio/reconstruction"} <= set(last)
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
     # The two are asked for one after the other, when the teacher rests: what it had not heard of is on its way.
-    assert 0 <= last["replay/inserted"] - last["teacher/accepted"] <= WINDOW * TeacherConfig().batch_events
+    under_way = WINDOW * (TeacherConfig().batch_events + LettersConfig().batch_events)
+    assert 0 <= last["replay/inserted"] - last["teacher/accepted"] <= under_way
     assert last["dropped/lost"] == last["dropped/refused"] == last["replay/dropped"] == 0
     assert (run / "samples" / "latest.png").stat().st_size > 10_000
     assert list((run / "samples").glob("image-of-zero-evokes-*.wav"))
@@ -164,6 +168,8 @@ def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
 
     assert config["datasets"]["images"].startswith("digits:")
     assert config["datasets"]["speech"].startswith("synthetic:")
+    assert config["datasets"]["letters"].startswith("synthetic:")
+    assert last["events/speech+lips+letter"] > 0 and last["size/audio"] > 0
 
     again = Job("--resume", str(run), token=token_file)
     try:

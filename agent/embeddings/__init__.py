@@ -1,6 +1,7 @@
 """Embeddings T_A->V: maps from one network's layer into the other's, learnt from parallel rows (section 3.1)."""
 
 from agent.embeddings.contract import Embedding
+from agent.embeddings.frames import FrameEmbedding
 from agent.embeddings.identity import IdentityEmbedding
 from agent.embeddings.knn import KnnEmbedding
 from agent.embeddings.ncca import NccaEmbedding
@@ -11,6 +12,7 @@ from sensors.errors import TransferError
 
 __all__ = [
     "Embedding",
+    "FrameEmbedding",
     "IdentityEmbedding",
     "KnnEmbedding",
     "NccaEmbedding",
@@ -24,12 +26,13 @@ _KINDS: dict[str, type[Embedding]] = {
     "svr": SvrEmbedding,
     "ncca": NccaEmbedding,
     "transcoder": TranscoderEmbedding,
+    "frames": FrameEmbedding,
     "identity": IdentityEmbedding,
 }
 
 
 def build_embedding(name: str, config: EmbeddingConfig) -> Embedding:
-    """An unfitted embedding: 'knn', 'svr', 'ncca', 'transcoder', or the oracle's 'identity'.
+    """An unfitted embedding: 'knn', 'svr', 'ncca', 'transcoder', 'frames', or the oracle's 'identity'.
 
     Raises:
         TransferError: no such embedding.

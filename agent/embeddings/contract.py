@@ -1,7 +1,7 @@
 """What every embedding keeps."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -46,7 +46,15 @@ class Embedding(ABC):
     def fit(
         self, source: ArrayLike, target: ArrayLike, rng: np.random.Generator, groups: ArrayLike | None = None
     ) -> Self:
-        """Learn from parallel rows; what was learnt before is forgotten.
+        """Learn from parallel rows; what was learnt before is forgotten; see `fitting`."""
+        for _ in self.fitting(source, target, rng, groups):
+            pass
+        return self
+
+    def fitting(
+        self, source: ArrayLike, target: ArrayLike, rng: np.random.Generator, groups: ArrayLike | None = None
+    ) -> Iterator[None]:
+        """Learn piece by piece, one yield after each; fitted when it ends.
 
         Args:
             source: (N, d_a) float.
@@ -65,13 +73,12 @@ class Embedding(ABC):
         if marks.shape != (len(a),):
             raise TransferError(f"{self.NAME}: {len(a)} pairs, but groups of shape {marks.shape}")
         self.widths = None
-        self._fit(a, v, rng, marks)
+        yield from self._fit(a, v, rng, marks)
         for name in self.TENSORS:
             # What is used is what is saved, to the last bit.
             setattr(self, name, np.array(getattr(self, name), np.float32))
         self._ready()
         self.widths = (a.shape[1], v.shape[1])
-        return self
 
     def transfer(self, source: ArrayLike) -> Rows:
         """Rows (M, d_a) to (M, d_v) float32; M may be 0.
@@ -89,7 +96,7 @@ class Embedding(ABC):
         return np.ascontiguousarray(self._transfer(a), np.float32)
 
     @abstractmethod
-    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> None: ...
+    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> Iterator[None]: ...
 
     @abstractmethod
     def _transfer(self, source: Rows) -> NDArray[Any]: ...

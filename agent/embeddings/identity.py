@@ -1,5 +1,6 @@
 """The perfect transfer of the paper's oracle: what is transferred already is the target's."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,8 +15,8 @@ class IdentityEmbedding(Embedding):
     NAME = "identity"
     TENSORS: ClassVar[dict[str, str]] = {}
 
-    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> None:
-        return
+    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> Iterator[None]:
+        yield
 
     def _transfer(self, source: Rows) -> NDArray[Any]:
         return source

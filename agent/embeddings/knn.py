@@ -1,5 +1,6 @@
 """KNN: the mean of the video rows of the K nearest audio rows (section 3.1)."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from agent.embeddings.contract import Embedding, Rows
-from agent.embeddings.search import search, split
+from agent.embeddings.search import searching, split
 
 CHOICES = (1, 2, 3, 5, 8, 12, 20)
 BLOCK = 512
@@ -21,7 +22,7 @@ class KnnEmbedding(Embedding):
     TENSORS: ClassVar[dict[str, str]] = {"source": "na", "target": "nv"}
     PLAIN = ("neighbours",)
 
-    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> None:
+    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> Iterator[None]:
         folds = split(groups, self.config.search_folds, rng)
         fixed = self.config.neighbours
         choices = [min(fixed, len(source))] if fixed else [k for k in CHOICES if k < len(source)]
@@ -35,7 +36,7 @@ class KnnEmbedding(Embedding):
                 deepest[key] = index.kneighbors(source[out], return_distance=False)
             return _means(target[~out], deepest[key][:, :k])
 
-        self.neighbours = search(choices, predict, target, groups, folds)
+        self.neighbours = yield from searching(choices, predict, target, groups, folds)
         self.source, self.target = source, target
 
     def _ready(self) -> None:

@@ -12,6 +12,7 @@ whose c greatest ρ, the canonical correlations, sum to the maximum. S_AA and S_
 more units than there are pairs.
 """
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +20,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from agent.embeddings.contract import Embedding, Rows
-from agent.embeddings.search import search, split
+from agent.embeddings.search import searching, split
 
 Matrix = NDArray[np.float64]
 RIDGES = (0.01, 0.1, 1.0)
@@ -66,7 +67,7 @@ class NccaEmbedding(Embedding):
     TENSORS: ClassVar[dict[str, str]] = {"source_mean": "a", "target_mean": "v", "u": "ac", "back": "cv"}
     PLAIN = ("correlations", "regularisation")
 
-    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> None:
+    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> Iterator[None]:
         a, v = source.astype(np.float64), target.astype(np.float64)
         folds = split(groups, self.config.search_folds, rng)
         fixed = self.config.correlations
@@ -85,7 +86,7 @@ class NccaEmbedding(Embedding):
             return np.asarray(v[known].mean(0) + variates[:, :c] @ back[:c], np.float32)
 
         choices = [(c, ridge) for ridge in ridges for c in sizes]
-        self.correlations, self.regularisation = search(choices, predict, target, groups, folds)
+        self.correlations, self.regularisation = yield from searching(choices, predict, target, groups, folds)
         self.source_mean, self.target_mean = a.mean(0), v.mean(0)
         self.u, self.back = self._maps(a, v, self.regularisation, self.correlations)
 

@@ -1,6 +1,6 @@
 """Choosing hyper-parameters inside the training pairs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,14 +16,16 @@ def split(groups: NDArray[Any], folds: int, rng: np.random.Generator) -> list[ND
     return [np.isin(groups, names[at :: min(folds, len(names))]) for at in range(min(folds, len(names)))]
 
 
-def search(
+def searching(
     choices: Sequence[T],
     predict: Callable[[T, NDArray[np.bool_]], Rows],
     target: Rows,
     groups: NDArray[Any],
     left_out: Sequence[NDArray[np.bool_]],
-) -> T:
-    """The choice whose predictions of left-out rows best tell their groups apart; the first among equals.
+) -> Generator[None, None, T]:
+    """Find the choice whose predictions of left-out rows best tell their groups apart; the first among equals.
+
+    One yield after each prediction; what it returns is the choice.
 
     Args:
         choices: at least one.
@@ -34,7 +36,11 @@ def search(
     """
     if len(choices) == 1 or len(left_out) < 2:
         return choices[0]
-    errors = [sum(misranked(predict(c, out), target[out], groups[out]) for out in left_out) for c in choices]
+    errors = [0.0] * len(choices)
+    for number, choice in enumerate(choices):
+        for out in left_out:
+            errors[number] += misranked(predict(choice, out), target[out], groups[out])
+            yield
     return choices[int(np.argmin(errors))]
 
 

@@ -1,5 +1,6 @@
 """Multivariate support vector regression with a nonlinear kernel (section 3.1): one machine for each output."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,10 +9,12 @@ from sklearn.svm import SVR
 from sklearn.utils.parallel import Parallel, delayed
 
 from agent.embeddings.contract import Embedding, Rows
-from agent.embeddings.search import search, split
+from agent.embeddings.search import searching, split
 
 COSTS = (0.3, 1.0, 3.0, 10.0)
 WIDTHS = (0.3, 1.0, 3.0)
+PIECE = 32
+"""Outputs whose machines are fitted at a time."""
 
 
 class SvrEmbedding(Embedding):
@@ -31,7 +34,7 @@ class SvrEmbedding(Embedding):
     }
     PLAIN = ("gamma", "cost")
 
-    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> None:
+    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> Iterator[None]:
         self.target_mean, scale = target.mean(0), target.std(0)
         self.target_scale = np.where(scale > 1e-6 * max(float(scale.max()), 1e-30), scale, 0).astype(np.float32)
         goal = np.zeros_like(target)
@@ -52,12 +55,15 @@ class SvrEmbedding(Embedding):
             return (kernel[np.ix_(out, ~out)] @ dual + intercept).astype(np.float32)
 
         choices = [(cost, width) for cost in costs for width in widths]
-        self.cost, width = search(choices, predict, goal[:, probe], groups, folds)
+        self.cost, width = yield from searching(choices, predict, goal[:, probe], groups, folds)
         self.gamma = width / spread
         self.source = source
         self.dual = np.zeros(target.shape, np.float32)
         self.intercept = np.zeros(target.shape[1], np.float32)
-        self.dual[:, moving], self.intercept[moving] = self._machines(kernels[width], goal[:, moving], self.cost)
+        for at in range(0, len(moving), PIECE):
+            some = moving[at : at + PIECE]
+            self.dual[:, some], self.intercept[some] = self._machines(kernels[width], goal[:, some], self.cost)
+            yield
 
     def _machines(self, kernel: NDArray[Any], goal: Rows, cost: float) -> tuple[Rows, Rows]:
         """Dual coefficients (N, outputs) and intercepts (outputs,)."""

@@ -1,5 +1,6 @@
 """SMART's transcoder between a layer of both networks: an embedding of our own beside the paper's three."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,7 +29,7 @@ class TranscoderEmbedding(Embedding):
     }
     PLAIN = ("width",)
 
-    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> None:
+    def _fit(self, source: Rows, target: Rows, rng: np.random.Generator, groups: NDArray[Any]) -> Iterator[None]:
         self.source_mean, scale = _standard(source)
         self.source_scale = np.where(scale > 0, scale, 1).astype(np.float32)
         self.target_mean, self.target_scale = _standard(target)
@@ -38,10 +39,10 @@ class TranscoderEmbedding(Embedding):
         generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
         net = _build(a.shape[1], v.shape[1], self.width)
         _initialise(net, generator)
-        self._train(net, a, v, generator)
+        yield from self._train(net, a, v, generator)
         self.parameters = torch.cat([tensor.detach().flatten() for tensor in _tensors(net)]).numpy()
 
-    def _train(self, net: nn.Module, a: Tensor, v: Tensor, generator: torch.Generator) -> None:
+    def _train(self, net: nn.Module, a: Tensor, v: Tensor, generator: torch.Generator) -> Iterator[None]:
         config = self.config
         optimiser = torch.optim.AdamW(net.parameters(), config.transcoder_rate, weight_decay=config.transcoder_decay)
         # Batches of one row have no variance to normalise by: the rows left over join the last batch.
@@ -55,6 +56,7 @@ class TranscoderEmbedding(Embedding):
                 torch.autograd.backward((net(x) - v[rows]).square().mean())
                 optimiser.step()
                 schedule.step()
+            yield
 
     def _transfer(self, source: Rows) -> NDArray[Any]:
         a = torch.from_numpy((source - self.source_mean) / self.source_scale)

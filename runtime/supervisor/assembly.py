@@ -10,6 +10,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from runtime.settings import RunConfig
 from runtime.supervisor.crew import Member
+from sensors.config import Config
+from sensors.modalities import LETTER, LIPS, SPEECH, kind_of
 
 CAST: Mapping[str, Any] = {
     "replay": "replay.actor:ReplayActor",
@@ -19,7 +21,9 @@ CAST: Mapping[str, Any] = {
 }
 """Class of each role's actor, or where to import it from."""
 SEEDS = 64
-"""Teachers' seeds of one run: run seed x `SEEDS` + the teacher's number."""
+"""Teachers' seeds of one run: run seed x `SEEDS` + the teacher's number; the letters teacher's is without one."""
+LETTERS_TEACHER = "teacher-letters"
+"""Name of the teacher of letters; those of digits have numbers."""
 
 
 def assemble(
@@ -57,16 +61,15 @@ def assemble(
 
     def replay() -> Any:
         options = pinned | {"name": "replay", "max_restarts": -1}
-        names = [name.strip() for name in config.learner.modalities.split(",")]
-        kinds = [*names, "+".join(names)]
-        return _actor(classes["replay"], options, str(path / "replay"), config.replay.to_dict(), seed, kinds)
+        return _actor(classes["replay"], options, str(path / "replay"), config.replay.to_dict(), seed, kinds(config))
 
     def learner() -> Any:
         options = pinned | {"name": "learner", "num_cpus": 1, "num_gpus": gpus}
-        return _actor(classes["learner"], options, str(path), config.learner.to_dict(), seed, crew["replay"].handle)
+        told = (config.run.teach, config.tdlft.to_dict())
+        replay = crew["replay"].handle
+        return _actor(classes["learner"], options, str(path), config.learner.to_dict(), seed, replay, *told)
 
-    def teacher(number: int) -> Any:
-        name = f"teacher-{number}"
+    def teacher(name: str, subject: str, settings: Config, own_seed: int) -> Any:
         # A cursor brings its own generation; without one, events must not take the dead one's numbers.
         generations[name] = generations.get(name, -1) + 1
         return _actor(
@@ -74,14 +77,15 @@ def assemble(
             common | {"name": name},
             name,
             config.data.to_dict(),
-            config.teacher.to_dict(),
-            seed * SEEDS + number,
+            settings.to_dict(),
+            own_seed,
             generations[name],
             crew["replay"].handle,
+            subject,
         )
 
     def monitor() -> Any:
-        exam = crew["teacher-0"].handle.exam.remote()
+        exam = crew["teacher-0"].handle.exam.remote() if config.run.digits else None
         return _actor(
             classes["monitor"],
             pinned | {"name": "monitor"},
@@ -90,14 +94,27 @@ def assemble(
             config.data.to_dict(),
             exam,
             crew["learner"].handle,
+            config.run.teach,
+            config.tdlft.to_dict(),
         )
 
     member("replay", replay, keeps_handle=True)
     member("learner", learner)
-    for number in range(config.run.teachers):
-        member(f"teacher-{number}", functools.partial(teacher, number))
+    for number in range(config.run.teachers if config.run.digits else 0):
+        name = f"teacher-{number}"
+        member(name, functools.partial(teacher, name, "digits", config.teacher, seed * SEEDS + number))
+    if config.run.letters:
+        member(LETTERS_TEACHER, functools.partial(teacher, LETTERS_TEACHER, "letters", config.letters, seed * SEEDS))
     member("monitor", monitor)
     return crew
+
+
+def kinds(config: RunConfig) -> list[str]:
+    """Tables that what is taught fills: of each modality, of all together, and of labelled pairs and speech."""
+    names = [name.strip() for name in config.learner.modalities.split(",")]
+    digits = [*names, "+".join(names)] if config.run.digits else []
+    letters = [(SPEECH.name, LIPS.name, LETTER.name), (SPEECH.name, LETTER.name)] if config.run.letters else []
+    return digits + [kind_of(kind) for kind in letters]
 
 
 def _actor(kind: Any, options: Mapping[str, Any], *arguments: Any) -> Any:

@@ -15,7 +15,7 @@ from runtime.roles import Board, LearnerRole, MonitorRole, ReplayRole, Role, Tea
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.signals import StopSignals
-from runtime.supervisor.assembly import assemble
+from runtime.supervisor.assembly import LETTERS_TEACHER, assemble
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.crew import FETCH, actor_class, arrived, reason
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
@@ -197,7 +197,7 @@ class Supervisor:
         role.hear(method, value, time.monotonic())
         for name in set(self.board.facts) - self._told:
             self._told.add(name)
-            for fact in self.board.facts[name] if name in ("learner", "teacher-0") else []:
+            for fact in self.board.facts[name] if name in ("learner", "teacher-0", LETTERS_TEACHER) else []:
                 self._terminal.note(fact)
             self._keep(partial(self._run.record, **{name: self.board.facts[name]}))
         if self.board.datasets:
@@ -318,6 +318,7 @@ class Supervisor:
                 share=self.board.share(self._config.run, now),
                 values=dict(self.board.values),
                 actors={name: role.member.state for name, role in self.roles.items()},
+                digits=self._config.run.digits,
             )
         )
 

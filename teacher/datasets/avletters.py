@@ -79,11 +79,9 @@ def load(root: Path | None) -> Utterances:
     speech, lips, cut, padded = [], [], 0, 0
     for name in names:
         film, frames = read_lips(folder / LIPS_FOLDER / f"{name}-lips.mat"), read_speech(_speech_path(folder, name))
-        first = place_window(frames[:, ENERGY], len(film))
-        heard, shown = window(frames, 2 * first, SPEECH_FRAMES), window(film, first, FILM_FRAMES)
-        difference = (shown - film.mean(0, dtype=np.float32)) / np.float32(255)
+        heard, difference, lacking = cut_out(film, frames)
         cut += int((np.abs(difference) > 127 / 255).sum())
-        padded = max(padded, 2 * first + SPEECH_FRAMES - len(frames))
+        padded = max(padded, lacking)
         speech.append(heard)
         lips.append(store_lips(difference))
     parts = [m for name in names if (m := _NAME.fullmatch(f"{name}.mfcc"))]
@@ -100,6 +98,23 @@ def load(root: Path | None) -> Utterances:
         np.array([int(m["repetition"]) for m in parts], np.int64),
         notes=tuple(notes),
     )
+
+
+def cut_out(film: Bytes, frames: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+    """The window of one utterance.
+
+    Args:
+        film: (T, 60, 80) uint8 brightness, a frame every 40 ms.
+        frames: (F, 26) float32, a speech frame every 20 ms from the same moment on.
+
+    Returns:
+        Speech (24, 26) float32; lips (12, 60, 80) float32, difference from the film's mean frame in fractions of full
+        brightness; how many speech frames the window lacked, 0 or below: none.
+    """
+    first = place_window(frames[:, ENERGY], len(film))
+    heard, shown = window(frames, 2 * first, SPEECH_FRAMES), window(film, first, FILM_FRAMES)
+    difference = (shown - film.mean(0, dtype=np.float32)) / np.float32(255)
+    return heard, difference, 2 * first + SPEECH_FRAMES - len(frames)
 
 
 def place_window(energy: NDArray[np.float32], film_frames: int) -> int:

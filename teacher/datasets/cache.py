@@ -10,23 +10,30 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import inspect
 import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from teacher.datasets.samples import Samples, hash_arrays
 
 VERSION = 1
 LONGEST_WAIT = 120.0
 """Seconds to wait for another process that prepares the same entry."""
-_PREPARING = ("frames", "sound", "spectrogram")
-_ARRAYS = ("train", "train_labels", "test", "test_labels")
+_PREPARING = ("frames", "mfcc", "sound", "spectrogram")
+
+T = TypeVar("T")
+Content = tuple[dict[str, NDArray[Any]], dict[str, Any]]
+"""What an entry holds: arrays by name, and JSON values by name."""
 
 
 def cache_root() -> Path:
@@ -34,6 +41,21 @@ def cache_root() -> Path:
     if own := os.environ.get("RECIPROCAL_CACHE"):
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reciprocal"
+
+
+@dataclass(frozen=True)
+class Form(Generic[T]):
+    """How one kind of dataset lies in an entry.
+
+    Attributes:
+        arrays: names of its arrays, in the order of its fingerprint.
+        pack: takes it apart; the JSON values hold its `fingerprint`.
+        unpack: puts it together.
+    """
+
+    arrays: tuple[str, ...]
+    pack: Callable[[T], Content]
+    unpack: Callable[[Content], T]
 
 
 def cached(name: str, key: str, prepare: Callable[[], Samples]) -> Samples:
@@ -45,20 +67,25 @@ def cached(name: str, key: str, prepare: Callable[[], Samples]) -> Samples:
             preparing this entry would remove the other.
         prepare: makes the samples; its errors pass through.
     """
+    return kept(name, key, prepare, _SAMPLES)
+
+
+def kept(name: str, key: str, prepare: Callable[[], T], form: Form[T]) -> T:
+    """As `cached`, for any kind of dataset that has a form."""
     place = cache_root() / "prepared" / f"{name}-{key}-{_code()}"
     with _alone(place):
-        found = _read(place)
+        found = _read(place, form)
         if found is not None:
             return found
-        samples = prepare()
+        made = prepare()
         with contextlib.suppress(OSError):
-            _write(place, samples)
+            _write(place, form.pack(made))
             for outdated in place.parent.glob(f"{name}-{key}-*"):
                 if outdated != place:
                     shutil.rmtree(outdated, ignore_errors=True)
             # The mapped copy shares its pages with every other process that reads the same dataset.
-            return _read(place) or samples
-        return samples
+            return _read(place, form) or made
+        return made
 
 
 @functools.cache
@@ -89,22 +116,12 @@ def _alone(place: Path) -> Iterator[None]:
         yield
 
 
-def _read(place: Path) -> Samples | None:
+def _read(place: Path, form: Form[T]) -> T | None:
     try:
         meta = json.loads((place / "meta.json").read_text("utf-8"))
-        arrays = [np.load(place / f"{a}.npy", mmap_mode="r", allow_pickle=False) for a in _ARRAYS]
-        if meta["version"] == VERSION and hash_arrays(arrays) == meta["fingerprint"]:
-            return Samples(
-                meta["name"],
-                arrays[0],
-                arrays[1],
-                arrays[2],
-                arrays[3],
-                split=meta["split"],
-                fingerprint=meta["fingerprint"],
-                jitter=meta["jitter"],
-                notes=tuple(meta["notes"]),
-            )
+        arrays = {a: np.load(place / f"{a}.npy", mmap_mode="r", allow_pickle=False) for a in form.arrays}
+        if meta["version"] == VERSION and hash_arrays(list(arrays.values())) == meta["fingerprint"]:
+            return form.unpack((arrays, meta))
     except FileNotFoundError:
         if not place.exists():
             return None
@@ -114,23 +131,33 @@ def _read(place: Path) -> Samples | None:
     return None
 
 
-def _write(place: Path, samples: Samples) -> None:
+def _write(place: Path, content: Content) -> None:
+    arrays, values = content
     place.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=".stage-", dir=place.parent))
     try:
-        for a in _ARRAYS:
-            np.save(stage / f"{a}.npy", getattr(samples, a), allow_pickle=False)
-        meta = {
-            "version": VERSION,
-            "name": samples.name,
-            "split": samples.split,
-            "fingerprint": samples.fingerprint,
-            "jitter": samples.jitter,
-            "notes": list(samples.notes),
-        }
-        (stage / "meta.json").write_text(json.dumps(meta), "utf-8")
+        for name, array in arrays.items():
+            np.save(stage / f"{name}.npy", array, allow_pickle=False)
+        (stage / "meta.json").write_text(json.dumps({"version": VERSION, **values}), "utf-8")
         # Another process may have put the same entry there first: then the rename fails and theirs serves.
         with contextlib.suppress(OSError):
             stage.rename(place)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def form_of(kind: type[T], arrays: tuple[str, ...]) -> Form[T]:
+    """The form of a dataclass whose fields are `arrays` and JSON values; its tuples come back as tuples."""
+    values = [name for name in inspect.signature(kind).parameters if name not in arrays]
+
+    def pack(made: T) -> Content:
+        return {a: getattr(made, a) for a in arrays}, {v: getattr(made, v) for v in values}
+
+    def unpack(content: Content) -> T:
+        plain = {v: content[1][v] for v in values}
+        return kind(**content[0], **{v: tuple(x) if isinstance(x, list) else x for v, x in plain.items()})
+
+    return Form(arrays, pack, unpack)
+
+
+_SAMPLES = form_of(Samples, ("train", "train_labels", "test", "test_labels"))

@@ -4,6 +4,7 @@ A folder holds one of its own:
 
     source.npy    (N, ...) numbers, such as speech features; row n belongs to utterance n
     target.npy    (N, ...) numbers, such as video features
+                  both (N, frames, ...): runs of frames over the same time
     labels.csv    header 'label,speaker', then N lines of names, in the same order
     unseen.txt    the names of labels of which training may use the source alone, one a line
 """
@@ -43,6 +44,7 @@ class Parallel:
         label_names: by number.
         speaker_names: by number.
         fingerprint: hash of the arrays, 32 hex digits.
+        frames: of a source and of a target row, where both are runs of frames over the same time; else (0, 0).
         notes: what else the user should know.
     """
 
@@ -55,6 +57,7 @@ class Parallel:
     label_names: tuple[str, ...]
     speaker_names: tuple[str, ...]
     fingerprint: str
+    frames: tuple[int, int] = (0, 0)
     notes: tuple[str, ...] = ()
 
     @property
@@ -90,6 +93,7 @@ def from_utterances(utterances: Utterances, blur: float = 0.0) -> Parallel:
         (utterances.letters, LETTERS),
         (utterances.speakers, utterances.speaker_names),
         [int(k) for k in UNSEEN],
+        (utterances.speech.shape[1], utterances.stored_lips.shape[1]),
         utterances.notes,
     )
 
@@ -101,7 +105,7 @@ def load_folder(folder: Path) -> Parallel:
         DataError: a file is missing, damaged, too large, pickled, or not as long as the others; a label is unseen
             but nowhere said; seen or unseen labels are fewer than two.
     """
-    source, target = (_read_array(folder / f"{name}.npy") for name in ("source", "target"))
+    (source, a), (target, v) = (_read_array(folder / f"{name}.npy") for name in ("source", "target"))
     lines = _read_names(folder / "labels.csv")
     if not lines or lines[0] != ["label", "speaker"] or any(len(line) != 2 for line in lines):
         raise DataError(f"{folder / 'labels.csv'}: no lines 'label,speaker' under such a header; {_LAYOUT}")
@@ -117,7 +121,7 @@ def load_folder(folder: Path) -> Parallel:
         raise DataError(
             f"{folder}: {len(labels[1])} labels, {len(unseen)} of them unseen; expected two of each or more"
         )
-    return _parallel(folder.name, source, target, labels, speakers, unseen)
+    return _parallel(folder.name, source, target, labels, speakers, unseen, (a, v) if a and v else (0, 0))
 
 
 def _parallel(
@@ -127,6 +131,7 @@ def _parallel(
     labels: tuple[Labels, Sequence[str]],
     speakers: tuple[Labels, Sequence[str]],
     unseen: Sequence[int],
+    frames: tuple[int, int] = (0, 0),
     notes: tuple[str, ...] = (),
 ) -> Parallel:
     arrays: list[NDArray[Any]] = [source, target, labels[0], speakers[0]]
@@ -134,10 +139,13 @@ def _parallel(
         array.setflags(write=False)
     fingerprint = hash_arrays([*arrays, np.array(unseen)])
     said, people = tuple(labels[1]), tuple(speakers[1])
-    return Parallel(name, source, target, labels[0], speakers[0], tuple(unseen), said, people, fingerprint, notes)
+    return Parallel(
+        name, source, target, labels[0], speakers[0], tuple(unseen), said, people, fingerprint, frames, notes
+    )
 
 
-def _read_array(path: Path) -> NDArray[np.float32]:
+def _read_array(path: Path) -> tuple[NDArray[np.float32], int]:
+    """Flattened rows, and the number of frames of each; 0 where a row is flat."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise DataError(f"{path}: larger than {MOST_BYTES >> 30} GiB")
@@ -151,7 +159,7 @@ def _read_array(path: Path) -> NDArray[np.float32]:
     rows = np.array(values, np.float32).reshape(len(values), -1)
     if not np.isfinite(rows).all():
         raise DataError(f"{path}: row {int(np.argmin(np.isfinite(rows).all(1)))} has values that are not finite")
-    return rows
+    return rows, values.shape[1] if values.ndim > 2 else 0
 
 
 def _read_names(path: Path) -> list[list[str]]:

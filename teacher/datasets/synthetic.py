@@ -4,9 +4,6 @@ Voices of the test set are never heard in training. The engine repeats itself on
 fresh process, so a child process speaks that sequence: `python -m teacher.datasets.synthetic --out FILE`.
 """
 
-import argparse
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import DataError, UserError
+from sensors.errors import DataError
 from sensors.sound import resample
 from sensors.spectrogram import SAMPLE_RATE
 from teacher.config import CONCEPTS
 from teacher.datasets.cache import cached
 from teacher.datasets.clips import cut_note, prepare_waves
-from teacher.datasets.espeak import Espeak
+from teacher.datasets.espeak import Espeak, run_speaker, speaker_main
 from teacher.datasets.samples import Samples, make_samples
 
 VOICES = (
@@ -40,7 +37,6 @@ ACCENTS = ("en-us", "en-us-nyc", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbcwmd
 TRAIN_TAKES, TEST_TAKES = 10, 5
 _SPANS = ((120, 221), (25, 76), (30, 81))
 """Words per minute, pitch and expression: from, up to but without."""
-_TIMEOUT = 120.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +109,7 @@ def _prepare(seed: int) -> Samples:
     plan, train = takes(seed)
     with tempfile.TemporaryDirectory(prefix="reciprocal-") as folder:
         out = Path(folder) / "speech.npz"
-        _speak_in_child(seed, out)
+        run_speaker("teacher.datasets.synthetic", seed, out)
         with np.load(out, allow_pickle=False) as data:
             pcm, lengths, rate = data["pcm"], data["lengths"], int(data["rate"])
     audio, cut = prepare_waves(_record(pcm, lengths, rate, np.random.default_rng([seed, 2])))
@@ -142,33 +138,5 @@ def _record(
         yield np.clip(wave * np.float32(level) + noise, -1, 1).astype(np.float32)
 
 
-def _speak_in_child(seed: int, out: Path) -> None:
-    home = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", "teacher.datasets.synthetic", "--out", str(out), "--seed", str(seed)]
-    try:
-        done = subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=_TIMEOUT
-        )
-    except (OSError, subprocess.TimeoutExpired) as e:
-        raise DataError(f"synthetic speech: the synthesiser's process failed ({e})") from None
-    if done.returncode != 0 or not out.is_file():
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise DataError(last if last.startswith("synthetic") else f"synthetic speech: {last}")
-
-
-def _main() -> int:
-    parser = argparse.ArgumentParser(description="speak the embedded digits into an .npz file")
-    parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
-    parser.add_argument("--seed", type=int, default=0, help="chooses rates, pitches and accents")
-    args = parser.parse_args()
-    try:
-        speak(args.seed, args.out)
-    except UserError as e:
-        print(e, file=sys.stderr)
-        return 2
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(speaker_main(speak, "the embedded digits"))

@@ -1,5 +1,6 @@
 """What a corpus of spoken letters is: each utterance's speech and lips over the same 480 ms, who said what."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.lips import GREY as GREY
+from sensors.lips import restore_lips as restore_lips
+from sensors.lips import store_lips as store_lips
 from sensors.modalities import LIPS, SPEECH
 from teacher.datasets.samples import Bytes, Labels, hash_arrays
 
@@ -16,8 +20,6 @@ SEEN = np.arange(20, dtype=np.int64)
 """A to T: letters of which there are both speech and lips."""
 UNSEEN = np.arange(20, 26, dtype=np.int64)
 """U to Z: letters that lip reading only ever hears of."""
-GREY = 128
-"""The stored brightness that stands for no difference from the mean frame."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,10 @@ class Utterances:
         said, people = len(set(self.letters.tolist())), len(self.speaker_names)
         return "; ".join((f"{self.name}: {len(self):,} utterances of {said} letters by {people} speakers", *self.notes))
 
+    def noted(self, *notes: str) -> "Utterances":
+        """A copy with more notes."""
+        return dataclasses.replace(self, notes=(*self.notes, *notes))
+
 
 def make_utterances(
     name: str,
@@ -91,24 +97,3 @@ def make_utterances(
     fingerprint = hash_arrays([array for array, _, _ in expected])
     named = tuple(names.tolist())
     return Utterances(name, speech, stored_lips, letters, people, repetitions, named, fingerprint, notes)
-
-
-def store_lips(difference: NDArray[np.float32]) -> Bytes:
-    """Differences from a mean frame as stored `lips` samples; beyond -128…127 steps of brightness they saturate.
-
-    Args:
-        difference: any shape, in fractions of full brightness (1 is 255 steps).
-
-    Returns:
-        uint8, the same shape.
-    """
-    stored: Bytes = np.clip(np.rint(difference * 255) + GREY, 0, 255).astype(np.uint8)
-    return stored
-
-
-def restore_lips(stored: Bytes) -> NDArray[np.float32]:
-    """Differences in fractions of full brightness from stored `lips` samples: (stored - `GREY`) / 255, float32.
-
-    A network that is given `lips` as the registry scales them, stored / 255, sees the same plus `GREY` / 255.
-    """
-    return (stored.astype(np.float32) - GREY) / np.float32(255)

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,19 @@ from sklearn.svm import SVR
 from agent.checkpoint import load_state, save_state
 from agent.embeddings import Embedding, KnnEmbedding, NccaEmbedding, SvrEmbedding, build_embedding
 from agent.embeddings.ncca import solve
-from agent.embeddings.search import misranked, search, split
+from agent.embeddings.search import misranked, searching, split
 from agent.tdlft_config import EMBEDDINGS, EmbeddingConfig
 from sensors.errors import StateError, TransferError
 
-CONFIG = EmbeddingConfig(transcoder_epochs=60, transcoder_width=48, transcoder_batch=32)
+CONFIG = EmbeddingConfig(
+    transcoder_epochs=60,
+    transcoder_width=48,
+    transcoder_batch=32,
+    source_frames=1,
+    target_frames=1,
+    frame_reach=0,
+    frame_gain=1.0,
+)
 Rows = NDArray[np.float32]
 
 
@@ -31,7 +40,7 @@ def fitted(name: str, config: EmbeddingConfig = CONFIG, seed: int = 0) -> Embedd
     return build_embedding(name, config).fit(*pairs(160), np.random.default_rng(seed))
 
 
-@pytest.fixture(params=EMBEDDINGS)
+@pytest.fixture(params=(*EMBEDDINGS, "frames"))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -72,6 +81,18 @@ def test_later_changes_of_the_pairs_change_nothing(name: str) -> None:
     before = embedding.transfer(new)
     source[:], target[:] = 0, 0
     assert np.array_equal(embedding.transfer(new), before)
+
+
+def test_piece_by_piece_is_the_same_fit(name: str) -> None:
+    source, target = pairs(160)
+    embedding, pieces = build_embedding(name, CONFIG), 0
+    for _ in embedding.fitting(source, target, np.random.default_rng(0)):
+        pieces += 1
+        assert not embedding.fitted
+        np.random.default_rng(1).normal(size=100)
+        torch.rand(3)
+    assert embedding.fitted and pieces > 3
+    assert np.array_equal(embedding.transfer(source), fitted(name).transfer(source))
 
 
 def test_fitting_again_forgets(name: str) -> None:
@@ -299,11 +320,19 @@ def test_the_search_prefers_what_tells_new_groups_apart() -> None:
         return np.asarray(answers[choice], np.float32)
 
     folds = split(groups, 3, rng)
-    assert search(["mean", "noise", "right"], predict, target, groups, folds) == "right"
-    assert search(["noise"], predict, target, groups, folds) == "noise"
+    assert found(searching(["mean", "noise", "right"], predict, target, groups, folds)) == "right"
+    assert found(searching(["noise"], predict, target, groups, folds)) == "noise"
     assert misranked(target, target, groups) == 0
     assert misranked(np.zeros_like(target) + target.mean(0), target, groups) > 10
     assert misranked(target[:5], target[:5], groups[:5]) == 0
+
+
+def found(search: Generator[None, None, str]) -> str:
+    while True:
+        try:
+            next(search)
+        except StopIteration as end:
+            return str(end.value)
 
 
 def test_labels_as_groups_change_what_is_searched_for() -> None:

@@ -19,6 +19,7 @@ from agent.guides import Guides
 from agent.judges import Training
 from agent.learner import Learner
 from agent.smart import Smart
+from agent.tdlft_turns import TdlftTurns
 from agent.turns import Batch, Replay
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
@@ -31,7 +32,8 @@ from sensors.wire import encode
 from teacher.config import TeacherConfig
 from teacher.datasets import Samples
 from teacher.machine import Machine
-from tests.agent.rigs import config, datasets, tables
+from tests.agent.letter_rigs import said, tiny
+from tests.agent.rigs import alike, config, datasets, tables
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,6 +93,40 @@ def test_training_is_bitwise_the_same_whatever_the_labels_say(tmp_path: Path) ->
     for name, value in alike.items():
         same = torch.equal(value, second[name]) if isinstance(value, Tensor) else value == second[name]  # type: ignore[arg-type]  # same keys, same types
         assert same, f"{name} depends on a label"
+
+
+def taught(directory: Path, permute: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One replay with digits and with labelled letters, one learner of both: what became of SMART, and of TDLFT.
+
+    Args:
+        directory: of the replay.
+        permute: the letters' labels.
+    """
+    torch.set_num_threads(1)
+    buffer = Buffer(directory, ReplayConfig(capacity=512, capacity_single=512, min_size=16), 0)
+    buffer.insert(events())
+    samples = said([0, 1, 2, 3] * 6)
+    if permute:
+        samples["letter"] = np.random.default_rng(5).permutation(samples["letter"])
+    order = np.arange(100, 124)
+    moment = order.astype(np.float64)
+    buffer.insert(EventBatch("s", 0, order, moment, moment, order, samples))
+    reader = Reader(directory, 2)
+    turns = TdlftTurns(tiny(share=0.5), reader, 1)
+    it = Learner(config(turn_steps=2, latent=64), reader, 3, turns)
+    it.run(300.0, steps=12)
+    while turns.step():
+        pass
+    buffer.close()
+    assert turns.turn == 1 and "speech+lips+letter" in reader.kinds()
+    return it.state_dict(), turns.state_dict()
+
+
+def test_smart_learns_bitwise_the_same_whatever_labelled_events_beside_it_say(tmp_path: Path) -> None:
+    ours, letters = taught(tmp_path / "true", permute=False)
+    theirs, otherwise = taught(tmp_path / "permuted", permute=True)
+    alike(ours, theirs, "learner")
+    assert not torch.equal(letters["networks"]["weights"]["3"], otherwise["networks"]["weights"]["3"]), "TDLFT learns"
 
 
 COLUMNS: dict[type, dict[str, object]] = {
@@ -200,8 +236,12 @@ def test_nothing_but_lessons_and_samples_is_asked_for(tmp_path: Path) -> None:
     buffer.close()
 
 
-LABELLED = {"teacher", "agent.exam", "agent.judges", "agent.monitor", "agent.sheet"}
-"""Rooms and modules in which labels exist."""
+LABELLED = {
+    *("teacher", "agent.exam", "agent.judges", "agent.monitor", "agent.sheet"),
+    *("agent.labelled_rows", "agent.tdlft_turns", "agent.tdlft_turn", "agent.tdlft", "agent.dbn"),
+    *("agent.lip_networks", "agent.lip_exam", "agent.lip_judge", "agent.lip_monitor"),
+}
+"""Rooms and modules in which labels exist: the examiners', and those of TDLFT, which learns from labelled tables."""
 
 
 def test_no_module_that_learns_can_reach_one_that_knows_labels() -> None:

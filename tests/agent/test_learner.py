@@ -160,3 +160,44 @@ def test_what_is_seen_evokes_what_belongs_to_it_and_the_reverse() -> None:
             rows = sides[target].autoencoder.decode(z)[:, 0].mean(2)
             loudest = rows[:, : 3 * band].reshape(30, 3, band).mean(2).argmax(1).numpy()
             assert (loudest == concepts).mean() > 0.9, f"{source} to {target}"
+
+
+class Pieces:
+    """TDLFT turns of a few pieces, without networks."""
+
+    share, name = 0.25, "lips<speech"
+
+    def __init__(self, pieces: int) -> None:
+        self.pieces = pieces
+
+    def step(self) -> bool:
+        self.pieces -= 1
+        return self.pieces >= 0
+
+    def run(self, seconds: float) -> float:
+        return 0.001 if self.step() else 0.0
+
+    def waiting(self) -> str:
+        return "no new labelled events"
+
+    def figures(self) -> dict[str, float]:
+        return {}
+
+    def state_dict(self) -> dict[str, object]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None: ...
+
+
+def test_without_digits_smart_rests_and_pieces_of_other_turns_are_the_steps() -> None:
+    replay = ListReplay(tables(), 0)
+    it = Learner(config(), replay, 0, Pieces(12), digits=False)
+    before = it.weights()
+    assert it.run(60.0, steps=5).steps == 5
+    report = it.run(60.0)
+    assert (report.steps, report.step, report.waiting) == (7, 12, "no new labelled events")
+    assert replay.drawn == [] and not it.describe()[1:]
+    assert all((before[name] == array).all() for name, array in it.weights().items())
+    again = Learner(config(), ListReplay(tables(), 0), 0, Pieces(1), digits=False)
+    again.load_state_dict(it.state_dict())
+    assert again.run(60.0).step == 13

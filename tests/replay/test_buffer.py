@@ -235,6 +235,30 @@ def test_a_second_buffer_on_the_directory_is_refused(tmp_path: Path) -> None:
     Buffer(tmp_path, FREE).close()
 
 
+def test_labelled_events_are_never_told_to_wait_and_the_oldest_go(tmp_path: Path) -> None:
+    limits = ReplayConfig(
+        samples_per_insert=1.0, limiter_slack=32, capacity=200, capacity_single=100, capacity_labelled=48, min_size=8
+    )
+    buffer = Buffer(tmp_path, limits)
+    for kind in ("speech+letter", "speech+lips+letter"):
+        answers = [buffer.insert(batch_of(range(n, n + 32), kind, source=kind)) for n in range(0, 160, 32)]
+        assert all(a == Answer(32, 0) for a in answers)
+        figures = buffer.stats()[kind]
+        assert (figures["inserted"], figures["size"], figures["evicted"]) == (160, 48, 112)
+        assert figures["throttled"] == 0
+        assert [seq for _, seq in stored(buffer, kind)] == list(range(112, 160))
+    # The promise to all other tables stands beside them, and a new one is no matter of theirs.
+    buffer.set_limiter(min_size=60)
+    assert [buffer.insert(batch_of(range(n, n + 32), "speech")).accepted for n in range(0, 128, 32)] == [32, 32, 0, 0]
+    assert buffer.insert(batch_of(range(160, 192), "speech+letter", source="speech+letter")).accepted == 32
+    buffer.close()
+    with pytest.raises(StateError, match=r"replay\.capacity_labelled=48"):
+        Buffer(tmp_path, limits.replace(capacity_labelled=64))
+    again = Buffer(tmp_path, limits)
+    assert again.insert(batch_of(range(192, 224), "speech+letter", source="speech+letter")).accepted == 32
+    again.close()
+
+
 def test_another_capacity_is_refused_by_name(tmp_path: Path) -> None:
     buffer = Buffer(tmp_path, FREE)
     buffer.insert(batch_of(range(4)))

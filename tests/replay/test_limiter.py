@@ -97,3 +97,12 @@ def test_a_table_that_can_never_be_drawn_from_is_a_bad_config() -> None:
         ReplayConfig(remover="lifo")
     assert ReplayConfig(capacity=300).capacity_of("audio+image") == 300
     assert ReplayConfig(capacity_single=300).capacity_of("audio") == 300
+
+
+def test_labelled_tables_are_small_and_owe_nothing() -> None:
+    config = ReplayConfig(capacity=300, capacity_labelled=40)
+    for kind in ("speech+letter", "speech+lips+letter"):
+        assert config.capacity_of(kind) == 40 and config.capacity_name(kind) == "capacity_labelled"
+        assert config.limits_of(kind)[0] == 0.0
+    assert config.capacity_of("speech+lips") == 300 and config.capacity_name("speech+lips") == "capacity"
+    assert config.limits_of("speech") == (config.samples_per_insert, config.limiter_slack, config.min_size)

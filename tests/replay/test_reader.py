@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,7 @@ from replay.config import ReplayConfig
 from replay.reader import Reader
 from replay.sampler import Sampler
 from replay.storage import READERS
-from sensors.errors import StateError, StorageError
+from sensors.errors import ConfigError, StateError, StorageError
 from tests.replay.batches import batch_of, sample_of
 
 FREE = ReplayConfig(samples_per_insert=0.0, capacity=300, capacity_single=300, min_size=1)
@@ -96,6 +96,44 @@ def test_no_slot_is_torn_while_a_writer_overwrites_the_table(tmp_path: Path) -> 
     assert turned > 300 * 5
     assert newest > before + 300 * 4
     assert draws > 50
+
+
+def test_a_sweep_has_every_event_once_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    buffer = Buffer(tmp_path, FREE)
+    buffer.insert(batch_of(range(350), "audio"))  # of 300 slots, 50 are written twice
+    with closing(Reader(tmp_path)) as reader:
+        before = buffer.stats()["audio"]["sampled"]
+        batches = list(reader.sweep("audio", 128))
+        assert [len(batch) for batch in batches] == [128, 128, 44]
+        serial = np.concatenate([batch.serial for batch in batches])
+        assert serial.tolist() == list(range(51, 351))
+        for batch in batches:
+            assert (batch.samples["audio"] == sample_of("audio", batch.serial - 1)).all()
+        assert buffer.stats()["audio"]["sampled"] == before, "a sweep is no drawing"
+        with pytest.raises(StorageError, match="no table of image"):
+            reader.sweep("image", 128)
+        with pytest.raises(ConfigError, match="count=0"):
+            next(reader.sweep("audio", 0))
+        buffer.reserve(["image"])
+        assert list(reader.sweep("image", 128)) == []
+        # What is overwritten while the sweep rests is left out of it.
+        sweep = reader.sweep("audio", 100)
+        next(sweep)
+        buffer.insert(batch_of(range(350, 480), "audio"))
+        assert [len(batch) for batch in sweep] == [70, 100]
+    buffer.close()
+
+
+def test_nothing_in_a_sweep_is_torn_while_a_writer_overwrites_the_table(tmp_path: Path) -> None:
+    with writer(tmp_path), closing(Reader(tmp_path)) as reader:
+        start, events = time.monotonic(), 0
+        while time.monotonic() - start < 1.0:
+            for batch in reader.sweep("audio+image", 64):
+                assert (np.diff(batch.serial) > 0).all()
+                for name in ("audio", "image"):
+                    assert (batch.samples[name] == sample_of(name, batch.serial - 1)).all()
+                events += len(batch)
+    assert events > 300
 
 
 def test_nothing_acknowledged_is_lost_by_sigkill(tmp_path: Path) -> None:

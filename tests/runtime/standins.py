@@ -67,13 +67,19 @@ class TeacherActor:
         seed: int,
         generation: int,
         replay: Any,
+        subject: str,
     ) -> None:
+        assert (subject == "letters") == (name == "teacher-letters") == ("unseen_share" in teacher)
+        self._subject = subject
         if "no-data" in FAULTS:
             raise DataError(f"{name}: nothing to teach\nuse --data")
         self._name, self._replay, self._at, self._generation = name, replay, 0, generation
 
     def run(self, seconds: float) -> dict[str, Any]:
-        if self._at == 40 and "teacher-dies" in FAULTS:
+        if self._at == 40 and "teacher-dies" in FAULTS and self._name == "teacher-0":
+            self._at += 1
+            os._exit(1)
+        if self._at == 40 and "letters-die" in FAULTS and self._subject == "letters":
             self._at += 1
             os._exit(1)
         if "teacher-always-dies" in FAULTS:
@@ -92,14 +98,18 @@ class TeacherActor:
         return [f"teaches by {self._name}"]
 
     def datasets(self) -> dict[str, str]:
+        if self._subject == "letters":
+            return {"letters": "synthetic:2"}
         return {"images": f"digits:{os.environ.get('STANDIN_DIGITS', '0')}", "speech": "synthetic:1"}
 
     def exam(self) -> dict[str, Any]:
+        assert self._subject == "digits"
         return {"images": [1, 2, 3]}
 
     def state_dict(self) -> dict[str, Any]:
         # One past what crashed a dead teacher, so that it does not crash there again.
-        return {"at": self._at + ("teacher-dies" in FAULTS), "generation": self._generation}
+        dies = "teacher-dies" in FAULTS or "letters-die" in FAULTS
+        return {"at": self._at + dies, "generation": self._generation}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._at, self._generation = state["at"], state["generation"]
@@ -110,8 +120,11 @@ class TeacherActor:
 
 
 class LearnerActor:
-    def __init__(self, run_dir: str, config: dict[str, Any], seed: int, replay: Any) -> None:
-        self._run_dir, self._step, self._remaining = run_dir, 0, 1.0
+    def __init__(
+        self, run_dir: str, config: dict[str, Any], seed: int, replay: Any, teach: str, tdlft: dict[str, Any]
+    ) -> None:
+        assert tdlft["min_pairs"] > 0
+        self._teach, self._run_dir, self._step, self._remaining = teach, run_dir, 0, 1.0
 
     def describe(self) -> list[str]:
         return ["learner: stand-in on cpu"]
@@ -136,8 +149,11 @@ class LearnerActor:
             "duty": 0.9,
             "waiting": "",
             "losses": {"image/reconstruction": 1 / (self._step + 1)},
-            "figures": {"learner/remaining": self._remaining},
+            "figures": {"learner/remaining": self._remaining} | self._letters(),
         }
+
+    def _letters(self) -> dict[str, float]:
+        return {} if self._teach == "digits" else {"tdlft/turns": self._step // 20, "tdlft/pairs": 300.0}
 
     def weights(self, version: int) -> tuple[int, dict[str, Any]]:
         return self._step, {}
@@ -167,9 +183,18 @@ class LearnerActor:
 
 class MonitorActor:
     def __init__(
-        self, run_dir: str, config: dict[str, Any], data: dict[str, Any], exam: dict[str, Any], learner: Any
+        self,
+        run_dir: str,
+        config: dict[str, Any],
+        data: dict[str, Any],
+        exam: dict[str, Any] | None,
+        learner: Any,
+        teach: str,
+        tdlft: dict[str, Any],
     ) -> None:
-        assert exam["images"] == [1, 2, 3]
+        assert exam is None if teach == "letters" else exam is not None and exam["images"] == [1, 2, 3]
+        assert tdlft["min_pairs"] > 0
+        self._teach = teach
         self._run_dir, self._learner, self._version = run_dir, learner, -1
 
     def run(self, seconds: float) -> dict[str, Any]:
@@ -191,7 +216,8 @@ class MonitorActor:
             "judge/audio": 0.98,
             "judge/image": 0.99,
         }
-        return {"figures": grades, "note": ""}
+        lips = {"exam/lips_all": 0.3, "exam/lips_unseen": 0.1, "judge/lips": 0.5}
+        return {"figures": {"digits": grades, "letters": lips, "both": grades | lips}[self._teach], "note": ""}
 
     def final(self) -> dict[str, Any]:
         if "final-fails" in FAULTS:

@@ -44,6 +44,13 @@ def test_a_run_goes_on_with_the_same_data(tmp_path: Path) -> None:
         run.record_datasets({"images": "digits:a", "speech": "gcdd:c"})
     run.close()
     assert json.loads((run.path / "config.json").read_text())["datasets"]["speech"] == "fsdd:b"
+    # A subject more is no other data: teachers tell their own each, and one may join at a resume.
+    run.record_datasets({"letters": "avletters:d"})
+    run.record_datasets({"images": "digits:a", "speech": "fsdd:b", "letters": "avletters:d"})
+    with pytest.raises(StateError, match=r"taught letters avletters:d, found now synthetic:e;\s.*--letters"):
+        run.record_datasets({"letters": "synthetic:e"})
+    saved = json.loads((run.path / "config.json").read_text())["datasets"]
+    assert saved == {"images": "digits:a", "speech": "fsdd:b", "letters": "avletters:d"}
 
 
 def test_two_runs_never_share_a_directory(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from sensors.errors import ConfigError
 
 def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
     listed = {s.key: s for s in settings()}
-    assert {key.partition(".")[0] for key in listed} == {"data", "teacher", "replay", "learner", "monitor", "run"}
+    sections = ("data", "teacher", "letters", "replay", "learner", "tdlft", "monitor", "run")
+    assert {key.partition(".")[0] for key in listed} == set(sections)
     for s in listed.values():
         assert s.help, s.key
         if s.default is not None:
@@ -51,6 +52,8 @@ def test_override_names_what_is_wrong(key: str, text: str, told: str) -> None:
         ({"replay.capacity": "400"}, r"learner\.min_events=512.*replay\.capacity=400"),
         ({"replay.capacity_single": "400"}, r"learner\.min_events=512.*replay\.capacity_single=400"),
         ({"replay.limiter_slack": "574"}, r"learner\.min_events=512.*replay\.limiter_slack"),
+        ({"tdlft.min_pairs": "1025"}, r"tdlft\.min_pairs=1025.*replay\.capacity_labelled=1024"),
+        ({"letters.unseen_share": "1", "letters.pairs_first": "59"}, r"tdlft\.min_pairs=60.*letters\.pairs_first=59"),
     ],
 )
 def test_settings_that_do_not_fit_together_are_refused(changes: dict[str, str], told: str) -> None:
@@ -67,6 +70,8 @@ def test_settings_that_do_not_fit_together_are_refused(changes: dict[str, str], 
         {"replay.limiter_slack": "575"},
         {"replay.limiter_slack": "574", "replay.samples_per_insert": "0"},
         {"replay.limiter_slack": "1", "replay.min_size": "512"},
+        {"letters.unseen_share": "1", "letters.pairs_first": "60"},
+        {"tdlft.min_pairs": "1025", "run.teach": "digits"},
     ],
 )
 def test_settings_that_fit_are_kept(changes: dict[str, str]) -> None:
@@ -95,3 +100,11 @@ def test_differences_name_only_what_changed() -> None:
     changed = config.override({"run.seed": "7"})
     assert changed.differences(config) == ["run.seed: 0 -> 7"]
     assert config.differences(config) == []
+
+
+@pytest.mark.parametrize(
+    ("teach", "digits", "letters"), [("digits", True, False), ("letters", False, True), ("both", True, True)]
+)
+def test_what_is_taught(teach: str, digits: bool, letters: bool) -> None:
+    section = RunConfig().override({"run.teach": teach}).run
+    assert (section.digits, section.letters) == (digits, letters)

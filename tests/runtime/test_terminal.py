@@ -19,6 +19,18 @@ VALUES: dict[str, Value] = {
     "judge/audio": 0.982,
     "judge/image": 0.995,
 }
+LETTERS: dict[str, Value] = {
+    "exam/lips_all": 0.314,
+    "exam/lips_seen": 0.382,
+    "exam/lips_unseen": 0.127,
+    "exam/lips_unimodal": 0.291,
+    "exam/lips_oracle": 0.353,
+    "tdlft/turns": 3.0,
+    "tdlft/pairs": 312.0,
+    "tdlft/heard": 90.0,
+    "tdlft/letters": 26.0,
+    "tdlft/share": 0.184,
+}
 SNAPSHOT = Snapshot(
     time=75.0, learning=62.0, step=700, phase="learning", share=0.2, values=VALUES, actors={"learner": "up"}
 )
@@ -41,7 +53,7 @@ def test_a_line_tells_of_actors_in_trouble_only() -> None:
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
-@pytest.mark.parametrize("values", [{}, VALUES])
+@pytest.mark.parametrize("values", [{}, VALUES, VALUES | LETTERS])
 def test_the_view_fits_its_terminal(width: int, values: dict[str, Value]) -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
@@ -51,6 +63,37 @@ def test_the_view_fits_its_terminal(width: int, values: dict[str, Value]) -> Non
     assert all(len(row) <= width for row in drawn)
     if values and width >= 40:
         assert any("93.1%" in row and "98.2%" in row for row in drawn)
+
+
+def drawn(snapshot: Snapshot, width: int = 80) -> list[str]:
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None)
+    console.print(view(snapshot, deque(), width))
+    return stream.getvalue().splitlines()
+
+
+def test_lip_reading_has_a_line_of_its_own_once_it_was_examined() -> None:
+    def rows(values: dict[str, Value], digits: bool = True) -> list[str]:
+        return drawn(Snapshot(75.0, 62.0, 700, "learning", values=values, digits=digits))
+
+    both = rows(VALUES | LETTERS)
+    (line_of_lips,) = [row for row in both if "31.4%" in row]
+    assert "lips → letter" in line_of_lips and "unseen 12.7%, oracle 35.3%" in line_of_lips
+    assert any("TDLFT turn 3: 312 pairs, 90 heard alone, 26 letters, busy 18.4%" in row for row in both)
+    assert any("image → audio" in row for row in both)
+    assert not any("lips" in row or "TDLFT" in row for row in rows(VALUES))
+    letters = rows(LETTERS, digits=False)
+    assert any("31.4%" in row for row in letters) and not any("image → audio" in row for row in letters)
+
+
+def test_a_line_tells_of_lip_reading_as_far_as_it_is_known() -> None:
+    text = line(Snapshot(75.0, 62.0, 700, "learning", values=VALUES | LETTERS))
+    assert "lips→letter 31.4% (seen 38.2%, unseen 12.7%, unimodal 29.1%, oracle 35.3%)" in text
+    assert "tdlft turns 3" in text
+    early: dict[str, Value] = {"exam/lips_all": 0.25, "exam/lips_seen": 0.5, "tdlft/turns": 0.0}
+    text = line(Snapshot(75.0, 62.0, 700, "learning", values=early))
+    assert "lips→letter 25.0% (seen 50.0%)" in text and "tdlft" not in text
+    assert "lips" not in line(SNAPSHOT)
 
 
 def test_without_a_terminal_one_line_a_while() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sensors.errors import EventError
-from sensors.modalities import AUDIO, Modality, kind_of, modality, register
+from sensors.modalities import AUDIO, LETTER, Modality, kind_of, labelled, modality, register
 
 
 def test_kind_is_in_registry_order() -> None:
@@ -33,3 +33,12 @@ def test_malformed_and_taken_names_are_refused(name: str) -> None:
 def test_an_unknown_layout_is_refused() -> None:
     with pytest.raises(ValueError, match="'heap', choose one of picture"):
         register(Modality("smell", (1,), np.dtype(np.uint8), "", 1.0, "heap"))
+
+
+def test_a_letter_comes_last_and_makes_a_kind_labelled() -> None:
+    assert kind_of(["letter", "lips", "speech"]) == "speech+lips+letter"
+    assert LETTER.dtype == np.uint16 and LETTER.nbytes == 2
+    assert labelled("speech+letter") and labelled("speech+lips+letter")
+    assert not any(labelled(kind) for kind in ("speech", "speech+lips", "audio+image", "audio+image+audio_far"))
+    with pytest.raises(EventError, match="'smell'"):
+        labelled("speech+smell")

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import ray
 
-from sensors.errors import StateError
+from sensors.errors import ConfigError, StateError
 from teacher import actor as shell
 from teacher.actor import TeacherActor
-from teacher.config import TeacherConfig
+from teacher.config import LettersConfig, TeacherConfig
 from teacher.datasets import ExamSet
 from tests.teacher.scripted import ScriptedReplay
+from tests.teacher.spelled_toy import toy_letters
 from tests.teacher.tiny import write_fsdd, write_mnist
 
 pytestmark = pytest.mark.ray
@@ -187,3 +188,25 @@ def test_as_an_actor_it_tells_what_it_teaches_and_gives_its_exam(
     assert np.bincount(exam.image_labels).tolist() == [2] * 10
     ray.get(teacher.close.remote())
     ray.kill(teacher)
+
+
+def test_told_its_subject_it_teaches_letters(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = toy_letters()
+    monkeypatch.setattr(shell, "load_letters", lambda config: corpus)
+    _, replay = pair()
+    settings = LettersConfig(rate=400.0, pairs_first=16).to_dict()
+    teacher = TeacherActor("teacher-letters", {}, settings, 3, 0, replay, "letters")
+    counts = teacher.run(0.8)
+    assert 200 < counts["offered"] < 500
+    assert set(counts["by_kind"]) == {"speech+lips+letter", "speech+letter"}
+    assert sum(counts["by_kind"].values()) == counts["accepted"]
+    assert teacher.summary() == [f"letters: {corpus.summary}"]
+    assert teacher.datasets() == {"letters": f"toy:{corpus.utterances.fingerprint}"}
+    state = teacher.state_dict()
+    again = TeacherActor("teacher-letters", {}, settings, 9, 7, replay, "letters")
+    again.load_state_dict(state)
+    assert set(again.state_dict().items()) == set(state.items())
+    with pytest.raises(ConfigError, match="no exam set"):
+        teacher.exam()
+    with pytest.raises(ConfigError, match="no subject 'music'"):
+        TeacherActor("teacher-music", {}, settings, 3, 0, replay, "music")

@@ -153,11 +153,12 @@ def test_ctrl_c_stops_with_a_checkpoint_and_resume_goes_on(tmp_path: Path, other
 def test_actors_die_and_hang_and_the_run_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "run"
     deadlines = ("--set", "run.call_deadline=3", "--set", "run.monitor_deadline=2")
-    faults = "teacher-dies,learner-dies,monitor-hangs,replay-dies"
+    faults = "teacher-dies,letters-die,learner-dies,monitor-hangs,replay-dies"
     run = Run("--steps", "330", "--set", "run.checkpoint_every=1", *deadlines, "--run-dir", str(path), faults=faults)
     run.wait_for("first step after")
     assert run.end() == (0, "")
     assert "teacher-0: its process died" in run.text
+    assert "teacher-letters: its process died" in run.text
     assert "learner: its process died" in run.text
     assert "replay: its process died" in run.text
     assert "monitor: no answer to run" in run.text
@@ -167,10 +168,35 @@ def test_actors_die_and_hang_and_the_run_goes_on(tmp_path: Path) -> None:
         "restarts/monitor",
         "restarts/replay",
         "restarts/teacher-0",
+        "restarts/teacher-letters",
     }
     counts = [row["learner/steps_done"] for row in figures(path) if "learner/steps_done" in row]
     assert counts == sorted(counts)
     assert assert_all_agree(path) == 330
+
+
+@pytest.mark.slow
+def test_letters_alone_have_one_teacher_that_is_brought_back(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    run = Run("--teach", "letters", "--steps", "260", "--run-dir", str(path), faults="letters-die")
+    run.wait_for("first step after")
+    assert run.end() == (0, "")
+    assert "teaches by teacher-letters" in run.text and "teacher-0" not in run.text
+    assert "teacher-letters: its process died" in run.text
+    last = figures(path)[-1]
+    assert last["restarts/teacher-letters"] == 1 and last["tdlft/turns"] == 13
+    graded = [row for row in figures(path) if "exam/lips_all" in row]
+    assert graded and all(row["judge/lips"] == 0.5 and "judge/audio" not in row for row in graded)
+    assert json.loads((path / "config.json").read_text())["datasets"] == {"letters": "synthetic:2"}
+    assert assert_all_agree(path) == 260
+    # The digits join: the run goes on with both, and says so.
+    second = Run("--resume", str(path), "--teach", "both", "--steps", "320")
+    second.wait_for("first step after")
+    assert second.end() == (0, "")
+    assert "changed: run.teach: letters -> both" in second.text
+    for told in ("teaches by teacher-0", "teaches by teacher-letters"):
+        assert told in second.text
+    assert set(json.loads((path / "config.json").read_text())["datasets"]) == {"images", "speech", "letters"}
 
 
 def test_a_users_mistake_seen_by_an_actor_ends_with_code_2(tmp_path: Path) -> None:

@@ -1,0 +1,116 @@
+"""What the monitor's actor asks of the learner, and when; the handle is a stand-in, the rest is real."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+import agent.actor
+from agent.actor import PULL_DEADLINE, MonitorActor
+from agent.learner import Learner
+from teacher.config import DataConfig
+from tests.agent.lip_rigs import TURNS, letter_data, lip_networks
+from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
+from tests.agent.test_exam import published
+
+MONITOR = {
+    "niceness": 0, "judge_steps_image": 6, "judge_steps_audio": 6, "images": 10, "clips": 10, "wavs": 0,
+    "every": 3600.0,
+}  # fmt: skip
+
+
+class Remote:
+    """A method of a handle."""
+
+    def __init__(self, method: Callable[[int], Any]) -> None:
+        self.remote = method
+
+
+class Handle:
+    """The learner's, with what it published and the versions it was asked for."""
+
+    def __init__(self, weights: dict[str, Any] | None, letters: dict[str, Any] | None) -> None:
+        self.published = {"weights": weights, "letters": letters}
+        self.asked: list[tuple[str, int]] = []
+        self.weights = Remote(lambda known: self.answer("weights", "step", known))
+        self.letters = Remote(lambda known: self.answer("letters", "turn", known))
+
+    def answer(self, name: str, version: str, known: int) -> dict[str, Any] | None:
+        self.asked.append((name, known))
+        found = self.published[name]
+        return found if found and found[version] > known else None
+
+
+@pytest.fixture(autouse=True)
+def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "samples").mkdir()
+    monkeypatch.setenv("RECIPROCAL_CACHE", str(tmp_path / "cache"))
+    data = datasets(train=64, test=10)
+    monkeypatch.setattr(agent.actor, "load_letters", lambda source: letter_data())
+    monkeypatch.setattr(agent.actor, "load_images", lambda source: data["image"])
+    monkeypatch.setattr(agent.actor, "load_speech", lambda source: data["audio"])
+
+    def get(value: Any, timeout: float) -> Any:
+        assert timeout == PULL_DEADLINE
+        return value
+
+    monkeypatch.setattr(ray, "get", get)
+    # The final exam takes every core there is; tests leave the others to whoever works there.
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0}, raising=False)
+
+
+def monitor(tmp_path: Path, handle: Handle, teach: str) -> MonitorActor:
+    exam = None if teach == "letters" else vars(exam_set(datasets(train=64, test=10)))
+    tdlft = TURNS.replace(tune_epochs=1).to_dict()
+    return MonitorActor(str(tmp_path), MONITOR, DataConfig().to_dict(), exam, handle, teach, tdlft)
+
+
+def weights() -> dict[str, Any]:
+    it = Learner(config(), ListReplay(tables()), 0)
+    it.step()
+    return published(it)
+
+
+def test_letters_alone_are_examined_without_any_digit(tmp_path: Path) -> None:
+    handle = Handle(None, lip_networks().to_dict())
+    it = monitor(tmp_path, handle, "letters")
+    assert repr(it) == "Monitor(training judges)"
+    first, second, third = (it.run(0.01) for _ in range(3))
+    assert first["note"].startswith("lip reading after turn 3") and "exam/lips_all" in first["figures"]
+    assert second["note"].startswith("judge of lips ready")
+    assert third == {"figures": {}, "note": ""} and repr(it) == "Monitor(judges ready)"
+    final = it.final()
+    assert "exam/lips_imagined" in final["figures"] and final["note"].startswith("final lip reading after turn 3")
+    assert handle.asked == [("letters", -1), ("letters", -1)], "once when it is new, once in any case at the end"
+
+
+def test_both_are_examined_and_each_is_asked_for_what_is_newer(tmp_path: Path) -> None:
+    handle = Handle(weights(), lip_networks().to_dict())
+    it = monitor(tmp_path, handle, "both")
+    figures: dict[str, float] = {}
+    for _ in range(200):
+        figures |= it.run(0.05)["figures"]
+        if {"exam/lips_all", "exam/image_to_audio", "judge/lips"} <= figures.keys():
+            break
+    assert {"exam/lips_all", "exam/image_to_audio", "judge/lips"} <= figures.keys()
+    assert handle.asked == [("letters", -1), ("weights", -1)] and (it.turn, it.step) == (3, 1)
+    final = it.final()
+    assert final["figures"].keys() >= {"exam/lips_imagined", "exam/audio_to_image"}
+    assert final["note"].index("final lip reading") < final["note"].index("final exam at step 1")
+
+
+def test_digits_alone_never_ask_for_letters(tmp_path: Path) -> None:
+    handle = Handle(weights(), None)
+    it = monitor(tmp_path, handle, "digits")
+    final = it.final()
+    assert final["note"].startswith("final exam at step 1") and not [n for n in final["figures"] if "lips" in n]
+    assert handle.asked == [("weights", -1)]
+    assert not list((tmp_path / "samples").glob("lips-*"))
+
+
+def test_a_run_that_ends_before_the_first_turn_says_nothing_of_lips(tmp_path: Path) -> None:
+    it = monitor(tmp_path, Handle(None, None), "letters")
+    assert it.final() == {"figures": {}, "note": ""}
