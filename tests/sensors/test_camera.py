@@ -91,7 +91,7 @@ def test_no_more_pictures_are_taken_than_asked_for() -> None:
             before, began = camera.counts.given, time.monotonic()
             time.sleep(1.0)
             rate = (camera.counts.given - before) / (time.monotonic() - began)
-        assert 8 <= rate <= 12
+        assert 5 <= rate <= 12
     finally:
         fast.close()
 
@@ -102,7 +102,7 @@ def test_a_camera_that_is_just_as_fast_as_asked_loses_no_picture(server: MjpegSe
         before, began = camera.counts.given, time.monotonic()
         time.sleep(1.0)
         rate = (camera.counts.given - before) / (time.monotonic() - began)
-    assert rate > 22
+    assert rate > 17  # every other one lost would be 12.5
 
 
 @pytest.mark.parametrize(

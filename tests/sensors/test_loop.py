@@ -106,7 +106,7 @@ def test_a_silent_device_stalls_is_opened_anew_and_its_sound_carries_a_gap(devic
         device.silent = True
         silent = time.monotonic()
         assert wait_for(lambda: s.state == "stalled", 2.0)
-        assert time.monotonic() - silent < 0.2 + 0.25
+        assert time.monotonic() - silent < 0.2 + 0.6
         with suppress(TimeoutError):
             while True:
                 s.read()
@@ -143,10 +143,12 @@ def test_pauses_between_attempts_grow_to_their_bound() -> None:
 
     s: LoopSource[Chunk] = LoopSource("microphone", open_nothing, capacity=8, pauses=(0.05, 0.2))
     s.connect(warmup=0)
-    assert wait_for(lambda: len(tried) == 6, 3.0)
+    assert wait_for(lambda: len(tried) == 6, 5.0)
     s.disconnect()
-    pauses = np.diff(tried)
-    assert pauses == pytest.approx([0.05, 0.1, 0.2, 0.2, 0.2], abs=0.06)
+    pauses, wanted = np.diff(tried), np.array([0.05, 0.1, 0.2, 0.2, 0.2])
+    # A busy machine may make them longer, never shorter.
+    assert (pauses > 0.95 * wanted).all()
+    assert (pauses < wanted + 0.5).all() and pauses[:2].min() < 0.19
 
 
 def test_connect_says_why_there_is_no_device_and_leaves_nothing_running(device: Device) -> None:
@@ -320,5 +322,5 @@ def test_one_source_that_stalls_leaves_another_untouched() -> None:
         time.sleep(0.8)
         rate = (b.counts.given - given) / (time.monotonic() - began)
         assert a.state == "stalled" and b.state == "live"
-        assert rate > 50
+        assert rate > 25
         broken.readable.set()
