@@ -12,6 +12,14 @@ from runtime.settings import Setting, settings
 from sensors.errors import ConfigError
 
 OPTIONS = {
+    "what is perceived": {
+        "--sensors": "run.sensors",
+        "--microphone": "sensors.microphone",
+        "--camera": "sensors.camera",
+        "--listen": "ingest.listen",
+        "--keys": "ingest.keys",
+        "--record": "live.record",
+    },
     "what is taught": {
         "--teach": "run.teach",
         "--style": "teacher.style",
@@ -42,6 +50,8 @@ examples:
   launch.py --teacher simulated                      learn from embedded digits and voices until Ctrl-C
   launch.py --minutes 5                              the same, for five minutes of learning
   launch.py --teach digits                           without letters and lip reading
+  launch.py --sensors live                           learn from this machine's microphone and camera
+  launch.py --sensors live --listen tcp://127.0.0.1:5570 --record session
   launch.py --data ~/datasets --speech fsdd          MNIST and recorded speech found there
   launch.py --resume runs/2026-01-31_12-00-00        go on where a run was stopped
   launch.py --set replay.capacity=50000 --help-settings
@@ -82,11 +92,13 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     if given.help_settings:
         print(describe_settings(list(known.values()), min(shutil.get_terminal_size().columns, 110)))
         parser.exit()
-    if given.sensors:
-        raise ConfigError(
-            "--sensors live: live sensors are not in this version (no microphone or camera source yet); "
-            "use --teacher simulated"
-        )
+    if given.list_devices:
+        from sensors.devices import list_devices
+
+        print(*(line for devices in list_devices() for line in devices.lines()), sep="\n")
+        parser.exit()
+    if given.sensors and given.teacher:
+        raise ConfigError("--teacher and --sensors: events come from a teacher or from sensors; give one of the two")
     if given.resume and given.run_dir:
         raise ConfigError("--resume and --run-dir: a resumed run stays in its directory; give one of the two")
     changes: dict[str, str] = {}
@@ -112,10 +124,8 @@ def _parser(known: dict[str, Setting]) -> _Parser:
         add_help=False,
     )
     source = parser.add_argument_group("where events come from")
-    source.add_argument(
-        "--teacher", choices=("simulated",), default="simulated", help="a simulated teacher (the default)"
-    )
-    source.add_argument("--sensors", choices=("live",), help="microphone and camera (not in this version)")
+    source.add_argument("--teacher", choices=("simulated",), help="a simulated teacher (the default)")
+    source.add_argument("--list-devices", action="store_true", help="show microphones and cameras, and end")
     for title, options in OPTIONS.items():
         group = parser.add_argument_group(title)
         for flag, key in options.items():

@@ -11,11 +11,12 @@ from typing import Any
 from runtime.cli import Request
 from runtime.environment import prepare_environment
 from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig
+from runtime.settings import LIVE_DEFAULTS, RunConfig
 from runtime.signals import INTERRUPTED, StopSignals
 from runtime.terminal import Terminal, clock
 from sensors.errors import ConfigError, StateError, UserError
 from sensors.modalities import AUDIO, IMAGE, LETTER, LIPS, SPEECH
+from sensors.rig_config import LIVE
 from teacher.datasets.choose import fetch_missing
 
 FAILED = 1
@@ -80,14 +81,17 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
 
 
 def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
-    config = RunConfig().override(request.changes)
+    defaults = {} if request.changes.get("run.sensors", "none").lower() in ("none", "") else LIVE_DEFAULTS
+    config = _absolute(RunConfig().override(defaults | request.changes))
+    _check_sensors(config)
     if config.data.data is None and (found := os.environ.get(DATA_VARIABLE)):
         config = config.override({"data.data": found})
     if config.data.data is not None:
         config = config.override({"data.data": str(Path(config.data.data).expanduser().absolute())})
         _check_data(config)
     # Here and once, not in the actors: its progress is seen, and several teachers do not fetch the same files.
-    fetch_missing(config.data)
+    if config.run.sensors is None:
+        fetch_missing(config.data)
     run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), _needed_bytes(config))
     return run, config
 
@@ -102,9 +106,11 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
             raise StateError(f"{run.path}/config.json: settings of another version ({error})") from None
         # What `auto` chose stays chosen, whatever other data are found by now.
         chosen = {f"data.{kind}": told.partition(":")[0] for kind, told in run.saved.get("datasets", {}).items()}
-        config = saved.override(chosen | request.changes)
+        config = _absolute(saved.override(chosen | request.changes))
         _check_data(config)
-        fetch_missing(config.data)
+        _check_sensors(config, fresh=False)
+        if config.run.sensors is None:
+            fetch_missing(config.data)
         for difference in config.differences(saved):
             terminal.note(f"changed: {difference}")
         if config != saved:
@@ -113,6 +119,23 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
         run.close()
         raise
     return run, config
+
+
+def _absolute(config: RunConfig) -> RunConfig:
+    """Folders of recordings and keys by their whole paths: actors have working directories of their own."""
+    places = {"live.record": config.live.record, "ingest.keys": config.ingest.keys}
+    if config.run.sensors not in (None, LIVE):
+        places["run.sensors"] = config.run.sensors
+    return config.override({k: str(Path(v).expanduser().absolute()) for k, v in places.items() if v is not None})
+
+
+def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
+    """Before anything is started: whether there is anything to perceive with."""
+    if config.run.sensors is not None:
+        # Brings OpenCV and the libraries of devices, which no simulated teacher needs here.
+        from sensors.live import check
+
+        check(config.rig, fresh)
 
 
 def _check_data(config: RunConfig) -> None:

@@ -10,7 +10,21 @@ from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
 from sensors.config import Config, parse, setting
 from sensors.errors import ConfigError
+from sensors.live_config import SensorsConfig
+from sensors.perception import PerceptionConfig
+from sensors.remote_config import IngestConfig
+from sensors.rig_config import LIVE, LiveConfig, RigConfig
 from teacher.config import DataConfig, LettersConfig, TeacherConfig
+
+LIVE_DEFAULTS = {
+    "run.teach": "digits",
+    # Nobody can ask a microphone to wait: the learner goes over what there is as often as its time allows.
+    "replay.samples_per_insert": "0",
+    # People show and say some twenty things a minute, not hundreds a second.
+    "replay.min_size": "16",
+    "learner.min_events": "16",
+}
+"""Defaults that are others when a run perceives for itself."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +36,11 @@ class RunSection(Config):
     )
     steps: int | None = setting(
         None, help="learner steps after which the run ends; none: until Ctrl-C", unit="steps", low=1
+    )
+    sensors: str | None = setting(
+        None,
+        help="perceive instead of being taught: live (microphone, camera, robots) or the directory of a recording; "
+        "none: a simulated teacher",
     )
     seed: int = setting(0, help="seed of everything random", low=0, high=2**31 - 1)
     teach: str = setting(
@@ -77,10 +96,17 @@ class RunConfig(Config):
     tdlft: TdlftTurnsConfig = field(default_factory=TdlftTurnsConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     run: RunSection = field(default_factory=RunSection)
+    sensors: SensorsConfig = field(default_factory=SensorsConfig)
+    perception: PerceptionConfig = field(default_factory=PerceptionConfig)
+    ingest: IngestConfig = field(default_factory=IngestConfig)
+    live: LiveConfig = field(default_factory=LiveConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_batches()
+        if self.run.sensors is not None:
+            self._check_sensors()
+            return
         self._check_waiting()
         self._check_microphones()
         if self.run.letters:
@@ -122,6 +148,26 @@ class RunConfig(Config):
                 f"learner.min_events={wanted}: teachers are told to wait at {reached} events already; "
                 "raise replay.limiter_slack"
             )
+
+    def _check_sensors(self) -> None:
+        if self.run.letters:
+            raise ConfigError(f"run.teach={self.run.teach}: sensors bring no letters with labels; leave it at digits")
+        names = {name.strip() for name in self.learner.modalities.split(",")}
+        if names != {"audio", "image"}:
+            raise ConfigError(f"learner.modalities={self.learner.modalities}: sensors give audio and image")
+        if self.run.sensors != LIVE and self.ingest.listen is not None:
+            raise ConfigError("--listen: a recording is played alone; use --sensors live for robots")
+
+    @property
+    def rig(self) -> RigConfig:
+        """Settings of the rig, for a run that perceives for itself."""
+        return RigConfig(
+            source=self.run.sensors or LIVE,
+            sensors=self.sensors,
+            perception=self.perception,
+            ingest=self.ingest,
+            live=self.live,
+        )
 
     def _check_letters(self) -> None:
         """Refuse settings with which TDLFT would wait for ever for its `min_pairs` pairs."""

@@ -120,7 +120,9 @@ def connect(sources: Sequence[Source[Chunk] | Source[Frame]], patience: float = 
         for source in sources:
             if source.state != "live" and told.get(source.name) != "at its end":
                 reason = told.get(source.name, "connecting")
-                failed[source.name] = f"{source}: nothing yet" if reason in ("connecting", "live") else reason
+                if reason in ("connecting", "live"):
+                    reason = "nothing yet"
+                failed[source.name] = reason if reason.startswith(source.name) else f"{source}: {reason}"
     if sources and len(failed) == len(sources):
         for source in sources:
             source.disconnect()

@@ -48,10 +48,12 @@ class RemoteIngest:
         address: where robots are heard, with the port that was chosen where none was named.
 
     Raises:
-        LinkError: the address cannot be bound, needs keys, or the keys cannot be used.
+        LinkError: there is no address, or it cannot be bound, needs keys, or the keys cannot be used.
     """
 
     def __init__(self, config: IngestConfig) -> None:
+        if config.listen is None:
+            raise LinkError("no address at which robots are heard: give --listen tcp://127.0.0.1:5570, or another")
         check_address(config.listen, config.keys, listens=True)
         self._keys = None if config.keys is None else Path(config.keys)
         own = None if self._keys is None else load_host_keys(self._keys)

@@ -11,7 +11,7 @@ MIB = 2**20
 class IngestConfig(Config):
     """The host's end."""
 
-    listen: str = setting("tcp://127.0.0.1:5570", help="address at which robots are heard, tcp://host:port")
+    listen: str | None = setting(None, help="address at which robots are heard, tcp://host:port; none: nowhere")
     keys: str | None = setting(
         None, help="the host's folder of keys (DIR/host of --make-keys); none: this machine's own robots only"
     )

@@ -38,7 +38,7 @@ def test_help_comes_at_once() -> None:
 
 
 def test_parsing_needs_neither_ray_nor_torch() -> None:
-    program = "import sys, launch; launch.main(['--sensors', 'live']); print({'ray', 'torch'} & set(sys.modules))"
+    program = "import sys, launch; launch.main(['--bogus']); print({'ray', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "set()"
 
@@ -46,7 +46,7 @@ def test_parsing_needs_neither_ray_nor_torch() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--sensors", "live"], "not in this version"),
+        (["--sensors", "live", "--teacher", "simulated"], "one of the two"),
         (["--bogus"], "--bogus"),
         (["--minutes", "-1"], "run.minutes"),
         (["--set", "replay.bogus=1"], "replay.bogus|'bogus'"),

@@ -12,7 +12,6 @@ from runtime.cli import OPTIONS, Request, parse_arguments
 from runtime.settings import RunConfig
 from runtime.supervisor.metrics import METRICS, metric_of
 from runtime.terminal import EXAMS
-from sensors.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -87,11 +86,7 @@ def test_every_option_and_setting_that_a_page_names_exists(name: str) -> None:
             read(["--set", assignment])
         words = code.split()
         if len(words) == 2 and words[0] in FLAGS and not words[1].startswith("-") and words[1].islower():
-            if words[0] == "--sensors":
-                with pytest.raises(ConfigError, match="not in this version"):
-                    read(words)
-            else:
-                read(words)
+            read(words)
 
 
 def test_two_commands_set_everything_up() -> None:

@@ -18,12 +18,17 @@ CAST: Mapping[str, Any] = {
     "learner": "agent.actor:LearnerActor",
     "monitor": "agent.actor:MonitorActor",
     "teacher": "teacher.actor:TeacherActor",
+    "sensors": "sensors.actor:SensorActor",
 }
 """Class of each role's actor, or where to import it from."""
 SEEDS = 64
 """Teachers' seeds of one run: run seed x `SEEDS` + the teacher's number; the letters teacher's is without one."""
+SENSORS = "sensors"
+"""Name of the one that perceives."""
 LETTERS_TEACHER = "teacher-letters"
 """Name of the teacher of letters; those of digits have numbers."""
+SPEAKERS = ("learner", "teacher-0", LETTERS_TEACHER, SENSORS)
+"""Members whose facts are shown, not only kept."""
 
 
 def assemble(
@@ -34,7 +39,7 @@ def assemble(
     here: str | None,
     generations: dict[str, int],
 ) -> dict[str, Member]:
-    """Create replay, learner, teachers and monitor without waiting for any of them.
+    """Create replay, learner, teachers or sensors, and monitor, without waiting for any of them.
 
     Args:
         config: all settings.
@@ -84,8 +89,21 @@ def assemble(
             subject,
         )
 
+    def sensors() -> Any:
+        generations[SENSORS] = generations.get(SENSORS, -1) + 1
+        # On the machine of the run's directory and terminal: that is where the microphone is.
+        return _actor(
+            classes["sensors"],
+            pinned | {"name": SENSORS},
+            SENSORS,
+            config.rig.to_dict(),
+            generations[SENSORS],
+            crew["replay"].handle,
+            kinds(config),
+        )
+
     def monitor() -> Any:
-        exam = crew["teacher-0"].handle.exam.remote() if config.run.digits else None
+        exam = crew["teacher-0"].handle.exam.remote() if "teacher-0" in crew else None
         return _actor(
             classes["monitor"],
             pinned | {"name": "monitor"},
@@ -100,7 +118,9 @@ def assemble(
 
     member("replay", replay, keeps_handle=True)
     member("learner", learner)
-    for number in range(config.run.teachers if config.run.digits else 0):
+    if config.run.sensors is not None:
+        member(SENSORS, sensors)
+    for number in range(config.run.teachers if config.run.digits and config.run.sensors is None else 0):
         name = f"teacher-{number}"
         member(name, functools.partial(teacher, name, "digits", config.teacher, seed * SEEDS + number))
     if config.run.letters:

@@ -13,9 +13,10 @@ from ray.exceptions import RayActorError, RayError
 from runtime.figures import Figures, Value
 from runtime.roles import Board, LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
 from runtime.rundir import RunDirectory
+from runtime.sensor_role import SensorRole
 from runtime.settings import RunConfig
 from runtime.signals import StopSignals
-from runtime.supervisor.assembly import LETTERS_TEACHER, assemble
+from runtime.supervisor.assembly import SENSORS, SPEAKERS, assemble
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.crew import FETCH, actor_class, arrived, reason
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
@@ -137,6 +138,9 @@ class Supervisor:
         for name, member in crew.items():
             if name.startswith("teacher-"):
                 self.roles[name] = TeacherRole(member, board, section, self._cursors.get(name))
+        if SENSORS in crew:
+            cursor = self._cursors.get(SENSORS)
+            self.roles[SENSORS] = SensorRole(crew[SENSORS], board, section, cursor, self._terminal.remark)
         self.roles["monitor"] = MonitorRole(crew["monitor"], board, section, self._terminal.remark, self._fresh)
         return True
 
@@ -197,7 +201,7 @@ class Supervisor:
         role.hear(method, value, time.monotonic())
         for name in set(self.board.facts) - self._told:
             self._told.add(name)
-            for fact in self.board.facts[name] if name in ("learner", "teacher-0", LETTERS_TEACHER) else []:
+            for fact in self.board.facts[name] if name in SPEAKERS else []:
                 self._terminal.note(fact)
             self._keep(partial(self._run.record, **{name: self.board.facts[name]}))
         if self.board.datasets:
@@ -318,7 +322,7 @@ class Supervisor:
                 share=self.board.share(self._config.run, now),
                 values=dict(self.board.values),
                 actors={name: role.member.state for name, role in self.roles.items()},
-                digits=self._config.run.digits,
+                digits=self._config.run.digits and self._config.run.sensors is None,
             )
         )
 

@@ -42,7 +42,7 @@ def test_every_prominent_option_stands_for_a_setting() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--sensors", "live"], "not in this version"),
+        (["--sensors", "live", "--teacher", "simulated"], "one of the two"),
         (["--minute", "5"], "--minute"),
         (["--minutes"], "--minutes"),
         (["--set", "minutes=5"], "section.field=value"),

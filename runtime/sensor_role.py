@@ -1,0 +1,70 @@
+"""What the sensors are asked for, and what their answers mean."""
+
+from collections.abc import Callable
+from typing import Any
+
+from runtime.roles import Ask, Board, TeacherRole
+from runtime.settings import RunSection
+from runtime.supervisor.crew import Member
+from sensors.state import State
+
+PERCEIVED = {
+    "sound.utterances": "utterances",
+    "sound.gaps": "gaps",
+    "pictures.views": "views",
+    "pairing.paired": "pairs",
+    "pairing.alone": "heard_alone",
+    "pairing.unheard": "seen_alone",
+}
+"""Counts of perception that are figures, `sensors/…`."""
+
+
+class SensorRole(TeacherRole):
+    """Perceives; its cursor is kept as a teacher's is, its states and drops are told.
+
+    Args:
+        remark: shows a note.
+    """
+
+    def __init__(
+        self, member: Member, board: Board, section: RunSection, cursor: State | None, remark: Callable[[str], None]
+    ) -> None:
+        self._remark = remark
+        super().__init__(member, board, section, cursor)
+
+    def opening(self) -> list[Ask]:
+        """Take up the cursor, tell what is listened to and looked at."""
+        return [ask for ask in super().opening() if ask.method != "datasets"]
+
+    def hear(self, method: str, value: Any, now: float) -> None:
+        """Totals, states, drops by reason, latencies; and what there is to say."""
+        if method != "run":
+            super().hear(method, value, now)
+            return
+        board = self.board
+        for note in value["notes"]:
+            self._remark(note)
+        for name, total in value["totals"].items():
+            board.counters.observe(f"sensed/{name}", total)
+        for name, total in value["dropped"].items():
+            board.counters.observe(f"sensed/dropped/{name}", total)
+        totals = board.counters.totals
+        for key, total in totals.items():
+            room, _, rest = key.removeprefix("sensed/").partition("/")
+            if not key.startswith("sensed/"):
+                continue
+            if room == "perceived" and rest in PERCEIVED:
+                board.values[f"sensors/{PERCEIVED[rest]}"] = total
+            elif room == "dropped":
+                board.values[f"dropped/{rest}"] = total
+            elif room == "read":
+                board.values[f"sensor_read/{rest}"] = total
+            elif room == "stalls":
+                board.values[f"sensor_stalls/{rest}"] = total
+            elif room in ("lost", "unrecorded", "refused"):
+                board.values[f"sensor_lost/{rest if room == 'lost' else room + '/' + rest}"] = total
+        board.values["sensors/stored"] = totals.get("sensed/outbox/stored", 0.0)
+        board.values["sensors/waiting"] = value["waiting"]
+        board.values |= {f"sensors/{name}": seconds for name, seconds in value["latencies"].items()}
+        board.values |= {f"sensor/{name}": state for name, state in value["states"].items()}
+        board.values |= {f"sensor_live/{name}": float(state == "live") for name, state in value["states"].items()}

@@ -1,0 +1,176 @@
+"""Ray shell of a live rig: perceives in a thread of its own and pushes what it finds to replay."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import ray
+from ray.exceptions import RayError
+
+from sensors.errors import EventError
+from sensors.live import make_rig
+from sensors.outbox import Outbox, Percept
+from sensors.rig_config import RigConfig
+from sensors.state import State
+
+TICK = 0.01
+"""Longest wait inside the sensing thread at once, seconds."""
+FETCH = 0.5
+"""Seconds in which an answer that is there already must be read."""
+FAREWELL = 1.2
+"""Seconds that the sensing thread has to end."""
+
+
+class SensorActor:
+    """A `LiveRig` that sends; made a Ray actor by whoever starts it.
+
+    Sensing goes on between two calls, however late the next one comes, and never waits for replay: what replay does
+    not take stays in a bounded queue whose oldest batch goes first.
+
+    Args:
+        name: of the actor.
+        config: `RigConfig` as a dict.
+        generation: counts starts; this actor's events have one that the clock makes, which is greater.
+        replay: handle whose `insert(batch)` answers `accepted`, `duplicate` and `throttled_ms`.
+        kinds: of events that replay has tables for.
+
+    Raises:
+        UserError: no such recording or address, or nothing to perceive with.
+    """
+
+    def __init__(
+        self, name: str, config: Mapping[str, Any], generation: int, replay: Any, kinds: Sequence[str]
+    ) -> None:
+        cv2.setNumThreads(1)
+        self._name = name
+        settings = RigConfig.from_dict(config)
+        # A start that no checkpoint knows of must not take its ids again either; clocks are seldom set back.
+        self._rig = make_rig(settings, max(time.time_ns() // 1_000_000, generation), kinds)
+        self._outbox = Outbox(settings.live.queue, settings.live.queue_mib * 2**20)
+        self._replay = replay
+        self._flying: dict[Any, Percept] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._sense, name="sensing", daemon=True)
+
+    def __repr__(self) -> str:
+        # Ray asks for it, too, while it reports that the constructor failed.
+        if not hasattr(self, "_rig"):
+            return "Sensors(starting)"
+        return f"Sensors({', '.join(f'{name} {state}' for name, state in self._rig.states.items())})"
+
+    def run(self, seconds: float) -> dict[str, Any]:
+        """Let it perceive for `seconds`; begins at the first call, and goes on between calls.
+
+        Returns:
+            `totals` since the start (see `LiveRig.figures`, and `outbox/<count>` of `Outbox.counts`), `dropped` events
+            by reason, `latencies` (seconds), `waiting` (events that replay has not taken yet), `states` by source, and
+            `notes`: lines for people.
+
+        Raises:
+            SourceError: there is nothing to perceive with.
+        """
+        if self._error is None and not self._thread.ident:
+            self._rig.start()
+            self._thread.start()
+        elif self._thread.is_alive():
+            self._stop.wait(seconds)
+        if self._error is not None:
+            raise self._error
+        with self._lock:
+            totals = self._rig.figures() | {f"outbox/{k}": float(n) for k, n in self._outbox.counts.items()}
+            return {
+                "totals": totals,
+                "dropped": self._outbox.dropped,
+                "latencies": self._outbox.latencies(),
+                "waiting": self._outbox.events,
+                "states": self._rig.states,
+                "notes": self._rig.take_notes(),
+            }
+
+    def summary(self) -> list[str]:
+        """Printable lines: what is listened to and looked at."""
+        return self._rig.describe()
+
+    def state_dict(self) -> State:
+        """Which ids and lessons come next."""
+        with self._lock:
+            return self._rig.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on after a saved state.
+
+        Raises:
+            StateError: the state is another's.
+        """
+        with self._lock:
+            self._rig.load_state_dict(state)
+
+    def ping(self) -> str:
+        """Answer with the name."""
+        return self._name
+
+    def close(self) -> None:
+        """Stop perceiving and let go of the devices; what replay has not taken by now is gone."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(FAREWELL)
+        else:
+            self._rig.close()
+
+    def _sense(self) -> None:
+        try:
+            while not self._stop.is_set():
+                with self._lock:
+                    found = self._rig.step(0.0)
+                    for percept in found:
+                        self._outbox.add(percept)
+                    self._send()
+                # Without the lock, so that whoever asks for figures is not kept waiting.
+                if not found:
+                    self._wait()
+                with self._lock:
+                    self._collect()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._rig.close()
+
+    def _wait(self) -> None:
+        if self._flying:
+            ray.wait(list(self._flying), num_returns=1, timeout=TICK)
+        else:
+            self._stop.wait(TICK)
+
+    def _send(self) -> None:
+        now = time.monotonic()
+        for percept in self._outbox.due(now):
+            if percept.sent_at is not None:
+                # Sent again: its late answer is not waited for any more, or a silent replay would fill memory.
+                self._flying = {answer: flying for answer, flying in self._flying.items() if flying is not percept}
+            self._flying[self._replay.insert.remote(percept.batch)] = percept
+            self._outbox.sent(percept, now)
+
+    def _collect(self) -> None:
+        """Take the answers that are there."""
+        if not self._flying:
+            return
+        ready, _ = ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)
+        stored: list[Percept] = []
+        for answer in ready:
+            percept = self._flying.pop(answer)
+            now = time.monotonic()
+            try:
+                reply = ray.get(answer, timeout=FETCH)
+            except EventError:
+                self._outbox.refused(percept)
+                stored.append(percept)
+            except RayError:
+                self._outbox.unanswered(percept, now)
+            else:
+                if self._outbox.answered(percept, reply["accepted"], reply["duplicate"], reply["throttled_ms"], now):
+                    stored.append(percept)
+        self._rig.acknowledge(stored)

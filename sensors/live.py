@@ -1,0 +1,342 @@
+"""The rig of a live run: its microphone, camera or recording, what is perceived in them, and the robots it hears.
+
+    rig = make_rig(RigConfig(), generation=time.time_ns() // 1_000_000, kinds={"audio", "image", "audio+image"})
+    rig.start()
+    while True:
+        for percept in rig.step(0.01):
+            ...store percept.batch...
+            rig.acknowledge([percept])
+
+Pure of Ray. One thread may use a rig; its sources read in threads of their own.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensors.cards import card_image
+from sensors.devices import connect
+from sensors.errors import SourceError
+from sensors.event import EventBatch
+from sensors.ingest import RemoteIngest
+from sensors.outbox import Percept
+from sensors.perception import Perception, PerceptionConfig
+from sensors.recorder import ABOUT, Recorder
+from sensors.recording import Recording
+from sensors.rig_config import LIVE, RigConfig
+from sensors.source import Change, Chunk, Ended, Frame, Source
+from sensors.spectrogram import SAMPLE_RATE
+from sensors.state import State
+
+HOST = "host"
+"""Source of what this machine perceives itself; no robot may have this name."""
+TURN = 64
+"""Most samples taken from one source at once, so that a late rig still hears its robots."""
+ROBOTS_EVERY = 0.5
+"""Seconds between two looks at the robots' states."""
+NOTES = 64
+"""Most notes kept until somebody takes them."""
+CHECK = 2.5
+"""Longest wait for a device when it is only checked whether there is one, seconds."""
+
+AnySource = Source[Chunk] | Source[Frame]
+
+
+class LiveRig:
+    """Owns sources and robots; gives events.
+
+    Args:
+        sources: each with a name of its own; connected and disconnected here.
+        perception: makes events of what they give.
+        kinds: of events that are wanted; others that robots send are refused and counted.
+        ingest: hears robots; none: there are none.
+        recorder: writes down what the sources give; none: nobody does.
+        clock: of monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[AnySource],
+        perception: Perception,
+        kinds: Collection[str],
+        ingest: RemoteIngest | None = None,
+        recorder: Recorder | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sources = list(sources)
+        self._perception = perception
+        self._kinds = frozenset(kinds)
+        self._ingest, self._recorder = ingest, recorder
+        self._clock = clock
+        self._ended: set[str] = set()
+        self._notes: deque[str] = deque(maxlen=NOTES)
+        self._stalls: Counter[str] = Counter()
+        self._events: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._robots: dict[str, str] = {}
+        self._robots_due = 0.0
+        self._flushed = False
+        for source in self._sources:
+            # They are asked in turn; the wait is the rig's own.
+            source.timeout = 0.0
+            source.observe(self._changed)
+
+    def start(self) -> None:
+        """Connect all sources; one that is not there is sought in the background while others give.
+
+        Raises:
+            SourceError: none of them is there, and there are no robots to wait for.
+        """
+        warm_up(self._perception.config)
+        if self._ingest is not None:
+            self._note(f"robots are heard at {self._ingest.address}")
+        if not self._sources:
+            return
+        try:
+            connect(self._sources)
+        except SourceError as error:
+            if self._ingest is None:
+                raise
+            self._note(str(error))
+            for source in self._sources:
+                source.connect(warmup=0)
+
+    def step(self, seconds: float) -> list[Percept]:
+        """Take in what came, for `seconds` at most where nothing did; what it makes, each to be acknowledged."""
+        found: list[Percept] = []
+        came = 0
+        for source in self._sources:
+            came += self._read(source, found)
+        self._add(found, self._perception.advance(self._clock()), self._clock())
+        if self._sources and len(self._ended) == len(self._sources) and not self._flushed:
+            self._flushed = True
+            self._add(found, self._perception.flush(self._clock()), self._clock())
+        wait = 0.0 if came or found else seconds
+        if self._ingest is not None:
+            self._hear(self._ingest, wait, found)
+        elif wait:
+            time.sleep(wait)
+        return found
+
+    def acknowledge(self, percepts: Iterable[Percept]) -> None:
+        """These are stored for good: robots may forget theirs."""
+        receipts = [percept.receipt for percept in percepts if percept.receipt is not None]
+        if receipts and self._ingest is not None:
+            self._ingest.acknowledge(receipts)
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Where every source and robot stands: `connecting`, `live`, `stalled` or `closed`, by name."""
+        return {source.name: source.state for source in self._sources} | self._robots
+
+    @property
+    def name(self) -> str:
+        """Source of its own events."""
+        return self._perception.name
+
+    def take_notes(self) -> list[str]:
+        """Lines for people that came up since this was last asked."""
+        notes = [self._notes.popleft() for _ in range(len(self._notes))]
+        return notes
+
+    def describe(self) -> list[str]:
+        """Printable lines: what is listened to and looked at."""
+        lines = [f"{source}" for source in self._sources]
+        return lines + ([str(self._ingest)] if self._ingest is not None else [])
+
+    def figures(self) -> dict[str, float]:
+        """Totals since this rig was made, flat.
+
+        `events/<kind>`, `read/<source>` (chunks or frames), `lost/<source>/<reason>` (likewise), `stalls/<source>`,
+        `reconnects/<source>`, `perceived/<what>` (see `Perception.counts`), `refused/<reason>` (robots' messages),
+        `recorded`, `unrecorded/<reason>`.
+        """
+        found: dict[str, float] = {f"events/{kind}": n for kind, n in self._events.items()}
+        for source in self._sources:
+            counts = source.counts
+            found[f"read/{source.name}"] = counts.read
+            found[f"stalls/{source.name}"] = self._stalls[source.name]
+            found[f"reconnects/{source.name}"] = counts.reconnects
+            found |= {f"lost/{source.name}/{reason}": n for reason, n in counts.dropped.items()}
+        found |= {f"perceived/{what}": n for what, n in self._perception.counts.items()}
+        refused = Counter(self._ingest.counts if self._ingest is not None else {}) + self._refused
+        found |= {f"refused/{reason}": n for reason, n in refused.items()}
+        if self._recorder is not None:
+            found["recorded"] = self._recorder.written
+            found |= {f"unrecorded/{reason}": n for reason, n in self._recorder.dropped.items()}
+        return found
+
+    def state_dict(self) -> State:
+        """Which ids and lessons come next; what is under way is not kept."""
+        return self._perception.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on after the saved ids and lessons, in a generation of its own.
+
+        What was perceived after the state was saved had ids that follow it: those must not be given again.
+
+        Raises:
+            StateError: the state is another's.
+        """
+        own = self._perception.generation
+        self._perception.load_state_dict(state)
+        self._perception.generation = max(own, self._perception.generation + 1)
+
+    def close(self) -> None:
+        """Let go of devices, robots and files; what robots were not told to be stored, they send again."""
+        for source in self._sources:
+            source.disconnect()
+        if self._ingest is not None:
+            self._ingest.close()
+        if self._recorder is not None:
+            self._recorder.close()
+
+    def _read(self, source: AnySource, found: list[Percept]) -> int:
+        """Take in what is there, up to a turn; how many samples there were."""
+        for count in range(TURN):
+            try:
+                sample = source.read()
+            except TimeoutError:
+                return count
+            except Ended:
+                self._ended.add(source.name)
+                return count
+            self._ended.discard(source.name)
+            if self._recorder is not None:
+                self._recorder.write(source.name, sample)
+            now = self._clock()
+            captured = sample.start + len(sample.samples) / SAMPLE_RATE if isinstance(sample, Chunk) else sample.time
+            self._add(found, self._perception.observe(sample, now), min(captured, now))
+        return TURN
+
+    def _add(self, found: list[Percept], batches: Sequence[EventBatch], captured: float) -> None:
+        for batch in batches:
+            self._events[batch.kind] += len(batch)
+            found.append(Percept(batch, captured))
+
+    def _hear(self, ingest: RemoteIngest, seconds: float, found: list[Percept]) -> None:
+        for received in ingest.run(seconds):
+            batch = received.batch
+            if batch.kind in self._kinds:
+                self._events[batch.kind] += len(batch)
+                found.append(Percept(batch, self._clock(), received))
+            else:
+                # Acknowledged, as it would only be sent again.
+                self._refused["kind"] += 1
+                ingest.acknowledge([received])
+        now = self._clock()
+        if now >= self._robots_due:
+            self._robots_due = now + ROBOTS_EVERY
+            states: dict[str, str] = {name: figures.state for name, figures in ingest.robots().items()}
+            for name, state in states.items():
+                if self._robots.get(name) != state:
+                    self._note(f"robot {name}: {state}")
+                    self._stalls[name] += state == "stalled"
+            self._robots = states
+
+    def _changed(self, change: Change) -> None:
+        """A source's own thread says that its state has changed."""
+        self._stalls[change.source] += change.after == "stalled"
+        again = " again" if change.after == "live" and self._stalls[change.source] else ""
+        if change.after != "connecting":
+            reason = f" ({change.reason})" if change.reason else ""
+            self._note(f"{change.source} {change.after}{again}{reason}")
+
+    def _note(self, text: str) -> None:
+        self._notes.append(text)
+
+
+def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> LiveRig:
+    """The rig that the settings describe, not started.
+
+    Args:
+        config: what is listened to and looked at.
+        generation: never used before by this machine's events.
+        kinds: of events that are wanted.
+
+    Raises:
+        SourceError: no such recording, nothing to perceive with, or the place to record to cannot be used.
+        LinkError: robots cannot be heard at that address.
+    """
+    sources = make_sources(config)
+    recorder = None
+    ingest = RemoteIngest(config.ingest) if config.ingest.listen is not None else None
+    if config.live.record is not None:
+        recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
+    perception = Perception(HOST, generation, config.perception, look=card_image)
+    return LiveRig(sources, perception, kinds, ingest, recorder)
+
+
+def make_sources(config: RigConfig) -> list[AnySource]:
+    """Microphone and camera, or what was recorded.
+
+    Raises:
+        SourceError: no such recording, or nothing to perceive with.
+    """
+    if config.source != LIVE:
+        recording = Recording(config.source, config.live.speed)
+        return [*recording.sounds(), *recording.pictures()]
+    sources: list[AnySource] = []
+    if config.sensors.microphone is not None:
+        # Each kind of device brings a library of its own.
+        from sensors.microphone import Microphone
+
+        sources.append(Microphone.from_config(config.sensors))
+    if config.sensors.camera is not None:
+        from sensors.camera import Camera
+
+        sources.append(Camera.from_config(config.sensors))
+    if not sources and config.ingest.listen is None:
+        raise SourceError("no microphone, no camera and no robots: give --microphone, --camera or --listen")
+    return sources
+
+
+def check(config: RigConfig, fresh: bool = True) -> None:
+    """See whether there is anything to perceive with, and give it back; takes a few seconds at most.
+
+    Args:
+        config: what is listened to and looked at.
+        fresh: a new run, which is not meant to record to where a recording lies already.
+
+    Raises:
+        SourceError: nothing is there: what was looked for and the fix.
+    """
+    if fresh and config.live.record is not None and (Path(config.live.record) / ABOUT).exists():
+        raise SourceError(f"--record {config.live.record}: holds a recording already; choose another folder")
+    sources = make_sources(config)
+    if config.source != LIVE or config.ingest.listen is not None:
+        return
+    try:
+        connect(sources, CHECK)
+    finally:
+        for source in sources:
+            source.disconnect()
+
+
+def free_directory(path: str | Path) -> Path:
+    """`path`, or where that holds a recording already, the first of `path-2`, `path-3`, … that does not."""
+    place, number = Path(path), 1
+    while (place / ABOUT).exists():
+        number += 1
+        place = Path(f"{path}-{number}")
+    return place
+
+
+def warm_up(config: PerceptionConfig) -> None:
+    """Run everything once: libraries that load themselves at their first use would delay the first events."""
+    trial = Perception("trial", 0, config, look=card_image)
+    rng = np.random.default_rng(0)
+    sound = 0.001 * rng.standard_normal(2 * SAMPLE_RATE, np.float32)
+    sound[SAMPLE_RATE // 2 : SAMPLE_RATE] += 0.2 * rng.standard_normal(SAMPLE_RATE // 2, np.float32)
+    picture = np.full((480, 640), 90, np.uint8)
+    picture[100:380, 180:460] = 230
+    picture[200:280, 300:330] = 20
+    for i in range(40):
+        at = i * SAMPLE_RATE // 20
+        trial.observe(Chunk(at / SAMPLE_RATE, sound[at : at + SAMPLE_RATE // 20]), at / SAMPLE_RATE)
+        trial.observe(Frame(at / SAMPLE_RATE, picture), at / SAMPLE_RATE)
+    trial.flush(2.0)

@@ -1,0 +1,162 @@
+"""What sensors have perceived and replay has not taken yet: a bounded queue that never waits for anybody."""
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import Any
+
+from sensors.event import EventBatch
+
+AGAIN = 10.0
+"""Seconds after which a batch without an answer is sent again; replay tells repeats by their ids."""
+AWAY = 0.2
+"""Seconds until a batch is sent again that replay was not there for."""
+UNDER_WAY = 8
+"""Batches that wait for an answer at one time."""
+LATENCIES = 4096
+"""Newest latencies that percentiles are taken over."""
+
+
+@dataclass(eq=False)
+class Percept:
+    """A batch of events on its way.
+
+    Attributes:
+        batch: its events.
+        captured: monotonic second at which the sample that decided it was captured.
+        receipt: what the robot's host acknowledges once it is stored; none for this machine's own events.
+        sent_at: when it was last sent; none: it is not under way.
+        not_before: when it may be sent.
+    """
+
+    batch: EventBatch
+    captured: float
+    receipt: Any = None
+    sent_at: float | None = None
+    not_before: float = 0.0
+
+
+class Outbox:
+    """Batches in the order in which they came; the oldest goes when there is no more room.
+
+    A robot's batch is never dropped: it is kept there until it is acknowledged, and its window bounds how many there
+    are. At any time, in events: offered = stored + repeated + dropped, of whatever reason, + `events`.
+
+    Args:
+        batches: most batches of this machine's own that are kept.
+        nbytes: most bytes of them.
+
+    Attributes:
+        counts: events `offered`, `stored`, `repeated` (replay had them already), and dropped: `throttled` (replay told
+            to wait), `unanswered` (replay was away or silent), `overflow` (neither; they came too fast), `refused`
+            (replay takes no such events). Sendings turned away count as `turned_away`, those without answer as `lost`.
+        events: events kept.
+    """
+
+    def __init__(self, batches: int, nbytes: int) -> None:
+        self._limit, self._limit_bytes = batches, nbytes
+        self._kept: deque[Percept] = deque()
+        self._own = self._own_bytes = 0
+        self._trouble = "overflow"
+        self.events = 0
+        self.counts: Counter[str] = Counter()
+        self._latencies: deque[float] = deque(maxlen=LATENCIES)
+        self._lags: deque[float] = deque(maxlen=LATENCIES)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, percept: Percept) -> None:
+        """Keep a batch; the oldest of this machine's own goes if it finds no room."""
+        self._kept.append(percept)
+        self.events += len(percept.batch)
+        self.counts["offered"] += len(percept.batch)
+        if percept.receipt is None:
+            self._own += 1
+            self._own_bytes += percept.batch.nbytes
+        while self._own > self._limit or self._own_bytes > self._limit_bytes:
+            self._drop(next(p for p in self._kept if p.receipt is None), self._trouble)
+
+    def due(self, now: float) -> list[Percept]:
+        """Batches to be sent now, oldest first; `sent` each of them."""
+        found: list[Percept] = []
+        under_way = sum(p.sent_at is not None for p in self._kept)
+        for percept in self._kept:
+            if percept.sent_at is not None:
+                if now - percept.sent_at >= AGAIN:
+                    self._trouble = "unanswered"
+                    self.counts["lost"] += 1
+                    found.append(percept)
+                continue
+            if percept.not_before > now or under_way >= UNDER_WAY:
+                # Those behind it wait as well, so that events keep their order.
+                break
+            under_way += 1
+            found.append(percept)
+        return found
+
+    def sent(self, percept: Percept, now: float) -> None:
+        """Note that this one is under way."""
+        percept.sent_at = now
+
+    def answered(self, percept: Percept, accepted: int, duplicate: int, throttled_ms: float, now: float) -> bool:
+        """Take replay's answer; whether the batch is stored for good."""
+        if throttled_ms > 0:
+            self._trouble = "throttled"
+            self.counts["turned_away"] += 1
+            percept.sent_at, percept.not_before = None, now + throttled_ms / 1000
+            return False
+        if not self._forget(percept):
+            # Dropped while it was under way, and stored all the same.
+            return True
+        self._trouble = "overflow"
+        self.counts["stored"] += accepted
+        self.counts["repeated"] += duplicate
+        if percept.receipt is None:
+            self._latencies.append(max(now - percept.captured, 0.0))
+            self._lags.append(max(now - float(percept.batch.end.max()), 0.0))
+        return True
+
+    def unanswered(self, percept: Percept, now: float) -> None:
+        """Replay is away: the batch is sent again soon."""
+        self._trouble = "unanswered"
+        self.counts["lost"] += 1
+        percept.sent_at, percept.not_before = None, now + AWAY
+
+    def refused(self, percept: Percept) -> None:
+        """Replay takes no such batch, now or later."""
+        self._drop(percept, "refused")
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Events dropped, by reason; each reason is there from the start."""
+        return {name: self.counts[name] for name in ("throttled", "unanswered", "overflow", "refused")}
+
+    def latencies(self) -> dict[str, float]:
+        """Seconds of this machine's own newest batches, as soon as there are any.
+
+        `latency_p50`, `latency_p99`: from the capture of the sample that decided it to replay's answer; `lag_p50`,
+        `lag_p99`: from the end of the event itself.
+        """
+        found = {}
+        for name, values in (("latency", self._latencies), ("lag", self._lags)):
+            if values:
+                ordered = sorted(values)
+                found[f"{name}_p50"] = ordered[len(ordered) // 2]
+                found[f"{name}_p99"] = ordered[min(int(0.99 * len(ordered)), len(ordered) - 1)]
+        return found
+
+    def _drop(self, percept: Percept, reason: str) -> None:
+        if self._forget(percept):
+            self.counts[reason] += len(percept.batch)
+
+    def _forget(self, percept: Percept) -> bool:
+        """Let go of it; whether it was still kept."""
+        try:
+            self._kept.remove(percept)
+        except ValueError:
+            return False
+        self.events -= len(percept.batch)
+        if percept.receipt is None:
+            self._own -= 1
+            self._own_bytes -= percept.batch.nbytes
+        return True

@@ -1,0 +1,36 @@
+"""Settings of a run that perceives for itself: where its sound and pictures come from, and how they become events."""
+
+from dataclasses import dataclass, field
+
+from sensors.config import Config, setting
+from sensors.live_config import SensorsConfig
+from sensors.perception import PerceptionConfig
+from sensors.remote_config import IngestConfig
+
+LIVE = "live"
+"""What `source` says for microphone, camera and robots; anything else is a recording's directory."""
+
+
+@dataclass(frozen=True)
+class LiveConfig(Config):
+    """How sensors take part in a run."""
+
+    record: str | None = setting(
+        None, help="directory in which what the sensors give is recorded, DIR-2, … after a restart; none: nowhere"
+    )
+    speed: float = setting(1.0, help="how many times faster a recording is played", low=0.1, high=100.0)
+    queue: int = setting(
+        256, help="batches kept for replay; beyond, the oldest is lost and counted", unit="batches", low=1, high=65_536
+    )
+    queue_mib: int = setting(64, help="bytes kept for replay; likewise", unit="MiB", low=1, high=65_536)
+
+
+@dataclass(frozen=True)
+class RigConfig(Config):
+    """All that a rig is made from."""
+
+    source: str = setting(LIVE, help="live, or the directory of a recording")
+    sensors: SensorsConfig = field(default_factory=SensorsConfig)
+    perception: PerceptionConfig = field(default_factory=PerceptionConfig)
+    ingest: IngestConfig = field(default_factory=IngestConfig)
+    live: LiveConfig = field(default_factory=LiveConfig)
