@@ -1,4 +1,4 @@
-"""Ray shells of the learner and the monitor."""
+"""Ray shells of the learner, of the monitor, and of what answers while both are at work."""
 
 import os
 import time
@@ -7,17 +7,26 @@ from typing import Any
 
 import ray
 import torch
+from ray.exceptions import RayError
 
-from agent.config import LearnerConfig, MonitorConfig
-from agent.exam import Networks
+from agent.associations import Associations
+from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
+from agent.exam import Networks, exam_of
+from agent.held_out import TrainingReplay
 from agent.learner import Learner
 from agent.lip_monitor import LipMonitor
 from agent.lip_networks import LipNetworks
 from agent.monitor import Monitor
+from agent.respond import LATEST, Responder
 from agent.rounds import Round, Rounds
+from agent.self_monitor import SelfMonitor
 from agent.tdlft_config import TdlftTurnsConfig
 from agent.tdlft_turns import TdlftTurns
+from agent.viewer import Window
 from replay.reader import Reader
+from sensors.hush import NAME as HUSH
+from sensors.hush import Hush
+from sensors.speaker import Speaker
 from teacher.config import DataConfig
 from teacher.datasets import ExamSet, load_images, load_speech
 from teacher.datasets.cache import cache_root
@@ -53,7 +62,8 @@ class LearnerActor:
         self.tdlft = None
         if teach != "digits":
             self.tdlft = TdlftTurns(TdlftTurnsConfig.from_dict(tdlft or {}), reader, seed)
-        self.learner = Learner(settings, reader, seed, self.tdlft, teach != "letters")
+        replay_of_smart = TrainingReplay(reader, settings.held_out) if settings.held_out > 0 else reader
+        self.learner = Learner(settings, replay_of_smart, seed, self.tdlft, teach != "letters")
         torch.set_num_threads(self.learner.hardware.threads)
 
     def describe(self) -> list[str]:
@@ -114,7 +124,7 @@ class LearnerActor:
     def close(self) -> None:
         """Let go of replay's pages."""
         replay = self.learner.replay
-        if isinstance(replay, Reader):
+        if isinstance(replay, Reader | TrainingReplay):
             replay.close()
 
     def __repr__(self) -> str:
@@ -136,6 +146,10 @@ class MonitorActor:
         learner: handle of the learner.
         teach: 'digits', 'letters' or 'both': which exams there are.
         tdlft: `TdlftTurnsConfig` of the learner as a dict; its defaults where it is not given.
+        held_out: share of events that the learner holds out.
+
+    Raises:
+        DataError: `monitor.judges` names a directory without datasets.
     """
 
     def __init__(
@@ -147,6 +161,7 @@ class MonitorActor:
         learner: Any,
         teach: str = "digits",
         tdlft: dict[str, Any] | None = None,
+        held_out: float = 0.0,
     ) -> None:
         settings = MonitorConfig.from_dict(config)
         os.nice(settings.niceness)
@@ -154,16 +169,27 @@ class MonitorActor:
         source = DataConfig.from_dict(data)
         samples, judges = Path(run_dir) / "samples", cache_root() / "judges"
         self.learner = learner
-        self.step = self.turn = -1
+        self.step = self.turn = self.self_step = -1
         rounds = []
+        unlabelled = exam is None and teach != "letters"
         if teach != "digits":
             turns = TdlftTurnsConfig.from_dict(tdlft or {})
             lips = LipMonitor(settings, load_letters(source), turns, samples, judges)
             rounds.append(Round(lips, self._pull_letters))
-        if exam is not None:
+        if unlabelled and settings.judges is not None:
+            # Whoever has no teacher names the labelled data, and what was trained on them, himself.
+            source = source.replace(data=settings.judges, download=False)
+            own = Path(settings.judges).expanduser() / "judges"
+            judges = own if own.is_dir() else judges
+        if exam is not None or (unlabelled and settings.judges is not None):
             datasets = {"image": load_images(source), "audio": load_speech(source)}
-            digits = Monitor(settings, datasets, ExamSet.from_dict(exam), samples, judges)
+            tests = exam_of(datasets["image"], datasets["audio"]) if exam is None else ExamSet.from_dict(exam)
+            digits = Monitor(settings, datasets, tests, samples, judges)
             rounds.append(Round(digits, self._pull_weights))
+        self.reader = None
+        if settings.consistency == "on" or (settings.consistency == "auto" and unlabelled):
+            self.reader = Reader(Path(run_dir) / "replay")
+            rounds.append(Round(SelfMonitor(settings, self.reader, held_out), self._pull_for_self))
         self.rounds = Rounds(rounds)
 
     def run(self, seconds: float) -> dict[str, Any]:
@@ -178,13 +204,18 @@ class MonitorActor:
         return {"figures": found.figures, "note": found.note}
 
     def _pull_weights(self, anyway: bool) -> Networks | None:
-        known = -1 if anyway else self.step
-        published = ray.get(self.learner.weights.remote(known), timeout=PULL_DEADLINE)
-        if published is None:
-            return None
-        networks = Networks.build(published)
-        self.step = networks.step
+        networks = self._pull(-1 if anyway else self.step)
+        self.step = self.step if networks is None else networks.step
         return networks
+
+    def _pull_for_self(self, anyway: bool) -> Networks | None:
+        networks = self._pull(-1 if anyway else self.self_step)
+        self.self_step = self.self_step if networks is None else networks.step
+        return networks
+
+    def _pull(self, known: int) -> Networks | None:
+        published = ray.get(self.learner.weights.remote(known), timeout=PULL_DEADLINE)
+        return None if published is None else Networks.build(published)
 
     def _pull_letters(self, anyway: bool) -> LipNetworks | None:
         known = -1 if anyway else self.turn
@@ -200,9 +231,118 @@ class MonitorActor:
         return repr(self)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Let go of replay's pages."""
+        if self.reader is not None:
+            self.reader.close()
 
     def __repr__(self) -> str:
         if not hasattr(self, "rounds"):
             return "Monitor(starting)"
         return "Monitor(judges ready)" if self.rounds.ready else "Monitor(training judges)"
+
+
+class AnswerActor:
+    """Answers what samples evoke while the learner is busy; `ray.get_actor("agent")` finds it.
+
+    Made with `max_concurrency` of 2 and more: questions are answered while `run` pulls weights and responds.
+
+    Args:
+        run_dir: of the run, whose `replay` is watched and whose `samples` are written.
+        config: `AnswerConfig` as a dict.
+        learner: name of the learner's actor; whoever bears it is asked, restarted ones too.
+    """
+
+    def __init__(self, run_dir: str, config: dict[str, Any], learner: str = "learner") -> None:
+        self.settings = AnswerConfig.from_dict(config)
+        self.associations = Associations(self.settings.threads)
+        self._learner = learner
+        self._pending: Any = None
+        self._asked = -1e9
+        self.reader: Reader | None = None
+        self.responder: Responder | None = None
+        self.hush: Hush | None = None
+        self.speaker: Speaker | None = None
+        self.window: Window | None = None
+        if self.settings.respond:
+            samples = Path(run_dir) / "samples"
+            self.reader = Reader(Path(run_dir) / "replay")
+            if self.settings.speaker is not None:
+                self.hush = Hush(Path(run_dir) / HUSH)
+                self.speaker = Speaker(self.settings.speaker, self.hush)
+            self.window = Window(samples / LATEST) if self.settings.window else None
+            self.responder = Responder(self.settings, self.reader, self.associations, samples, self.speaker)
+
+    def describe(self) -> list[str]:
+        """Printable lines about where responses go."""
+        if not self.settings.respond:
+            return []
+        sound = "files alone" if self.speaker is None else f"files and speaker {self.speaker.device!r}"
+        shown = "no window" if self.window is None else self.window.problem or "a window"
+        return [f"responds to what is seen or heard alone: sounds to {sound}; pictures to files, {shown}"]
+
+    def evoke(self, modality: str, samples: Any, target: str | None = None) -> dict[str, Any]:
+        """What does this sound look like, what does this picture sound like.
+
+        Args:
+            modality: of the samples.
+            samples: (B, *shape) or (*shape) in the modality's stored dtype.
+            target: the one modality that is wanted; none: all others.
+
+        Returns:
+            `step` of the weights that answered, and `samples`: modality -> (B, *shape) in its stored dtype.
+
+        Raises:
+            StateError: nothing has been learned yet.
+            EventError: a modality that the learner does not have, or samples of another shape or dtype.
+        """
+        evoked = self.associations.evoke(modality, samples, target)
+        return {"step": evoked.step, "samples": dict(evoked.samples)}
+
+    def run(self, seconds: float) -> dict[str, Any]:
+        """Keep the weights new and respond, for about `seconds`."""
+        end, note = time.monotonic() + seconds, ""
+        while True:
+            self._renew()
+            if self.responder is not None:
+                note = self.responder.step() or note
+            if time.monotonic() >= end:
+                break
+            time.sleep(min(0.05, seconds))
+        return {"figures": self.figures(), "note": note}
+
+    def figures(self) -> dict[str, float]:
+        """Questions, how long answers took, how old the weights are, responses."""
+        told = self.associations.figures()
+        return told | ({} if self.responder is None else self.responder.figures())
+
+    def _renew(self) -> None:
+        """Ask for newer weights, and take them when they are there; the learner is never waited for."""
+        now = time.monotonic()
+        try:
+            if self._pending is None and now - self._asked >= self.settings.refresh:
+                self._asked = now
+                self._pending = ray.get_actor(self._learner).weights.remote(self.associations.step)
+            if self._pending is None or not ray.wait([self._pending], timeout=0)[0]:
+                return
+            published, self._pending = ray.get(self._pending, timeout=PULL_DEADLINE), None
+        except (ValueError, RayError):
+            # It is not there, or died: whoever takes its name is asked at the next look.
+            self._pending = None
+            return
+        if published is not None:
+            self.associations.update(Networks.build(published))
+
+    def ping(self) -> str:
+        """A sign of life."""
+        return repr(self)
+
+    def close(self) -> None:
+        """Fall silent, close the window, let go of replay's pages."""
+        for part in (self.speaker, self.window, self.reader, self.hush):
+            if part is not None:
+                part.close()
+
+    def __repr__(self) -> str:
+        # Ray asks for it, too, while it reports that the constructor failed.
+        step = self.associations.step if hasattr(self, "associations") else -1
+        return f"Agent({'waiting' if step < 0 else f'step {step}'})"

@@ -79,6 +79,13 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
     views: int = setting(4, help="events of one lesson in a batch, for guides or selector 'lesson'", low=1, high=1024)
     turn_steps: int = setting(50, help="steps of one turn", unit="steps", low=1, high=100_000)
     min_events: int = setting(512, help="events a table must hold before turns on it begin", low=2)
+    held_out: float = setting(
+        0.0,
+        help="share of events never learned from, for the monitor to examine on",
+        unit="fraction",
+        low=0.0,
+        high=0.5,
+    )
     warmup_steps: int = setting(100, help="steps over which the learning rate rises", unit="steps", low=0)
     cooldown: float = setting(
         0.3,
@@ -101,3 +108,35 @@ class MonitorConfig(Config):
     judge_steps_image: int = setting(1400, help="training steps of the image judge", unit="steps", low=6)
     judge_steps_audio: int = setting(900, help="training steps of the audio judge", unit="steps", low=6)
     judge_seed: int = setting(7, help="seed of the judges' weights and augmentation", low=0)
+    judges: str | None = setting(
+        None,
+        help="directory with labelled datasets whose test parts examine what was learned without a teacher; judges "
+        "trained before are taken from its judges/ where there is one",
+    )
+    consistency: str = setting(
+        "auto",
+        help="whether the learner is examined against itself, without labels; auto: where no teacher gives an exam",
+        choices=("auto", "on", "off"),
+    )
+    probe: int = setting(512, help="newest events of a table that such an exam takes", unit="events", low=8, high=8192)
+    probe_clusters: int = setting(
+        10, help="clusters whose stability it tells; fewer where there are few events", low=2, high=256
+    )
+
+
+@dataclass(frozen=True)
+class AnswerConfig(Config):
+    """What the agent says and shows when it is asked, or by itself."""
+
+    serve: bool = setting(False, help="answer other programs: what does this sound look like, this picture sound like")
+    respond: bool = setting(
+        False, help="play the sound that a picture evokes, and show the picture that a sound evokes, as they come"
+    )
+    every: float = setting(1.0, help="shortest time between two responses", unit="s", low=0.05, high=3600.0)
+    refresh: float = setting(2.0, help="time between two looks for newer weights", unit="s", low=0.1, high=3600.0)
+    speaker: str | None = setting(
+        "default", help="index or part of the name of the output device; default: the system's; none: silent"
+    )
+    window: bool = setting(True, help="show responses in a window where there is a display")
+    keep: int = setting(50, help="newest responses that are kept as PNG and WAV files", low=1, high=10_000)
+    threads: int = setting(1, help="CPU threads that answer", low=1, high=1024)

@@ -19,7 +19,8 @@ from torch import Tensor
 from agent.config import LearnerConfig
 from agent.judges import Judge
 from agent.smart import Side, load_module
-from teacher.datasets import ExamSet
+from teacher.config import CONCEPTS
+from teacher.datasets import ExamSet, Samples
 
 BATCH = 250
 
@@ -127,6 +128,19 @@ def shorten(exam: ExamSet, images: int, clips: int) -> ExamSet:
         image_name=exam.image_name,
         audio_name=exam.audio_name,
         concepts=exam.concepts,
+    )
+
+
+def exam_of(images: Samples, speech: Samples) -> ExamSet:
+    """The exam that the test parts of two datasets give, where no teacher brings one."""
+    return ExamSet(
+        images=images.test,
+        image_labels=images.test_labels,
+        audio=speech.test,
+        audio_labels=speech.test_labels,
+        image_name=images.name,
+        audio_name=speech.name,
+        concepts=CONCEPTS,
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from replay.files import lock, make_directory
 from replay.limiter import deficit
-from replay.sampler import SampleBatch, Sampler
+from replay.sampler import Keep, SampleBatch, Sampler
 from replay.storage import READERS, Storage
 from sensors.errors import StorageError
 from sensors.state import State, check_state
@@ -111,6 +111,20 @@ class Reader:
             ConfigError: `count` is less than one.
         """
         return self._table(kind)[1].sweep(count)
+
+    def newest(self, kind: str, count: int, keep: Keep | None = None) -> SampleBatch:
+        """The newest `count` events of a table, oldest first, or as many as there are; they do not count as drawn.
+
+        Args:
+            kind: of the table.
+            count: events.
+            keep: of these alone; from serials and lessons, (N,) int64 each, to (N,) bool.
+
+        Raises:
+            StorageError: no such table.
+            ConfigError: `count` is less than one.
+        """
+        return self._table(kind)[1].newest(count, keep)
 
     def state_dict(self) -> State:
         """The reader's random state."""

@@ -1,6 +1,6 @@
 """Drawing batches from mapped columns that another process may be writing to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from replay.selectors import SlotView, group_size, make_selector
 from replay.storage import Storage
 from sensors.errors import ConfigError, StorageError
 
+Keep = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
+"""Chooses events by their serials and lessons, (N,) int64 each: (N,) bool."""
 _TRIES = 1_000
 
 
@@ -117,15 +119,36 @@ class Sampler:
         """
         if count < 1:
             raise ConfigError(f"count={count}: expected a batch of at least one event")
-        storage, view = self._storage, self.view()
-        every = view.slots[np.argsort(view.serial[view.slots], kind="stable")]
-        for at in range(0, len(every), count):
-            slots = every[at : at + count]
-            samples = {m: column[slots] for m, column in storage.samples.items()}
-            whole = storage.meta["version"][slots] == view.version[slots]
-            slots = slots[whole]
-            samples = {m: column[whole] for m, column in samples.items()}
-            yield SampleBatch(slots, view.serial[slots], view.lesson[slots], samples)
+        view = self.view()
+        for at in range(0, len(view.by_age), count):
+            yield self._take(view, view.by_age[at : at + count])
+
+    def newest(self, count: int, keep: Keep | None = None) -> SampleBatch:
+        """The newest `count` events that the table holds, oldest first, or as many as there are.
+
+        Args:
+            count: events.
+            keep: of these alone; from serials and lessons, (N,) int64 each, to (N,) bool.
+
+        Raises:
+            ConfigError: `count` is less than one.
+        """
+        if count < 1:
+            raise ConfigError(f"count={count}: expected a batch of at least one event")
+        view = self.view()
+        slots = view.by_age
+        if keep is not None:
+            slots = slots[keep(view.serial[slots], view.lesson[slots])]
+        return self._take(view, slots[-count:])
+
+    def _take(self, view: SlotView, slots: NDArray[np.int64]) -> SampleBatch:
+        """Copies of these slots, without those that were overwritten since the view was taken."""
+        storage = self._storage
+        samples = {m: column[slots] for m, column in storage.samples.items()}
+        whole = storage.meta["version"][slots] == view.version[slots]
+        slots = slots[whole]
+        samples = {m: column[whole] for m, column in samples.items()}
+        return SampleBatch(slots, view.serial[slots], view.lesson[slots], samples)
 
     def _snapshot(self) -> SlotView:
         """Slots that were whole while their columns were copied.
