@@ -1,6 +1,7 @@
 """Ray shells of the learner, of the monitor, and of what answers while both are at work."""
 
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ from teacher.datasets import ExamSet, load_images, load_speech
 from teacher.datasets.cache import cache_root
 from teacher.datasets.letters import load_letters
 
+LOOK = 0.05
+"""Seconds between two looks for new events and weights."""
 PULL_DEADLINE = 60.0
 """Seconds within which the learner must hand out its weights."""
 
@@ -258,6 +261,7 @@ class AnswerActor:
         self._learner = learner
         self._pending: Any = None
         self._asked = -1e9
+        self._closing = threading.Event()
         self.reader: Reader | None = None
         self.responder: Responder | None = None
         self.hush: Hush | None = None
@@ -301,13 +305,13 @@ class AnswerActor:
     def run(self, seconds: float) -> dict[str, Any]:
         """Keep the weights new and respond, for about `seconds`."""
         end, note = time.monotonic() + seconds, ""
-        while True:
+        while not self._closing.is_set():
             self._renew()
             if self.responder is not None:
                 note = self.responder.step() or note
             if time.monotonic() >= end:
                 break
-            time.sleep(min(0.05, seconds))
+            self._closing.wait(min(LOOK, seconds))
         return {"figures": self.figures(), "note": note}
 
     def figures(self) -> dict[str, float]:
@@ -338,6 +342,7 @@ class AnswerActor:
 
     def close(self) -> None:
         """Fall silent, close the window, let go of replay's pages."""
+        self._closing.set()
         for part in (self.speaker, self.window, self.reader, self.hush):
             if part is not None:
                 part.close()

@@ -19,6 +19,8 @@ OPTIONS = {
         "--listen": "ingest.listen",
         "--keys": "ingest.keys",
         "--record": "live.record",
+        "--respond": "answer.respond",
+        "--judges": "monitor.judges",
     },
     "what is taught": {
         "--teach": "run.teach",
@@ -157,7 +159,7 @@ def _add(group: argparse._ArgumentGroup, flag: str, s: Setting) -> None:
 
 
 def _metavar(s: Setting) -> str:
-    if s.key == "data.data":
+    if s.key in ("data.data", "monitor.judges"):
         return "DIR"
     if s.unit:
         return s.unit.upper() if s.unit.isalpha() else "N"

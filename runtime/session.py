@@ -123,14 +123,20 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
 
 def _absolute(config: RunConfig) -> RunConfig:
     """Folders of recordings and keys by their whole paths: actors have working directories of their own."""
-    places = {"live.record": config.live.record, "ingest.keys": config.ingest.keys}
+    places = {
+        "live.record": config.live.record,
+        "ingest.keys": config.ingest.keys,
+        "monitor.judges": config.monitor.judges,
+    }
     if config.run.sensors not in (None, LIVE):
         places["run.sensors"] = config.run.sensors
     return config.override({k: str(Path(v).expanduser().absolute()) for k, v in places.items() if v is not None})
 
 
 def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
-    """Before anything is started: whether there is anything to perceive with."""
+    """Before anything is started: whether there is anything to perceive with, and what judges learn from."""
+    if (judges := config.monitor.judges) is not None and not Path(judges).is_dir():
+        raise ConfigError(f"--judges {judges}: no such directory; name one with labelled datasets")
     if config.run.sensors is not None:
         # Brings OpenCV and the libraries of devices, which no simulated teacher needs here.
         from sensors.live import check

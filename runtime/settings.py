@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args, get_type_hints
 
-from agent.config import LearnerConfig, MonitorConfig
+from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
 from sensors.config import Config, parse, setting
@@ -23,6 +23,9 @@ LIVE_DEFAULTS = {
     # People show and say some twenty things a minute, not hundreds a second.
     "replay.min_size": "16",
     "learner.min_events": "16",
+    # Nobody brings an exam: what was never learned from examines.
+    "learner.held_out": "0.05",
+    "answer.serve": "true",
 }
 """Defaults that are others when a run perceives for itself."""
 
@@ -95,6 +98,7 @@ class RunConfig(Config):
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     tdlft: TdlftTurnsConfig = field(default_factory=TdlftTurnsConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    answer: AnswerConfig = field(default_factory=AnswerConfig)
     run: RunSection = field(default_factory=RunSection)
     sensors: SensorsConfig = field(default_factory=SensorsConfig)
     perception: PerceptionConfig = field(default_factory=PerceptionConfig)

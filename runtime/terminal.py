@@ -122,6 +122,8 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"lips→letter {percent(v, 'exam/lips_all')} ({lips})")
     if turns := number(v, "tdlft/turns"):
         parts.append(f"tdlft turns {turns:.0f}")
+    if own := itself(v):
+        parts.append(f"with itself: {own}")
     losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if _is_loss(v, key)]
     if losses:
         parts.append("loss " + ", ".join(losses))
@@ -147,6 +149,10 @@ def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
     facts.add_row("replay", "–" if fill is None else f"{fill:.0%} full")
     if letters := spelling(v):
         facts.add_row("letters", letters)
+    if own := itself(v):
+        facts.add_row("itself", own)
+    if answers := answering(v):
+        facts.add_row("answers", answers)
     losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if _is_loss(v, key)]
     if losses:
         facts.add_row("losses", "  ".join(losses))
@@ -194,6 +200,29 @@ def spelling(v: Mapping[str, Value]) -> str:
     known = [f"{found:.0f} {word}" for name, word in counts if (found := number(v, f"tdlft/{name}")) is not None]
     share = "" if number(v, "tdlft/share") is None else f", busy {percent(v, 'tdlft/share')}"
     return f"TDLFT turn {turns:.0f}: " + ", ".join(known) + share
+
+
+def itself(v: Mapping[str, Value]) -> str:
+    """How consistent the learner is with itself, without labels; empty before the first such exam."""
+    titles = {"match": "match", "cycle": "cycle", "stability": "stable", "reconstruction": "explained"}
+    parts = []
+    for kind, title in titles.items():
+        names = sorted(key for key in v if key.startswith(f"self/{kind}_"))
+        if names:
+            found = "/".join(f"{number(v, key):.2f}" for key in names)
+            parts.append(f"{title} {found}")
+    return ", ".join(parts)
+
+
+def answering(v: Mapping[str, Value]) -> str:
+    """Questions answered and how fast, and responses; empty where nothing answers."""
+    parts = []
+    if asked := number(v, "answer/asked"):
+        parts.append(f"{asked:.0f} asked, p99 {number(v, 'answer/ms_p99') or 0:.0f} ms")
+    if (given := number(v, "answer/given")) is not None:
+        played = number(v, "speaker/played")
+        parts.append(f"{given:.0f} given" + (f", {played:.0f} played" if played else ""))
+    return ", ".join(parts)
 
 
 def clock(seconds: float) -> str:

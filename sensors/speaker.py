@@ -22,7 +22,7 @@ SLOW = 5.0
 """Seconds beyond a sound's length after which its device counts as hung."""
 AGAIN = 10.0
 """Seconds after which a device that could not be used is tried again."""
-_CLOSE = 1.0
+_CLOSE = 0.5
 
 
 class Speaker:

@@ -19,15 +19,20 @@ CAST: Mapping[str, Any] = {
     "monitor": "agent.actor:MonitorActor",
     "teacher": "teacher.actor:TeacherActor",
     "sensors": "sensors.actor:SensorActor",
+    "agent": "agent.actor:AnswerActor",
 }
 """Class of each role's actor, or where to import it from."""
 SEEDS = 64
 """Teachers' seeds of one run: run seed x `SEEDS` + the teacher's number; the letters teacher's is without one."""
 SENSORS = "sensors"
 """Name of the one that perceives."""
+AGENT = "agent"
+"""Name of the one that answers, by which other programs find it."""
+QUESTIONS = 8
+"""Questions that it works on at one time, its everyday work among them."""
 LETTERS_TEACHER = "teacher-letters"
 """Name of the teacher of letters; those of digits have numbers."""
-SPEAKERS = ("learner", "teacher-0", LETTERS_TEACHER, SENSORS)
+SPEAKERS = ("learner", "teacher-0", LETTERS_TEACHER, SENSORS, AGENT)
 """Members whose facts are shown, not only kept."""
 
 
@@ -102,6 +107,10 @@ def assemble(
             kinds(config),
         )
 
+    def agent() -> Any:
+        options = pinned | {"name": AGENT, "max_concurrency": QUESTIONS}
+        return _actor(classes["agent"], options, str(path), config.answer.to_dict())
+
     def monitor() -> Any:
         exam = crew["teacher-0"].handle.exam.remote() if "teacher-0" in crew else None
         return _actor(
@@ -114,6 +123,7 @@ def assemble(
             crew["learner"].handle,
             config.run.teach,
             config.tdlft.to_dict(),
+            config.learner.held_out,
         )
 
     member("replay", replay, keeps_handle=True)
@@ -125,6 +135,8 @@ def assemble(
         member(name, functools.partial(teacher, name, "digits", config.teacher, seed * SEEDS + number))
     if config.run.letters:
         member(LETTERS_TEACHER, functools.partial(teacher, LETTERS_TEACHER, "letters", config.letters, seed * SEEDS))
+    if config.answer.serve or config.answer.respond:
+        member(AGENT, agent)
     member("monitor", monitor)
     return crew
 

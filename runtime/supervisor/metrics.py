@@ -51,6 +51,9 @@ METRICS = (
     Metric("reciprocal_tdlft_share", "share of the learner's time that TDLFT takes, 0 to 1", "tdlft/share"),
     Metric("reciprocal_loss", "losses, by term", "loss/", "term"),
     Metric("reciprocal_exam_accuracy", "exam accuracy, 0 to 1", "exam/", "exam"),
+    Metric("reciprocal_self_consistency", "self-consistency exams without labels, by figure", "self/", "figure"),
+    Metric("reciprocal_answers", "questions, responses, and how long answers take, by figure", "answer/", "figure"),
+    Metric("reciprocal_speaker_sounds", "sounds played, and not played by reason, so far", "speaker/", "outcome"),
     Metric("reciprocal_judge_accuracy", "a judge's own test accuracy, 0 to 1", "judge/", "judge"),
 )
 

@@ -10,13 +10,14 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
+from runtime.answer_role import AnswerRole
 from runtime.figures import Figures, Value
 from runtime.roles import Board, LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
 from runtime.rundir import RunDirectory
 from runtime.sensor_role import SensorRole
 from runtime.settings import RunConfig
 from runtime.signals import StopSignals
-from runtime.supervisor.assembly import SENSORS, SPEAKERS, assemble
+from runtime.supervisor.assembly import AGENT, SENSORS, SPEAKERS, assemble
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.crew import FETCH, actor_class, arrived, reason
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
@@ -141,6 +142,8 @@ class Supervisor:
         if SENSORS in crew:
             cursor = self._cursors.get(SENSORS)
             self.roles[SENSORS] = SensorRole(crew[SENSORS], board, section, cursor, self._terminal.remark)
+        if AGENT in crew:
+            self.roles[AGENT] = AnswerRole(crew[AGENT], board, section, self._terminal.remark)
         self.roles["monitor"] = MonitorRole(crew["monitor"], board, section, self._terminal.remark, self._fresh)
         return True
 
@@ -283,7 +286,7 @@ class Supervisor:
         totals = board.counters.totals
         board.values |= {k: v for k, v in totals.items() if k.startswith(("teacher/", "restarts/", "learner/"))}
         # Grades enter the files once, when they come; a grade written again would look like a new one.
-        old = {k: v for k, v in board.values.items() if not k.startswith(("exam", "judge"))}
+        old = {k: v for k, v in board.values.items() if not k.startswith(("exam", "judge", "self/"))}
         if self._keep(lambda: self._figures.observe(old | self._fresh, board.step)):
             self._fresh.clear()
         if now >= self._next_emit:
@@ -322,7 +325,7 @@ class Supervisor:
                 share=self.board.share(self._config.run, now),
                 values=dict(self.board.values),
                 actors={name: role.member.state for name, role in self.roles.items()},
-                digits=self._config.run.digits and self._config.run.sensors is None,
+                digits=self._config.run.digits and not (self._config.run.sensors and not self._config.monitor.judges),
             )
         )
 

@@ -191,6 +191,7 @@ class MonitorActor:
         learner: Any,
         teach: str,
         tdlft: dict[str, Any],
+        held_out: float,
     ) -> None:
         assert exam is None if teach == "letters" else exam is not None and exam["images"] == [1, 2, 3]
         assert tdlft["min_pairs"] > 0
