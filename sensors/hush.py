@@ -4,6 +4,7 @@ What plays notes when it does so in a small mapped file of the run; what listens
 itself would pair what it imagined with what it sees, and learn its own mistakes.
 """
 
+import dataclasses
 import mmap
 import os
 import time
@@ -12,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from sensors.errors import StorageError
+from sensors.source import Chunk
+from sensors.spectrogram import SAMPLE_RATE
 
 NAME = "hush"
 """Of the file in a run directory."""
@@ -66,3 +69,28 @@ class Hush:
         """Let go of the file."""
         del self._kept
         self._map.close()
+
+
+class Ear:
+    """Passes on what a microphone hears, without what this machine itself says.
+
+    Args:
+        hush: when it says something.
+
+    Attributes:
+        own: chunks that were its own sound.
+    """
+
+    def __init__(self, hush: Hush) -> None:
+        self.own = 0
+        self._hush = hush
+        self._gap = False
+
+    def observe(self, chunk: Chunk) -> Chunk | None:
+        """The chunk, or none; what follows a sound of its own begins after a gap, which no utterance spans."""
+        if self._hush.covers(chunk.start, chunk.start + len(chunk.samples) / SAMPLE_RATE):
+            self.own += 1
+            self._gap = True
+            return None
+        gap, self._gap = self._gap, False
+        return dataclasses.replace(chunk, gap=True) if gap else chunk

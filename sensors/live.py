@@ -22,6 +22,7 @@ from sensors.cards import card_image
 from sensors.devices import connect
 from sensors.errors import SourceError
 from sensors.event import EventBatch
+from sensors.hush import Ear, Hush
 from sensors.ingest import RemoteIngest
 from sensors.outbox import Percept
 from sensors.perception import Perception, PerceptionConfig
@@ -55,6 +56,7 @@ class LiveRig:
         kinds: of events that are wanted; others that robots send are refused and counted.
         ingest: hears robots; none: there are none.
         recorder: writes down what the sources give; none: nobody does.
+        hush: tells when this machine itself makes a sound, which is not listened to; none: it never does.
         clock: of monotonic seconds.
     """
 
@@ -66,11 +68,13 @@ class LiveRig:
         ingest: RemoteIngest | None = None,
         recorder: Recorder | None = None,
         clock: Callable[[], float] = time.monotonic,
+        hush: Hush | None = None,
     ) -> None:
         self._sources = list(sources)
         self._perception = perception
         self._kinds = frozenset(kinds)
-        self._ingest, self._recorder = ingest, recorder
+        self._ingest, self._recorder, self._hush = ingest, recorder, hush
+        self._ears = {} if hush is None else {source.name: Ear(hush) for source in sources}
         self._clock = clock
         self._ended: set[str] = set()
         self._notes: deque[str] = deque(maxlen=NOTES)
@@ -162,6 +166,7 @@ class LiveRig:
             found[f"stalls/{source.name}"] = self._stalls[source.name]
             found[f"reconnects/{source.name}"] = counts.reconnects
             found |= {f"lost/{source.name}/{reason}": n for reason, n in counts.dropped.items()}
+        found |= {f"lost/{name}/own": float(ear.own) for name, ear in self._ears.items() if ear.own}
         found |= {f"perceived/{what}": n for what, n in self._perception.counts.items()}
         refused = Counter(self._ingest.counts if self._ingest is not None else {}) + self._refused
         found |= {f"refused/{reason}": n for reason, n in refused.items()}
@@ -194,6 +199,8 @@ class LiveRig:
             self._ingest.close()
         if self._recorder is not None:
             self._recorder.close()
+        if self._hush is not None:
+            self._hush.close()
 
     def _read(self, source: AnySource, found: list[Percept]) -> int:
         """Take in what is there, up to a turn; how many samples there were."""
@@ -206,6 +213,11 @@ class LiveRig:
                 self._ended.add(source.name)
                 return count
             self._ended.discard(source.name)
+            if isinstance(sample, Chunk) and source.name in self._ears:
+                heard = self._ears[source.name].observe(sample)
+                if heard is None:
+                    continue
+                sample = heard
             if self._recorder is not None:
                 self._recorder.write(source.name, sample)
             now = self._clock()
@@ -268,7 +280,8 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
     if config.live.record is not None:
         recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
     perception = Perception(HOST, generation, config.perception, look=card_image)
-    return LiveRig(sources, perception, kinds, ingest, recorder)
+    hush = Hush(Path(config.hush)) if config.hush is not None else None
+    return LiveRig(sources, perception, kinds, ingest, recorder, hush=hush)
 
 
 def make_sources(config: RigConfig) -> list[AnySource]:

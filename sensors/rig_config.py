@@ -34,3 +34,4 @@ class RigConfig(Config):
     perception: PerceptionConfig = field(default_factory=PerceptionConfig)
     ingest: IngestConfig = field(default_factory=IngestConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
+    hush: str | None = setting(None, help="file in which this machine notes when it makes a sound itself")

@@ -92,7 +92,7 @@ class Speaker:
                 continue
             try:
                 self._play(wave)
-            except SourceError as error:
+            except Exception as error:  # whatever a library of sounds raises is why nothing is heard
                 self._failed_at, self._deadline, self.problem = time.monotonic(), 0.0, str(error)
                 self.counts["failed"] += 1
             else:

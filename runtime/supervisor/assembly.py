@@ -11,6 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from runtime.settings import RunConfig
 from runtime.supervisor.crew import Member
 from sensors.config import Config
+from sensors.hush import NAME as HUSH
 from sensors.modalities import LETTER, LIPS, SPEECH, kind_of
 
 CAST: Mapping[str, Any] = {
@@ -96,12 +97,14 @@ def assemble(
 
     def sensors() -> Any:
         generations[SENSORS] = generations.get(SENSORS, -1) + 1
+        # An agent that hears itself would learn what it imagines.
+        rig = config.rig.replace(hush=str(path / HUSH)) if config.answer.respond else config.rig
         # On the machine of the run's directory and terminal: that is where the microphone is.
         return _actor(
             classes["sensors"],
             pinned | {"name": SENSORS},
             SENSORS,
-            config.rig.to_dict(),
+            rig.to_dict(),
             generations[SENSORS],
             crew["replay"].handle,
             kinds(config),

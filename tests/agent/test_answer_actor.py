@@ -1,0 +1,105 @@
+"""The actor that answers, in a real Ray beside a learner that publishes."""
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.actor import AnswerActor
+from agent.config import AnswerConfig
+from agent.exam import Networks, to_network
+from agent.learner import Learner
+from replay.buffer import Buffer
+from replay.config import ReplayConfig
+from sensors.errors import EventError, StateError
+from sensors.event import NO_LESSON, EventBatch
+from sensors.hush import NAME as HUSH
+from tests.agent.rigs import ListReplay, config, images, tables
+from tests.agent.test_exam import published
+
+SETTINGS = AnswerConfig(respond=True, every=0.1, refresh=0.1, speaker="default", window=False)
+
+
+class Publisher:
+    """The learner's actor as far as it is asked for weights, busy now and then."""
+
+    def __init__(self, versions: list[dict[str, Any]]) -> None:
+        self.versions = versions
+        self.asked: list[int] = []
+
+    def weights(self, version: int) -> dict[str, Any] | None:
+        self.asked.append(version)
+        newer = [v for v in self.versions if v["step"] > version]
+        return newer[0] if newer else None
+
+    def versions_asked(self) -> list[int]:
+        return self.asked
+
+    def run(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def versions() -> list[dict[str, Any]]:
+    it = Learner(config(), ListReplay(tables()), 0)
+    out = []
+    for _ in range(2):
+        it.step()
+        out.append(published(it))
+    return out
+
+
+@pytest.mark.ray
+def test_it_answers_with_the_newest_weights_while_the_learner_is_busy(ray_session: None, tmp_path: Path) -> None:
+    import ray
+
+    (tmp_path / "samples").mkdir()
+    made = versions()
+    free = ReplayConfig(samples_per_insert=0.0, capacity=64, capacity_single=64, min_size=1)
+    rng = np.random.default_rng(0)
+    pictures = images(np.arange(3), rng)
+    with closing(Buffer(tmp_path / "replay", free)) as buffer:
+        buffer.reserve(["image"])
+        agent: Any = ray.remote(AnswerActor).options(num_cpus=0, max_concurrency=8, name="test-agent").remote(
+            str(tmp_path), SETTINGS.to_dict(), "test-learner"
+        )  # fmt: skip
+        found = ray.get_actor("test-agent")
+        with pytest.raises(StateError, match="nothing is learned yet"):
+            ray.get(found.evoke.remote("image", pictures), timeout=60)
+        assert ray.get(agent.run.remote(0.1), timeout=60)["note"] == "", "no learner yet, and no harm in it"
+        learner: Any = ray.remote(Publisher).options(num_cpus=0, name="test-learner").remote(made)
+        end = time.monotonic() + 60
+        while ray.get(agent.figures.remote(), timeout=60).get("answer/step") != made[-1]["step"]:
+            ray.get(agent.run.remote(0.3), timeout=60)
+            assert time.monotonic() < end
+        busy = learner.run.remote(3.0)
+        working = agent.run.remote(2.0)
+        began = time.monotonic()
+        answer: dict[str, Any] = ray.get(found.evoke.remote("image", pictures), timeout=60)
+        assert time.monotonic() - began < 2.0, "neither the learner nor its own everyday work was waited for"
+        expected = Networks.build(made[-1]).evoke(to_network(pictures), "image", "audio") * 255
+        assert answer["step"] == made[-1]["step"]
+        assert np.abs(answer["samples"]["audio"] - expected.numpy()).max() <= 0.51
+        with pytest.raises(EventError, match="the agent knows audio, image"):
+            ray.get(found.evoke.remote("speech", pictures), timeout=60)
+        ray.get([busy, working], timeout=60)
+        alone = {"image": pictures[:1]}
+        at = np.array([1.0])
+        buffer.insert(EventBatch("rig", 0, np.array([1]), at, at, np.array([NO_LESSON]), alone))
+        told = {"note": ""}
+        while not told["note"] and time.monotonic() < end + 60:
+            told = ray.get(agent.run.remote(0.3), timeout=60)
+        assert told["note"].startswith("image perceived, audio evoked")
+        assert told["figures"]["answer/given"] == 1 and told["figures"]["answer/asked"] == 2
+        assert len(list((tmp_path / "samples").glob("response-000001-*"))) == 2 and (tmp_path / HUSH).exists()
+        assert ray.get(learner.versions_asked.remote(), timeout=60)[:2] == [-1, made[0]["step"]]
+        # The learner dies, and another takes its name.
+        ray.kill(learner)
+        ray.get(agent.run.remote(0.3), timeout=60)
+        assert ray.get(found.evoke.remote("image", pictures), timeout=60)["step"] == made[-1]["step"]
+        assert "responds to what is seen or heard alone" in ray.get(agent.describe.remote(), timeout=60)[0]
+        assert ray.get(agent.ping.remote(), timeout=60) == f"Agent(step {made[-1]['step']})"
+        ray.get(agent.close.remote(), timeout=60)
+        ray.kill(agent)
