@@ -113,6 +113,8 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"{rate:.0f} events/s")
     if (fill := number(v, "replay/fill")) is not None:
         parts.append(f"replay {fill:.0%}")
+    if perceived := perceiving(v):
+        parts.append(f"{perceived}; {sensing(v)}")
     parts += [
         f"{exam.replace('_to_', '→')} {percent(v, f'exam/{exam}')} (judge {percent(v, f'judge/{judge}')})"
         for _, exam, judge in EXAMS[:2]
@@ -145,7 +147,11 @@ def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
     facts.add_row("learner", learner + (f", {v['learner/turn']}" if v.get("learner/turn") else ""))
     events = number(v, "replay/events_per_s")
     fill = number(v, "replay/fill")
-    facts.add_row("teachers", "–" if events is None else f"{events:.0f} events/s accepted")
+    if perceived := perceiving(v):
+        facts.add_row("sensors", sensing(v))
+        facts.add_row("perceived", perceived)
+    else:
+        facts.add_row("teachers", "–" if events is None else f"{events:.0f} events/s accepted")
     facts.add_row("replay", "–" if fill is None else f"{fill:.0%} full")
     if letters := spelling(v):
         facts.add_row("letters", letters)
@@ -200,6 +206,24 @@ def spelling(v: Mapping[str, Value]) -> str:
     known = [f"{found:.0f} {word}" for name, word in counts if (found := number(v, f"tdlft/{name}")) is not None]
     share = "" if number(v, "tdlft/share") is None else f", busy {percent(v, 'tdlft/share')}"
     return f"TDLFT turn {turns:.0f}: " + ", ".join(known) + share
+
+
+def sensing(v: Mapping[str, Value]) -> str:
+    """Where every sensor and robot stands; empty where there is none."""
+    return "  ".join(f"{key.removeprefix('sensor/')} {v[key]}" for key in sorted(v) if key.startswith("sensor/"))
+
+
+def perceiving(v: Mapping[str, Value]) -> str:
+    """What was perceived so far, and how long it took to be kept; empty where nothing perceives."""
+    if "sensors/waiting" not in v:
+        return ""
+    names = {"pairs": "pairs", "heard_alone": "only heard", "seen_alone": "only seen"}
+    parts = [f"{number(v, f'sensors/{name}') or 0:.0f} {title}" for name, title in names.items()]
+    if (p99 := number(v, "sensors/latency_p99")) is not None:
+        parts.append(f"kept within {1000 * p99:.0f} ms")
+    if lost := sum(number(v, f"dropped/{reason}") or 0 for reason in ("throttled", "unanswered", "overflow")):
+        parts.append(f"{lost:.0f} lost")
+    return ", ".join(parts)
 
 
 def itself(v: Mapping[str, Value]) -> str:

@@ -10,16 +10,15 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from runtime.answer_role import AnswerRole
 from runtime.figures import Figures, Value
-from runtime.roles import Board, LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
+from runtime.roles import Board, LearnerRole, MonitorRole, Role, TeacherRole
 from runtime.rundir import RunDirectory
-from runtime.sensor_role import SensorRole
 from runtime.settings import RunConfig
 from runtime.signals import StopSignals
-from runtime.supervisor.assembly import AGENT, SENSORS, SPEAKERS, assemble
+from runtime.supervisor.assembly import SPEAKERS, assemble
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.crew import FETCH, actor_class, arrived, reason
+from runtime.supervisor.duties import assign
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
 from runtime.supervisor.saver import SaveError, Saver
 from runtime.terminal import Snapshot, Terminal
@@ -133,18 +132,8 @@ class Supervisor:
         gpus = check_resources(*self._cluster.resources(), self._config.learner.device)
         here = self._cluster.here() if self._cluster.joined else None
         crew = assemble(self._config, self._run.path, classes, gpus, here, self._generations)
-        board, section = self.board, self._config.run
-        self.roles["replay"] = ReplayRole(crew["replay"], board, section, self._terminal.remark)
-        self.roles["learner"] = LearnerRole(crew["learner"], board, section, lambda: self._saver.newest)
-        for name, member in crew.items():
-            if name.startswith("teacher-"):
-                self.roles[name] = TeacherRole(member, board, section, self._cursors.get(name))
-        if SENSORS in crew:
-            cursor = self._cursors.get(SENSORS)
-            self.roles[SENSORS] = SensorRole(crew[SENSORS], board, section, cursor, self._terminal.remark)
-        if AGENT in crew:
-            self.roles[AGENT] = AnswerRole(crew[AGENT], board, section, self._terminal.remark)
-        self.roles["monitor"] = MonitorRole(crew["monitor"], board, section, self._terminal.remark, self._fresh)
+        known = (self.board, self._config.run, self._cursors, lambda: self._saver.newest)
+        self.roles |= assign(crew, *known, self._terminal.remark, self._fresh)
         return True
 
     # -- work ------------------------------------------------------------

@@ -1,0 +1,190 @@
+"""The rig of a live run, on recordings and robots: no hardware, no Ray."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensors.errors import ConfigError, SourceError
+from sensors.event import NO_LESSON, EventBatch
+from sensors.live import HOST, LiveRig, check, free_directory, make_rig
+from sensors.live_config import SensorsConfig
+from sensors.outbox import Percept
+from sensors.publisher import Publisher
+from sensors.recorder import Recorder
+from sensors.recording import Recording
+from sensors.remote_config import IngestConfig, PublisherConfig
+from sensors.rig_config import LiveConfig, RigConfig
+from sensors.source import Frame
+from tests.sensors.batches import fields
+from tests.sensors.shown import drawing, show
+from tests.sensors.speech import chunks, stream
+
+KINDS = ("audio", "image", "audio+image")
+NOBODY = SensorsConfig(microphone=None, camera=None)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven recorded seconds: a card with two words, a word without a card."""
+    directory = tmp_path_factory.mktemp("recorded") / "session"
+    rng = np.random.default_rng(0)
+    with Recorder(directory) as recorder:
+        for chunk in chunks(stream([(1.2, 0.4), (2.2, 0.5), (5.4, 0.4)], 7.0, rng), 100.0):
+            recorder.write("microphone", chunk)
+        for n in range(7 * 15):
+            digit = drawing(1) if 0.5 <= n / 15 < 3.5 else None
+            recorder.write("camera", Frame(100.0 + n / 15, show(digit, rng)))
+    return directory
+
+
+def run(rig: LiveRig, until: float = 30.0) -> list[Percept]:
+    """Everything until all sources are at their end."""
+    found: list[Percept] = []
+    end = time.monotonic() + until
+    while set(rig.states.values()) != {"closed"} or not found:
+        assert time.monotonic() < end
+        found += rig.step(0.01)
+    for _ in range(5):
+        found += rig.step(0.01)
+    return found
+
+
+def test_a_recording_becomes_events_in_time(session: Path) -> None:
+    rig = make_rig(RigConfig(source=str(session), live=LiveConfig(speed=5.0)), 7, KINDS)
+    began = time.monotonic()
+    rig.start()
+    try:
+        found = run(rig)
+    finally:
+        rig.close()
+    pairs = [p.batch for p in found if p.batch.kind == "audio+image"]
+    lone = [p.batch for p in found if p.batch.kind == "audio"]
+    starts = np.concatenate([b.start for b in pairs])
+    lessons = {int(n) for b in pairs for n in b.lesson}
+    assert len(starts) == 2 and len(lessons) == 1 and NO_LESSON not in lessons
+    assert float(np.diff(starts)[0]) == pytest.approx(1.0, abs=0.05)
+    assert sum(map(len, lone)) == 1
+    assert all(p.batch.source == HOST and p.batch.generation == 7 for p in found)
+    assert all(began <= p.captured for p in found)
+    figures = rig.figures()
+    assert figures["events/audio+image"] == 2 and figures["read/microphone"] == 350 and figures["read/camera"] == 105
+    assert any(note.startswith("microphone closed") for note in rig.take_notes())
+    assert rig.take_notes() == []
+
+
+def test_what_is_played_can_be_recorded_again(session: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    live = LiveConfig(speed=20.0, record=str(again))
+    rig = make_rig(RigConfig(source=str(session), live=live), 0, KINDS)
+    rig.start()
+    try:
+        run(rig)
+    finally:
+        rig.close()
+    first, second = Recording(session), Recording(again)
+    for name in first.names:
+        for a, b in zip(first.samples(name), second.samples(name), strict=True):
+            if isinstance(a, Frame) and isinstance(b, Frame):
+                np.testing.assert_array_equal(a.picture, b.picture)
+    assert rig.figures()["recorded"] == 350 + 105
+    assert free_directory(again) == tmp_path / "again-2"
+    with pytest.raises(SourceError, match="holds a recording already"):
+        check(RigConfig(source=str(session), live=live))
+    check(RigConfig(source=str(session), live=live), fresh=False)
+
+
+@pytest.fixture
+def host() -> Iterator[tuple[LiveRig, Publisher]]:
+    """A rig that hears robots alone, and a robot."""
+    config = RigConfig(sensors=NOBODY, ingest=IngestConfig(listen="tcp://127.0.0.1:0"))
+    rig = make_rig(config, 0, KINDS)
+    rig.start()
+    assert rig._ingest is not None
+    with Publisher(PublisherConfig(to=rig._ingest.address), "kitchen", 2) as robot:
+        yield rig, robot
+    rig.close()
+
+
+def hear(rig: LiveRig, robot: Publisher, wanted: int) -> list[Percept]:
+    found: list[Percept] = []
+    end = time.monotonic() + 20
+    while len(found) < wanted:
+        assert time.monotonic() < end
+        robot.run(0.01)
+        found += rig.step(0.01)
+    return found
+
+
+def test_robots_are_heard_and_acknowledged_when_it_is_stored(host: tuple[LiveRig, Publisher]) -> None:
+    rig, robot = host
+    robot.publish(EventBatch(**fields("audio+image", 3) | {"source": "kitchen"}))
+    found = hear(rig, robot, 1)
+    assert found[0].batch.source == "kitchen" and len(found[0].batch) == 3
+    for _ in range(10):
+        robot.run(0.01)
+        rig.step(0.01)
+    assert robot.kept == 3
+    rig.acknowledge(found)
+    end = time.monotonic() + 10
+    while robot.kept:
+        assert time.monotonic() < end
+        robot.run(0.01)
+        rig.step(0.01)
+    assert rig.states == {"kitchen": "live"}
+    assert "robot kitchen: live" in rig.take_notes()
+
+
+def test_robots_bring_no_labels(host: tuple[LiveRig, Publisher]) -> None:
+    rig, robot = host
+    robot.publish(EventBatch(**fields("speech+letter", 2) | {"source": "kitchen"}))
+    robot.publish(EventBatch(**fields("image", 1) | {"source": "kitchen"}))
+    found = hear(rig, robot, 1)
+    assert [p.batch.kind for p in found] == ["image"]
+    assert rig.figures()["refused/kind"] == 1
+
+
+def test_ids_are_never_given_twice(session: Path) -> None:
+    rig = make_rig(RigConfig(source=str(session)), 5, KINDS)
+    saved = rig.state_dict() | {"seq": 40, "lesson": 9, "generation": 9}
+    rig.load_state_dict(saved)
+    state = rig.state_dict()
+    assert (state["generation"], state["seq"], state["lesson"]) == (10, 40, 9)
+    later = make_rig(RigConfig(source=str(session)), 12, KINDS)
+    later.load_state_dict(saved)
+    assert later.state_dict()["generation"] == 12
+
+
+def test_without_anything_to_perceive_with_it_says_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="--microphone, --camera or --listen"):
+        check(RigConfig(sensors=NOBODY))
+    nowhere = str(tmp_path / "nowhere.avi")
+    began = time.monotonic()
+    with pytest.raises(SourceError, match=r"nowhere\.avi"):
+        check(RigConfig(sensors=SensorsConfig(microphone=None, camera=nowhere)))
+    assert time.monotonic() - began < 4
+    with pytest.raises(SourceError, match="no recording"):
+        check(RigConfig(source=str(tmp_path)))
+
+
+def test_a_rig_with_robots_waits_for_its_own_devices(tmp_path: Path) -> None:
+    sensors = SensorsConfig(microphone=None, camera=str(tmp_path / "nowhere.avi"))
+    config = RigConfig(sensors=sensors, ingest=IngestConfig(listen="tcp://127.0.0.1:0"))
+    check(config)
+    rig = make_rig(config, 0, KINDS)
+    rig.start()
+    try:
+        assert rig.step(0.01) == []
+        assert any("nowhere.avi" in note for note in rig.take_notes())
+        assert rig.states["camera"] in ("connecting", "stalled")
+    finally:
+        rig.close()
+
+
+def test_settings_survive_a_round_trip() -> None:
+    config = RigConfig(sensors=NOBODY, live=LiveConfig(queue=3))
+    assert RigConfig.from_dict(config.to_dict()) == config
+    with pytest.raises(ConfigError, match="queue"):
+        LiveConfig(queue=0)
