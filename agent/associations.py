@@ -64,8 +64,8 @@ class Associations:
     def update(self, networks: Networks) -> None:
         """Answer by these from now on; an answer under way is finished with the old ones."""
         torch.set_num_threads(self._threads)
-        # The first pass through a network prepares its kernels, which takes longer than some answers may.
-        for source in networks.sides:
+        # The first pass through such networks prepares their kernels, which takes longer than some answers may.
+        for source in networks.sides if self._networks is None else ():
             blank = torch.zeros(1, *registered(source).shape)
             for target in networks.sides:
                 networks.evoke(blank, source, target)

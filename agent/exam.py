@@ -49,10 +49,12 @@ class Networks:
         arrays: Mapping[str, NDArray[Any]] = published["arrays"]
         sides = {}
         for m in names:
-            side = Side(m, tuple(o for o in names if o != m), config).eval().requires_grad_(False)
+            # Without memory of its own: drawing weights only to replace them takes longer than all the rest.
+            with torch.device("meta"):
+                side = Side(m, tuple(o for o in names if o != m), config)
             own = {k.partition("/")[2]: torch.from_numpy(np.array(v)) for k, v in arrays.items() if _of(k, m)}
-            load_module(side, own, f"published weights of {m}")
-            sides[m] = side
+            load_module(side, own, f"published weights of {m}", assign=True)
+            sides[m] = side.eval().requires_grad_(False)
         return cls(int(published["step"]), sides)
 
     def evoke(self, x: Tensor, source: str, target: str) -> Tensor:

@@ -194,14 +194,14 @@ class Smart:
         )
 
 
-def load_module(module: nn.Module, state: Mapping[str, Tensor], owner: str) -> None:
-    """Strict `load_state_dict` whose error is one line.
+def load_module(module: nn.Module, state: Mapping[str, Tensor], owner: str, assign: bool = False) -> None:
+    """Strict `load_state_dict` whose error is one line; with `assign` the module takes these very tensors.
 
     Raises:
         StateError: a tensor is missing, unknown or of another shape.
     """
     try:
-        module.load_state_dict(state)
+        module.load_state_dict(state, assign=assign)
     except RuntimeError as error:
         raise StateError(f"{owner}: {' '.join(str(error).split())[:300]}") from error
 

@@ -77,7 +77,8 @@ def test_it_answers_with_the_newest_weights_while_the_learner_is_busy(ray_sessio
         busy = learner.run.remote(3.0)
         working = agent.run.remote(2.0)
         began = time.monotonic()
-        answer: dict[str, Any] = ray.get(found.evoke.remote("image", pictures), timeout=60)
+        asked: Any = found.evoke.remote("image", pictures)
+        answer: Any = ray.get(asked, timeout=60)
         assert time.monotonic() - began < 2.0, "neither the learner nor its own everyday work was waited for"
         expected = Networks.build(made[-1]).evoke(to_network(pictures), "image", "audio") * 255
         assert answer["step"] == made[-1]["step"]
