@@ -44,9 +44,7 @@ METRICS = (
     Metric("reciprocal_sensor_live", "whether a sensor gives, 1 or 0, by sensor", "sensor_live/", "sensor"),
     Metric("reciprocal_sensor_stalls", "times that a sensor stopped giving, by sensor", "sensor_stalls/", "sensor"),
     Metric("reciprocal_sensor_samples", "chunks of sound or pictures read so far, by sensor", "sensor_read/", "sensor"),
-    Metric(
-        "reciprocal_sensor_lost", "samples and messages lost, by source and reason", "sensor_lost/", "reason"
-    ),
+    Metric("reciprocal_sensor_lost", "samples and messages lost, by source and reason", "sensor_lost/", "reason"),
     Metric("reciprocal_perceived", "utterances, views and pairs so far, and seconds to replay", "sensors/", "figure"),
     Metric("reciprocal_learner_step", "learner steps so far", "learner/step"),
     Metric("reciprocal_learner_steps_per_second", "learner steps each second", "learner/steps_per_s"),

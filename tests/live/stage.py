@@ -155,8 +155,9 @@ class Stage:
             self._pulse.kill()
             self._pulse.wait(5)
             self._pulse = None
-            for left in self._home.glob("pid"):
-                left.unlink()
+            # A killed one leaves them behind, and the next would not make its own.
+            for left in (self._pipe, self._home / "pid", self._home / "native"):
+                left.unlink(missing_ok=True)
 
     def unplug_camera(self) -> None:
         """Stop serving, so that connections break."""

@@ -13,14 +13,12 @@ from sensors.live import HOST, LiveRig, check, free_directory, make_rig
 from sensors.live_config import SensorsConfig
 from sensors.outbox import Percept
 from sensors.publisher import Publisher
-from sensors.recorder import Recorder
 from sensors.recording import Recording
 from sensors.remote_config import IngestConfig, PublisherConfig
 from sensors.rig_config import LiveConfig, RigConfig
 from sensors.source import Frame
 from tests.sensors.batches import fields
-from tests.sensors.shown import drawing, show
-from tests.sensors.speech import chunks, stream
+from tests.sensors.sessions import CHUNKS, FRAMES, record_session
 
 KINDS = ("audio", "image", "audio+image")
 NOBODY = SensorsConfig(microphone=None, camera=None)
@@ -28,16 +26,7 @@ NOBODY = SensorsConfig(microphone=None, camera=None)
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven recorded seconds: a card with two words, a word without a card."""
-    directory = tmp_path_factory.mktemp("recorded") / "session"
-    rng = np.random.default_rng(0)
-    with Recorder(directory) as recorder:
-        for chunk in chunks(stream([(1.2, 0.4), (2.2, 0.5), (5.4, 0.4)], 7.0, rng), 100.0):
-            recorder.write("microphone", chunk)
-        for n in range(7 * 15):
-            digit = drawing(1) if 0.5 <= n / 15 < 3.5 else None
-            recorder.write("camera", Frame(100.0 + n / 15, show(digit, rng)))
-    return directory
+    return record_session(tmp_path_factory.mktemp("recorded") / "session")
 
 
 def run(rig: LiveRig, until: float = 30.0) -> list[Percept]:
@@ -70,7 +59,9 @@ def test_a_recording_becomes_events_in_time(session: Path) -> None:
     assert all(p.batch.source == HOST and p.batch.generation == 7 for p in found)
     assert all(began <= p.captured for p in found)
     figures = rig.figures()
-    assert figures["events/audio+image"] == 2 and figures["read/microphone"] == 350 and figures["read/camera"] == 105
+    assert (
+        figures["events/audio+image"] == 2 and figures["read/microphone"] == CHUNKS and figures["read/camera"] == FRAMES
+    )
     assert any(note.startswith("microphone closed") for note in rig.take_notes())
     assert rig.take_notes() == []
 
@@ -89,7 +80,7 @@ def test_what_is_played_can_be_recorded_again(session: Path, tmp_path: Path) -> 
         for a, b in zip(first.samples(name), second.samples(name), strict=True):
             if isinstance(a, Frame) and isinstance(b, Frame):
                 np.testing.assert_array_equal(a.picture, b.picture)
-    assert rig.figures()["recorded"] == 350 + 105
+    assert rig.figures()["recorded"] == CHUNKS + FRAMES
     assert free_directory(again) == tmp_path / "again-2"
     with pytest.raises(SourceError, match="holds a recording already"):
         check(RigConfig(source=str(session), live=live))

@@ -1,0 +1,64 @@
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from runtime.roles import Board
+from runtime.sensor_role import SensorRole
+from runtime.settings import RunSection
+from runtime.supervisor.metrics import metric_of
+
+ANSWER: dict[str, Any] = {
+    "totals": {
+        "events/audio+image": 3,
+        "read/camera": 40,
+        "stalls/camera": 1,
+        "reconnects/camera": 1,
+        "lost/camera/overflow": 2,
+        "refused/damaged": 4,
+        "perceived/sound.utterances": 5,
+        "perceived/pairing.paired": 3,
+        "outbox/stored": 3.0,
+    },
+    "dropped": {"throttled": 1, "unanswered": 0},
+    "latencies": {"latency_p50": 0.02, "latency_p99": 0.05},
+    "waiting": 0,
+    "states": {"camera": "stalled", "microphone": "live"},
+    "notes": ["camera stalled (nothing for 1.6 s)"],
+}
+
+
+def role() -> tuple[SensorRole, Board, list[str]]:
+    member: Any = SimpleNamespace(name="sensors", started=True, keeps_handle=False)
+    board, notes = Board(), list[str]()
+    return SensorRole(member, board, RunSection(), {"version": 1}, notes.append), board, notes
+
+
+def test_it_takes_up_its_cursor_before_it_perceives() -> None:
+    made, _, _ = role()
+    asked = [made.next(0.0) for _ in range(2)]
+    assert [ask.method for ask in asked if ask] == ["load_state_dict", "summary"]
+    methods = {ask.method for _ in range(3) if (ask := made.next(time.monotonic()))}
+    assert methods == {"state_dict", "run"}
+
+
+def test_what_it_hears_becomes_figures_and_notes() -> None:
+    made, board, notes = role()
+    made.hear("run", ANSWER, 0.0)
+    v = board.values
+    assert notes == ["camera stalled (nothing for 1.6 s)"]
+    assert (v["sensors/utterances"], v["sensors/pairs"], v["sensors/stored"]) == (5, 3, 3)
+    assert (v["dropped/throttled"], v["dropped/unanswered"]) == (1, 0)
+    assert (v["sensor/camera"], v["sensor_live/camera"], v["sensor_live/microphone"]) == ("stalled", 0.0, 1.0)
+    assert (v["sensor_read/camera"], v["sensor_stalls/camera"]) == (40, 1)
+    assert (v["sensor_lost/camera/overflow"], v["sensor_lost/refused/damaged"]) == (2, 4)
+    assert v["sensors/latency_p99"] == 0.05
+    assert all(metric_of(key) for key in v if not key.startswith("sensor/"))
+
+
+def test_totals_go_on_after_a_restart() -> None:
+    made, board, _ = role()
+    made.hear("run", ANSWER, 0.0)
+    again = ANSWER | {"totals": {"perceived/pairing.paired": 2}, "dropped": {"throttled": 0}}
+    made.hear("run", again, 1.0)
+    assert board.values["sensors/pairs"] == 5
+    assert board.values["dropped/throttled"] == 1

@@ -1,0 +1,136 @@
+"""The sensors' Ray shell: sensing goes on whatever replay does, and what is lost is counted."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from sensors.actor import SensorActor
+from sensors.errors import SourceError
+from sensors.rig_config import LiveConfig, RigConfig
+from tests.sensors.sessions import CHUNKS, FRAMES, record_session
+from tests.teacher.scripted import ScriptedReplay
+
+pytestmark = pytest.mark.ray
+SPEED = 5.0
+EVENTS = 4
+"""Of the session: two pairs, a word, and the card once it is shown without a word."""
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record_session(tmp_path_factory.mktemp("recorded") / "session")
+
+
+class Pair:
+    """Sensors in this process, that play a recording, and a scripted replay in another."""
+
+    def __init__(self, session: Path, log: Path) -> None:
+        self._session, self._log = str(session), str(log)
+        self.sensors: SensorActor | None = None
+        self.replay: Any = None
+
+    def __call__(self, *script: tuple[str, float], queue: int = 64, **options: Any) -> SensorActor:
+        kind: Any = ray.remote(ScriptedReplay)
+        self.replay = kind.options(num_cpus=0, **options).remote(list(script), self._log)
+        ray.get(self.replay.ids.remote())
+        config = RigConfig(source=self._session, live=LiveConfig(speed=SPEED, queue=queue)).to_dict()
+        self.sensors = SensorActor("sensors", config, 0, self.replay, ["audio", "image", "audio+image"])
+        return self.sensors
+
+    def close(self) -> None:
+        if self.sensors is not None:
+            self.sensors.close()
+            ray.kill(self.replay)
+
+
+@pytest.fixture
+def pair(ray_session: None, session: Path, tmp_path: Path) -> Iterator[Pair]:
+    made = Pair(session, tmp_path / "log")
+    yield made
+    made.close()
+
+
+def until(sensors: SensorActor, wanted: str, count: float, patience: float = 30.0) -> dict[str, Any]:
+    """Answers of `run` until a total has come; notes of all of them."""
+    notes: list[str] = []
+    end = time.monotonic() + patience
+    while True:
+        found = sensors.run(0.1)
+        notes += found["notes"]
+        if found["totals"].get(wanted, 0) >= count:
+            return found | {"notes": notes}
+        assert time.monotonic() < end, found
+
+
+def test_what_is_perceived_is_stored_once(pair: Pair) -> None:
+    sensors = pair()
+    assert sensors.ping() == "sensors" and len(sensors.summary()) == 2
+    found = until(sensors, "outbox/stored", 3)
+    until(sensors, "read/camera", FRAMES)
+    found = until(sensors, "read/microphone", CHUNKS)
+    stored = ray.get(pair.replay.ids.remote())
+    seqs = sorted(seq for _, _, seq in stored)
+    assert seqs == list(range(len(seqs))) and len(seqs) >= 3
+    assert {name for name, _, _ in stored} == {"host"}
+    assert found["totals"]["events/audio+image"] == 2
+    assert not any(found["dropped"].values())
+    assert 0 < found["latencies"]["latency_p50"] < 2
+    assert sensors.state_dict()["seq"] == len(seqs)
+
+
+def test_a_replay_that_hangs_holds_nothing_up(pair: Pair) -> None:
+    sensors = pair(("sleep", 3.0))
+    sensors.run(0.1)
+    began = time.monotonic()
+    found = until(sensors, "read/microphone", CHUNKS)
+    # The recording's seven seconds at five times its speed; replay answers nothing meanwhile.
+    assert time.monotonic() - began < 2.9
+    for _ in range(3):
+        called = time.monotonic()
+        sensors.run(0.1)
+        assert time.monotonic() - called < 0.6
+    found = until(sensors, "outbox/stored", 3)
+    assert not any(found["dropped"].values())
+
+
+def test_a_replay_that_throttles_costs_the_oldest_and_they_are_counted(pair: Pair) -> None:
+    sensors = pair(*[("throttle", 60.0)] * 1000, queue=1)
+    found = until(sensors, "read/microphone", CHUNKS)
+    end = time.monotonic() + 5
+    while found["dropped"]["throttled"] < 2 and time.monotonic() < end:
+        found = sensors.run(0.1)
+    totals = found["totals"]
+    assert found["dropped"]["throttled"] >= 2 and totals["outbox/turned_away"] > 2
+    assert found["waiting"] <= 1
+    assert totals["outbox/offered"] == found["dropped"]["throttled"] + found["waiting"]
+    assert ray.get(pair.replay.ids.remote()) == set()
+
+
+def test_a_replay_that_dies_is_waited_for(pair: Pair) -> None:
+    sensors = pair(("ok", 0.0), ("die", 0.0), max_restarts=-1)
+    found = until(sensors, "outbox/stored", 3)
+    assert found["totals"]["outbox/lost"] >= 1
+    assert not any(found["dropped"].values())
+
+
+def test_a_restart_goes_on_with_ids_of_its_own(pair: Pair) -> None:
+    first = pair()
+    until(first, "outbox/stored", 2)
+    saved = first.state_dict()
+    first.close()
+    second = pair()
+    second.load_state_dict(saved)
+    until(second, "outbox/stored", 2)
+    generations = {generation for _, generation, _ in ray.get(pair.replay.ids.remote())}
+    assert min(generations) > saved["generation"]
+    assert min(seq for _, _, seq in ray.get(pair.replay.ids.remote())) == saved["seq"]
+
+
+def test_mistakes_are_told_in_the_constructor(ray_session: None, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no recording"):
+        SensorActor("sensors", RigConfig(source=str(tmp_path)).to_dict(), 0, None, [])
+    assert repr(object.__new__(SensorActor)) == "Sensors(starting)"
