@@ -11,7 +11,7 @@ from typing import Any
 from runtime.cli import Request
 from runtime.environment import prepare_environment
 from runtime.rundir import RunDirectory
-from runtime.settings import LIVE_DEFAULTS, RunConfig
+from runtime.settings import RunConfig
 from runtime.signals import INTERRUPTED, StopSignals
 from runtime.terminal import Terminal, clock
 from sensors.errors import ConfigError, StateError, UserError
@@ -81,8 +81,7 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
 
 
 def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
-    defaults = {} if request.changes.get("run.sensors", "none").lower() in ("none", "") else LIVE_DEFAULTS
-    config = _absolute(RunConfig().override(defaults | request.changes))
+    config = _absolute(RunConfig.of(request.changes))
     _check_sensors(config)
     if config.data.data is None and (found := os.environ.get(DATA_VARIABLE)):
         config = config.override({"data.data": found})

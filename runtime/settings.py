@@ -187,6 +187,16 @@ class RunConfig(Config):
                 "pairs ever come; lower the share"
             )
 
+    @classmethod
+    def of(cls, changes: Mapping[str, str]) -> Self:
+        """The settings of a new run: the defaults, those of sensors where it perceives for itself, then `changes`.
+
+        Raises:
+            ConfigError: as `override`.
+        """
+        taught = changes.get("run.sensors", "none").lower() in ("none", "")
+        return cls().override(changes if taught else LIVE_DEFAULTS | dict(changes))
+
     def override(self, changes: Mapping[str, str]) -> Self:
         """A copy with settings changed from text.
 

@@ -23,7 +23,7 @@ TEXTS = {name: (ROOT / name).read_text() for name in PAGES}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 FLAGS = {
     *(flag for group in OPTIONS.values() for flag in group),
-    *("--teacher", "--sensors", "--run-dir", "--resume", "--set", "--help", "--help-settings"),
+    *("--teacher", "--list-devices", "--run-dir", "--resume", "--set", "--help", "--help-settings"),
 }
 OTHERS_FLAGS = {
     *("--logdir", "--shm-size", "--head", "--node-ip-address", "--port"),
@@ -66,7 +66,7 @@ def setups() -> list[str]:
 
 def read(arguments: list[str]) -> Request:
     request = parse_arguments(arguments)
-    RunConfig().override(request.changes)
+    RunConfig.of(request.changes)
     return request
 
 
