@@ -19,6 +19,7 @@ from agent.lip_monitor import LipMonitor
 from agent.lip_networks import LipNetworks
 from agent.monitor import Monitor
 from agent.respond import LATEST, Responder
+from agent.response import warm_up
 from agent.rounds import Round, Rounds
 from agent.self_monitor import SelfMonitor
 from agent.tdlft_config import TdlftTurnsConfig
@@ -268,6 +269,7 @@ class AnswerActor:
         self.speaker: Speaker | None = None
         self.window: Window | None = None
         if self.settings.respond:
+            warm_up()
             samples = Path(run_dir) / "samples"
             self.reader = Reader(Path(run_dir) / "replay")
             if self.settings.speaker is not None:
@@ -325,7 +327,7 @@ class AnswerActor:
         try:
             if self._pending is None and now - self._asked >= self.settings.refresh:
                 self._asked = now
-                self._pending = ray.get_actor(self._learner).weights.remote(self.associations.step)
+                self._pending = ray.get_actor(self._learner).weights.remote(max(self.associations.step, 0))
             if self._pending is None or not ray.wait([self._pending], timeout=0)[0]:
                 return
             published, self._pending = ray.get(self._pending, timeout=PULL_DEADLINE), None

@@ -132,7 +132,7 @@ class AnswerConfig(Config):
     respond: bool = setting(
         False, help="play the sound that a picture evokes, and show the picture that a sound evokes, as they come"
     )
-    every: float = setting(1.0, help="shortest time between two responses", unit="s", low=0.05, high=3600.0)
+    every: float = setting(2.0, help="shortest time between two responses", unit="s", low=0.05, high=3600.0)
     refresh: float = setting(5.0, help="time between two looks for newer weights", unit="s", low=0.1, high=3600.0)
     speaker: str | None = setting(
         "default", help="index or part of the name of the output device; default: the system's; none: silent"

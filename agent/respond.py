@@ -19,6 +19,8 @@ from sensors.griffin_lim import write_wav
 from sensors.modalities import labelled
 from sensors.speaker import Speaker
 
+NOTE_EVERY = 30.0
+"""Seconds between two lines about responses: the figures count them all."""
 LATEST = "response.png"
 """The newest response; a window watches it."""
 
@@ -66,12 +68,16 @@ class Responder:
         self._speaker = speaker
         self._seen = {kind: events.inserted(kind) for kind in events.kinds()}
         self._waiting = ""
-        self._last = -1e9
+        self._last = self._noted = -1e9
+        self._problem = ""
         # Files of an earlier part of the run are kept and counted on.
         self._number = max((int(p.name.split("-")[1]) for p in self._files("png")), default=0)
 
     def step(self) -> str:
-        """Look for new events, and answer one if it is time; a line about it, or empty."""
+        """Look for new events, and answer one if it is time; a line about it now and then, or empty."""
+        if self._speaker is not None and self._speaker.problem != self._problem:
+            self._problem = self._speaker.problem
+            return f"{self._problem}; sounds go to files alone" if self._problem else "the speaker plays again"
         if not self._associations.modalities:
             return ""
         self._look()
@@ -110,7 +116,8 @@ class Responder:
     def _give(self, response: Response) -> str:
         self._number += 1
         wave = response.sound()
-        played = wave is not None and self._speaker is not None and self._speaker.play(wave)
+        if wave is not None and self._speaker is not None:
+            self._speaker.play(wave)
         place = self._samples / f"response-{self._number:06d}-{response.name}"
         try:
             png = response.png()
@@ -124,8 +131,12 @@ class Responder:
         except (OSError, StorageError):
             # A full disk is no reason to fall silent.
             self.counts["unwritten"] += 1
+        now = time.monotonic()
+        if now - self._noted < NOTE_EVERY:
+            return ""
+        self._noted = now
         what = f"{response.modality} perceived, {' and '.join(response.evoked)} evoked"
-        return f"{what}{', played' if played else ''} (step {response.step:,}): {place.name}"
+        return f"{what} (step {response.step:,}): {place.name}"
 
     def _files(self, suffix: str) -> list[Path]:
         return sorted(self._samples.glob(f"response-[0-9]*-*.{suffix}"))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.griffin_lim import invert
+from sensors.modalities import AUDIO
 from sensors.modalities import modality as registered
 from sensors.spectrogram import HOP, dequantise
 
@@ -77,6 +78,11 @@ def to_sound(sample: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     fade = min(HOP, len(wave))
     wave[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
     return wave
+
+
+def warm_up() -> None:
+    """Make one sound: libraries that load themselves at their first use would delay the first response."""
+    to_sound(np.full(AUDIO.shape, 255, AUDIO.dtype))
 
 
 def _tile(sample: NDArray[np.uint8], layout: str) -> NDArray[np.uint8]:

@@ -126,6 +126,8 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"tdlft turns {turns:.0f}")
     if own := itself(v):
         parts.append(f"with itself: {own}")
+    if answers := answering(v):
+        parts.append(f"answers: {answers}")
     losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if _is_loss(v, key)]
     if losses:
         parts.append("loss " + ", ".join(losses))
