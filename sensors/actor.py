@@ -59,8 +59,8 @@ class SensorActor:
     def __repr__(self) -> str:
         # Ray asks for it, too, while it reports that the constructor failed.
         if not hasattr(self, "_rig"):
-            return "Sensors(starting)"
-        return f"Sensors({', '.join(f'{name} {state}' for name, state in self._rig.states.items())})"
+            return "Sensor(starting)"
+        return f"Sensor({', '.join(f'{name} {state}' for name, state in self._rig.states.items())})"
 
     def run(self, seconds: float) -> dict[str, Any]:
         """Let it perceive for `seconds`; begins at the first call, and goes on between calls.

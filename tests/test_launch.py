@@ -47,6 +47,10 @@ def test_parsing_needs_neither_ray_nor_torch() -> None:
     ("arguments", "told"),
     [
         (["--sensors", "live", "--teacher", "simulated"], "one of the two"),
+        (["--sensors", "live", "--microphone", "none", "--camera", "nowhere.avi"], "nowhere.avi.*no such file"),
+        (["--sensors", "live", "--microphone", "none", "--camera", "none"], "--microphone, --camera or --listen"),
+        (["--sensors", "nowhere"], "holds no recording"),
+        (["--sensors", "live", "--teach", "letters"], "no letters"),
         (["--bogus"], "--bogus"),
         (["--minutes", "-1"], "run.minutes"),
         (["--set", "replay.bogus=1"], "replay.bogus|'bogus'"),

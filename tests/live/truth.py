@@ -15,6 +15,8 @@ TOLERANCE = 0.35
 """Seconds by which sound may come later than it was played: pipes and buffers of a busy machine."""
 NEAR = 15.0
 """Seconds within which cards are told apart."""
+MARGIN = 0.1
+"""Difference between correlations that slant and noise of the camera may make."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,12 @@ def judge(replay: Path, lines: list[Line], began: float, outages: list[tuple[flo
     for row, picture in zip(meta, pictures, strict=True):
         start, end = float(row["start"]) - began, float(row["end"]) - began
         said = _said(lines, start, end)
-        # Digits of one kind look alike: what could be mistaken for each other are cards shown one after another.
+        # What could be mistaken for each other are cards shown one after another; two thin ones look much alike.
         near = [i for i in shown if abs(lines[i].start - start) < NEAR]
-        looks = max(near, key=lambda i: _alike(shown[i], picture))
+        alike = {i: _alike(shown[i], picture) for i in near}
+        looks = max(near, key=lambda i: alike[i])
+        if said in alike and alike[said] >= alike[looks] - MARGIN:
+            looks = said
         if said is None:
             wrong.append(f"{start:.2f}…{end:.2f}: nobody said anything, card of {lines[looks].start:.2f}")
         elif looks != said:

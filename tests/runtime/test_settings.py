@@ -109,3 +109,30 @@ def test_differences_name_only_what_changed() -> None:
 def test_what_is_taught(teach: str, digits: bool, letters: bool) -> None:
     section = RunConfig().override({"run.teach": teach}).run
     assert (section.digits, section.letters) == (digits, letters)
+
+
+def test_a_run_that_perceives_has_defaults_of_its_own() -> None:
+    live = RunConfig.of({"run.sensors": "live"})
+    assert (live.run.teach, live.replay.samples_per_insert) == ("digits", 0.0)
+    assert live.learner.min_events < RunConfig().learner.min_events
+    assert RunConfig.of({"run.sensors": "live", "learner.min_events": "99"}).learner.min_events == 99
+    assert RunConfig.of({}) == RunConfig.of({"run.sensors": "none"}) == RunConfig()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"run.teach": "both"}, "no letters with labels"),
+        ({"learner.modalities": "audio,image,audio_far"}, "audio and image"),
+        ({"run.sensors": "session", "ingest.listen": "tcp://127.0.0.1:0"}, "played alone"),
+    ],
+)
+def test_sensors_give_what_they_give(changes: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        RunConfig.of({"run.sensors": "live"} | changes)
+
+
+def test_the_rig_gets_its_settings() -> None:
+    config = RunConfig.of({"run.sensors": "live", "sensors.camera": "none", "live.queue": "9"})
+    assert (config.rig.source, config.rig.sensors.camera, config.rig.live.queue) == ("live", None, 9)
+    assert RunConfig.of({"run.sensors": "somewhere"}).rig.source == "somewhere"

@@ -31,6 +31,16 @@ LETTERS: dict[str, Value] = {
     "tdlft/letters": 26.0,
     "tdlft/share": 0.184,
 }
+SENSORS: dict[str, Value] = {
+    "sensors/waiting": 0,
+    "sensors/pairs": 18.0,
+    "sensors/heard_alone": 2.0,
+    "sensors/seen_alone": 6.0,
+    "sensors/latency_p99": 0.063,
+    "sensor/camera": "stalled",
+    "sensor/microphone": "live",
+    "dropped/throttled": 0,
+}
 SNAPSHOT = Snapshot(
     time=75.0, learning=62.0, step=700, phase="learning", share=0.2, values=VALUES, actors={"learner": "up"}
 )
@@ -94,6 +104,18 @@ def test_a_line_tells_of_lip_reading_as_far_as_it_is_known() -> None:
     text = line(Snapshot(75.0, 62.0, 700, "learning", values=early))
     assert "lips→letter 25.0% (seen 50.0%)" in text and "tdlft" not in text
     assert "lips" not in line(SNAPSHOT)
+
+
+def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
+    snapshot = Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS, digits=False)
+    assert "18 pairs, 2 only heard, 6 only seen, kept within 63 ms; camera stalled  microphone live" in line(snapshot)
+    console = Console(file=io.StringIO(), width=100, record=True)
+    console.print(view(snapshot, deque(), 100))
+    page = console.export_text()
+    assert "camera stalled  microphone live" in page and "18 pairs" in page and "teachers" not in page
+    lost = Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS | {"dropped/throttled": 3})
+    assert "3 lost" in line(lost)
+    assert "pairs" not in line(SNAPSHOT)
 
 
 def test_without_a_terminal_one_line_a_while() -> None:

@@ -133,4 +133,4 @@ def test_a_restart_goes_on_with_ids_of_its_own(pair: Pair) -> None:
 def test_mistakes_are_told_in_the_constructor(ray_session: None, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no recording"):
         SensorActor("sensors", RigConfig(source=str(tmp_path)).to_dict(), 0, None, [])
-    assert repr(object.__new__(SensorActor)) == "Sensors(starting)"
+    assert repr(object.__new__(SensorActor)) == "Sensor(starting)"

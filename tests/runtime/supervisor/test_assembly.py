@@ -12,3 +12,7 @@ def test_tables_are_made_for_what_is_taught() -> None:
     assert made("both") == DIGITS + LETTERS
     assert made("digits") == DIGITS
     assert made("letters") == LETTERS
+
+
+def test_what_is_perceived_fills_the_tables_of_digits() -> None:
+    assert kinds(RunConfig.of({"run.sensors": "live"})) == DIGITS
