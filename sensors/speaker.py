@@ -1,9 +1,11 @@
 """A speaker: plays sounds on an output device of this machine, and never keeps anybody waiting."""
 
+import contextlib
 import queue
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -16,10 +18,8 @@ from sensors.hush import Hush
 from sensors.microphone import portaudio
 from sensors.spectrogram import SAMPLE_RATE
 
-BLOCK = 0.05
-"""Seconds of sound that are handed to the device at once: how soon playing stops when it is told to."""
-SLOW = 5.0
-"""Seconds beyond a sound's length after which its device counts as hung."""
+SLOW = 1.0
+"""Seconds beyond a sound's length after which its device counts as hung: the microphone is not to be deaf for long."""
 AGAIN = 10.0
 """Seconds after which a device that could not be used is tried again."""
 _CLOSE = 0.5
@@ -34,7 +34,7 @@ class Speaker:
 
     Attributes:
         counts: sounds `played`, `busy` (not played because another one was), `failed` (the device) and `silent`
-            (no device).
+            (no device, or one that has just failed).
         problem: why there is no sound, or empty.
     """
 
@@ -46,7 +46,7 @@ class Speaker:
         self._failed_at = -AGAIN
         self._tried = False
         self._sounds: queue.Queue[NDArray[np.float32]] = queue.Queue(1)
-        self._deadline = 0.0
+        self._until: float | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -59,23 +59,20 @@ class Speaker:
         Returns:
             Whether it will be played if the device takes it; else it is counted by reason.
         """
-        if self.device is None or time.monotonic() - self._failed_at < AGAIN or self._stop.is_set():
+        now = time.monotonic()
+        if self.device is None or now - self._failed_at < AGAIN or self._stop.is_set():
             self.counts["silent"] += 1
+            return False
+        if self._until is not None:
+            self.counts["busy"] += 1
+            if now > self._until:
+                self.problem = f"speaker {self.device!r}: hangs; check the sound server"
             return False
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="speaker", daemon=True)
             self._thread.start()
-        now = time.monotonic()
-        if now < self._deadline:
-            self.counts["busy"] += 1
-            return False
-        try:
-            self._sounds.put_nowait(wave)
-        except queue.Full:
-            self.counts["busy"] += 1
-            self.problem = f"speaker {self.device!r}: hangs; check the sound server"
-            return False
-        self._deadline = now + len(wave) / SAMPLE_RATE
+        self._until = now + len(wave) / SAMPLE_RATE + AGAIN
+        self._sounds.put_nowait(wave)
         return True
 
     def close(self) -> None:
@@ -93,13 +90,19 @@ class Speaker:
             try:
                 self._play(wave)
             except Exception as error:  # whatever a library of sounds raises is why nothing is heard
-                self._failed_at, self._deadline, self.problem = time.monotonic(), 0.0, str(error)
+                self._failed_at, self.problem = time.monotonic(), str(error)
                 self.counts["failed"] += 1
             else:
                 self.problem = ""
                 self.counts["played"] += 1
+            self._until = None
 
     def _play(self, wave: NDArray[np.float32]) -> None:
+        """Play to the end.
+
+        Raises:
+            SourceError: there is no such device, it refuses, or it does not play as fast as sound goes.
+        """
         assert self.device is not None
         try:
             sounddevice = portaudio()
@@ -113,28 +116,48 @@ class Speaker:
         try:
             info = find_output(sounddevice, self.device)
             rate = float(info["default_samplerate"])
-            channels = min(2, int(info["max_output_channels"]))
             sound = wave if rate == SAMPLE_RATE else soxr.resample(wave, SAMPLE_RATE, rate)
-            block = round(rate * BLOCK)
-            with sounddevice.OutputStream(
-                device=info["index"], channels=channels, samplerate=rate, dtype="float32"
-            ) as stream:
+            done = threading.Event()
+            stream = sounddevice.OutputStream(
+                device=info["index"],
+                channels=min(2, int(info["max_output_channels"])),
+                samplerate=rate,
+                dtype="float32",
+                callback=_feed(sound, sounddevice.CallbackStop),
+                finished_callback=done.set,
+            )
+            longest = len(wave) / SAMPLE_RATE + SLOW
+            with contextlib.closing(stream):
                 if self._hush is not None:
-                    self._hush.begin(len(wave) / SAMPLE_RATE + SLOW)
+                    self._hush.begin(longest)
                 try:
-                    for at in range(0, len(sound), block):
-                        if self._stop.is_set():
-                            stream.abort()
-                            return
-                        part = np.repeat(sound[at : at + block, None], channels, axis=1)
-                        stream.write(np.ascontiguousarray(part, np.float32))
-                    # Leaving closes the stream, which waits until all of it was heard.
-                    stream.stop()
+                    stream.start()
+                    end = time.monotonic() + longest
+                    while not done.wait(0.05) and not self._stop.is_set():
+                        if time.monotonic() > end:
+                            raise SourceError(f"speaker {self.device!r}: does not play; check the sound server")
                 finally:
+                    if not done.is_set():
+                        stream.abort()
                     if self._hush is not None:
                         self._hush.end()
         except sounddevice.PortAudioError as error:
             raise SourceError(f"speaker {self.device!r}: {_cause(error)}") from None
+
+
+def _feed(sound: NDArray[np.float32], stop: type[Exception]) -> Callable[[NDArray[np.float32], int, Any, Any], None]:
+    """What PortAudio calls for the next frames of a sound, on every channel."""
+    at = 0
+
+    def fill(out: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
+        nonlocal at
+        part = sound[at : at + frames]
+        out[: len(part)], out[len(part) :] = part[:, None], 0
+        at += frames
+        if at >= len(sound):
+            raise stop
+
+    return fill
 
 
 def find_output(sounddevice: ModuleType, device: str) -> dict[str, Any]:

@@ -7,19 +7,23 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from sensors import speaker
-from sensors.hush import Hush
+from sensors.hush import TAIL, Hush
 from sensors.speaker import Speaker
 
 
 class PortAudioError(Exception):
     """As sounddevice raises it."""
+
+
+class CallbackStop(Exception):
+    """As sounddevice lets a callback raise it."""
 
 
 class FakeOutputs(ModuleType):
@@ -34,6 +38,7 @@ class FakeOutputs(ModuleType):
         self.played: list[NDArray[np.float32]] = []
         self.looked = 0
         self.PortAudioError = PortAudioError
+        self.CallbackStop = CallbackStop
         self.OutputStream = self._open
 
     def query_devices(self, device: Any = None, kind: str | None = None) -> Any:
@@ -54,30 +59,42 @@ class FakeOutputs(ModuleType):
 
     def _open(self, **settings: Any) -> "FakeOut":
         assert settings["samplerate"] == self.rate and settings["dtype"] == "float32"
-        return FakeOut(self)
+        return FakeOut(self, settings["channels"], settings["callback"], settings["finished_callback"])
 
 
 class FakeOut:
-    def __init__(self, audio: FakeOutputs) -> None:
-        self.audio = audio
-        self.blocks: list[NDArray[np.float32]] = []
+    """Asks for blocks from a thread of its own, as fast as they come."""
 
-    def __enter__(self) -> Self:
-        return self
+    def __init__(self, audio: FakeOutputs, channels: int, fill: Callable[..., None], done: Callable[[], None]) -> None:
+        self.audio, self.channels = audio, channels
+        self.fill, self.done = fill, done
+        self.aborted = False
+        self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def __exit__(self, *error: object) -> None:
-        self.audio.played.append(np.concatenate(self.blocks or [np.zeros((0, self.audio.channels), np.float32)]))
+    def close(self) -> None:
+        self.thread.join(1)
 
-    def write(self, block: NDArray[np.float32]) -> None:
-        self.audio.flow.wait(10)
-        assert block.flags.c_contiguous and block.dtype == np.float32
-        self.blocks.append(block)
+    def start(self) -> None:
+        self.thread.start()
 
-    def stop(self) -> None:
-        pass
+    def _run(self) -> None:
+        blocks: list[NDArray[np.float32]] = []
+        while not self.aborted:
+            if not self.audio.flow.wait(0.01):
+                continue
+            out = np.full((500, self.channels), np.nan, np.float32)
+            blocks.append(out)
+            try:
+                self.fill(out, len(out), None, None)
+            except CallbackStop:
+                break
+            time.sleep(0.002)
+        if blocks:
+            self.audio.played.append(np.concatenate(blocks))
+        self.done()
 
     def abort(self) -> None:
-        pass
+        self.aborted = True
 
 
 @pytest.fixture
@@ -106,7 +123,7 @@ def test_a_sound_reaches_every_channel_and_is_noted(audio: FakeOutputs, tmp_path
         assert it.play(tone())
         until(lambda: it.counts["played"])
         (sound,) = audio.played
-        assert sound.shape == (1600, 2) and (sound == tone()[:, None]).all()
+        assert sound.shape == (2000, 2) and (sound[:1600] == tone()[:, None]).all() and not sound[1600:].any()
         assert hush.covers(began, time.monotonic()) and not it.problem
         it.close()
 
@@ -116,21 +133,26 @@ def test_another_rate_is_resampled_to(audio: FakeOutputs) -> None:
     it = Speaker()
     it.play(tone(0.2))
     until(lambda: it.counts["played"])
-    assert audio.played[0].shape == (9600, 1)
+    assert audio.played[0].shape == (10_000, 1) and audio.played[0].max() > 0.9
     it.close()
 
 
-def test_nobody_waits_for_a_device_that_hangs(audio: FakeOutputs) -> None:
+def test_a_device_that_hangs_holds_up_nobody_and_does_not_deafen_the_microphone(
+    audio: FakeOutputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaker, "SLOW", 0.3)
     audio.flow.clear()
-    it = Speaker()
-    began = time.monotonic()
-    assert it.play(tone(0.01))
-    time.sleep(0.3)
-    assert it.play(tone(0.01)), "one more waits"
-    time.sleep(0.05)
-    assert not it.play(tone()), "no third one"
-    it.close()
-    assert time.monotonic() - began < 2.0 and it.counts["busy"] == 1 and "hangs" in it.problem
+    with closing(Hush(tmp_path / "hush")) as hush:
+        it = Speaker(hush=hush)
+        began = time.monotonic()
+        assert it.play(tone(0.1)) and not it.play(tone(0.1))
+        assert time.monotonic() - began < 0.3
+        until(lambda: it.counts["failed"])
+        now = time.monotonic()
+        assert hush.covers(began + 0.1, began + 0.2) and not hush.covers(now + TAIL, now + 60)
+        assert "does not play" in it.problem and not it.play(tone())
+        assert dict(it.counts) == {"busy": 1, "failed": 1, "silent": 1}
+        it.close()
 
 
 def test_one_sound_at_a_time(audio: FakeOutputs) -> None:
@@ -144,7 +166,7 @@ def test_without_a_device_it_says_why_and_looks_again(audio: FakeOutputs, monkey
     monkeypatch.setattr(speaker, "AGAIN", 0.2)
     audio.there = False
     it = Speaker()
-    it._failed_at = -1.0
+    it._failed_at = -1.0  # long ago, on a machine that has just started too
     it.play(tone())
     until(lambda: it.counts["failed"])
     assert "this machine has none" in it.problem
