@@ -112,14 +112,16 @@ class LiveRig:
     def step(self, seconds: float) -> list[Percept]:
         """Take in what came, for `seconds` at most where nothing did; what it makes, each to be acknowledged."""
         found: list[Percept] = []
-        came = 0
-        for source in self._sources:
-            came += self._read(source, found)
-        self._add(found, self._perception.advance(self._clock()), self._clock())
+        now = self._clock()
+        came = [self._read(source, found) for source in self._sources]
+        if max(came, default=0) < TURN:
+            # Only what was there by `now` has been read: sound that waits while a busy machine looks for cards is no
+            # silence.
+            self._add(found, self._perception.advance(now), now)
         if self._sources and len(self._ended) == len(self._sources) and not self._flushed:
             self._flushed = True
             self._add(found, self._perception.flush(self._clock()), self._clock())
-        wait = 0.0 if came or found else seconds
+        wait = 0.0 if any(came) or found else seconds
         if self._ingest is not None:
             self._hear(self._ingest, wait, found)
         elif wait:

@@ -53,9 +53,10 @@ class Robot:
         Returns:
             Whether any source may give more.
         """
-        for source in self._sources:
-            self._read(source)
-        self._publish(self._perception.advance(time.monotonic()))
+        now = time.monotonic()
+        if max([self._read(source) for source in self._sources], default=0) < TURN:
+            # What still waits to be read is no silence, however late it is.
+            self._publish(self._perception.advance(now))
         self._publisher.run(seconds)
         return len(self._ended) < len(self._sources)
 

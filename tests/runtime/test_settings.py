@@ -7,8 +7,8 @@ from sensors.errors import ConfigError
 def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
     listed = {s.key: s for s in settings()}
     sections = ("data", "teacher", "letters", "replay", "learner", "tdlft", "monitor", "answer", "run")
-    sections += ("sensors", "perception", "ingest", "live")
-    assert {key.partition(".")[0] for key in listed} == set(sections)
+    perceiving = ("sensors", "perception", "ingest", "live")
+    assert {key.partition(".")[0] for key in listed} == {*sections, *perceiving}
     for s in listed.values():
         assert s.help, s.key
         if s.default is not None:

@@ -179,3 +179,22 @@ def test_settings_survive_a_round_trip() -> None:
     assert RigConfig.from_dict(config.to_dict()) == config
     with pytest.raises(ConfigError, match="queue"):
         LiveConfig(queue=0)
+
+
+def test_what_waits_to_be_read_is_no_silence(session: Path) -> None:
+    """A machine that is too busy to look for seconds still finds every pair."""
+    rig = make_rig(RigConfig(source=str(session), live=LiveConfig(speed=1.0)), 0, KINDS)
+    rig.start()
+    found: list[Percept] = []
+    try:
+        end = time.monotonic() + 30
+        while set(rig.states.values()) != {"closed"}:
+            assert time.monotonic() < end
+            time.sleep(1.7)
+            found += rig.step(0.0)
+        for _ in range(20):
+            found += rig.step(0.0)
+    finally:
+        rig.close()
+    assert sum(len(p.batch) for p in found if p.batch.kind == "audio+image") == 2
+    assert rig.figures().get("perceived/sound.gaps", 0) == 0
