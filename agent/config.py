@@ -133,6 +133,9 @@ class AnswerConfig(Config):
         False, help="play the sound that a picture evokes, and show the picture that a sound evokes, as they come"
     )
     every: float = setting(2.0, help="shortest time between two responses", unit="s", low=0.05, high=3600.0)
+    longest: float = setting(
+        1.5, help="length at which a sound is cut: nobody is listened to meanwhile", unit="s", low=0.3, high=5.5
+    )
     refresh: float = setting(5.0, help="time between two looks for newer weights", unit="s", low=0.1, high=3600.0)
     speaker: str | None = setting(
         "default", help="index or part of the name of the output device; default: the system's; none: silent"

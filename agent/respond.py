@@ -115,7 +115,7 @@ class Responder:
 
     def _give(self, response: Response) -> str:
         self._number += 1
-        wave = response.sound()
+        wave = response.sound(self._config.longest)
         if wave is not None and self._speaker is not None:
             self._speaker.play(wave)
         place = self._samples / f"response-{self._number:06d}-{response.name}"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sensors.griffin_lim import invert
 from sensors.modalities import AUDIO
 from sensors.modalities import modality as registered
-from sensors.spectrogram import HOP, dequantise
+from sensors.spectrogram import HOP, SAMPLE_RATE, dequantise
 
 SIDE = 288
 """Pixels of one picture's side."""
@@ -42,10 +42,14 @@ class Response:
         """'image-evokes-audio'."""
         return f"{self.modality}-evokes-{'+'.join(self.evoked)}"
 
-    def sound(self) -> NDArray[np.float32] | None:
-        """The evoked sound, (samples,) float32 at 16 kHz; none where no sound was evoked, or a silent one."""
+    def sound(self, longest: float) -> NDArray[np.float32] | None:
+        """The evoked sound, (samples,) float32 at 16 kHz; none where no sound was evoked, or a silent one.
+
+        Args:
+            longest: seconds at which it is cut.
+        """
         for name, sample in self.evoked.items():
-            if registered(name).layout == "spectrogram" and (wave := to_sound(sample)) is not None:
+            if registered(name).layout == "spectrogram" and (wave := to_sound(sample, longest)) is not None:
                 return wave
         return None
 
@@ -66,15 +70,20 @@ class Response:
         return bytes(encoded.tobytes())
 
 
-def to_sound(sample: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-    """A stored spectrogram (1, 96, 96) as a waveform that ends where the sound does; none where it is silent."""
+def to_sound(sample: NDArray[np.uint8], longest: float) -> NDArray[np.float32] | None:
+    """A stored spectrogram (1, 96, 96) as a waveform that ends where the sound does; none where it is silent.
+
+    Args:
+        sample: uint8.
+        longest: seconds at which it is cut.
+    """
     db = dequantise(sample[None])[0]
     loudness = db.max(axis=0)
     heard = np.flatnonzero(loudness > loudness.max() - QUIET)
     if loudness.max() <= -QUIET or len(heard) == 0:
         return None
-    frames = min(max(int(heard[-1]) + 2, 4), db.shape[1])
-    wave = invert(np.ascontiguousarray(db[:, :frames]))
+    frames = min(max(int(heard[-1]) + 2, 4), int(longest * SAMPLE_RATE / HOP) + 2, db.shape[1])
+    wave = invert(np.ascontiguousarray(db[:, :frames]))[: round(longest * SAMPLE_RATE)]
     fade = min(HOP, len(wave))
     wave[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
     return wave
@@ -82,7 +91,7 @@ def to_sound(sample: NDArray[np.uint8]) -> NDArray[np.float32] | None:
 
 def warm_up() -> None:
     """Make one sound: libraries that load themselves at their first use would delay the first response."""
-    to_sound(np.full(AUDIO.shape, 255, AUDIO.dtype))
+    to_sound(np.full(AUDIO.shape, 255, np.uint8), 1.0)
 
 
 def _tile(sample: NDArray[np.uint8], layout: str) -> NDArray[np.uint8]:

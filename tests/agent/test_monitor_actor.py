@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from agent.learner import Learner
 from teacher.config import DataConfig
 from tests.agent.lip_rigs import TURNS, letter_data, lip_networks
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
+from tests.agent.test_consistency import fill
 from tests.agent.test_exam import published
 
 MONITOR = {
@@ -68,6 +70,11 @@ def monitor(tmp_path: Path, handle: Handle, teach: str) -> MonitorActor:
     return MonitorActor(str(tmp_path), MONITOR, DataConfig().to_dict(), exam, handle, teach, tdlft)
 
 
+def unlabelled(tmp_path: Path, handle: Handle, **changes: Any) -> MonitorActor:
+    """The monitor of a run without a teacher."""
+    return MonitorActor(str(tmp_path), MONITOR | changes, DataConfig().to_dict(), None, handle, "digits", None, 0.2)
+
+
 def weights() -> dict[str, Any]:
     it = Learner(config(), ListReplay(tables()), 0)
     it.step()
@@ -114,3 +121,32 @@ def test_digits_alone_never_ask_for_letters(tmp_path: Path) -> None:
 def test_a_run_that_ends_before_the_first_turn_says_nothing_of_lips(tmp_path: Path) -> None:
     it = monitor(tmp_path, Handle(None, None), "letters")
     assert it.final() == {"figures": {}, "note": ""}
+
+
+def test_without_labels_the_learner_is_examined_against_itself(tmp_path: Path) -> None:
+    handle = Handle(weights(), None)
+    with closing(fill(tmp_path / "replay")):
+        it = unlabelled(tmp_path, handle)
+        found = it.run(0.01)
+        assert found["note"].startswith("self-exam at step 1 on ") and " held-out events: " in found["note"]
+        assert {"self/match_image_to_audio", "self/cycle_image", "self/reconstruction_audio"} <= found["figures"].keys()
+        assert not [name for name in found["figures"] if name.startswith(("exam/", "judge/"))]
+        assert it.run(0.01) == {"figures": {}, "note": ""} and handle.asked == [("weights", -1)]
+        assert "self/stability_image" in it.final()["figures"]
+        it.close()
+
+
+def test_judges_from_a_folder_examine_what_no_teacher_does(tmp_path: Path) -> None:
+    handle = Handle(weights(), None)
+    (tmp_path / "labelled" / "judges").mkdir(parents=True)
+    with closing(fill(tmp_path / "replay")):
+        it = unlabelled(tmp_path, handle, judges=str(tmp_path / "labelled"))
+        found = it.final()
+        it.close()
+    assert {"exam/image_to_audio", "judge/audio", "self/cycle_audio"} <= found["figures"].keys()
+    assert len(list((tmp_path / "labelled" / "judges").glob("*.safetensors"))) == 2, "trained once, kept there"
+
+
+def test_a_run_with_a_teacher_is_not_examined_against_itself_unless_asked(tmp_path: Path) -> None:
+    assert len(monitor(tmp_path, Handle(None, None), "both").rounds.rounds) == 2
+    assert not unlabelled(tmp_path, Handle(None, None), consistency="off").rounds.rounds

@@ -164,9 +164,11 @@ def test_a_sound_ends_where_it_does(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     word = rng.normal(0, 0.2, 8000).astype(np.float32)
     stored = quantise(log_mel([word]))[0]
-    wave = to_sound(stored)
+    wave = to_sound(stored, 5.5)
     assert wave is not None and 0.4 < len(wave) / 16_000 < 0.8 and abs(wave[-1]) < 1e-6
-    assert to_sound(np.zeros((1, 96, 96), np.uint8)) is None
+    short = to_sound(stored, 0.3)
+    assert short is not None and len(short) == 4800 and abs(short[-1]) < 1e-6
+    assert to_sound(np.zeros((1, 96, 96), np.uint8), 5.5) is None
     write_wav(tmp_path / "word.wav", wave)
 
 
@@ -178,4 +180,4 @@ def test_a_response_with_several_evoked_shows_them_all() -> None:
     assert one.name == "image-evokes-audio" and both.name == "image-evokes-audio+image"
     assert both.picture().shape[1] > one.picture().shape[1]
     assert io.BytesIO(one.png()).read(4) == b"\x89PNG"
-    assert Response("audio", sound, {"image": picture}, 5).sound() is None
+    assert Response("audio", sound, {"image": picture}, 5).sound(5.5) is None
