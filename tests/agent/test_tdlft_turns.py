@@ -241,7 +241,7 @@ def test_other_settings_learn_anew() -> None:
     it = turns(tables)
     finish(it)
     state = it.state_dict()
-    tables.heard([3] * 8)  # the same again
+    tables.heard([3] * 6).heard([3] * 6)  # the same again
     other = turns(tables, first=14, embedding="ncca")
     other.load_state_dict(state)
     finish(other)
