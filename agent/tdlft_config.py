@@ -160,6 +160,8 @@ class TdlftTurnsConfig(Config):
     second: int = setting(250, help="units of the second", low=1, high=65_536)
     third: int = setting(250, help="units of the third", low=1, high=65_536)
     pretrain_epochs: int = setting(40, help="passes over the rows for each RBM", low=0, high=100_000)
+    gaussian_rate: float = setting(1e-3, help="learning rate of the Gaussian-Bernoulli RBMs", low=0.0, high=1.0)
+    bernoulli_rate: float = setting(0.05, help="learning rate of the RBMs above them", low=0.0, high=10.0)
     audio_epochs: int = setting(60, help="passes with labels over the speech", low=0, high=100_000)
     video_epochs: int = setting(100, help="passes with labels over the lips", low=0, high=100_000)
     tune_epochs: int = setting(30, help="passes of TDLFT over the transferred rows", low=0, high=100_000)
@@ -175,16 +177,19 @@ class TdlftTurnsConfig(Config):
     @property
     def audio(self) -> DbnConfig:
         """Settings of N_A."""
-        return DbnConfig(pretrain_epochs=self.pretrain_epochs, epochs=self.audio_epochs, dropout=self.audio_dropout)
+        return self._network.replace(epochs=self.audio_epochs, dropout=self.audio_dropout)
 
     @property
     def video(self) -> DbnConfig:
         """Settings of N_V."""
+        return self._network.replace(epochs=self.video_epochs, dropout=self.video_dropout, learning_rate=3e-3)
+
+    @property
+    def _network(self) -> DbnConfig:
         return DbnConfig(
             pretrain_epochs=self.pretrain_epochs,
-            epochs=self.video_epochs,
-            dropout=self.video_dropout,
-            learning_rate=3e-3,
+            gaussian_rate=self.gaussian_rate,
+            bernoulli_rate=self.bernoulli_rate,
         )
 
     @property
