@@ -6,7 +6,9 @@ from sensors.config import Config, setting
 
 INPUTS = ("span", "whitened", "each")
 EMBEDDINGS = ("knn", "svr", "ncca", "transcoder")
-"""The paper's three, and SMART's transcoder."""
+"""The paper's three, and SMART's transcoder: between layers i of both networks."""
+FRAMES = "frames"
+"""Between frames of their inputs; the video network lifts what it transfers to layer i."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class DbnConfig(PretrainConfig, BackpropagationConfig):
 class EmbeddingConfig(Config):
     """Embeddings from one network's layer into another's. What is 0 is searched inside the training pairs."""
 
-    embedding: str = setting("knn", help="which embedding", choices=EMBEDDINGS)
+    embedding: str = setting("knn", help="which embedding", choices=(*EMBEDDINGS, FRAMES))
     search_folds: int = setting(3, help="folds of the search among the training pairs", low=2, high=100)
     jobs: int = setting(1, help="threads that fit SVRs; -1: as many as there are cores", low=-1, high=1024)
     neighbours: int = setting(0, help="K of KNN; 0: searched", low=0, high=100_000)
@@ -154,7 +156,7 @@ class TdlftTurnsConfig(Config):
         low=0.0,
         high=1.0,
     )
-    embedding: str = setting("ncca", help="which embedding", choices=EMBEDDINGS)
+    embedding: str = setting(FRAMES, help="which embedding", choices=(*EMBEDDINGS, FRAMES))
     layer: int = setting(3, help="i of TDLFT(i): the layer transferred into", low=0, high=3)
     first: int = setting(500, help="units of the first hidden layer of both networks", low=1, high=65_536)
     second: int = setting(250, help="units of the second", low=1, high=65_536)
@@ -168,6 +170,13 @@ class TdlftTurnsConfig(Config):
     audio_dropout: float = setting(0.3, help="dropout of the speech network", low=0.0, high=0.95)
     video_dropout: float = setting(0.5, help="dropout of the lips' network", low=0.0, high=0.95)
     tune_dropout: float = setting(0.3, help="dropout of TDLFT", low=0.0, high=0.95)
+    tune_noise: float = setting(
+        1.0,
+        help="noise of TDLFT on the rows that enter, in standard deviations: rows that a network trained on look surer "
+        "to it than new ones",
+        low=0.0,
+        high=10.0,
+    )
 
     @property
     def hidden(self) -> tuple[int, int, int]:
@@ -199,4 +208,4 @@ class TdlftTurnsConfig(Config):
 
     def tuning(self, parallel: float) -> TdlftConfig:
         """Settings of TDLFT with parallel rows mixed in at this weight."""
-        return TdlftConfig(epochs=self.tune_epochs, dropout=self.tune_dropout, parallel=parallel)
+        return TdlftConfig(epochs=self.tune_epochs, dropout=self.tune_dropout, noise=self.tune_noise, parallel=parallel)

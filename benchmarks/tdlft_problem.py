@@ -17,7 +17,7 @@ from agent.dbn import DBN
 from agent.embeddings import Embedding, build_embedding
 from agent.tdlft import Parallel as Pairs
 from agent.tdlft import fine_tune
-from agent.tdlft_config import EMBEDDINGS, DbnConfig, EmbeddingConfig, TdlftConfig
+from agent.tdlft_config import EMBEDDINGS, FRAMES, DbnConfig, EmbeddingConfig, TdlftConfig
 from benchmarks.tdlft_scores import Scores
 from sensors.config import Config, parse, setting
 from sensors.errors import ConfigError, TransferError
@@ -26,8 +26,6 @@ from teacher.datasets.parallel import Parallel
 
 ORACLE = "oracle"
 UNIMODAL = "unimodal"
-FRAMES = "frames"
-"""Of the input's frames, whose transfer the target network takes to layer i; for corpora that have frames."""
 INNER_FOLDS = 5
 RECIPES = ("faithful", "parallel", "echo", "distribution")
 """Algorithm 1 to the letter; parallel rows mixed in, by their share of labels; transferred ones among them, too; or
