@@ -172,8 +172,8 @@ class TdlftTurnsConfig(Config):
     tune_dropout: float = setting(0.3, help="dropout of TDLFT", low=0.0, high=0.95)
     tune_noise: float = setting(
         1.0,
-        help="noise of TDLFT on the rows that enter, in standard deviations: rows that a network trained on look surer "
-        "to it than new ones",
+        help="noise of TDLFT on the rows that enter above layer 0, in standard deviations: of rows that it trained on "
+        "a network makes something surer than of new ones",
         low=0.0,
         high=10.0,
     )

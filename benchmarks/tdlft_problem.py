@@ -81,6 +81,15 @@ class TableConfig(Config):
         """0…l+1."""
         return range(len(self.hidden) + 2)
 
+    def check_layers(self, layers: Sequence[int]) -> None:
+        """Refuse layers that the networks do not have.
+
+        Raises:
+            ConfigError: names one.
+        """
+        if wrong := [i for i in layers if i not in self.layers]:
+            raise ConfigError(f"--layers: no layer {wrong[0]}; there are {self.layers[0]}…{self.layers[-1]}")
+
     def override(self, changes: Mapping[str, str]) -> "TableConfig":
         """A copy with settings such as `video.dropout` changed from text.
 
@@ -222,7 +231,9 @@ class Transfers:
         problem = self.problem
         keep = 1 - problem.share
         parallel, echo = {"faithful": (0.0, 0.0), "echo": (keep * 2 / 3, keep / 3)}.get(recipe, (keep, 0.0))
-        config = self.config.tdlft.replace(parallel=parallel, echo=echo)
+        # Inputs are the same to a network whether it trained on them or not; only what it makes of them is surer.
+        noise = self.config.tdlft.noise if self.i else 0.0
+        config = self.config.tdlft.replace(parallel=parallel, echo=echo, noise=noise)
         star, labels, source = self.audio_star, self.star_labels, self.audio
         if name == ORACLE:
             star, source = self.video.layer(problem.corpus.target[problem.star], self.i), self.lips
