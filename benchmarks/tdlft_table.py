@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from agent.hardware import cpu_name
-from benchmarks.cells import Cell, Row, progress, run_cells, run_program
+from benchmarks.cells import Cell, Row, progress, read_rows, run_cells, run_program
 from benchmarks.tdlft_problem import (
     RECIPES,
     UNIMODAL,
@@ -220,11 +220,18 @@ def main() -> None:
     root = data_root(DataConfig(data=options.data))
     if root is not None:
         os.environ["RECIPROCAL_DATA"] = str(root.resolve())  # the workers' too; no part of a cell's settings
-    rows = run_cells(make_cells(options), run_cell, options.out, options.workers)
-    print(report(rows, options.out))
+    cells = make_cells(options)
+    rows = run_cells(cells, run_cell, options.out, options.workers)
+    print(report(_alike(read_rows(options.out), cells[0]), options.out))
     if options.json:
         for row in rows:
             print(json.dumps({k: v for k, v in row.items() if k not in ("cell", "cell_rows")}))
+
+
+def _alike(rows: Sequence[Row], cell: Cell) -> list[Row]:
+    """Rows of one experiment: other folds, seeds and layers too, but no other settings, nor another corpus."""
+    shared = ("set", "corpus", "fingerprint")
+    return [row for row in rows if all(json.loads(row["cell"])[name] == cell[name] for name in shared)]
 
 
 def _options() -> argparse.Namespace:
