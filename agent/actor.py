@@ -72,7 +72,7 @@ class LearnerActor:
 
     def describe(self) -> list[str]:
         """Printable lines about hardware and sizes."""
-        return self.learner.describe()
+        return [*self.learner.describe(), *(self.tdlft.describe() if self.tdlft else [])]
 
     def run(self, seconds: float, steps: int | None = None) -> dict[str, Any]:
         """Learn for about `seconds`, and `steps` steps at most."""

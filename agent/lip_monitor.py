@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,23 @@ PICTURES = 10
 """Newest contact sheets and moving pictures that are kept."""
 DRAW_EVERY = 5
 """Exams from one contact sheet to the next; the first and the final exam always draw."""
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """How much of what kind of clip the judge reads.
+
+    Attributes:
+        real: of real test clips.
+        reconstructed: of the same after a way up to layer i of N_V and down again.
+        imagined: of what the test part's speech evokes.
+        among_unseen: of imagined clips of unseen letters, where it may answer no other letter.
+    """
+
+    real: Accuracy
+    reconstructed: Accuracy
+    imagined: Accuracy
+    among_unseen: float
 
 
 class LipMonitor:
@@ -88,7 +105,7 @@ class LipMonitor:
         data = self.data
         grades = examine_lips(networks, self.lips, self.letters, data.seen, data.unseen)
         oracle = self._oracle(networks)
-        rates = self._imagine(networks, grades, whole)
+        verdicts = self._imagine(networks, grades, whole)
         self._exams += 1
         figures: dict[str, float | str] = {
             "exam/lips_all": grades.tuned.all,
@@ -111,20 +128,20 @@ class LipMonitor:
                 "exam/lips_oracle_unseen": oracle.unseen,
             }
             note += f"; oracle {oracle.all:.0%}, unseen {oracle.unseen:.0%}"
-        if rates:
-            imagined, reconstructed = rates["imagined"], rates["reconstructed"]
+        if verdicts is not None:
+            imagined, reconstructed = verdicts.imagined, verdicts.reconstructed
             figures |= {
                 "exam/lips_imagined": imagined.all,
                 "exam/lips_imagined_seen": imagined.seen,
                 "exam/lips_imagined_unseen": imagined.unseen,
-                "exam/lips_imagined_among_unseen": rates["imagined among unseen"].unseen,
+                "exam/lips_imagined_among_unseen": verdicts.among_unseen,
                 "exam/lips_reconstructed": reconstructed.all,
                 "exam/lips_reconstructed_seen": reconstructed.seen,
                 "exam/lips_reconstructed_unseen": reconstructed.unseen,
             }
             note += (
                 f"; the judge reads {imagined.all:.0%} of imagined lips, {reconstructed.all:.0%} of reconstructed, "
-                f"{rates['real'].all:.0%} of real ones (chance {self.chance:.0%})"
+                f"{verdicts.real.all:.0%} of real ones (chance {self.chance:.0%})"
             )
         if self.judge is not None:
             figures |= self._judged(self.judge)
@@ -142,27 +159,25 @@ class LipMonitor:
             return None
         return score(oracle.predict(to_rows(self.lips)), self.letters, self.data.seen, self.data.unseen)
 
-    def _imagine(self, networks: LipNetworks, grades: LipGrades, whole: bool) -> dict[str, Accuracy]:
+    def _imagine(self, networks: LipNetworks, grades: LipGrades, whole: bool) -> Verdicts | None:
         """Grade what test speech evokes, and draw it when it is time to; without a judge only the latter."""
         drawing = whole or self._exams % DRAW_EVERY == 0
         judge = self.judge
         if judge is None and not drawing:
-            return {}
+            return None
         imagined = imagine(networks, self.speech)
-        rates: dict[str, Accuracy] = {}
+        verdicts = None
         if judge is not None:
-            named = {
-                "real": judge.grade(self.lips),
-                "reconstructed": judge.grade(reconstruct(networks, self.lips)),
-                "imagined": judge.grade(imagined),
-                "imagined among unseen": judge.grade(imagined, self.data.unseen),
-            }
-            rates = {clips: score(n, self.letters, self.data.seen, self.data.unseen) for clips, n in named.items()}
+            seen, unseen = self.data.seen, self.data.unseen
+            clips = (self.lips, reconstruct(networks, self.lips), imagined)
+            real, again, evoked = (score(judge.grade(c), self.letters, seen, unseen) for c in clips)
+            among = score(judge.grade(imagined, unseen), self.letters, seen, unseen)
+            verdicts = Verdicts(real, again, evoked, among.unseen)
         if drawing:
-            self._draw(imagined, grades, rates, "final" if whole else f"turn-{grades.turn:04d}")
-        return rates
+            self._draw(imagined, grades, verdicts, "final" if whole else f"turn-{grades.turn:04d}")
+        return verdicts
 
-    def _draw(self, imagined: Bytes, grades: LipGrades, rates: Mapping[str, Accuracy], name: str) -> None:
+    def _draw(self, imagined: Bytes, grades: LipGrades, verdicts: Verdicts | None, name: str) -> None:
         picked = one_each(self.letters)
         names, letters = self.data.names, self.letters[picked]
         judged: list[list[str]] = [[], []]
@@ -170,19 +185,20 @@ class LipMonitor:
             judged = [[names[n] for n in self.judge.grade(clips[picked])] for clips in (self.lips, imagined)]
         unseen = np.isin(letters, self.data.unseen)
         shown = Shown([names[n] for n in letters], unseen, self.lips[picked], imagined[picked], judged[0], judged[1])
-        parts = [f"turn {grades.turn}, {self.data.utterances.name}: what each letter's speech evokes, below real lips"]
-        parts += [f"the judge reads {path}: {_words(rate)}" for path, rate in rates.items() if path != "real"]
-        png, gif = encode_png(draw_lips(shown, "   ".join(parts))), encode_gif(draw_film(shown))
+        title = f"turn {grades.turn}, {self.data.utterances.name}: what each letter's speech evokes, below real lips"
+        if verdicts is not None:
+            title += f". The judge reads of real clips {verdicts.real.all:.0%}; imagined: {_words(verdicts.imagined)}"
+        png, gif = encode_png(draw_lips(shown, title)), encode_gif(draw_film(shown))
         report = {
             "turn": grades.turn,
             "pairs": grades.pairs,
             "heard": grades.heard,
             "corpus": self.data.utterances.name,
-            "lip reading": _plain(grades.tuned),
-            "unimodal": _plain(grades.unimodal),
+            "lip reading": asdict(grades.tuned),
+            "unimodal": asdict(grades.unimodal),
             "letters": list(names),
             "confusion (true x read)": grades.confusion.tolist(),
-            "judge of lips": {path: _plain(rate) for path, rate in rates.items()},
+            "judge of lips": None if verdicts is None else asdict(verdicts),
         }
         for end, content in ((".png", png), (".gif", gif), (".json", json.dumps(report).encode())):
             replace_file(self.samples / f"lips-{name}{end}", content)
@@ -199,7 +215,3 @@ class LipMonitor:
 
 def _words(accuracy: Accuracy) -> str:
     return f"all {accuracy.all:.0%}, seen {accuracy.seen:.0%}, unseen {accuracy.unseen:.0%}"
-
-
-def _plain(accuracy: Accuracy) -> dict[str, float]:
-    return {"all": accuracy.all, "seen": accuracy.seen, "unseen": accuracy.unseen, "harmonic": accuracy.harmonic}

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from agent.dbn import DBN
 from agent.embeddings import Embedding, build_embedding
+from agent.embeddings.lifted import Lifted
 from agent.lips import LENGTH, from_rows, soften, to_rows
 from agent.rbm import same_size
-from agent.tdlft_config import DbnConfig, EmbeddingConfig
+from agent.tdlft import Transfer
+from agent.tdlft_config import FRAMES, DbnConfig, EmbeddingConfig
 from sensors.errors import StateError
 from sensors.modalities import SPEECH
 from sensors.state import State, check_state
@@ -23,6 +25,15 @@ def speech_rows(speech: ArrayLike) -> NDArray[np.float32]:
     """Stored `speech` samples (N, 24, 26) to rows (N, 624) float32."""
     values = np.asarray(speech, np.float32)
     return values.reshape(len(values), SPEECH.shape[0] * SPEECH.shape[1])
+
+
+def transfer_of(
+    embedding: Embedding, audio: DBN, video: DBN, i: int, speech: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], Transfer]:
+    """What T^(i) takes of this speech, (N, 624) rows, and T^(i) itself, which gives H_V^(i) of it."""
+    if embedding.NAME == FRAMES:
+        return speech, Lifted(embedding, video, i)
+    return audio.layer(speech, i), embedding
 
 
 class LipNetwork(DBN):
@@ -49,7 +60,7 @@ class LipNetworks:
         audio: N_A, over rows of `speech_rows`.
         video: N_V, over rows of `to_rows`, as the parallel corpus alone taught it: the unimodal reference.
         tuned: N_V after TDLFT(i): `video` with other weights from layer i on.
-        embedding: T_A->V^(i), fitted.
+        embedding: T_A->V^(i), or T^(0) of frames, fitted.
         layer: i.
         turn: which turn made it, from 1.
         pairs: rows of the parallel corpus that it learned from.
@@ -91,8 +102,8 @@ class LipNetworks:
         Raises:
             TransferError: i is the labels' layer, from which no way leads down, or speech of another shape.
         """
-        h = self.embedding.transfer(self.audio.layer(speech_rows(speech), self.layer))
-        return from_rows(self.video.down(h, self.layer))
+        rows, transfer = transfer_of(self.embedding, self.audio, self.video, self.layer, speech_rows(speech))
+        return from_rows(self.video.down(transfer.transfer(rows), self.layer))
 
     def state_dict(self) -> State:
         """Everything; of `tuned`, what it does not share with `video`."""

@@ -1,7 +1,8 @@
 """Speech to lips, to look at: a contact sheet of clips and a moving picture, real lips beside those that speech evokes.
 
-Both show differences from a clip's mean frame, twice as strong as they are: an opening mouth is a dark patch. Pictures
-are drawn in one byte a pixel, an index into greys and four colours, so that a GIF needs no further reduction.
+Both show differences from a clip's mean frame, every clip at the same contrast, since what is imagined is fainter than
+a film: an opening mouth is a dark patch. Pictures are drawn in one byte a pixel, an index into greys and four colours,
+so that a GIF needs no further reduction.
 """
 
 import io
@@ -18,7 +19,10 @@ from sensors.modalities import LIPS
 from teacher.datasets.samples import Bytes, Labels
 
 FRAMES, HEIGHT, WIDTH = LIPS.shape
-GAIN = 2
+CONTRAST = 24.0
+"""Deviation of a clip's brightness from grey, as drawn."""
+MOST_GAIN = 8.0
+"""A clip that hardly moves is not blown up to noise."""
 PAPER, INK, RIGHT, WRONG = 255, 254, 253, 252
 """Colours, above the greys 0…251."""
 _COLOURS = {PAPER: (250, 250, 250), INK: (40, 40, 40), RIGHT: (40, 150, 60), WRONG: (210, 50, 50)}
@@ -132,8 +136,9 @@ def _image(picture: Bytes) -> Image.Image:
 
 def _greys(clip: Bytes) -> Bytes:
     """A stored clip as it is shown: (12, 60, 80) indices of greys."""
-    stronger = (clip.astype(np.int16) - GREY) * GAIN + GREY
-    greys: Bytes = np.clip(stronger, 0, WRONG - 1).astype(np.uint8)
+    difference = clip.astype(np.float32) - GREY
+    gain = min(CONTRAST / max(float(np.sqrt(np.square(difference).mean())), 1e-6), MOST_GAIN)
+    greys: Bytes = np.clip(np.rint(difference * gain + GREY), 0, WRONG - 1).astype(np.uint8)
     return greys
 
 

@@ -16,6 +16,7 @@ rows that N_V was trained with may be mixed into every step: `parallel`, and wha
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -23,7 +24,6 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from agent.dbn import DBN, Backpropagation, check_rows, pair_up
-from agent.embeddings import Embedding
 from agent.rbm import batches
 from agent.tdlft_config import TdlftConfig
 from sensors.errors import TransferError
@@ -42,6 +42,13 @@ class Parallel:
     audio: NDArray[np.float32]
     video: NDArray[np.float32]
     labels: NDArray[np.int64]
+
+
+class Transfer(Protocol):
+    """T_A->V^(i), fitted: an embedding, or one that the target network lifts."""
+
+    def transfer(self, source: ArrayLike) -> NDArray[np.float32]:
+        """Rows (M, …) to H_V^(i)."""
 
 
 class Tdlft:
@@ -67,7 +74,7 @@ class Tdlft:
     def __init__(
         self,
         video: DBN,
-        embedding: Embedding,
+        embedding: Transfer,
         i: int,
         audio_star: ArrayLike,
         y_star: ArrayLike,
@@ -120,7 +127,7 @@ class Tdlft:
 
 def fine_tune(
     video: DBN,
-    embedding: Embedding,
+    embedding: Transfer,
     i: int,
     audio_star: ArrayLike,
     y_star: ArrayLike,
@@ -141,7 +148,7 @@ def fine_tune(
 def tdlft(
     audio: DBN,
     video: DBN,
-    embedding: Embedding,
+    embedding: Transfer,
     i: int,
     x_star: ArrayLike,
     y_star: ArrayLike,

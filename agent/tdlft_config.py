@@ -6,7 +6,9 @@ from sensors.config import Config, setting
 
 INPUTS = ("span", "whitened", "each")
 EMBEDDINGS = ("knn", "svr", "ncca", "transcoder")
-"""The paper's three, and SMART's transcoder."""
+"""The paper's three, and SMART's transcoder: between layers i of both networks."""
+FRAMES = "frames"
+"""Between frames of their inputs; the video network lifts what it transfers to layer i."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class DbnConfig(PretrainConfig, BackpropagationConfig):
 class EmbeddingConfig(Config):
     """Embeddings from one network's layer into another's. What is 0 is searched inside the training pairs."""
 
-    embedding: str = setting("knn", help="which embedding", choices=EMBEDDINGS)
+    embedding: str = setting("knn", help="which embedding", choices=(*EMBEDDINGS, FRAMES))
     search_folds: int = setting(3, help="folds of the search among the training pairs", low=2, high=100)
     jobs: int = setting(1, help="threads that fit SVRs; -1: as many as there are cores", low=-1, high=1024)
     neighbours: int = setting(0, help="K of KNN; 0: searched", low=0, high=100_000)
@@ -154,18 +156,27 @@ class TdlftTurnsConfig(Config):
         low=0.0,
         high=1.0,
     )
-    embedding: str = setting("ncca", help="which embedding", choices=EMBEDDINGS)
+    embedding: str = setting(FRAMES, help="which embedding", choices=(*EMBEDDINGS, FRAMES))
     layer: int = setting(3, help="i of TDLFT(i): the layer transferred into", low=0, high=3)
     first: int = setting(500, help="units of the first hidden layer of both networks", low=1, high=65_536)
     second: int = setting(250, help="units of the second", low=1, high=65_536)
     third: int = setting(250, help="units of the third", low=1, high=65_536)
     pretrain_epochs: int = setting(40, help="passes over the rows for each RBM", low=0, high=100_000)
+    gaussian_rate: float = setting(1e-3, help="learning rate of the Gaussian-Bernoulli RBMs", low=0.0, high=1.0)
+    bernoulli_rate: float = setting(0.05, help="learning rate of the RBMs above them", low=0.0, high=10.0)
     audio_epochs: int = setting(60, help="passes with labels over the speech", low=0, high=100_000)
     video_epochs: int = setting(100, help="passes with labels over the lips", low=0, high=100_000)
     tune_epochs: int = setting(30, help="passes of TDLFT over the transferred rows", low=0, high=100_000)
     audio_dropout: float = setting(0.3, help="dropout of the speech network", low=0.0, high=0.95)
     video_dropout: float = setting(0.5, help="dropout of the lips' network", low=0.0, high=0.95)
     tune_dropout: float = setting(0.3, help="dropout of TDLFT", low=0.0, high=0.95)
+    tune_noise: float = setting(
+        1.0,
+        help="noise of TDLFT on the rows that enter above layer 0, in standard deviations: of rows that it trained on "
+        "a network makes something surer than of new ones",
+        low=0.0,
+        high=10.0,
+    )
 
     @property
     def hidden(self) -> tuple[int, int, int]:
@@ -175,16 +186,19 @@ class TdlftTurnsConfig(Config):
     @property
     def audio(self) -> DbnConfig:
         """Settings of N_A."""
-        return DbnConfig(pretrain_epochs=self.pretrain_epochs, epochs=self.audio_epochs, dropout=self.audio_dropout)
+        return self._network.replace(epochs=self.audio_epochs, dropout=self.audio_dropout)
 
     @property
     def video(self) -> DbnConfig:
         """Settings of N_V."""
+        return self._network.replace(epochs=self.video_epochs, dropout=self.video_dropout, learning_rate=3e-3)
+
+    @property
+    def _network(self) -> DbnConfig:
         return DbnConfig(
             pretrain_epochs=self.pretrain_epochs,
-            epochs=self.video_epochs,
-            dropout=self.video_dropout,
-            learning_rate=3e-3,
+            gaussian_rate=self.gaussian_rate,
+            bernoulli_rate=self.bernoulli_rate,
         )
 
     @property
@@ -194,4 +208,4 @@ class TdlftTurnsConfig(Config):
 
     def tuning(self, parallel: float) -> TdlftConfig:
         """Settings of TDLFT with parallel rows mixed in at this weight."""
-        return TdlftConfig(epochs=self.tune_epochs, dropout=self.tune_dropout, parallel=parallel)
+        return TdlftConfig(epochs=self.tune_epochs, dropout=self.tune_dropout, noise=self.tune_noise, parallel=parallel)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from agent.dbn import DBN
 from agent.embeddings import Embedding, build_embedding
 from agent.labelled_rows import LabelledRows
-from agent.lip_networks import LipNetwork, LipNetworks
+from agent.lip_networks import LipNetwork, LipNetworks, transfer_of
 from agent.tdlft import Parallel, Tdlft
-from agent.tdlft_config import TdlftTurnsConfig
+from agent.tdlft_config import FRAMES, TdlftTurnsConfig
 
 
 def take_turn(
@@ -54,7 +54,8 @@ def take_turn(
     if known is None:
         embedding = build_embedding(config.embedding, config.fitting)
         rng = np.random.default_rng([seed, turn, i])
-        yield from embedding.fitting(parallel.audio, parallel.video, rng, rows.labels)
+        between = (rows.speech, rows.lips) if config.embedding == FRAMES else (parallel.audio, parallel.video)
+        yield from embedding.fitting(*between, rng, rows.labels)
     else:
         embedding = known.embedding
     tuned = yield from _tune(config, audio, video, embedding, rows, parallel)
@@ -81,8 +82,8 @@ def _tune(
         return video.copy()
     seen = len(np.unique(rows.labels))
     settings = config.tuning(seen / (seen + len(rows.unpaired)))
-    star = audio.layer(rows.heard_speech[new], config.layer)
-    tdlft = Tdlft(video, embedding, config.layer, star, rows.heard_labels[new], settings, parallel)
+    star, transfer = transfer_of(embedding, audio, video, config.layer, rows.heard_speech[new])
+    tdlft = Tdlft(video, transfer, config.layer, star, rows.heard_labels[new], settings, parallel)
     yield from _epochs(tdlft.run())
     return tdlft.network
 

@@ -2,7 +2,8 @@
 
 A turn is due when enough labelled events have come since the last one. It takes a snapshot of both labelled tables and
 works on that, piece by piece. Networks and embedding are learned anew when the parallel corpus has changed enough, and
-else only the transfer is repeated. A turn that was cut off starts again from its snapshot and ends bitwise alike.
+else only the transfer is repeated; once nothing new is said any more, they are learned from all of it. A turn that was
+cut off starts again from its snapshot and ends bitwise alike.
 """
 
 import time
@@ -63,6 +64,14 @@ class TdlftTurns:
     def name(self) -> str:
         """The turn as people read it: lips learn from speech."""
         return "lips<speech" if self.rows is not None else ""
+
+    def describe(self) -> list[str]:
+        """Printable lines: what is learned from what, and how large the networks are."""
+        sizes, config = "-".join(map(str, self.config.hidden)), self.config
+        return [
+            f"TDLFT({config.layer}) from speech to lips by '{config.embedding}': networks of {sizes} units, a turn "
+            f"each {config.new_events} labelled events, at most {config.share:.0%} of the time beside SMART"
+        ]
 
     def step(self) -> bool:
         """One piece of work, a fraction of a second long; false when no turn is due."""
@@ -136,22 +145,33 @@ class TdlftTurns:
     def _begin(self, rows: LabelledRows) -> None:
         # Only now: a snapshot that is cut off has not been.
         self._inserted = self._counted
-        used = NOTHING if self.networks is None else self.networks.keys
         if not rows.enough(self.config.min_pairs):
             self._waiting = f"{len(rows.labels)} different {PAIRS} events are too few, or of one letter"
-        elif not changed(used, rows.keys):
+        elif self._rests(rows) and self._suits() and not changed(self._trained, rows.pair_keys):
             self._waiting = "nothing was said that was not said before"
         else:
             self.rows = rows
 
+    def _rests(self, rows: LabelledRows) -> bool:
+        """Whether these are the events of the last turn."""
+        return self.networks is not None and not changed(self.networks.keys, rows.keys)
+
     def _kept(self) -> LipNetworks | None:
-        """Networks and embedding, unless the parallel corpus or the settings have changed too much for them."""
+        """Networks and embedding, unless the parallel corpus or the settings have changed too much for them.
+
+        Once nothing new is said, they are learned from all that there is.
+        """
         assert self.rows is not None
+        stale = changed(self._trained, self.rows.pair_keys) >= self.config.refit_share
+        return None if stale or self._rests(self.rows) or not self._suits() else self.networks
+
+    def _suits(self) -> bool:
+        """Whether the networks are of the sizes and settings that are asked for now."""
         known, config = self.networks, self.config
-        if known is None or changed(self._trained, self.rows.pair_keys) >= config.refit_share:
-            return None
+        if known is None:
+            return False
         made = known.video.sizes[1:], known.audio.config, known.video.config, known.layer, known.embedding.config
-        return known if made == (config.hidden, config.audio, config.video, config.layer, config.fitting) else None
+        return made == (config.hidden, config.audio, config.video, config.layer, config.fitting)
 
     def _finish(self, made: LipNetworks) -> None:
         assert self.rows is not None

@@ -17,7 +17,7 @@ from agent.dbn import DBN
 from agent.embeddings import Embedding, build_embedding
 from agent.tdlft import Parallel as Pairs
 from agent.tdlft import fine_tune
-from agent.tdlft_config import EMBEDDINGS, DbnConfig, EmbeddingConfig, TdlftConfig
+from agent.tdlft_config import EMBEDDINGS, FRAMES, DbnConfig, EmbeddingConfig, TdlftConfig
 from benchmarks.tdlft_scores import Scores
 from sensors.config import Config, parse, setting
 from sensors.errors import ConfigError, TransferError
@@ -26,8 +26,6 @@ from teacher.datasets.parallel import Parallel
 
 ORACLE = "oracle"
 UNIMODAL = "unimodal"
-FRAMES = "frames"
-"""Of the input's frames, whose transfer the target network takes to layer i; for corpora that have frames."""
 INNER_FOLDS = 5
 RECIPES = ("faithful", "parallel", "echo", "distribution")
 """Algorithm 1 to the letter; parallel rows mixed in, by their share of labels; transferred ones among them, too; or
@@ -82,6 +80,15 @@ class TableConfig(Config):
     def layers(self) -> range:
         """0…l+1."""
         return range(len(self.hidden) + 2)
+
+    def check_layers(self, layers: Sequence[int]) -> None:
+        """Refuse layers that the networks do not have.
+
+        Raises:
+            ConfigError: names one.
+        """
+        if wrong := [i for i in layers if i not in self.layers]:
+            raise ConfigError(f"--layers: no layer {wrong[0]}; there are {self.layers[0]}…{self.layers[-1]}")
 
     def override(self, changes: Mapping[str, str]) -> "TableConfig":
         """A copy with settings such as `video.dropout` changed from text.
@@ -224,7 +231,9 @@ class Transfers:
         problem = self.problem
         keep = 1 - problem.share
         parallel, echo = {"faithful": (0.0, 0.0), "echo": (keep * 2 / 3, keep / 3)}.get(recipe, (keep, 0.0))
-        config = self.config.tdlft.replace(parallel=parallel, echo=echo)
+        # Inputs are the same to a network whether it trained on them or not; only what it makes of them is surer.
+        noise = self.config.tdlft.noise if self.i else 0.0
+        config = self.config.tdlft.replace(parallel=parallel, echo=echo, noise=noise)
         star, labels, source = self.audio_star, self.star_labels, self.audio
         if name == ORACLE:
             star, source = self.video.layer(problem.corpus.target[problem.star], self.i), self.lips

@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from agent.hardware import cpu_name
-from benchmarks.cells import Cell, Row, progress, run_cells, run_program
+from benchmarks.cells import Cell, Row, progress, read_rows, run_cells, run_program
 from benchmarks.tdlft_problem import (
     RECIPES,
     UNIMODAL,
@@ -85,9 +85,9 @@ def run_cell(cell: Cell, folder: Path) -> Iterator[Row]:
     outer = make_problem(corpus, fold.train, fold.test)
     inner = inner_problems(outer, config.choice.problems, seed)
     epochs = sum(4 * c.pretrain_epochs + c.epochs for c in (config.audio, config.video))
-    bar = _Bar((len(inner) + 1) * epochs + (len(inner) + 1) * len(list(ways(config.layers, all(corpus.frames)))))
+    bar = _Bar((len(inner) + 1) * epochs + (len(inner) + 1) * len(list(ways(cell["layers"], all(corpus.frames)))))
 
-    choices = choose(inner, config, seed, outer.share, bar)
+    choices = choose(inner, config, cell["layers"], seed, outer.share, bar)
     since = time.monotonic()
     trained = train_networks(outer, config, seed, bar.step)
     networks_s = time.monotonic() - since
@@ -95,7 +95,7 @@ def run_cell(cell: Cell, folder: Path) -> Iterator[Row]:
     labels, kinds = true_labels(outer), (outer.seen, outer.unseen)
     alone = score(scores_of(trained.video, outer), labels, *kinds)
     yield {**common, "embedding": UNIMODAL, "i": None, "variant": "", **alone}
-    for way, transfers in _walk(outer, trained, config, seed):
+    for way, transfers in _walk(outer, trained, config, cell["layers"], seed):
         fitted = transfers.embedding(way[0])
         answers = {r: transfers.answer(way[0], fitted, r) for r in {recipe for recipe, _ in choices[way].values()}}
         bar.step()
@@ -119,13 +119,14 @@ def run_cell(cell: Cell, folder: Path) -> Iterator[Row]:
 
 
 def choose(
-    problems: Sequence[Problem], config: TableConfig, seed: int, share: float, bar: _Bar
+    problems: Sequence[Problem], config: TableConfig, layers: Sequence[int], seed: int, share: float, bar: _Bar
 ) -> dict[tuple[str, int], Choices]:
     """Recipe and offset of every way and variant, by what they reach on the inner problems together.
 
     Args:
         problems: inner ones, with the same seen and unseen labels.
         config: the table's.
+        layers: i of TDLFT(i).
         seed: of networks and transfers.
         share: of unseen labels among all, where the choices are to serve.
         bar: to tell.
@@ -133,7 +134,7 @@ def choose(
     answers: dict[tuple[str, int], dict[str, list[Scores]]] = {}
     for number, problem in enumerate(problems):
         trained = train_networks(problem, config, 100 * (number + 1) + seed, bar.step)
-        for way, transfers in _walk(problem, trained, config, seed):
+        for way, transfers in _walk(problem, trained, config, layers, seed):
             fitted = transfers.embedding(way[0])
             bar.step()
             for recipe in RECIPES:
@@ -159,12 +160,12 @@ def _choose(
 
 
 def _walk(
-    problem: Problem, trained: Trained, config: TableConfig, seed: int
+    problem: Problem, trained: Trained, config: TableConfig, layers: Sequence[int], seed: int
 ) -> Iterator[tuple[tuple[str, int], Transfers]]:
     """Every way with the rows at its layer."""
     transfers: Transfers | None = None
     frames = fit_frames(problem, config, seed)
-    for name, i in ways(config.layers, frames is not None):
+    for name, i in ways(layers, frames is not None):
         if transfers is None or transfers.i != i:
             transfers = Transfers(problem, trained, i, config, seed, frames)
         yield (name, i), transfers
@@ -198,10 +199,13 @@ def make_cells(options: argparse.Namespace) -> list[dict[str, Any]]:
     if unknown := sorted(set(options.splits) - set(SPLITS)):
         raise ConfigError(f"--splits: no {', '.join(unknown)}; known: {', '.join(SPLITS)}")
     name = str(options.corpus.resolve()) if options.corpus else AVLETTERS
-    corpus = load_corpus(name, TableConfig().override(options.set))
+    config = TableConfig().override(options.set)
+    config.check_layers(options.layers)
+    corpus = load_corpus(name, config)
     return [
         {
             **{"split": split, "seed": seed, "fold": fold, "set": options.set},
+            **{"layers": options.layers or list(config.layers)},
             **{"corpus": name, "fingerprint": corpus.fingerprint},
         }
         for split in options.splits
@@ -216,11 +220,18 @@ def main() -> None:
     root = data_root(DataConfig(data=options.data))
     if root is not None:
         os.environ["RECIPROCAL_DATA"] = str(root.resolve())  # the workers' too; no part of a cell's settings
-    rows = run_cells(make_cells(options), run_cell, options.out, options.workers)
-    print(report(rows, options.out))
+    cells = make_cells(options)
+    rows = run_cells(cells, run_cell, options.out, options.workers)
+    print(report(_alike(read_rows(options.out), cells[0]), options.out))
     if options.json:
         for row in rows:
             print(json.dumps({k: v for k, v in row.items() if k not in ("cell", "cell_rows")}))
+
+
+def _alike(rows: Sequence[Row], cell: Cell) -> list[Row]:
+    """Rows of one experiment: other folds, seeds and layers too, but no other settings, nor another corpus."""
+    shared = ("set", "corpus", "fingerprint")
+    return [row for row in rows if all(json.loads(row["cell"])[name] == cell[name] for name in shared)]
 
 
 def _options() -> argparse.Namespace:
@@ -237,6 +248,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--splits", type=words, default=["five"], help="five, speakers or both (default five)")
     parser.add_argument("--seeds", type=numbers, default=[0, 1, 2], help="default 0,1,2")
     parser.add_argument("--folds", type=numbers, default=[], help="only these folds (default all)")
+    parser.add_argument("--layers", type=numbers, default=[], help="i of TDLFT(i) (default all)")
     parser.add_argument("--workers", type=int, default=1, help="cells side by side, a core each; 0: in this process")
     parser.add_argument(
         "--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="such as video.epochs=90"

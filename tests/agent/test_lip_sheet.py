@@ -6,6 +6,7 @@ from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 
 from agent.lip_sheet import (
+    CONTRAST,
     FRAME_MS,
     RIGHT,
     SIDE,
@@ -33,16 +34,27 @@ def test_the_first_utterance_of_each_letter_is_shown() -> None:
     assert one_each(np.array([2, 0, 2, 5, 0])).tolist() == [1, 0, 3]
 
 
-def test_the_sheet_has_real_lips_above_imagined_ones_twice_as_strong(shown: Shown) -> None:
+def test_the_sheet_has_real_lips_above_imagined_ones(shown: Shown) -> None:
     sheet = draw_lips(shown, "a title")
     assert sheet.dtype == np.uint8 and sheet.shape[1] > 2 * 12 * 80
     found = [(y, x) for y in range(sheet.shape[0] - 60) for x in (6 + SIDE,) if (sheet[y : y + 60, x] != 255).all()]
     top, left = found[0]
     first = sheet[top : top + 60, left : left + 12 * 80].reshape(60, 12, 80).swapaxes(0, 1)
-    expected = np.clip((shown.real[0].astype(int) - GREY) * 2 + GREY, 0, 251)
-    assert np.array_equal(first, expected)
+    difference = shown.real[0].astype(float) - GREY
+    expected = GREY + difference * CONTRAST / np.sqrt((difference**2).mean())
+    assert np.abs(first - expected.clip(0, 251)).max() < 0.6
     below = sheet[top + 62 : top + 122, left : left + 12 * 80]
     assert (below == GREY).all()
+
+
+def test_faint_clips_are_drawn_as_strong_as_others_but_stillness_is_not() -> None:
+    rng = np.random.default_rng(1)
+    strong = GREY + 40 * np.sign(rng.normal(size=(1, 12, 60, 80)))
+    faint, still = GREY + (strong - GREY) / 8, GREY + (strong - GREY) / 40
+    clips = [clip.astype(np.uint8) for clip in (strong, faint, still)]
+    films = [draw_film(Shown("A", np.array([False]), clip, clip))[3][18:70, 10:80].astype(float) for clip in clips]
+    assert np.array_equal(films[0], films[1])
+    assert (films[2] - GREY).std() == pytest.approx((films[0] - GREY).std() / 3)
 
 
 def test_verdicts_are_green_where_the_letter_said_is_read_and_else_red(shown: Shown) -> None:

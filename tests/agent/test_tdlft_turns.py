@@ -128,6 +128,23 @@ def test_networks_are_kept_until_the_parallel_corpus_has_changed_enough() -> Non
     assert not torch.equal(third.video.weights[0], second.video.weights[0])
 
 
+def test_what_came_to_rest_is_learned_whole() -> None:
+    tables = world()
+    it = turns(tables, refit_share=0.9)
+    finish(it)
+    tables.pairs([0, 1], seed=8).heard([3] * 6, seed=6)
+    finish(it)
+    second = made(it)
+    tables.pairs([0, 1], seed=8).heard([3] * 6, seed=6)
+    finish(it)
+    third = made(it)
+    assert third.turn == 3 and third.pairs == second.pairs == 20
+    assert not torch.equal(third.video.weights[0], second.video.weights[0])
+    tables.pairs([0, 1], seed=8).heard([3] * 6, seed=6)
+    finish(it)
+    assert it.turn == 3 and it.networks is third
+
+
 def test_the_label_space_grows() -> None:
     tables = world()
     it = turns(tables, refit_share=0.9)
@@ -224,7 +241,7 @@ def test_other_settings_learn_anew() -> None:
     it = turns(tables)
     finish(it)
     state = it.state_dict()
-    tables.heard([3] * 8, seed=6)
+    tables.heard([3] * 6).heard([3] * 6)  # the same again
     other = turns(tables, first=14, embedding="ncca")
     other.load_state_dict(state)
     finish(other)
