@@ -108,3 +108,10 @@ def test_differences_name_only_what_changed() -> None:
 def test_what_is_taught(teach: str, digits: bool, letters: bool) -> None:
     section = RunConfig().override({"run.teach": teach}).run
     assert (section.digits, section.letters) == (digits, letters)
+
+
+def test_a_run_from_before_letters_goes_on_with_digits_alone() -> None:
+    saved = RunConfig().to_dict()
+    assert RunConfig.from_saved(saved).run.teach == "both"
+    del saved["run"]["teach"]
+    assert RunConfig.from_saved(saved).run.teach == "digits"
