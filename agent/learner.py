@@ -193,7 +193,8 @@ class Learner:
         report.losses = {name: float(torch.stack(values).mean()) for name, values in sums.items()}
         report.step, report.seconds = self.steps, time.monotonic() - begun
         report.busy += worked
-        report.turn = self.turn.name if self.turn else self.letters.name if self.letters else ""
+        turns = [self.turn.name if self.turn and self.digits else "", self.letters.name if self.letters else ""]
+        report.turn = ", ".join(name for name in turns if name)
         if self.letters is not None:
             report.figures = self.letters.figures() | {"tdlft/share": worked / max(report.seconds, 1e-9)}
         if bad := [name for name, loss in report.losses.items() if not np.isfinite(loss)]:

@@ -208,4 +208,5 @@ class TdlftTurnsConfig(Config):
 
     def tuning(self, parallel: float) -> TdlftConfig:
         """Settings of TDLFT with parallel rows mixed in at this weight."""
-        return TdlftConfig(epochs=self.tune_epochs, dropout=self.tune_dropout, noise=self.tune_noise, parallel=parallel)
+        noise = self.tune_noise if self.layer else 0.0
+        return TdlftConfig(epochs=self.tune_epochs, dropout=self.tune_dropout, noise=noise, parallel=parallel)

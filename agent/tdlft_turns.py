@@ -18,6 +18,7 @@ from agent.labelled_rows import HEARD, PAIRS, LabelledRows, LabelledTables, chan
 from agent.lip_networks import LipNetworks
 from agent.tdlft_config import TdlftTurnsConfig
 from agent.tdlft_turn import take_turn
+from sensors.errors import TransferError
 from sensors.state import State, check_state
 
 NOTHING: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -51,6 +52,8 @@ class TdlftTurns:
         self._counted = self._inserted
         # Keys of the pairs that N_V and the embedding learned from; the last turn may have had more.
         self._trained = NOTHING
+        # Keys of all that was there when the networks were last learned, speech without lips too.
+        self._learned = NOTHING
         self._taking: Generator[None, None, LabelledRows] | None = None
         self._work: Generator[None, None, LipNetworks] | None = None
         self._waiting = ""
@@ -83,6 +86,10 @@ class TdlftTurns:
             next(self._work)
         except StopIteration as end:
             self._finish(end.value)
+        except TransferError as error:
+            # What is left of a failed turn must neither count as one nor be saved for the next start to fail on.
+            self._work = self.rows = None
+            raise TransferError(f"TDLFT turn {self.turn + 1}: {error} (settings are tdlft.…)") from error
         return True
 
     def run(self, seconds: float) -> float:
@@ -147,7 +154,7 @@ class TdlftTurns:
         self._inserted = self._counted
         if not rows.enough(self.config.min_pairs):
             self._waiting = f"{len(rows.labels)} different {PAIRS} events are too few, or of one letter"
-        elif self._rests(rows) and self._suits() and not changed(self._trained, rows.pair_keys):
+        elif self._rests(rows) and self._suits() and not changed(self._learned, rows.keys):
             self._waiting = "nothing was said that was not said before"
         else:
             self.rows = rows
@@ -176,7 +183,7 @@ class TdlftTurns:
     def _finish(self, made: LipNetworks) -> None:
         assert self.rows is not None
         if self._kept() is None:
-            self._trained = self.rows.pair_keys
+            self._trained, self._learned = self.rows.pair_keys, self.rows.keys
         self.networks, self.rows, self._work = made, None, None
         self.turn += 1
 
@@ -188,6 +195,7 @@ class TdlftTurns:
             "turn": self.turn,
             "inserted": dict(self._inserted),
             "trained": torch.from_numpy(self._trained.copy()),
+            "learned": torch.from_numpy(self._learned.copy()),
             "networks": None if self.networks is None else self.networks.state_dict(),
             "rows": None if self.rows is None else self.rows.state_dict(),
         }
@@ -198,7 +206,7 @@ class TdlftTurns:
         Raises:
             StateError: a part is missing or unknown, or does not fit the rest.
         """
-        keys = {"seed", "turn", "inserted", "trained", "networks", "rows"}
+        keys = {"seed", "turn", "inserted", "trained", "learned", "networks", "rows"}
         check_state(state, keys, self.VERSION, "TDLFT turns")
         networks = None if state["networks"] is None else LipNetworks.from_state(state["networks"])
         rows = None if state["rows"] is None else LabelledRows.from_state(state["rows"])
@@ -206,5 +214,7 @@ class TdlftTurns:
         self.networks, self.rows = networks, rows
         self.seed, self.turn = int(state["seed"]), int(state["turn"])
         self._inserted = {kind: int(count) for kind, count in state["inserted"].items()}
-        self._trained = np.array(state["trained"].cpu().numpy(), np.int64)
+        self._trained, self._learned = (
+            np.array(state[name].cpu().numpy(), np.int64) for name in ("trained", "learned")
+        )
         self._taking = self._work = None

@@ -78,6 +78,7 @@ def system_steps_per_s(seconds: float, options: list[str], run: Path) -> float:
     """
     minutes = (SETTLE + seconds) / 60
     command = [sys.executable, str(ROOT / "launch.py"), "--teacher", "simulated", "--style", "classroom"]
+    command += ["--teach", "digits"]
     command += ["--minutes", f"{minutes:.3f}", "--run-dir", str(run), *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:

@@ -202,6 +202,8 @@ def make_cells(options: argparse.Namespace) -> list[dict[str, Any]]:
     config = TableConfig().override(options.set)
     config.check_layers(options.layers)
     corpus = load_corpus(name, config)
+    if not options.splits or not options.seeds:
+        raise ConfigError("--splits, --seeds: name one of each at least")
     return [
         {
             **{"split": split, "seed": seed, "fold": fold, "set": options.set},

@@ -58,11 +58,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print("| embedding | i | fit, s | vectors/s |\n|---|---:|---:|---:|")
+    rows = []
     for row in measure(options.pairs, options.vectors):
         print(f"| {row['embedding']} | {row['i']} | {row['fit_s']:.2f} | {row['vectors_per_s']:,.0f} |", flush=True)
-        if options.json:
-            print(json.dumps(row))
+        rows.append(row)
     print(f"\n{cpu_name()}, {options.threads} thread(s) of torch, {options.pairs} pairs, {date.today().isoformat()}")
+    if options.json:
+        for row in rows:
+            print(json.dumps(row))
 
 
 if __name__ == "__main__":

@@ -80,6 +80,10 @@ class ReplayConfig(Config):
         capacity: int = getattr(self, self.capacity_name(kind))
         return capacity
 
+    def remover_of(self, kind: str) -> str:
+        """What the table of `kind` lets go; labelled events are taken whole and repeat, so the oldest goes."""
+        return "fifo" if labelled(kind) else self.remover
+
     def limits_of(self, kind: str) -> tuple[float, float, float]:
         """Samples per insert, slack and least size of the limiter of `kind`'s table.
 

@@ -42,7 +42,7 @@ class Table:
             self.storage = Storage(directory, writable=True)
         else:
             self.storage = Storage.create(directory, kind, config.capacity_of(kind))
-        self.remover = make_remover(config.remover, seed ^ zlib.crc32(kind.encode()))
+        self.remover = make_remover(config.remover_of(kind), seed ^ zlib.crc32(kind.encode()))
         self.sampler = Sampler(self.storage)
         self._figures = self.storage.counters[0]
         self._live = self._recover()

@@ -11,6 +11,7 @@ from typing import Any
 from runtime.figures import Counters, Value
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member
+from sensors.modalities import labelled
 from sensors.state import State
 
 FINAL_PATIENCE = 600.0
@@ -161,8 +162,10 @@ class ReplayRole(Role):
         board.values["dropped/refused"] = totals.get("replay/refused", 0)
         board.values["dropped/lost"] = totals.get("teacher/lost", 0)
         board.values |= {f"replay/{name}": total for name, total in sums.items()}
-        fills = [table["size"] / table["capacity"] for table in tables.values() if table["capacity"]]
-        board.values["replay/fill"] = max(fills, default=0.0)
+        fills = {kind: table["size"] / table["capacity"] for kind, table in tables.items() if table["capacity"]}
+        # Tables of labelled events are small and soon full, as they are meant to be.
+        others = [fill for kind, fill in fills.items() if not labelled(kind)]
+        board.values["replay/fill"] = max(others or fills.values(), default=0.0)
 
 
 class TeacherRole(Role):

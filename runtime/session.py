@@ -89,7 +89,7 @@ def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
         config = config.override({"data.data": str(Path(config.data.data).expanduser().absolute())})
         _check_data(config)
     # Here and once, not in the actors: its progress is seen, and several teachers do not fetch the same files.
-    if config.run.sensors is None:
+    if config.run.sensors is None and config.run.digits:
         fetch_missing(config.data)
     run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), _needed_bytes(config))
     return run, config
@@ -100,7 +100,7 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
     run = RunDirectory.resume(request.resume)
     try:
         try:
-            saved = RunConfig.from_dict(run.saved["config"])
+            saved = RunConfig.from_saved(run.saved["config"])
         except ConfigError as error:
             raise StateError(f"{run.path}/config.json: settings of another version ({error})") from None
         # What `auto` chose stays chosen, whatever other data are found by now.
@@ -108,7 +108,7 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
         config = _absolute(saved.override(chosen | request.changes))
         _check_data(config)
         _check_sensors(config, fresh=False)
-        if config.run.sensors is None:
+        if config.run.sensors is None and config.run.digits:
             fetch_missing(config.data)
         for difference in config.differences(saved):
             terminal.note(f"changed: {difference}")

@@ -227,6 +227,15 @@ class RunConfig(Config):
                 raise ConfigError(f"{section}.{error}") from None
         return self.replace(**made)
 
+    @classmethod
+    def from_saved(cls, saved: Mapping[str, Any]) -> Self:
+        """The settings that a run was saved with; those from before letters were taught go on with digits alone.
+
+        Raises:
+            ConfigError: settings of another version.
+        """
+        return cls.from_dict({**saved, "run": {"teach": "digits", **saved.get("run", {})}})
+
     def differences(self, other: Self) -> list[str]:
         """Settings that differ from `other`, each as `section.field: theirs -> ours`."""
         ours, theirs = flatten(self.to_dict()), flatten(other.to_dict())

@@ -85,7 +85,8 @@ def assemble(
         generations[name] = generations.get(name, -1) + 1
         return _actor(
             classes["teacher"],
-            common | {"name": name},
+            # The monitor reads the corpus of letters itself: on its node, so that it is the same one.
+            (pinned if subject == "letters" else common) | {"name": name},
             name,
             config.data.to_dict(),
             settings.to_dict(),

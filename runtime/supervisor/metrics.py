@@ -51,7 +51,7 @@ METRICS = (
     Metric("reciprocal_learner_duty", "share of time that the learner computes, 0 to 1", "learner/duty"),
     Metric("reciprocal_tdlft_turns", "TDLFT turns so far", "tdlft/turns"),
     Metric("reciprocal_tdlft_pairs", "pairs of speech and lips that the last TDLFT turn learned from", "tdlft/pairs"),
-    Metric("reciprocal_tdlft_heard", "speech-only events that the last TDLFT turn transferred", "tdlft/heard"),
+    Metric("reciprocal_tdlft_heard", "labelled speech without lips that the last TDLFT turn had", "tdlft/heard"),
     Metric("reciprocal_tdlft_letters", "letters in the label space of the last TDLFT turn", "tdlft/letters"),
     Metric("reciprocal_tdlft_share", "share of the learner's time that TDLFT takes, 0 to 1", "tdlft/share"),
     Metric("reciprocal_loss", "losses, by term", "loss/", "term"),

@@ -65,7 +65,10 @@ def load_letters(config: DataConfig) -> LetterData:
     else:
         lacks = f"auto: no AV-Letters under {root}" if root else "auto: no AV-Letters (no --data)"
         if not synthetic.available():
-            raise DataError(f"no letters ({lacks});\n{synthetic.missing()}, or give --data DIR")
+            raise DataError(
+                f"no letters ({lacks});\n{synthetic.missing()}, give a --data DIR with avletters/, or leave letters "
+                "away with --teach digits"
+            )
         data = _split_by_speaker(spelled.load().noted(lacks))
     return data if config.part == "test" else _validation(data)
 

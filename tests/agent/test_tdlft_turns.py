@@ -1,4 +1,5 @@
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,11 @@ import pytest
 import torch
 
 from agent.checkpoint import load_state, save_state
-from agent.lip_networks import LipNetworks
-from agent.lips import to_rows
-from agent.tdlft_config import EMBEDDINGS
+from agent.lip_networks import LipNetworks, speech_rows
+from agent.lips import from_rows, to_rows
+from agent.tdlft_config import EMBEDDINGS, FRAMES, TdlftTurnsConfig
 from agent.tdlft_turns import TdlftTurns
-from sensors.errors import StateError
+from sensors.errors import StateError, TransferError
 from tests.agent.letter_rigs import LetterTables, said, tiny, world
 from tests.agent.rigs import alike
 
@@ -86,6 +87,58 @@ def test_it_learns_what_letters_look_like_that_it_only_heard() -> None:
     for network, low, high in ((networks.tuned, 0.9, 1.0), (networks.video, 0.0, 0.7)):
         answers = network.layer(unseen, network.depth + 1)[:, 4:].argmax(1)
         assert low <= (answers == np.arange(12) % 2).mean() <= high
+
+
+def test_frames_are_lifted_to_the_layer_by_the_lips_own_network() -> None:
+    it = turns(world(), embedding=FRAMES)
+    finish(it)
+    networks = made(it)
+    speech = said([3, 3])["speech"]
+    lips = networks.embedding.transfer(speech_rows(speech))
+    assert lips.shape == (2, 3600)
+    down = networks.video.down(networks.video.layer(lips, 3), 3)
+    assert np.array_equal(networks.imagine(speech), from_rows(down))
+    assert LipNetworks.from_dict(networks.to_dict()).imagine(speech).shape == (2, 12, 60, 80)
+    assert TdlftTurnsConfig().embedding == FRAMES
+
+
+def test_noise_is_for_hidden_layers_alone() -> None:
+    assert TdlftTurnsConfig(layer=0).tuning(0.5).noise == 0
+    assert TdlftTurnsConfig(layer=3).tuning(0.5).noise == TdlftTurnsConfig().tune_noise > 0
+
+
+def test_speech_that_comes_late_is_learned_by_its_network() -> None:
+    tables = world()
+    it = turns(tables)
+    finish(it)
+    before = made(it).audio
+    tables.heard([3, 4] * 4, seed=8)
+    finish(it)
+    assert torch.equal(made(it).audio.weights[0], before.weights[0]), "the pairs are the same: networks are kept"
+    tables.heard([3, 4] * 4, seed=8)  # nothing new is said any more
+    finish(it)
+    assert not torch.equal(made(it).audio.weights[0], before.weights[0])
+    rested = it.networks
+    tables.heard([3, 4] * 4, seed=8)
+    finish(it)
+    assert it.networks is rested
+
+
+def test_a_turn_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = turns(world())
+    while it.rows is None:
+        it.step()
+
+    def diverge(*_: Any) -> Generator[None, None, LipNetworks]:
+        yield
+        raise TransferError("RBM 0 diverged")
+
+    monkeypatch.setattr("agent.tdlft_turns.take_turn", diverge)
+    assert it.step()
+    with pytest.raises(TransferError, match="TDLFT turn 1: RBM 0 diverged"):
+        it.step()
+    assert it.rows is None and it.turn == 0 and it.networks is None
+    assert it.state_dict()["rows"] is None
 
 
 def test_a_turn_comes_when_enough_is_new() -> None:
@@ -215,7 +268,7 @@ def test_nothing_is_drawn_from_generators_that_others_use() -> None:
     assert np.array_equal(np.random.random(3), drawn)
 
 
-@pytest.mark.parametrize("embedding", EMBEDDINGS)
+@pytest.mark.parametrize("embedding", (*EMBEDDINGS, FRAMES))
 def test_same_seed_same_outcome(embedding: str) -> None:
     one, two = (turns(world(), embedding=embedding) for _ in range(2))
     finish(one)

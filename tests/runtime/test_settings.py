@@ -136,3 +136,10 @@ def test_the_rig_gets_its_settings() -> None:
     config = RunConfig.of({"run.sensors": "live", "sensors.camera": "none", "live.queue": "9"})
     assert (config.rig.source, config.rig.sensors.camera, config.rig.live.queue) == ("live", None, 9)
     assert RunConfig.of({"run.sensors": "somewhere"}).rig.source == "somewhere"
+
+
+def test_a_run_from_before_letters_goes_on_with_digits_alone() -> None:
+    saved = RunConfig().to_dict()
+    assert RunConfig.from_saved(saved).run.teach == "both"
+    del saved["run"]["teach"]
+    assert RunConfig.from_saved(saved).run.teach == "digits"
