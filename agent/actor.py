@@ -306,15 +306,15 @@ class AnswerActor:
 
     def run(self, seconds: float) -> dict[str, Any]:
         """Keep the weights new and respond, for about `seconds`."""
-        end, note = time.monotonic() + seconds, ""
+        end, notes = time.monotonic() + seconds, list[str]()
         while not self._closing.is_set():
             self._renew()
-            if self.responder is not None:
-                note = self.responder.step() or note
+            if self.responder is not None and (note := self.responder.step()):
+                notes.append(note)
             if time.monotonic() >= end:
                 break
             self._closing.wait(min(LOOK, seconds))
-        return {"figures": self.figures(), "note": note}
+        return {"figures": self.figures(), "note": "; ".join(notes)}
 
     def figures(self) -> dict[str, float]:
         """Questions, how long answers took, how old the weights are, responses."""

@@ -34,6 +34,7 @@ def test_a_row_is_measured_in_a_process_of_its_own() -> None:
     assert 150 < row["peak_rss_mib"] < 1536
 
 
+@pytest.mark.slow
 def test_what_cannot_run_says_why_and_breaks_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -36,6 +36,7 @@ def rows_of(cell: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     return [dict(row) for row in stream_cells.work({**COMMON, **cell}, folder)]
 
 
+@pytest.mark.slow
 def test_pairs_alone_get_as_many_steps_on_pairs_and_then_as_many_in_all(tmp_path: Path) -> None:
     cell = {"experiment": "imbalance", "share": 0.1, "least_paired": 0.5, "steps": 24}
     rest, pairs, every = rows_of(cell, tmp_path / "a")
@@ -53,6 +54,7 @@ class Stop(Exception):
     """Stands for a kill."""
 
 
+@pytest.mark.slow
 def test_an_arrival_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cell = {"experiment": "arrival", "remover": "reservoir", "capacity": 64, "steps": 6 * 8}
     whole = rows_of(cell, tmp_path / "whole")

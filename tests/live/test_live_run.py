@@ -91,6 +91,7 @@ def play(stage: Stage, job: Job) -> None:
     stage.begin()
 
 
+@pytest.mark.slow
 def test_what_is_said_and_shown_is_learnt_in_pairs(tmp_path: Path, data_dir: Path) -> None:
     home, run = tmp_path / "home", tmp_path / "run"
     home.mkdir()

@@ -8,7 +8,7 @@ import pytest
 from tests.live.test_live_run import Job, figures
 from tests.sensors.sessions import CHUNKS, FRAMES, record_session
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(280)]
 
 
 def test_a_session_is_played_learnt_from_and_gone_on_with(tmp_path: Path) -> None:
