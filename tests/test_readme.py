@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = (
     *("README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/measurements.md"),
-    *("docs/reproduction.md", "docs/guides.md", "docs/streams.md", "docs/tdlft.md"),
+    *("docs/reproduction.md", "docs/guides.md", "docs/streams.md", "docs/tdlft.md", "docs/live.md"),
 )
 TEXTS = {name: (ROOT / name).read_text() for name in PAGES}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -41,6 +41,9 @@ OTHERS_FLAGS = {
         "--workers",
         "--corpus",
         "--vectors",
+        "--seconds",
+        "--repeats",
+        "--rate",
         "--presets",
         "--threads",
         "--quick",
