@@ -58,6 +58,7 @@ class LiveRig:
         recorder: writes down what the sources give; none: nobody does.
         hush: tells when this machine itself makes a sound, which is not listened to; none: it never does.
         clock: of monotonic seconds.
+        played: the sources are tapes, which wait for their reader.
     """
 
     def __init__(
@@ -69,8 +70,12 @@ class LiveRig:
         recorder: Recorder | None = None,
         clock: Callable[[], float] = time.monotonic,
         hush: Hush | None = None,
+        played: bool = False,
     ) -> None:
         self._sources = list(sources)
+        self._played = played
+        # The end of the newest sample of each source.
+        self._newest: dict[str, float] = {}
         self._perception = perception
         self._kinds = frozenset(kinds)
         self._ingest, self._recorder, self._hush = ingest, recorder, hush
@@ -117,7 +122,7 @@ class LiveRig:
         if max(came, default=0) < TURN:
             # Only what was there by `now` has been read: sound that waits while a busy machine looks for cards is no
             # silence.
-            self._add(found, self._perception.advance(now), now)
+            self._add(found, self._perception.advance(self._reached(now)), now)
         if self._sources and len(self._ended) == len(self._sources) and not self._flushed:
             self._flushed = True
             self._add(found, self._perception.flush(self._clock()), self._clock())
@@ -224,8 +229,15 @@ class LiveRig:
                 self._recorder.write(source.name, sample)
             now = self._clock()
             captured = sample.start + len(sample.samples) / SAMPLE_RATE if isinstance(sample, Chunk) else sample.time
+            self._newest[source.name] = captured
             self._add(found, self._perception.observe(sample, now), min(captured, now))
         return TURN
+
+    def _reached(self, now: float) -> float:
+        """Time up to which everything that there is has been read: a tape that waits for its reader is not silent."""
+        if not self._played:
+            return now
+        return min([now, *(end for name, end in self._newest.items() if name not in self._ended)])
 
     def _add(self, found: list[Percept], batches: Sequence[EventBatch], captured: float) -> None:
         for batch in batches:
@@ -283,7 +295,7 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
         recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
     perception = Perception(HOST, generation, config.perception, look=card_image)
     hush = Hush(Path(config.hush)) if config.hush is not None else None
-    return LiveRig(sources, perception, kinds, ingest, recorder, hush=hush)
+    return LiveRig(sources, perception, kinds, ingest, recorder, hush=hush, played=config.source != LIVE)
 
 
 def make_sources(config: RigConfig) -> list[AnySource]:

@@ -82,6 +82,7 @@ class Segmenter:
         self._sound = np.empty(0, np.float32)
         self._begin(0.0)
         self._clocked = 0  # chunks since the gap
+        self._unheard = False  # no sound came for long
         self._silent_until = -np.inf
 
     @property
@@ -105,9 +106,10 @@ class Segmenter:
         done: list[Utterance] = []
         off = chunk.start - self._time_of(self._received)
         if chunk.gap or not self._clocked or off > self.config.tolerance:
-            if self._clocked:
+            if self._clocked or self._unheard:
                 self.counts["gaps"] += 1
                 done = self._close(whole=False)
+            self._unheard = False
             self._begin(chunk.start)
             self._clocked = 0
         elif off < -self.config.tolerance:
@@ -133,7 +135,9 @@ class Segmenter:
         done = self._close(whole=False)
         self._silent_until = max(self._silent_until, silent)
         if self._clocked:
-            self.counts["gaps"] += 1
+            # A gap where it cut something, or where sound goes on after it; else it was the end.
+            self.counts["gaps"] += bool(done)
+            self._unheard = not done
             self._clocked = 0
         return done
 
