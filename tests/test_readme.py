@@ -38,6 +38,7 @@ OTHERS_FLAGS = {
         "--shares",
         "--paper-steps",
         "--splits",
+        "--layers",
         "--workers",
         "--corpus",
         "--vectors",
