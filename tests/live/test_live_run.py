@@ -85,7 +85,8 @@ def figures(run: Path) -> dict[str, Any]:
 
 
 def play(stage: Stage, job: Job) -> None:
-    """Begin the script once the sensors are there."""
+    """Begin the script once the sensors are there, and the learner, whose start takes all cores for a while."""
+    job.wait_for(r"SMART over", 120)
     job.wait_for(r"microphone live", 120)
     job.wait_for(r"camera live", 30)
     stage.begin()
