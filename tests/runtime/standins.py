@@ -71,7 +71,7 @@ class TeacherActor:
     ) -> None:
         assert (subject == "letters") == (name == "teacher-letters") == ("unseen_share" in teacher)
         self._subject = subject
-        if "no-data" in FAULTS:
+        if "no-data" in FAULTS and name == "teacher-0":  # the first to speak is the same on every machine
             raise DataError(f"{name}: nothing to teach\nuse --data")
         self._name, self._replay, self._at, self._generation = name, replay, 0, generation
 
