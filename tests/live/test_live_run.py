@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.live.stage import Stage, missing, write_script
-from tests.live.truth import judge
+from benchmarks.stage import Stage, missing, write_script
+from benchmarks.truth import judge
 
 ROOT = Path(__file__).parents[2]
 QUICK = (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.stage import missing
+from benchmarks.stage import missing
 
 PROGRAM = """
 import json, sys, time

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.shown import drawing, show
 from sensors.recorder import Recorder
 from sensors.source import Frame
-from tests.sensors.shown import drawing, show
 from tests.sensors.speech import chunks, stream
 
 SECONDS, FPS = 7, 15

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.network_camera import MjpegServer
 from sensors.camera import Camera, grey
 from sensors.errors import SourceError
 from sensors.source import Change, Ended, Frame
-from tests.sensors.hardware import MjpegServer
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.network_camera import MjpegServer
 from sensors import devices
 from sensors.camera import Camera
 from sensors.devices import Device, Devices, cameras, connect, list_devices, microphones
 from sensors.errors import SourceError
 from sensors.microphone import Microphone
 from sensors.source import Chunk, Frame, Source
-from tests.sensors.hardware import FakePortAudio, MjpegServer
+from tests.sensors.hardware import FakePortAudio
 
 
 @pytest.fixture

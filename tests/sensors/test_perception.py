@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.shown import drawing, show
 from sensors.cards import card_image
 from sensors.errors import StateError
 from sensors.event import NO_LESSON, EventBatch
@@ -13,7 +14,6 @@ from sensors.perception import Perception, PerceptionConfig
 from sensors.source import Chunk, Frame
 from sensors.spectrogram import SAMPLE_RATE
 from teacher.datasets.clips import prepare_waves
-from tests.sensors.shown import drawing, show
 from tests.sensors.speech import chunks, stream
 
 FPS = 15

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.shown import drawing, show
 from sensors.errors import SourceError
 from sensors.ingest import RemoteIngest
 from sensors.keys import make_keys
@@ -24,7 +25,6 @@ from sensors.remote_config import IngestConfig, PublisherConfig
 from sensors.robot import Robot
 from sensors.roster import Received
 from sensors.source import Frame
-from tests.sensors.shown import drawing, show
 from tests.sensors.speech import chunks, stream
 
 PATIENCE = 40.0

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.network_camera import MjpegServer
 from sensors.camera import Camera
 from sensors.errors import SourceError
 from sensors.live_config import SensorsConfig
@@ -19,7 +20,7 @@ from sensors.microphone import Microphone
 from sensors.recorder import Recorder
 from sensors.recording import Recording
 from sensors.source import Change, Chunk, Ended, Frame, Source
-from tests.sensors.hardware import FakePortAudio, MjpegServer
+from tests.sensors.hardware import FakePortAudio
 
 
 @dataclass

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from benchmarks.shown import drawing, show
 from sensors.cards import card_image
 from sensors.source import Frame
 from sensors.views import View, Views, ViewsConfig, difference
-from tests.sensors.shown import drawing, show
 
 FPS = 15
 

@@ -20,10 +20,10 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from benchmarks.network_camera import MjpegServer
+from benchmarks.shown import show
 from sensors.spectrogram import SAMPLE_RATE
 from teacher.datasets import fsdd, mnist
-from tests.sensors.hardware import MjpegServer
-from tests.sensors.shown import show
 
 FPS = 15.0
 BLOCK = SAMPLE_RATE // 50

@@ -7,16 +7,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.stage import Line
 from replay.storage import Storage
 from sensors.frames import mnist_images
-from tests.live.stage import Line
 
 TOLERANCE = 0.35
 """Seconds by which sound may come later than it was played: pipes and buffers of a busy machine."""
 NEAR = 15.0
 """Seconds within which cards are told apart."""
 MARGIN = 0.1
-"""Difference between correlations that slant and noise of the camera may make."""
+"""Difference between correlations that slant and noise of the camera may make.
+
+Of MNIST's digits shown within `NEAR` of each other one pair in 220 correlates beyond 0.8: no more wrong pairs than
+that can pass for right ones.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pictures for the tests of streams: strokes on cards before a room, as a cheap camera gives them."""
+"""Pictures that a script shows: strokes on cards before a room, as a cheap camera gives them."""
 
 import cv2
 import numpy as np
