@@ -30,6 +30,14 @@ class SmartConfig(Config):
         "",
         help="comma list of modalities that teach and are not taught: no guide shapes their encoders",
     )
+    mode: float = setting(
+        1.0,
+        help="how much less a guide counts that is far from what is evoked, per standard deviation; 0: all count alike",
+        low=0.0,
+        high=10.0,
+    )
+    mode_from: int = setting(600, help="steps of a side from which far guides begin to count less", unit="steps", low=0)
+    mode_growth: int = setting(300, help="steps in which this grows to its full", unit="steps", low=0)
     average: float = setting(
         0.998, help="decay, per step, of the averaged weights that are examined", low=0.0, high=0.999999
     )

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from agent.config import GuideConfig, NetworkConfig, SmartConfig
 from agent.guides import build_guides
+from agent.modes import mode_weights
 from agent.networks import Autoencoder, Transcoder, build_autoencoder
 from sensors.errors import ConfigError, StateError
 from sensors.modalities import modality
@@ -102,7 +103,8 @@ class Smart:
             guessed = {other: learner.transcoders[other](seen) for other in guides}  # T(E(x))
         losses = {f"{side}/reconstruction": self._distance(x[side], y)}  # first term of Eq. 1-2
         for other, guide in guides.items():
-            losses[f"{side}/{other}"] = self._distance(guide, guessed[other])  # second term
+            weights = self._weights(side, guessed[other], guide)
+            losses[f"{side}/{other}"] = self._distance(guide, guessed[other], weights)  # second term
         total = losses[f"{side}/reconstruction"] + self.config.weight * sum(
             loss for name, loss in losses.items() if name != f"{side}/reconstruction"
         )
@@ -134,11 +136,19 @@ class Smart:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None)
 
-    def _distance(self, target: Tensor, guess: Tensor) -> Tensor:
+    def _weights(self, side: str, guess: Tensor, guide: Tensor) -> Tensor | None:
+        """What each event's guide counts, (B,); none while all count alike, as they must before guesses mean much."""
+        config, grown = self.config, self.steps[side] - self.config.mode_from
+        sharpness = config.mode * min(max(grown / max(config.mode_growth, 1), 0.0), 1.0)
+        return mode_weights(guess, guide, sharpness) if sharpness > 0 else None
+
+    def _distance(self, target: Tensor, guess: Tensor, weights: Tensor | None = None) -> Tensor:
         """Mean over the batch of the Euclidean norm of each event's difference, or of its square."""
-        squares = (target - guess).flatten(1).square().sum(1)
-        # The gradient of a norm is undefined at zero: the smallest float32 offset that keeps it finite.
-        return squares.mean() if self.config.norm == "squared" else (squares + 1e-12).sqrt().mean()
+        distance = (target - guess).flatten(1).square().sum(1)
+        if self.config.norm == "norm":
+            # The gradient of a norm is undefined at zero: the smallest float32 offset that keeps it finite.
+            distance = (distance + 1e-12).sqrt()
+        return distance.mean() if weights is None else (weights * distance).mean()
 
     def _average(self, side: str, every: int = 8) -> None:
         """Follow the weights with their running average, every few steps: the published network."""
