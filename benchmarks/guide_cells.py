@@ -90,6 +90,7 @@ def work(cell: Cell, folder: Path) -> Iterator[Row]:
         fixed_teacher=TEACHERS.get(cell.get("training", ""), ""),
         device="cpu",
         min_events=64,
+        **{name: cell[name] for name in ("mode",) if name in cell},
     )
     together = cell.get("training") == "together"
     # On pairs a step of both sides at once is two updates; the number of updates is the same for all.

@@ -33,12 +33,25 @@ STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "pairs": tuple({"pairs": n, **guides} for n in (128, 1024) for guides in ({}, {"guides": "pair"})),
     "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
     "confusable": tuple({"noise": 0.3, **guides} for guides in ({}, {"guides": "pair"})),
+    "modes": tuple({"guides": "pair", "mode": m, "wrong": share} for share in (0.0, 0.2, 0.4) for m in (0.0, 1.0, 2.0)),
     "turns": tuple(
         {"guides": "pair", **training}
         for training in ({}, *({"training": t} for t in ("together", "audio teaches", "image teaches")))
     ),
 }
-SHOWN = ("guides", "clusters", "variant", "lesson", "selector", "wrong", "pairs", "imbalance", "noise", "training")
+SHOWN = (
+    "guides",
+    "clusters",
+    "variant",
+    "lesson",
+    "selector",
+    "mode",
+    "wrong",
+    "pairs",
+    "imbalance",
+    "noise",
+    "training",
+)
 COLUMNS = {
     "image_to_audio": "",
     "audio_to_image": "",
