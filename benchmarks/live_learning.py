@@ -16,9 +16,6 @@ import json
 import os
 import platform
 import shutil
-import subprocess
-import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -33,6 +30,7 @@ from agent.config import LearnerConfig, MonitorConfig
 from agent.exam import Networks, exam_of, examine
 from agent.learner import Learner
 from benchmarks.grades import load_examiners
+from benchmarks.job import Job, latest
 from benchmarks.stage import Stage, missing, write_script
 from benchmarks.trial import Trial
 from benchmarks.truth import judge
@@ -43,10 +41,8 @@ from sensors.errors import UserError
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import Samples, load_images, load_speech
 
-ROOT = Path(__file__).parents[1]
 START = 180.0
-"""Seconds in which the run must have opened its sensors and begun to learn."""
-FAREWELL = 60.0
+"""Seconds that the run may take to open its sensors, and to end."""
 SAVE_EVERY = 1_000
 
 
@@ -65,30 +61,19 @@ def perceive(data: Path, out: Path, minutes: float, seed: int) -> dict[str, Any]
     home.mkdir(parents=True)
     lines = write_script(data, 60 * minutes, seed)
     with Stage(home, lines, seed) as stage:
-        command = [sys.executable, "-u", str(ROOT / "launch.py"), "--sensors", "live", "--camera", stage.camera]
-        command += ["--run-dir", str(run), "--minutes", str(minutes), "--seed", str(seed)]
-        environment = {k: v for k, v in os.environ.items() if k != "RECIPROCAL_DATA"} | stage.environment
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as job:
-            assert job.stdout is not None
-            late = threading.Timer(START, job.kill)
-            late.start()
-            opened = set()
-            for line in job.stdout:
-                print(line, end="", flush=True)
-                opened |= {name for name in ("microphone live", "camera live", "SMART over") if name in line}
-                if len(opened) == 3 and stage.began is None:
-                    late.cancel()
-                    stage.begin()
-                    late = threading.Timer(60 * minutes + START + FAREWELL, job.kill)
-                    late.start()
-            late.cancel()
-        if job.returncode or stage.began is None:
-            raise SystemExit(f"the live run failed with exit code {job.returncode}")
+        arguments = ["--sensors", "live", "--camera", stage.camera, "--run-dir", str(run), "--seed", str(seed)]
+        with Job(*arguments, "--minutes", str(minutes), environment=stage.environment) as job:
+            for opened in ("SMART over", "microphone live", "camera live"):
+                job.wait_for(opened, START)
+            stage.begin()
+            code = job.process.wait(60 * minutes + START)
+        print(job.text, flush=True)
+        if code:
+            raise SystemExit(f"the live run failed with exit code {code}")
+        assert stage.began is not None
         ended = stage.at
         verdict = judge(run / "replay", lines, stage.began, [(ended - 3.0, float("inf"))])
-    last: dict[str, Any] = {}
-    for text in (run / "metrics.jsonl").read_text().splitlines():
-        last |= json.loads(text)
+    last = latest(run)
     return {
         "steps": last["step"],
         "events": {k.removeprefix("events/"): int(v) for k, v in last.items() if k.startswith("events/")},

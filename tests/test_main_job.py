@@ -2,22 +2,17 @@
 
 import gzip
 import json
-import os
 import re
 import secrets
-import signal
-import subprocess
-import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
+from benchmarks.job import Job, figures
 from teacher.actor import WINDOW
 from teacher.config import LettersConfig, TeacherConfig
 from teacher.datasets.synthetic import available
@@ -37,60 +32,12 @@ pytestmark = [
 ]
 
 
-class Job:
-    """`launch.py` in a process group of its own; its lines are read as they come."""
-
-    def __init__(self, *arguments: str, token: Path) -> None:
-        environment = os.environ | {
-            "RAY_AUTH_TOKEN_PATH": str(token),
-            "RAY_AUTH_MODE": "disabled",  # inherited: it must not open the dashboard
-            "PYTHONUNBUFFERED": "1",
-        }
-        environment.pop("RECIPROCAL_DATA", None)
-        command = [sys.executable, str(ROOT / "launch.py"), "--teacher", "simulated", *arguments]
-        self.began = time.monotonic()
-        self.process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-            start_new_session=True,
-        )
-        self.text = ""
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.text += line
-
-    def wait_for(self, pattern: str, seconds: float) -> re.Match[str]:
-        end = time.monotonic() + seconds
-        while not (found := re.search(pattern, self.text)):
-            assert time.monotonic() < end, f"no {pattern!r} within {seconds} s in:\n{self.text}"
-            assert self.process.poll() is None, f"ended without {pattern!r}:\n{self.text}"
-            time.sleep(0.1)
-        return found
-
-    def stop(self) -> float:
-        """Ctrl-C; seconds until it had ended, with exit code 0 and no process left."""
-        family = psutil.Process(self.process.pid).children(recursive=True)
-        begun = time.monotonic()
-        self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(60) == 0, self.text
-        took = time.monotonic() - begun
-        self.close()
-        _, alive = psutil.wait_procs(family, timeout=2)
-        assert not alive
-        return took
-
-    def close(self) -> None:
-        """Read what is left of the output of a job that has ended."""
-        self._reader.join()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+def start(*arguments: str, token: Path) -> Job:
+    environment = {
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_AUTH_MODE": "disabled",  # inherited: it must not open the dashboard
+    }
+    return Job("--teacher", "simulated", *arguments, environment=environment)
 
 
 def ask(url: str, token: str | None = None) -> Any:
@@ -99,14 +46,10 @@ def ask(url: str, token: str | None = None) -> Any:
         return answer.read().decode()
 
 
-def figures(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
 def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
     run, token_file = tmp_path / "run", tmp_path / "token"
     token_file.write_text(secrets.token_hex(32))
-    job = Job(*EMBEDDED, *QUICK, *CURRICULUM, "--run-dir", str(run), token=token_file)
+    job = start(*EMBEDDED, *QUICK, *CURRICULUM, "--run-dir", str(run), token=token_file)
     try:
         job.wait_for(r"first step after", 100)
         # A 2-core machine that does nothing else takes about 10 s; the figure itself is benchmarks/main_job.py's.
@@ -144,7 +87,7 @@ def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
         assert not missing
         assert job.stop() < 10
     finally:
-        job.process.kill()
+        job.close()
 
     lines = figures(run)
     last: dict[str, Any] = {}
@@ -171,13 +114,13 @@ def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
     assert config["datasets"]["letters"].startswith("synthetic:")
     assert last["events/speech+lips+letter"] > 0 and last["size/audio"] > 0
 
-    again = Job("--resume", str(run), token=token_file)
+    again = start("--resume", str(run), token=token_file)
     try:
         again.wait_for(r"first step after", 100)
         again.wait_for(r"learning \| step", 30)
         assert again.stop() < 10
     finally:
-        again.process.kill()
+        again.close()
     both = figures(run)
     assert both[: len(lines)] == lines
     assert both[-1]["step"] > last["step"]
@@ -197,7 +140,7 @@ def test_a_damaged_dataset_is_told_in_two_lines_and_nothing_is_left(tmp_path: Pa
     ):
         (mnist / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(bytes(100))[:-4])
     token.write_text(secrets.token_hex(32))
-    job = Job(
+    job = start(
         "--images",
         "mnist",
         "--speech",
@@ -211,8 +154,7 @@ def test_a_damaged_dataset_is_told_in_two_lines_and_nothing_is_left(tmp_path: Pa
     try:
         assert job.process.wait(90) == 2, job.text
     finally:
-        job.process.kill()
-    job.close()
+        job.close()
     error = job.text[job.text.index("error:") :].strip().splitlines()
     assert "train-images-idx3-ubyte.gz" in error[0] and len(error) <= 2
     assert not run.exists()

@@ -1,19 +1,11 @@
 """`launch.py --sensors live` on a real sound server and a real network camera, held against a script that knows."""
 
-import json
-import os
-import re
-import signal
-import subprocess
-import sys
-import threading
-import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
+from benchmarks.job import Job, latest
 from benchmarks.stage import Stage, missing, write_script
 from benchmarks.truth import judge
 
@@ -31,57 +23,8 @@ pytestmark = [
 ]
 
 
-class Job:
-    """`launch.py` in a process group of its own; its lines are read as they come."""
-
-    def __init__(self, *arguments: str, environment: dict[str, str]) -> None:
-        command = [sys.executable, "-u", str(ROOT / "launch.py"), *QUICK, *arguments]
-        self.process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={name: value for name, value in os.environ.items() if name != "RECIPROCAL_DATA"} | environment,
-            start_new_session=True,
-        )
-        self.text = ""
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.text += line
-
-    def wait_for(self, pattern: str, seconds: float) -> re.Match[str]:
-        end = time.monotonic() + seconds
-        while not (found := re.search(pattern, self.text)):
-            assert time.monotonic() < end, f"no {pattern!r} within {seconds} s in:\n{self.text}"
-            assert self.process.poll() is None, f"ended without {pattern!r}:\n{self.text}"
-            time.sleep(0.1)
-        return found
-
-    def stop(self) -> None:
-        """Ctrl-C; it ends with exit code 0 and leaves no process behind."""
-        family = psutil.Process(self.process.pid).children(recursive=True)
-        self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(60) == 0, self.text
-        _, alive = psutil.wait_procs(family, timeout=3)
-        assert not alive
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait(10)
-        self._reader.join()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
-def figures(run: Path) -> dict[str, Any]:
-    last: dict[str, Any] = {}
-    for line in (run / "metrics.jsonl").read_text().splitlines():
-        last |= json.loads(line)
-    return last
+def start(*arguments: str, environment: Mapping[str, str]) -> Job:
+    return Job(*QUICK, *arguments, environment=environment)
 
 
 def play(stage: Stage, job: Job) -> None:
@@ -98,7 +41,7 @@ def test_what_is_said_and_shown_is_learnt_in_pairs(tmp_path: Path, data_dir: Pat
     home.mkdir()
     lines = write_script(data_dir, 22.0, seed=1)
     with Stage(home, lines) as stage:
-        job = Job("--sensors", "live", "--camera", stage.camera, "--run-dir", str(run), environment=stage.environment)
+        job = start("--sensors", "live", "--camera", stage.camera, "--run-dir", str(run), environment=stage.environment)
         try:
             play(stage, job)
             stage.wait_until(lines[-1].end + 2.5)
@@ -108,7 +51,7 @@ def test_what_is_said_and_shown_is_learnt_in_pairs(tmp_path: Path, data_dir: Pat
             job.close()
         assert stage.began is not None
         verdict = judge(run / "replay", lines, stage.began)
-    last = figures(run)
+    last = latest(run)
     assert verdict.right >= 0.98 * verdict.pairs, verdict.wrong
     assert verdict.found >= 0.9 * verdict.due, verdict
     assert last["sensors/pairs"] == last["events/audio+image"] == verdict.pairs
@@ -125,7 +68,7 @@ def test_two_minutes_in_which_sensors_are_killed_and_come_back(tmp_path: Path, d
     outages = []
     with Stage(home, lines) as stage:
         arguments = ["--sensors", "live", "--camera", stage.camera, "--record", str(session), "--run-dir", str(run)]
-        job = Job(*arguments, environment=stage.environment)
+        job = start(*arguments, environment=stage.environment)
         try:
             play(stage, job)
             stage.wait_until(35.0)
@@ -148,7 +91,7 @@ def test_two_minutes_in_which_sensors_are_killed_and_come_back(tmp_path: Path, d
             job.close()
         assert stage.began is not None
         verdict = judge(run / "replay", lines, stage.began, outages)
-    last = figures(run)
+    last = latest(run)
     print(verdict, {k: v for k, v in last.items() if k.startswith(("sensor", "dropped", "events"))})
     assert all(late - early < 25 for early, late in outages)
     assert verdict.right >= 0.98 * verdict.pairs, verdict.wrong

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.test_live_run import Job, figures
+from benchmarks.job import Job, latest
+from tests.live.test_live_run import QUICK
 from tests.sensors.sessions import CHUNKS, FRAMES, record_session
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(280)]
@@ -15,7 +16,7 @@ def test_a_session_is_played_learnt_from_and_gone_on_with(tmp_path: Path) -> Non
     session, run, again = record_session(tmp_path / "session"), tmp_path / "run", tmp_path / "again"
     few = ("--set", "learner.min_events=2", "--set", "replay.min_size=2", "--set", "live.speed=3")
     arguments = ["--sensors", str(session), "--record", str(again), "--run-dir", str(run), *few]
-    job = Job(*arguments, environment={})
+    job = Job(*QUICK, *arguments)
     try:
         job.wait_for(r"microphone closed \(at its end\)", 120)
         # What is over is learnt from for as long as the run goes on.
@@ -25,20 +26,20 @@ def test_a_session_is_played_learnt_from_and_gone_on_with(tmp_path: Path) -> Non
         job.stop()
     finally:
         job.close()
-    first = figures(run)
+    first = latest(run)
     assert first["events/audio+image"] == 2 and first["sensors/pairs"] == 2
     assert (first["sensor_read/microphone"], first["sensor_read/camera"]) == (CHUNKS, FRAMES)
     assert not any(value for key, value in first.items() if key.startswith("dropped/"))
     assert json.loads((run / "config.json").read_text())["config"]["run"]["sensors"] == str(session)
 
-    resumed = Job("--resume", str(run), environment={})
+    resumed = Job(*QUICK, "--resume", str(run))
     try:
         resumed.wait_for(r"microphone closed \(at its end\)", 120)
         resumed.wait_for(r"first step after", 60)
         resumed.stop()
     finally:
         resumed.close()
-    second = figures(run)
+    second = latest(run)
     # Heard and seen anew: other events, none of which replay takes for one that it has.
     assert second["events/audio+image"] == 4 and second["replay/duplicates"] == 0
     assert second["step"] > first["step"]
