@@ -30,10 +30,14 @@ STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "strategies": STRATEGIES,
     "clusters": (*({"clusters": k} for k in (5, 10, 30, 100, 300)), {"variant": "refit"}),
     "wrong": tuple({"wrong": share, **guides} for share in (0.0, 0.1, 0.2, 0.4) for guides in ({"guides": "pair"}, {})),
-    "pairs": tuple({"pairs": n, **guides} for n in (128, 1024) for guides in ({}, {"guides": "pair"})),
+    "pairs": tuple(
+        {"pairs": n, **guides}
+        for n in (128, 1024)
+        for guides in ({}, {"guides": "pair"}, {"guides": "pair", "mode": 0.0})
+    ),
     "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
     "confusable": tuple({"noise": 0.3, **guides} for guides in ({}, {"guides": "pair"})),
-    "modes": tuple({"guides": "pair", "mode": m, "wrong": share} for share in (0.0, 0.2, 0.4) for m in (0.0, 1.0, 2.0)),
+    "modes": tuple({"guides": "pair", "mode": m, "wrong": w} for w in (0.0, 0.2, 0.4) for m in (0.0, 1.0, 2.0)),
     "turns": tuple(
         {"guides": "pair", **training}
         for training in ({}, *({"training": t} for t in ("together", "audio teaches", "image teaches")))
