@@ -1,9 +1,9 @@
 """Which turn next: the learner does what the events allow.
 
-Each table of replay asks for samples as it takes in events (its deficit: inserted x samples per insert - sampled).
-The next turn goes to the table that asks most, so single-modality and co-occurring events are learned from in the
-proportion in which they come, whatever the teacher's curriculum is. Turns on one table alternate between its
-modalities: that is the reciprocating training.
+Each table of replay asks for samples as it takes in events (its deficit: inserted x samples per insert - sampled; where
+nothing limits sources, what was drawn for each event, below zero). The next turn goes to the table that asks most, so
+single-modality and co-occurring events are learned from in the proportion in which they come, whatever the teacher's
+curriculum is. Turns on one table alternate between its modalities: that is the reciprocating training.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Replay(Protocol):
         """Events that the table holds."""
 
     def deficit(self, kind: str) -> float:
-        """Samples that the table asks for."""
+        """How much the table asks for samples; tables are compared by it."""
 
     def sample(self, kind: str, count: int, selector: str = "uniform", **options: Any) -> Batch:
         """Draw a batch."""

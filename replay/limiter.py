@@ -19,9 +19,12 @@ _RATE_WINDOW = 0.05
 def deficit(inserted: float, sampled: float, samples_per_insert: float, offset: float) -> float:
     """Samples that the learner still owes a table: inserted x samples per insert - sampled, plus the offset.
 
-    Without a limit (`samples_per_insert` 0) each event is owed one sample.
+    Without a limit (`samples_per_insert` 0) nothing is ever owed: what was drawn for each event, below zero. Tables
+    that are compared by it are drawn from in the proportion of their events, as they are where there is a limit.
     """
-    return inserted * (samples_per_insert or 1.0) - sampled + offset
+    if samples_per_insert == 0.0:
+        return -(sampled - offset) / max(inserted, 1.0)
+    return inserted * samples_per_insert - sampled + offset
 
 
 class Limiter:
@@ -69,8 +72,7 @@ class Limiter:
         before = self.samples_per_insert
         self._set(samples_per_insert, slack, min_size)
         if before != samples_per_insert:
-            per = samples_per_insert or 1.0
-            self.offset = owed * per - (inserted * per - sampled)
+            self.offset = sampled - (inserted - owed) * samples_per_insert
 
     def deficit(self, inserted: float, sampled: float) -> float:
         """Samples owed now."""

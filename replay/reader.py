@@ -63,7 +63,8 @@ class Reader:
     def deficit(self, kind: str) -> float:
         """Samples that this and the other readers still owe the table; negative: drawn ahead.
 
-        Inserted x samples per insert - sampled, counted from where the limiter was last changed.
+        Inserted x samples per insert - sampled, counted from where the limiter was last changed; without a limit the
+        samples drawn for each event, negative.
         """
         c = self._counters(kind)
         return deficit(

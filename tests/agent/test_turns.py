@@ -1,5 +1,12 @@
+from collections import Counter
+from pathlib import Path
+
 from agent.turns import Turn, Turns
+from replay.buffer import Buffer
+from replay.config import ReplayConfig
+from replay.reader import Reader
 from tests.agent.rigs import ListReplay, tables
+from tests.replay.batches import batch_of
 
 
 def test_turns_on_one_table_alternate() -> None:
@@ -16,6 +23,27 @@ def test_the_table_that_asks_most_is_next() -> None:
         replay.owed = dict.fromkeys(replay.tables, 0.0) | {kind: 5.0}
         turn = turns.next(replay)
         assert turn is not None and turn.kind == kind
+
+
+def test_a_few_single_events_take_no_more_turns_than_their_share_where_nothing_limits(tmp_path: Path) -> None:
+    config = ReplayConfig(capacity=256, capacity_single=16, samples_per_insert=0.0, min_size=16)
+    buffer, reader = Buffer(tmp_path, config), Reader(tmp_path)
+    try:
+        buffer.insert(batch_of(range(200), "audio+image"))
+        for _ in range(20):  # learned from for long before the first sound comes alone
+            reader.sample("audio+image", 100)
+        buffer.insert(batch_of(range(200, 216), "audio"))
+        turns = Turns(("audio", "image"), 16)
+        taken = Counter[str]()
+        for _ in range(400):
+            turn = turns.next(reader)
+            assert turn is not None
+            reader.sample(turn.kind, 64)
+            taken[turn.kind] += 1
+        assert taken["audio+image"] > 0.85 * taken.total() and taken["audio"] > 0
+    finally:
+        reader.close()
+        buffer.close()
 
 
 def test_no_turn_while_tables_are_nearly_empty() -> None:

@@ -79,6 +79,15 @@ def test_change_keeps_what_is_owed_in_events() -> None:
     assert limiter.deficit(inserted + 500, sampled) == 0.0
 
 
+def test_without_a_limit_tables_are_compared_by_what_was_drawn_for_each_event() -> None:
+    many, few = Limiter(0.0, 64, 1), Limiter(0.0, 64, 1)
+    sampled = [0, 0]
+    for _ in range(1_000):
+        owed = [many.deficit(300, sampled[0]), few.deficit(20, sampled[1])]
+        sampled[owed.index(max(owed))] += 50
+    assert sampled[1] / sum(sampled) == pytest.approx(20 / 320, abs=0.01)
+
+
 @pytest.mark.parametrize("bad", [(-1.0, 1, 1), (float("nan"), 1, 1), (float("inf"), 1, 1), (1.0, 0, 1), (1.0, 1, 0)])
 def test_bad_limits_are_refused_and_change_nothing(bad: tuple[float, float, float]) -> None:
     with pytest.raises(ConfigError):
