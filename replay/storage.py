@@ -3,8 +3,8 @@
 A table of one kind of event is a directory: `layout.json` says what lies there, `meta.col` holds one `META`
 record for each slot, `<modality>.col` one sample for each slot, `counters.col` the figures that writer and
 readers share. Pages of a mapped file outlive the process that wrote them, so an event that `write` returned
-from survives SIGKILL. A slot's version is odd while it is written: a reader that finds it odd, or changed
-after it copied the slot, copied something torn.
+from survives SIGKILL; after `sync` a power cut, too. A slot's version is odd while it is written: a reader that finds
+it odd, or changed after it copied the slot, copied something torn.
 """
 
 import shutil
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replay.files import allocate, check_space, map_array, read_json, write_json
+from replay.files import allocate, check_space, map_array, read_json, sync, sync_directory, write_json
 from sensors.errors import EventError, StateError, StorageError
 from sensors.event import EventBatch
 from sensors.modalities import modality
@@ -140,6 +140,7 @@ class Storage:
             StateError: the layout is another than this program's.
         """
         self.layout = read_layout(directory)
+        self._columns = [directory / "meta.col", *(directory / f"{m}.col" for m in self.layout.modalities)]
         capacity = self.layout.capacity
         self.meta = map_array(directory / "meta.col", META, (capacity,), writable)
         self.samples = {
@@ -166,7 +167,10 @@ class Storage:
                 allocate(stage / f"{m}.col", capacity * modality(m).nbytes)
             allocate(stage / "counters.col", COUNTERS.itemsize)
             write_json(stage / "layout.json", layout.to_dict())
+            sync(stage / "meta.col", stage / "counters.col", *(stage / f"{m}.col" for m in layout.modalities))
+            sync_directory(stage)
             stage.rename(directory)
+            sync_directory(directory.parent)
         except OSError as error:
             raise StorageError(f"{directory}: cannot be made ({error.strerror})") from None
         finally:
@@ -209,25 +213,41 @@ class Storage:
         self.meta["serial"][slots] = self.meta["crc"][slots] = 0
         self.meta["version"][slots] = odd + np.uint64(1)
 
+    def sync(self) -> None:
+        """Have the disk take what was written; returns when it has.
+
+        Raises:
+            StorageError: it does not.
+        """
+        sync(*self._columns)
+
     def verify(self) -> tuple[int, int]:
         """Check every slot's seal; empty the slots that do not hold what was written.
+
+        A slot whose write was cut short before it changed anything, or after it changed everything, is whole.
 
         Returns:
             How many were torn (their write never finished) and how many corrupt (changed since).
         """
-        torn = np.flatnonzero(self.meta["version"] & np.uint64(1))
-        live = np.flatnonzero(self.live())
+        open_ = np.flatnonzero(self.meta["version"] & np.uint64(1))
+        whole = open_[self._sound(open_) & (self.meta["serial"][open_] != 0)] if len(open_) else open_
+        self.meta["version"][whole] += np.uint64(1)
+        torn = np.setdiff1d(open_, whole)
         # An empty slot has no checksum: one that has was emptied by damage.
         bad = [np.flatnonzero((self.meta["serial"] == 0) & (self.meta["crc"] != 0))]
+        live = np.setdiff1d(np.flatnonzero(self.live()), whole)
         for part in np.array_split(live, len(live) // 512 + 1) if len(live) else []:
-            rows = self.meta[part]
-            wrong = _checksums(rows, {m: column[part] for m, column in self.samples.items()}) != rows["crc"]
-            bad.append(part[wrong])
+            bad.append(part[~self._sound(part)])
         corrupt = np.setdiff1d(np.concatenate(bad), torn)
         for slots in (torn, corrupt):
             if len(slots):
                 self.free(slots)
         return len(torn), len(corrupt)
+
+    def _sound(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(N,): whose contents have the checksum that they were sealed with."""
+        rows = self.meta[slots]
+        return _checksums(rows, {m: column[slots] for m, column in self.samples.items()}) == rows["crc"]
 
 
 def _checksums(meta: NDArray[Any], samples: dict[str, NDArray[Any]]) -> NDArray[np.uint32]:

@@ -71,7 +71,7 @@ def assemble(
         crew[name] = Member(name, create, keeps_handle, config.run.restarts)
 
     def replay() -> Any:
-        options = pinned | {"name": "replay", "max_restarts": -1}
+        options = pinned | {"name": "replay", "max_restarts": -1, "max_concurrency": config.replay.callers}
         return _actor(classes["replay"], options, str(path / "replay"), config.replay.to_dict(), seed, kinds(config))
 
     def learner() -> Any:
