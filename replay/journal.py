@@ -160,7 +160,7 @@ class Journal:
         self._next = int(used[-1]) + 1 if len(used) else 0
 
     def _rewrite(self) -> None:
-        rows = [(*interval, 0, 0, 0) for interval in self.seen.intervals()]
+        rows: list[tuple[int, ...]] = [(*interval, 0, 0, 0) for interval in self.seen.intervals()]
         rows += [(0, 0, 0, -1, table, totals.inserted, totals.serial) for table, totals in self.totals.items()]
         stage = self._path.with_name(self._path.name + ".new")
         stage.unlink(missing_ok=True)

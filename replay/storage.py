@@ -247,7 +247,8 @@ class Storage:
     def _sound(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(N,): whose contents have the checksum that they were sealed with."""
         rows = self.meta[slots]
-        return _checksums(rows, {m: column[slots] for m, column in self.samples.items()}) == rows["crc"]
+        sums = _checksums(rows, {m: column[slots] for m, column in self.samples.items()})
+        return np.asarray(sums == rows["crc"])
 
 
 def _checksums(meta: NDArray[Any], samples: dict[str, NDArray[Any]]) -> NDArray[np.uint32]:

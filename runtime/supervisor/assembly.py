@@ -8,6 +8,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from replay.config import NONE
 from runtime.settings import RunConfig
 from runtime.supervisor.crew import Member
 from sensors.config import Config
@@ -94,6 +95,7 @@ def assemble(
             generations[name],
             crew["replay"].handle,
             subject,
+            config.replay.ack != NONE,
         )
 
     def sensors() -> Any:
@@ -109,6 +111,7 @@ def assemble(
             generations[SENSORS],
             crew["replay"].handle,
             kinds(config),
+            config.replay.ack != NONE,
         )
 
     def agent() -> Any:
