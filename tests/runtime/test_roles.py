@@ -47,7 +47,7 @@ def test_teachers_events_add_up_at_any_time_over_deaths_and_resumes() -> None:
             parts = rng.multinomial(held[n] + offered, [0.4, 0.2, 0.1, 0.1, 0.2]).tolist()
             held[n] = parts[4]
             answer = {"offered": offered, "accepted": parts[0], "duplicate": parts[1], "held": parts[4]}
-            answer["dropped"] = {"throttled": parts[2], "unanswered": parts[3]}  # type: ignore[assignment]  # as teachers answer
+            answer["dropped"] = {"throttled": parts[2], "unanswered": parts[3]}
             roles[n].hear("run", answer, 0.0)
         assert board.counters.totals.get("teacher/offered", 0) == known(board.counters) + sum(held)
     assert board.counters.totals["teacher/dropped/died"] == died > 100 and resumed > 5
