@@ -172,6 +172,7 @@ class Campaign:
         """Open the tables: events acknowledged, lost and stored twice, and the table's own figures."""
         buffer = Buffer(self._directory / "replay", settings(self._ack, self._capacity))
         try:
+            assert buffer.checked(DEADLINE)
             figures = buffer.stats()[KIND]
         finally:
             buffer.close()

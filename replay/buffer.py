@@ -20,6 +20,7 @@ from replay.dedupe import Seen, source_key
 from replay.files import lock, make_directory, read_json, sync_directory, write_json
 from replay.journal import Journal, Taken
 from replay.sampler import SampleBatch
+from replay.sweep import Sweep
 from replay.table import Table
 from sensors.errors import StateError, StorageError
 from sensors.event import EventBatch
@@ -55,6 +56,8 @@ class Buffer:
 
     def __init__(self, directory: str | Path, config: ReplayConfig, seed: int = 0) -> None:
         """Open the directory, made when missing, and verify every table in it.
+
+        What the journal vouches for is checked when it is drawn, and by a thread beside the work; see `checked`.
 
         Raises:
             StorageError: it cannot be written, is in use by another process, or a file is damaged.
@@ -193,11 +196,16 @@ class Buffer:
         """
         write_json(self.directory / "state.json", self.state_dict())
 
+    def checked(self, patience: float) -> bool:
+        """Wait until every slot found at opening has been checked; False when that takes longer than `patience` s."""
+        return self._sweep.wait(patience)
+
     def close(self) -> None:
         """Save and let go of the directory; closing twice is fine."""
         if not self._lock.closed:
             self.save()
             self._lock.close()
+            self._sweep.close()
 
     def _open(self) -> None:
         self._journal = Journal(self.directory)
@@ -211,12 +219,13 @@ class Buffer:
         path = self.directory / "state.json"
         if path.exists():
             self.load_state_dict(read_json(path))
+        self._sweep = Sweep(list(self._tables.values()), self._mutex, lambda: not self._lock.closed)
 
     def _note(self, table: Table) -> None:
-        """Take the ids in a table's slots as seen, and record what a process left that ended before it did."""
-        live = np.flatnonzero(table.storage.live())
-        for source, generation, seq in _streams(table, live):
-            self._seen.add(source, generation, seq)
+        """Take ids in a table's slots as seen that the journal may not know; record what is not recorded."""
+        if table.vouches:
+            for source, generation, seq in _streams(table, np.flatnonzero(table.storage.live())):
+                self._seen.add(source, generation, seq)
         if not len(table.unrecorded):
             return
         if self._commit is not None:

@@ -145,14 +145,16 @@ class Journal:
         sync(self._path)
 
     def _load(self, records: NDArray[np.void]) -> None:
-        for record in records:
-            if _checksum(record.tobytes()) != record["crc"]:
+        raw, width = records.tobytes(), records.dtype.itemsize
+        for at, (source, generation, first, last, *own, crc) in enumerate(records.tolist()):
+            if _checksum(raw[at * width : (at + 1) * width]) != crc:
                 self.damaged += 1
                 continue
-            if record["first"] <= record["last"]:
-                self.seen.add_interval(*(int(record[name]) for name in ("source", "generation", "first", "last")))
-            if records.dtype == _RECORD and record["table"]:
-                self.totals[int(record["table"])] = Totals(int(record["inserted"]), int(record["serial"]))
+            if first <= last:
+                self.seen.add_interval(source, generation, first, last)
+            # The format before knows no tables.
+            if own and own[0]:
+                self.totals[own[0]] = Totals(*own[1:])
 
     def _map(self) -> None:
         self._records = _mapped(self._path, _RECORD)

@@ -5,10 +5,14 @@ record for each slot, `<modality>.col` one sample for each slot, `counters.col` 
 readers share. Pages of a mapped file outlive the process that wrote them, so an event that `write` returned
 from survives SIGKILL; after `sync` a power cut, too. A slot's version is odd while it is written: a reader that finds
 it odd, or changed after it copied the slot, copied something torn.
+
+Reading everything back when a table is opened would take as long as the table is large. `unchecked.col` marks the slots
+whose checksums have not been looked at since: who draws one of them looks first.
 """
 
 import shutil
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,6 +132,7 @@ class Storage:
     Attributes:
         layout: what lies there.
         meta: (capacity,) `META`.
+        unchecked: (capacity,) uint8, 1 for slots whose checksum has to be looked at before they are used.
         samples: modality -> (capacity, *shape) in the stored dtype.
         counters: (1,) `COUNTERS`, writable for readers too (each its own cell).
     """
@@ -148,6 +153,12 @@ class Storage:
             for m in self.layout.modalities
         }
         self.counters = map_array(directory / "counters.col", COUNTERS, (1,), True)
+        flags = directory / "unchecked.col"
+        if writable and not flags.exists():
+            allocate(flags, capacity)
+        self.unchecked: NDArray[np.uint8] = (
+            map_array(flags, np.uint8, (capacity,), writable) if flags.exists() else np.zeros(capacity, np.uint8)
+        )
 
     @classmethod
     def create(cls, directory: Path, kind: str, capacity: int) -> "Storage":
@@ -166,6 +177,7 @@ class Storage:
             for m in layout.modalities:
                 allocate(stage / f"{m}.col", capacity * modality(m).nbytes)
             allocate(stage / "counters.col", COUNTERS.itemsize)
+            allocate(stage / "unchecked.col", capacity)
             write_json(stage / "layout.json", layout.to_dict())
             sync(stage / "meta.col", stage / "counters.col", *(stage / f"{m}.col" for m in layout.modalities))
             sync_directory(stage)
@@ -200,6 +212,7 @@ class Storage:
         for name in _WRITTEN:
             self.meta[name][slots] = sealed[name]
         version[slots] = odd + np.uint64(1)
+        self.unchecked[slots] = 0
 
     def live(self) -> NDArray[np.bool_]:
         """(capacity,): which slots hold an event."""
@@ -212,6 +225,7 @@ class Storage:
         self.meta["version"][slots] = odd
         self.meta["serial"][slots] = self.meta["crc"][slots] = 0
         self.meta["version"][slots] = odd + np.uint64(1)
+        self.unchecked[slots] = 0
 
     def sync(self) -> None:
         """Have the disk take what was written; returns when it has.
@@ -221,37 +235,50 @@ class Storage:
         """
         sync(*self._columns)
 
-    def verify(self) -> tuple[int, int]:
-        """Check every slot's seal; empty the slots that do not hold what was written.
+    def verify(self, trusted: int = 0) -> tuple[int, int]:
+        """Check slots' seals; empty the slots that do not hold what was written.
 
         A slot whose write was cut short before it changed anything, or after it changed everything, is whole.
+
+        Args:
+            trusted: events numbered up to this one are marked as unchecked, and left to `sound`.
 
         Returns:
             How many were torn (their write never finished) and how many corrupt (changed since).
         """
-        open_ = np.flatnonzero(self.meta["version"] & np.uint64(1))
-        whole = open_[self._sound(open_) & (self.meta["serial"][open_] != 0)] if len(open_) else open_
-        self.meta["version"][whole] += np.uint64(1)
+        version, serial = self.meta["version"], self.meta["serial"]
+        open_ = np.flatnonzero(version & np.uint64(1))
+        whole = open_[self.sound(open_) & (serial[open_] != 0)]
+        version[whole] += np.uint64(1)
         torn = np.setdiff1d(open_, whole)
         # An empty slot has no checksum: one that has was emptied by damage.
-        bad = [np.flatnonzero((self.meta["serial"] == 0) & (self.meta["crc"] != 0))]
-        live = np.setdiff1d(np.flatnonzero(self.live()), whole)
-        for part in np.array_split(live, len(live) // 512 + 1) if len(live) else []:
-            bad.append(part[~self._sound(part)])
+        bad = [np.flatnonzero((serial == 0) & (self.meta["crc"] != 0))]
+        live = self.live()
+        self.unchecked[:] = live & (serial <= trusted)
+        beyond = np.flatnonzero(live & (serial > trusted))
+        for part in np.array_split(beyond, len(beyond) // 512 + 1):
+            bad.append(part[~self.sound(part)])
         corrupt = np.setdiff1d(np.concatenate(bad), torn)
         for slots in (torn, corrupt):
             if len(slots):
                 self.free(slots)
         return len(torn), len(corrupt)
 
-    def _sound(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(N,): whose contents have the checksum that they were sealed with."""
+    def sound(self, slots: NDArray[np.int64], samples: Mapping[str, NDArray[Any]] | None = None) -> NDArray[np.bool_]:
+        """(N,): which slots have the checksum that they were sealed with.
+
+        Args:
+            slots: (N,).
+            samples: copies of theirs, when there are any: modality -> (N, *shape).
+        """
+        if not len(slots):
+            return np.zeros(0, np.bool_)
         rows = self.meta[slots]
-        sums = _checksums(rows, {m: column[slots] for m, column in self.samples.items()})
-        return np.asarray(sums == rows["crc"])
+        found = _checksums(rows, samples or {m: column[slots] for m, column in self.samples.items()})
+        return np.asarray(found == rows["crc"])
 
 
-def _checksums(meta: NDArray[Any], samples: dict[str, NDArray[Any]]) -> NDArray[np.uint32]:
+def _checksums(meta: NDArray[Any], samples: Mapping[str, NDArray[Any]]) -> NDArray[np.uint32]:
     sealed = meta.view(np.uint8).reshape(len(meta), META.itemsize)[:, _SEALED]
     sums = [zlib.crc32(row.tobytes()) for row in sealed]
     for column in samples.values():

@@ -58,6 +58,8 @@ class Table:
         self.sampler = Sampler(self.storage)
         self.key = source_key(kind)
         self._figures = self.storage.counters[0]
+        # What the journal knows nothing of, or not everything, is read back at once, and vouches for its ids itself.
+        self.vouches = bool(journal.damaged) or self.key not in journal.totals
         if self.key not in journal.totals:
             inserted = int(self._figures["inserted"])
             journal.begin(self.key, Totals(inserted, inserted))
@@ -140,23 +142,36 @@ class Table:
         figures["deficit"] = self.limiter.deficit(figures["inserted"], figures["sampled"])
         return figures
 
+    def drop_damaged(self, slots: NDArray[np.int64]) -> None:
+        """Look at slots that are still unchecked: empty and count those that do not hold what was written."""
+        slots = slots[self.storage.unchecked[slots] != 0]
+        bad = slots[~self.storage.sound(slots)]
+        self.storage.unchecked[slots] = 0
+        if not len(bad):
+            return
+        self.storage.free(bad)
+        self._live[bad] = False
+        self._figures["corrupt"] += len(bad)
+        self._figures["size"] -= len(bad)
+        _LOG.warning("table %s: emptied %d damaged slots", self.storage.layout.kind, len(bad))
+
     def _recover(self, recorded: Totals) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Check every slot, and bring the figures in step with what a killed process left.
+        """Check slots as far as the journal does not vouch for them; bring the figures in step with what there is.
 
         Returns:
             (capacity,): which slots hold an event; and the slots of events that the journal does not know yet.
         """
-        torn, bad = self.storage.verify()
+        torn, bad = self.storage.verify(0 if self.vouches else recorded.serial)
         live, serial = self.storage.live(), self.storage.meta["serial"]
         unrecorded = np.flatnonzero(live & (serial > recorded.serial))
         f = self._figures
         self._serial = max(recorded.serial, int(serial.max()))
         f["inserted"] = recorded.inserted + len(unrecorded)
         f["size"] = int(live.sum())
-        # Damage to an empty slot has cost nobody an event.
+        # Where no event is missing, what is damaged is one whose write never finished: nobody was told that it was taken.
         gone = int(f["inserted"]) - int(f["size"]) - int(f["corrupt"])
         corrupt = min(bad, max(0, gone - int(f["evicted"])))
-        f["torn"] += torn
+        f["torn"] += torn + bad - corrupt
         f["corrupt"] += corrupt
         f["evicted"] = gone - corrupt
         if torn or bad:
