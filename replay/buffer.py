@@ -91,6 +91,8 @@ class Buffer:
         Raises:
             StorageError: the batch's table cannot be made, the buffer is closed, or the disk does not take it.
         """
+        if self._commit is not None:
+            self._commit.check()
         answer = self._insert(batch)
         # A duplicate, too, may be waiting for the disk.
         if self._commit is not None and not answer.throttled_ms:

@@ -28,6 +28,15 @@ class GroupCommit:
         self._error: StorageError | None = None
         self.flushes = 0
 
+    def check(self) -> None:
+        """Do nothing while flushes succeed.
+
+        Raises:
+            StorageError: one has failed.
+        """
+        if self._error is not None:
+            raise StorageError(str(self._error))
+
     def wait(self) -> None:
         """Return when everything that the caller wrote before is on the disk.
 
@@ -43,8 +52,7 @@ class GroupCommit:
                     raise StorageError(f"the disk has not taken anything for {PATIENCE:g} s")
             if self._done >= mine:
                 return
-            if self._error is not None:
-                raise StorageError(str(self._error))
+            self.check()
             self._running = True
             covered = self._asked
         error: StorageError | None = StorageError("interrupted while the disk was being written")

@@ -154,7 +154,9 @@ class Storage:
         }
         self.counters = map_array(directory / "counters.col", COUNTERS, (1,), True)
         flags = directory / "unchecked.col"
-        if writable and not flags.exists():
+        if writable and (not flags.exists() or flags.stat().st_size != capacity):
+            # Nothing is lost with it: `verify` writes it anew.
+            flags.unlink(missing_ok=True)
             allocate(flags, capacity)
         self.unchecked: NDArray[np.uint8] = (
             map_array(flags, np.uint8, (capacity,), writable) if flags.exists() else np.zeros(capacity, np.uint8)

@@ -168,7 +168,7 @@ class Table:
         self._serial = max(recorded.serial, int(serial.max()))
         f["inserted"] = recorded.inserted + len(unrecorded)
         f["size"] = int(live.sum())
-        # Where no event is missing, what is damaged is one whose write never finished: nobody was told that it was taken.
+        # Where no event is missing, the damage is a write that never finished: nobody was told that it was taken.
         gone = int(f["inserted"]) - int(f["size"]) - int(f["corrupt"])
         corrupt = min(bad, max(0, gone - int(f["evicted"])))
         f["torn"] += torn + bad - corrupt

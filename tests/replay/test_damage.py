@@ -165,3 +165,20 @@ def test_a_table_whose_damage_the_journal_shares_is_read_back_at_once(tmp_path: 
     assert buffer.insert(batch_of(range(12), KIND)) == Answer(1, 11)
     assert figures["inserted"] == figures["size"] + figures["evicted"] + figures["corrupt"]
     buffer.close()
+
+
+def test_the_marks_of_unchecked_slots_may_be_missing(tmp_path: Path) -> None:
+    for content in (None, b"", b"\x01" * 99):
+        buffer = Buffer(tmp_path, CONFIG)
+        buffer.insert(batch_of(range(12), KIND))
+        buffer.close()
+        marks = tmp_path / KIND / "unchecked.col"
+        if content is None:
+            marks.unlink()
+            assert not Storage(tmp_path / KIND, writable=False).unchecked.any()
+        else:
+            marks.write_bytes(content)
+        buffer = Buffer(tmp_path, CONFIG)
+        assert buffer.checked(10.0) and buffer.stats()[KIND]["size"] == 12
+        check_others(buffer, list(range(12)))
+        buffer.close()
