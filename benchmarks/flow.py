@@ -1,11 +1,12 @@
 """How fast events flow into replay and batches out of it.
 
-    python benchmarks/flow.py          # a table for people
-    python benchmarks/flow.py --json   # the same; the last line is one flat JSON object
+    python benchmarks/flow.py                # a table for people
+    python benchmarks/flow.py --json         # the same; the last line is one flat JSON object
+    python benchmarks/flow.py --ack disk     # of one mode of acknowledgement; several are measured in turns
 
 A producer in its own process pushes co-occurring audio+image events of 10 kB in batches of 64 through Ray, with
-at most 4 batches unanswered and the limiter off. Batches of 128 are drawn by a `Reader` in another process from
-the mapped columns, and, to compare, by plain actor calls. Each figure is the median of several windows.
+at most 4 batches unanswered (16 with `none`) and the limiter off. Batches of 128 are drawn by a `Reader` in another
+process from the mapped columns, and, to compare, by plain actor calls. Each figure is the median of several windows.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,15 @@ import numpy as np
 import ray
 
 from replay.actor import ReplayActor
-from replay.config import ReplayConfig
+from replay.config import DISK, MEMORY, NONE, ReplayConfig
 from replay.reader import Reader
 from sensors.event import EventBatch
+from teacher.actor import WINDOW, WINDOW_UNHEEDED
 
 KIND = "audio+image"
 EVENTS = 64
 DRAWN = 128
-WINDOW = 4
+MODES = (MEMORY, DISK, NONE)
 DEADLINE = 120.0
 """Seconds after which an actor that does not answer ends the benchmark."""
 
@@ -40,9 +42,9 @@ DEADLINE = 120.0
 class Producer:
     """Pushes events as a teacher does: a bounded number of unanswered batches, no wait in between."""
 
-    def __init__(self, replay: Any, seed: int) -> None:
+    def __init__(self, replay: Any, seed: int, window: int) -> None:
         rng = np.random.default_rng(seed)
-        self._replay = replay
+        self._replay, self._window = replay, window
         self._seq = 0
         self._audio = rng.integers(0, 256, (8, EVENTS, 1, 96, 96), np.uint8)
         self._image = rng.integers(0, 256, (8, EVENTS, 1, 32, 32), np.uint8)
@@ -54,7 +56,7 @@ class Producer:
         start = time.perf_counter()
         while time.perf_counter() - start < seconds:
             waiting.append(self._replay.insert.remote(self._batch()))
-            if len(waiting) == WINDOW:
+            if len(waiting) == self._window:
                 ready, waiting = ray.wait(waiting, timeout=DEADLINE)
                 accepted += sum(answer["accepted"] for answer in ray.get(ready, timeout=DEADLINE))
         accepted += sum(answer["accepted"] for answer in ray.get(waiting, timeout=DEADLINE))
@@ -89,8 +91,12 @@ class Consumer:
         return _rate(seconds, lambda: ray.get(self._replay.sample.remote(KIND, DRAWN), timeout=DEADLINE))
 
 
-def measure(seconds: float, repeats: int, seed: int) -> dict[str, float]:
-    """All figures, each the median of `repeats` windows of `seconds`."""
+def measure(seconds: float, repeats: int, seed: int, modes: Sequence[str]) -> dict[str, float]:
+    """All figures, each the median of `repeats` windows of `seconds`.
+
+    Events accepted are measured for every mode, window by window in turns, so that what else the machine does weighs on
+    all of them alike; what is drawn, for the first of them.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rcp", dir="/tmp"))
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     ray.init(
@@ -101,29 +107,41 @@ def measure(seconds: float, repeats: int, seed: int) -> dict[str, float]:
         _temp_dir=str(folder / "ray"),
     )
     try:
-        directory = str(folder / "replay")
-        config = ReplayConfig(samples_per_insert=0.0).to_dict()
-        replay = _start(ReplayActor, directory, config, seed)
-        producer = _start(Producer, replay, seed)
-        consumer = _start(Consumer, replay, directory, seed)
+        replays, producers = {}, {}
+        for mode in modes:
+            config = ReplayConfig(samples_per_insert=0.0, ack=mode)
+            arguments = (str(folder / mode), config.to_dict(), seed)
+            replays[mode] = _start(ReplayActor, *arguments, max_concurrency=config.callers)
+            producers[mode] = _start(Producer, replays[mode], seed, WINDOW_UNHEEDED if mode == NONE else WINDOW)
+        first = modes[0]
+        producer, consumer = producers[first], _start(Consumer, replays[first], str(folder / first), seed)
 
         def median(*calls: Any) -> list[float]:
             rows = [ray.get([call.remote(seconds) for call in calls], timeout=DEADLINE) for _ in range(repeats)]
             return [statistics.median(column) for column in zip(*rows, strict=True)]
 
-        ray.get(producer.push.remote(1.0), timeout=DEADLINE)
-        (accepted,) = median(producer.push)
+        for one in producers.values():
+            # Until the table is full once: new files are slower to write to.
+            pushed = 0.0
+            while pushed < ReplayConfig().capacity:
+                pushed += ray.get(one.push.remote(1.0), timeout=DEADLINE)
+        rates: dict[str, list[float]] = {mode: [] for mode in modes}
+        for _ in range(repeats):
+            for mode in modes:
+                rates[mode].append(ray.get(producers[mode].push.remote(seconds), timeout=DEADLINE))
         (mapped,) = median(consumer.mapped)
         (called,) = median(consumer.called)
         accepted_both, mapped_both = median(producer.push, consumer.mapped)
-        figures = ray.get(replay.stats.remote(), timeout=DEADLINE)[KIND]
-        assert figures["inserted"] == figures["size"] + figures["evicted"]
-        ray.get(replay.close.remote(), timeout=DEADLINE)
+        for replay in replays.values():
+            figures = ray.get(replay.stats.remote(), timeout=DEADLINE)[KIND]
+            assert figures["inserted"] == figures["size"] + figures["evicted"]
+            ray.get(replay.close.remote(), timeout=DEADLINE)
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
     return {
-        "accepted_per_s": accepted,
+        "accepted_per_s": statistics.median(rates[first]),
+        **{f"accepted_per_s_ack_{mode}": statistics.median(rates[mode]) for mode in modes},
         "sampled_batches_per_s": mapped,
         "plain_ray_per_s": called,
         "accepted_per_s_while_sampling": accepted_both,
@@ -153,10 +171,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a window (default 3)")
     parser.add_argument("--repeats", type=int, default=3, help="windows for each figure (default 3)")
     parser.add_argument("--seed", type=int, default=0, help="of the events and draws (default 0)")
+    parser.add_argument("--ack", default=",".join(MODES), help="modes of acknowledgement (default: all)")
     arguments = parser.parse_args()
+    modes = arguments.ack.split(",")
+    if unknown := set(modes) - set(MODES):
+        parser.error(f"--ack {','.join(unknown)}: choose from {','.join(MODES)}")
     about = {**machine(), "seed": arguments.seed}
     print(", ".join(f"{name} {value}" for name, value in about.items()))
-    figures = {k: round(v, 1) for k, v in measure(arguments.seconds, arguments.repeats, arguments.seed).items()}
+    found = measure(arguments.seconds, arguments.repeats, arguments.seed, modes)
+    figures = {k: round(v, 1) for k, v in found.items()}
     for name, value in figures.items():
         print(f"{name:40} {value:10,.1f}")
     if arguments.json:
@@ -171,8 +194,8 @@ def _rate(seconds: float, draw: Callable[[], object]) -> float:
     return draws / (time.perf_counter() - start)
 
 
-def _start(kind: type, *arguments: Any) -> Any:
-    return ray.remote(kind).options(num_cpus=0).remote(*arguments)
+def _start(kind: type, *arguments: Any, **options: Any) -> Any:
+    return ray.remote(kind).options(num_cpus=0, **options).remote(*arguments)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,26 @@
-"""The replay: tables by kind of event, each event taken exactly once."""
+"""The replay: tables by kind of event, each event taken exactly once.
+
+What an answer that events were taken promises is `ReplayConfig.ack`: with `memory` (and `none`, whose sources do not
+look) they are in mapped pages, which outlive any process; with `disk` they, and after them the journal's record of
+their ids, were flushed before, so that they outlive a power cut. `replay.journal` says why in this order.
+"""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from replay.config import ReplayConfig
-from replay.dedupe import Journal, Seen, source_key
-from replay.files import lock, make_directory, read_json, write_json
+from replay.commit import GroupCommit
+from replay.config import DISK, ReplayConfig
+from replay.dedupe import Seen, source_key
+from replay.files import lock, make_directory, read_json, sync_directory, write_json
+from replay.journal import Journal, Taken
 from replay.sampler import SampleBatch
+from replay.sweep import Sweep
 from replay.table import Table
 from sensors.errors import StateError, StorageError
 from sensors.event import EventBatch
@@ -38,14 +47,17 @@ class Answer:
 
 
 class Buffer:
-    """Durable tables in one directory, written by one process; never blocks.
+    """Durable tables in one directory, written by one process; never blocks, but for the disk with `ack=disk`.
 
-    What `insert` answered `accepted` for is in the mapped pages: SIGKILL of this process does not lose it,
-    and the next `Buffer` on the directory goes on from there. Safe to call from several threads.
+    What `insert` answered `accepted` or `duplicate` for is in the mapped pages, or on the disk: SIGKILL of this process
+    does not lose it, and the next `Buffer` on the directory goes on from there. Safe to call from several threads,
+    which then share a flush.
     """
 
     def __init__(self, directory: str | Path, config: ReplayConfig, seed: int = 0) -> None:
         """Open the directory, made when missing, and verify every table in it.
+
+        What the journal vouches for is checked when it is drawn, and by a thread beside the work; see `checked`.
 
         Raises:
             StorageError: it cannot be written, is in use by another process, or a file is damaged.
@@ -59,7 +71,10 @@ class Buffer:
         self._tables: dict[str, Table] = {}
         self._seen = Seen()
         self._limits: dict[str, float] = {}
+        self._uncommitted: list[tuple[Table, Taken]] = []
+        self._commit = GroupCommit(self._flush) if config.ack == DISK else None
         make_directory(self.directory)
+        sync_directory(self.directory.parent)
         descriptor = lock(self.directory / "lock", LOCK_PATIENCE)
         if descriptor is None:
             raise StorageError(f"{self.directory}: in use by another run; stop it or choose another run directory")
@@ -74,8 +89,17 @@ class Buffer:
         """Take the events of `batch` that are new, or none of them when its table's limiter says wait.
 
         Raises:
-            StorageError: the batch's table cannot be made, or the buffer is closed.
+            StorageError: the batch's table cannot be made, the buffer is closed, or the disk does not take it.
         """
+        if self._commit is not None:
+            self._commit.check()
+        answer = self._insert(batch)
+        # A duplicate, too, may be waiting for the disk.
+        if self._commit is not None and not answer.throttled_ms:
+            self._commit.wait()
+        return answer
+
+    def _insert(self, batch: EventBatch) -> Answer:
         key = source_key(batch.source)
         with self._mutex:
             if self._lock.closed:
@@ -88,7 +112,11 @@ class Buffer:
             if len(rows):
                 table.insert(batch, rows)
                 runs = self._seen.add(key, batch.generation, batch.seq[rows])
-                self._journal.append(key, batch.generation, runs, self._seen)
+                taken = Taken(key, batch.generation, runs, table.key, table.totals)
+                if self._commit is None:
+                    self._journal.append(taken)
+                else:
+                    self._uncommitted.append((table, taken))
             table.count("duplicates", len(batch) - len(rows))
             return Answer(len(rows), len(batch) - len(rows))
 
@@ -109,7 +137,8 @@ class Buffer:
         """Figures of each table: inserted, evicted, size, corrupt, duplicates, throttled, sampled, ….
 
         In every table inserted = size + evicted + corrupt, in events; over all offers to it, offered =
-        inserted + duplicates + throttled.
+        inserted + duplicates + throttled. `torn` counts slots whose write was cut short: their new event had not been
+        taken, their old one was on its way out.
         """
         with self._mutex:
             return {kind: table.stats() for kind, table in sorted(self._tables.items())}
@@ -169,27 +198,58 @@ class Buffer:
         """
         write_json(self.directory / "state.json", self.state_dict())
 
+    def checked(self, patience: float) -> bool:
+        """Wait until every slot found at opening has been checked; False when that takes longer than `patience` s."""
+        return self._sweep.wait(patience)
+
     def close(self) -> None:
         """Save and let go of the directory; closing twice is fine."""
         if not self._lock.closed:
             self.save()
             self._lock.close()
+            self._sweep.close()
 
     def _open(self) -> None:
+        self._journal = Journal(self.directory)
+        for interval in self._journal.seen.intervals():
+            self._seen.add_interval(*interval)
         for path in sorted(self.directory.iterdir()):
             if path.is_dir() and (path / "layout.json").exists() and not path.name.startswith("."):
-                self._tables[path.name] = Table(path, path.name, self._config, self._seed)
-        self._journal = Journal(self.directory / "seen.log")
-        self._journal.load(self._seen)
-        # A batch stored by a process killed before it wrote its journal is seen all the same.
+                self._tables[path.name] = Table(path, path.name, self._config, self._seed, self._journal)
         for table in self._tables.values():
-            meta = table.storage.meta[table.storage.live()]
-            for source, generation in np.unique(meta[["source", "generation"]]):
-                own = (meta["source"] == source) & (meta["generation"] == generation)
-                self._seen.add(int(source), int(generation), meta["seq"][own])
+            self._note(table)
         path = self.directory / "state.json"
         if path.exists():
             self.load_state_dict(read_json(path))
+        self._sweep = Sweep(list(self._tables.values()), self._mutex, lambda: not self._lock.closed)
+
+    def _note(self, table: Table) -> None:
+        """Take ids in a table's slots as seen that the journal may not know; record what is not recorded."""
+        if table.vouches:
+            for source, generation, seq in _streams(table, np.flatnonzero(table.storage.live())):
+                self._seen.add(source, generation, seq)
+        if not len(table.unrecorded):
+            return
+        if self._commit is not None:
+            table.storage.sync()
+        for source, generation, seq in _streams(table, table.unrecorded):
+            runs = self._seen.add(source, generation, seq)
+            self._journal.append(Taken(source, generation, runs, table.key, table.totals))
+        if self._commit is not None:
+            self._journal.sync()
+
+    def _flush(self) -> None:
+        """Have the disk take what was inserted, then its records."""
+        with self._mutex:
+            taken, self._uncommitted = self._uncommitted, []
+        if not taken:
+            return
+        for table in dict.fromkeys(table for table, _ in taken):
+            table.storage.sync()
+        with self._mutex:
+            for _, one in taken:
+                self._journal.append(one)
+        self._journal.sync()
 
     def reserve(self, kinds: Iterable[str]) -> None:
         """Make these tables now, empty, so that a disk that fills up later cannot stop their first events.
@@ -203,7 +263,7 @@ class Buffer:
 
     def _table(self, kind: str) -> Table:
         if kind not in self._tables:
-            table = Table(self.directory / kind, kind, self._config, self._seed)
+            table = Table(self.directory / kind, kind, self._config, self._seed, self._journal)
             if not labelled(kind):
                 table.set_limiter(**self._limits)
             self._tables[kind] = table
@@ -213,3 +273,11 @@ class Buffer:
         if kind not in self._tables:
             raise StorageError(f"no table of {kind} events; there are {', '.join(sorted(self._tables)) or 'none'}")
         return self._tables[kind]
+
+
+def _streams(table: Table, slots: NDArray[np.int64]) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    """Who sent the events in these slots: source, generation, and (N,) their sequence numbers."""
+    meta = table.storage.meta[slots]
+    for source, generation in np.unique(meta[["source", "generation"]]):
+        own = (meta["source"] == source) & (meta["generation"] == generation)
+        yield int(source), int(generation), meta["seq"][own]

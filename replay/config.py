@@ -6,10 +6,21 @@ from sensors.config import Config, setting
 from sensors.errors import ConfigError
 from sensors.modalities import labelled
 
+NONE, MEMORY, DISK = "none", "memory", "disk"
+"""What `ReplayConfig.ack` may be."""
+_COMMITTERS = 16
+
 
 @dataclass(frozen=True)
 class ReplayConfig(Config):
-    """How much replay keeps, what it lets go, and how far sources may run ahead of the learner."""
+    """How much replay keeps, what it lets go, what its answers promise, and how far sources may run ahead."""
+
+    ack: str = setting(
+        MEMORY,
+        help="where an event is before its source forgets it: on its way (none: it may be lost, and is counted), "
+        "in pages that outlive every process of the run (memory), or flushed to where it outlives a power cut (disk)",
+        choices=(NONE, MEMORY, DISK),
+    )
 
     capacity: int = setting(
         20_000,
@@ -68,6 +79,11 @@ class ReplayConfig(Config):
                     f"min_size={self.min_size}: a table of {name}={getattr(self, name)} events never holds "
                     "as many; lower min_size"
                 )
+
+    @property
+    def callers(self) -> int:
+        """How many calls replay works on at one time: several can wait for one flush of the disk."""
+        return _COMMITTERS if self.ack == DISK else 1
 
     def capacity_name(self, kind: str) -> str:
         """Setting that holds the capacity of the table of `kind` ('audio', 'audio+image', 'speech+letter', …)."""

@@ -69,6 +69,39 @@ def allocate(path: Path, nbytes: int) -> None:
         raise StorageError(f"{path}: cannot be made ({error.strerror})") from None
 
 
+def sync(*paths: Path) -> None:
+    """Have the disk take what was written to these files, through mappings too; returns when it has.
+
+    Raises:
+        StorageError: it does not; what it holds of them is not known.
+    """
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StorageError(f"{path}: the disk does not take it ({error.strerror})") from None
+
+
+def sync_directory(path: Path) -> None:
+    """Have the disk take the names in this directory; returns when it has.
+
+    Raises:
+        StorageError: it does not.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StorageError(f"{path}: the disk does not take it ({error.strerror})") from None
+
+
 def map_array(path: Path, dtype: DTypeLike, shape: Sequence[int], writable: bool) -> NDArray[Any]:
     """Map a whole file as an array that shares its pages with every other process that maps it.
 

@@ -93,7 +93,7 @@ class Sampler:
         for m, column in storage.samples.items():
             np.take(column, slots, axis=0, out=samples[m], mode="clip")
         for _ in range(_TRIES):
-            changed = storage.meta["version"][slots] != version
+            changed = ~self._whole(slots, version, samples)
             if not changed.any():
                 return SampleBatch(slots, serial, lesson, samples)
             again = np.flatnonzero(changed.reshape(-1, group).any(axis=1).repeat(group))
@@ -145,10 +145,22 @@ class Sampler:
         """Copies of these slots, without those that were overwritten since the view was taken."""
         storage = self._storage
         samples = {m: column[slots] for m, column in storage.samples.items()}
-        whole = storage.meta["version"][slots] == view.version[slots]
+        whole = self._whole(slots, view.version[slots], samples)
         slots = slots[whole]
         samples = {m: column[whole] for m, column in samples.items()}
         return SampleBatch(slots, view.serial[slots], view.lesson[slots], samples)
+
+    def _whole(
+        self, slots: NDArray[np.int64], version: NDArray[np.uint64], samples: Mapping[str, NDArray[Any]]
+    ) -> NDArray[np.bool_]:
+        """(N,): whose copies are of that version, and undamaged where nobody has looked at them yet."""
+        storage = self._storage
+        whole: NDArray[np.bool_] = np.ones(len(slots), np.bool_)
+        doubted = np.flatnonzero(storage.unchecked[slots])
+        if len(doubted):
+            whole[doubted] = storage.sound(slots[doubted], {m: column[doubted] for m, column in samples.items()})
+        whole &= storage.meta["version"][slots] == version
+        return whole
 
     def _snapshot(self) -> SlotView:
         """Slots that were whole while their columns were copied.

@@ -3,12 +3,16 @@
 A table of one kind of event is a directory: `layout.json` says what lies there, `meta.col` holds one `META`
 record for each slot, `<modality>.col` one sample for each slot, `counters.col` the figures that writer and
 readers share. Pages of a mapped file outlive the process that wrote them, so an event that `write` returned
-from survives SIGKILL. A slot's version is odd while it is written: a reader that finds it odd, or changed
-after it copied the slot, copied something torn.
+from survives SIGKILL; after `sync` a power cut, too. A slot's version is odd while it is written: a reader that finds
+it odd, or changed after it copied the slot, copied something torn.
+
+Reading everything back when a table is opened would take as long as the table is large. `unchecked.col` marks the slots
+whose checksums have not been looked at since: who draws one of them looks first.
 """
 
 import shutil
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from replay.files import allocate, check_space, map_array, read_json, write_json
+from replay.files import allocate, check_space, map_array, read_json, sync, sync_directory, write_json
 from sensors.errors import EventError, StateError, StorageError
 from sensors.event import EventBatch
 from sensors.modalities import modality
@@ -128,6 +132,7 @@ class Storage:
     Attributes:
         layout: what lies there.
         meta: (capacity,) `META`.
+        unchecked: (capacity,) uint8, 1 for slots whose checksum has to be looked at before they are used.
         samples: modality -> (capacity, *shape) in the stored dtype.
         counters: (1,) `COUNTERS`, writable for readers too (each its own cell).
     """
@@ -140,6 +145,7 @@ class Storage:
             StateError: the layout is another than this program's.
         """
         self.layout = read_layout(directory)
+        self._columns = [directory / "meta.col", *(directory / f"{m}.col" for m in self.layout.modalities)]
         capacity = self.layout.capacity
         self.meta = map_array(directory / "meta.col", META, (capacity,), writable)
         self.samples = {
@@ -147,6 +153,14 @@ class Storage:
             for m in self.layout.modalities
         }
         self.counters = map_array(directory / "counters.col", COUNTERS, (1,), True)
+        flags = directory / "unchecked.col"
+        if writable and (not flags.exists() or flags.stat().st_size != capacity):
+            # Nothing is lost with it: `verify` writes it anew.
+            flags.unlink(missing_ok=True)
+            allocate(flags, capacity)
+        self.unchecked: NDArray[np.uint8] = (
+            map_array(flags, np.uint8, (capacity,), writable) if flags.exists() else np.zeros(capacity, np.uint8)
+        )
 
     @classmethod
     def create(cls, directory: Path, kind: str, capacity: int) -> "Storage":
@@ -165,8 +179,12 @@ class Storage:
             for m in layout.modalities:
                 allocate(stage / f"{m}.col", capacity * modality(m).nbytes)
             allocate(stage / "counters.col", COUNTERS.itemsize)
+            allocate(stage / "unchecked.col", capacity)
             write_json(stage / "layout.json", layout.to_dict())
+            sync(stage / "meta.col", stage / "counters.col", *(stage / f"{m}.col" for m in layout.modalities))
+            sync_directory(stage)
             stage.rename(directory)
+            sync_directory(directory.parent)
         except OSError as error:
             raise StorageError(f"{directory}: cannot be made ({error.strerror})") from None
         finally:
@@ -196,6 +214,7 @@ class Storage:
         for name in _WRITTEN:
             self.meta[name][slots] = sealed[name]
         version[slots] = odd + np.uint64(1)
+        self.unchecked[slots] = 0
 
     def live(self) -> NDArray[np.bool_]:
         """(capacity,): which slots hold an event."""
@@ -208,29 +227,60 @@ class Storage:
         self.meta["version"][slots] = odd
         self.meta["serial"][slots] = self.meta["crc"][slots] = 0
         self.meta["version"][slots] = odd + np.uint64(1)
+        self.unchecked[slots] = 0
 
-    def verify(self) -> tuple[int, int]:
-        """Check every slot's seal; empty the slots that do not hold what was written.
+    def sync(self) -> None:
+        """Have the disk take what was written; returns when it has.
+
+        Raises:
+            StorageError: it does not.
+        """
+        sync(*self._columns)
+
+    def verify(self, trusted: int = 0) -> tuple[int, int]:
+        """Check slots' seals; empty the slots that do not hold what was written.
+
+        A slot whose write was cut short before it changed anything, or after it changed everything, is whole.
+
+        Args:
+            trusted: events numbered up to this one are marked as unchecked, and left to `sound`.
 
         Returns:
             How many were torn (their write never finished) and how many corrupt (changed since).
         """
-        torn = np.flatnonzero(self.meta["version"] & np.uint64(1))
-        live = np.flatnonzero(self.live())
+        version, serial = self.meta["version"], self.meta["serial"]
+        open_ = np.flatnonzero(version & np.uint64(1))
+        whole = open_[self.sound(open_) & (serial[open_] != 0)]
+        version[whole] += np.uint64(1)
+        torn = np.setdiff1d(open_, whole)
         # An empty slot has no checksum: one that has was emptied by damage.
-        bad = [np.flatnonzero((self.meta["serial"] == 0) & (self.meta["crc"] != 0))]
-        for part in np.array_split(live, len(live) // 512 + 1) if len(live) else []:
-            rows = self.meta[part]
-            wrong = _checksums(rows, {m: column[part] for m, column in self.samples.items()}) != rows["crc"]
-            bad.append(part[wrong])
+        bad = [np.flatnonzero((serial == 0) & (self.meta["crc"] != 0))]
+        live = self.live()
+        self.unchecked[:] = live & (serial <= trusted)
+        beyond = np.flatnonzero(live & (serial > trusted))
+        for part in np.array_split(beyond, len(beyond) // 512 + 1):
+            bad.append(part[~self.sound(part)])
         corrupt = np.setdiff1d(np.concatenate(bad), torn)
         for slots in (torn, corrupt):
             if len(slots):
                 self.free(slots)
         return len(torn), len(corrupt)
 
+    def sound(self, slots: NDArray[np.int64], samples: Mapping[str, NDArray[Any]] | None = None) -> NDArray[np.bool_]:
+        """(N,): which slots have the checksum that they were sealed with.
 
-def _checksums(meta: NDArray[Any], samples: dict[str, NDArray[Any]]) -> NDArray[np.uint32]:
+        Args:
+            slots: (N,).
+            samples: copies of theirs, when there are any: modality -> (N, *shape).
+        """
+        if not len(slots):
+            return np.zeros(0, np.bool_)
+        rows = self.meta[slots]
+        found = _checksums(rows, samples or {m: column[slots] for m, column in self.samples.items()})
+        return np.asarray(found == rows["crc"])
+
+
+def _checksums(meta: NDArray[Any], samples: Mapping[str, NDArray[Any]]) -> NDArray[np.uint32]:
     sealed = meta.view(np.uint8).reshape(len(meta), META.itemsize)[:, _SEALED]
     sums = [zlib.crc32(row.tobytes()) for row in sealed]
     for column in samples.values():

@@ -1,5 +1,6 @@
 """One kind of event: its columns, remover, limiter and figures."""
 
+import logging
 import zlib
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from replay.config import ReplayConfig
 from replay.dedupe import source_key
+from replay.journal import Journal, Totals
 from replay.limiter import Limiter
 from replay.removers import DROPPED, make_remover
 from replay.sampler import Sampler
@@ -15,16 +17,26 @@ from replay.storage import Storage, read_layout
 from sensors.errors import ConfigError, StateError
 from sensors.event import EventBatch
 
+_LOG = logging.getLogger("replay")
+
 
 class Table:
     """A table that one process writes; made on disk when its directory does not exist.
 
-    At any time inserted = size + evicted + corrupt. What the limiter was changed to outlives the process,
+    At any time, and after any crash, inserted = size + evicted + corrupt; inserted counts every event once whose id
+    the journal or a slot has. What the limiter was changed to outlives the process,
     until the settings given at start are others.
     """
 
-    def __init__(self, directory: Path, kind: str, config: ReplayConfig, seed: int) -> None:
+    def __init__(self, directory: Path, kind: str, config: ReplayConfig, seed: int, journal: Journal) -> None:
         """Open and verify, or make.
+
+        Args:
+            directory: the table's own.
+            kind: of event.
+            config: its capacity, remover and limits are taken from here.
+            seed: of the remover.
+            journal: knows how far the table had come.
 
         Raises:
             StorageError: no space, no permission, or a damaged file.
@@ -44,9 +56,20 @@ class Table:
             self.storage = Storage.create(directory, kind, config.capacity_of(kind))
         self.remover = make_remover(config.remover_of(kind), seed ^ zlib.crc32(kind.encode()))
         self.sampler = Sampler(self.storage)
+        self.key = source_key(kind)
         self._figures = self.storage.counters[0]
-        self._live = self._recover()
+        # What the journal knows nothing of, or not everything, is read back at once, and vouches for its ids itself.
+        self.vouches = bool(journal.damaged) or self.key not in journal.totals
+        if self.key not in journal.totals:
+            inserted = int(self._figures["inserted"])
+            journal.begin(self.key, Totals(inserted, inserted))
+        self._live, self.unrecorded = self._recover(journal.totals[self.key])
         self.limiter = self._make_limiter(config)
+
+    @property
+    def totals(self) -> Totals:
+        """How far it has come."""
+        return Totals(int(self._figures["inserted"]), self._serial)
 
     def wait_ms(self, count: int) -> float:
         """The limiter's answer to a source with `count` new events: 0, or milliseconds to wait."""
@@ -58,7 +81,7 @@ class Table:
     def insert(self, batch: EventBatch, rows: NDArray[np.int64]) -> None:
         """Store the batch's events `rows` in their order, letting go what the remover says."""
         f = self._figures
-        serial = int(f["inserted"]) + 1 + np.arange(len(rows))
+        serial = self._serial + 1 + np.arange(len(rows))
         slots = self.remover.place(serial, self._live)
         last = np.zeros(len(rows), np.bool_)
         last[len(rows) - 1 - np.unique(slots[::-1], return_index=True)[1]] = True
@@ -71,6 +94,7 @@ class Table:
         f["size"] += added
         f["evicted"] += len(rows) - added
         f["inserted"] += len(rows)
+        self._serial += len(rows)
 
     def count(self, name: str, events: int) -> None:
         """Add to one of the figures `duplicates`, `throttled`."""
@@ -118,17 +142,41 @@ class Table:
         figures["deficit"] = self.limiter.deficit(figures["inserted"], figures["sampled"])
         return figures
 
-    def _recover(self) -> NDArray[np.bool_]:
-        """Check every slot, and bring the figures in step with what a killed process left."""
-        torn, corrupt = self.storage.verify()
-        live = self.storage.live()
+    def drop_damaged(self, slots: NDArray[np.int64]) -> None:
+        """Look at slots that are still unchecked: empty and count those that do not hold what was written."""
+        slots = slots[self.storage.unchecked[slots] != 0]
+        bad = slots[~self.storage.sound(slots)]
+        self.storage.unchecked[slots] = 0
+        if not len(bad):
+            return
+        self.storage.free(bad)
+        self._live[bad] = False
+        self._figures["corrupt"] += len(bad)
+        self._figures["size"] -= len(bad)
+        _LOG.warning("table %s: emptied %d damaged slots", self.storage.layout.kind, len(bad))
+
+    def _recover(self, recorded: Totals) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Check slots as far as the journal does not vouch for them; bring the figures in step with what there is.
+
+        Returns:
+            (capacity,): which slots hold an event; and the slots of events that the journal does not know yet.
+        """
+        torn, bad = self.storage.verify(0 if self.vouches else recorded.serial)
+        live, serial = self.storage.live(), self.storage.meta["serial"]
+        unrecorded = np.flatnonzero(live & (serial > recorded.serial))
         f = self._figures
-        f["torn"] += torn
-        f["corrupt"] += corrupt
+        self._serial = max(recorded.serial, int(serial.max()))
+        f["inserted"] = recorded.inserted + len(unrecorded)
         f["size"] = int(live.sum())
-        f["inserted"] = max(int(f["inserted"]), int(self.storage.meta["serial"].max()))
-        f["evicted"] = int(f["inserted"]) - int(f["size"]) - int(f["corrupt"])
-        return live
+        # Where no event is missing, the damage is a write that never finished: nobody was told that it was taken.
+        gone = int(f["inserted"]) - int(f["size"]) - int(f["corrupt"])
+        corrupt = min(bad, max(0, gone - int(f["evicted"])))
+        f["torn"] += torn + bad - corrupt
+        f["corrupt"] += corrupt
+        f["evicted"] = gone - corrupt
+        if torn or bad:
+            _LOG.warning("table %s: emptied %d torn and %d damaged slots", self.storage.layout.kind, torn, bad)
+        return live, unrecorded
 
     def _make_limiter(self, config: ReplayConfig) -> Limiter:
         f = self._figures

@@ -39,6 +39,7 @@ OPTIONS = {
         "--minutes": "run.minutes",
         "--steps": "run.steps",
     },
+    "what is kept": {"--ack": "replay.ack"},
     "where it runs": {"--address": "run.address"},
 }
 """Prominent options by group; each stands for one setting and takes its help, choices and default from it."""

@@ -43,6 +43,16 @@ class Counters:
         self.add(key, total - before if total >= before else total)
         self._seen[key] = total
 
+    def follow(self, key: str, total: float) -> None:
+        """Follow a total that its component keeps through restarts: a fall is no beginning, and counts nothing."""
+        before = self._seen.get(key, 0)
+        self.add(key, max(0.0, total - before))
+        self._seen[key] = max(total, before)
+
+    def begin_anew(self, prefix: str) -> None:
+        """The component whose totals these are has been restarted: the next that `observe` sees count from 0."""
+        self._seen = {key: total for key, total in self._seen.items() if not key.startswith(prefix)}
+
     @property
     def totals(self) -> dict[str, float]:
         """All totals by key."""

@@ -18,7 +18,7 @@ FINAL_PATIENCE = 600.0
 """Seconds that the final exam may take."""
 CURSOR_EVERY = 5.0
 """Seconds between two readings of a teacher's cursor: what it teaches twice after a crash at most."""
-TOTALS = ("inserted", "sampled", "evicted", "duplicates", "throttled", "corrupt")
+TOTALS = ("inserted", "sampled", "evicted", "duplicates", "throttled", "corrupt", "torn")
 """Figures of a replay table that are totals."""
 
 
@@ -142,6 +142,7 @@ class ReplayRole(Role):
             if self._process not in (None, value):
                 self._remark(f"{self.member.name}: its process died; Ray brought it back")
                 self.board.counters.add(f"restarts/{self.member.name}", 1)
+                self.board.counters.begin_anew("replay/refused")
             self._process = value
         if method == "ping":
             self.board.counters.observe("replay/refused", value["refused"])
@@ -152,7 +153,8 @@ class ReplayRole(Role):
         for kind, table in tables.items():
             board.values[f"size/{kind}"] = int(table["size"])
             for name in TOTALS:
-                board.counters.observe(f"table/{kind}/{name}", table[name])
+                # Its files keep them.
+                board.counters.follow(f"table/{kind}/{name}", table.get(name, 0))
         totals = board.counters.totals
         for kind in tables:
             board.values[f"events/{kind}"] = totals[f"table/{kind}/inserted"]
@@ -168,11 +170,32 @@ class ReplayRole(Role):
         board.values["replay/fill"] = max(others or fills.values(), default=0.0)
 
 
+def settle(counters: Counters) -> None:
+    """Count as dropped what sources had on its way when they ended together with their supervisor.
+
+    After it, offered = accepted + duplicate + dropped for teachers, and likewise for sensors.
+    """
+    totals = counters.totals
+    for offered, room, ends in (
+        ("teacher/offered", "teacher/dropped/", ("teacher/accepted", "teacher/duplicate")),
+        ("sensed/outbox/offered", "sensed/dropped/", ("sensed/outbox/stored", "sensed/outbox/repeated")),
+    ):
+        dropped = sum(total for key, total in totals.items() if key.startswith(room))
+        known = dropped + sum(totals.get(key, 0) for key in ends)
+        counters.add(room + "died", max(0.0, totals.get(offered, 0) - known))
+    counters.begin_anew("sensed/")
+
+
 class TeacherRole(Role):
-    """Teaches in chunks; its cursor is read now and then, and given back after a restart."""
+    """Teaches in chunks; its cursor is read now and then, and given back after a restart.
+
+    At any time, and over restarts, the totals `teacher/…` of all teachers have offered = accepted + duplicate + dropped
+    (by reason) + what their last answers said they held.
+    """
 
     def __init__(self, member: Member, board: Board, section: RunSection, cursor: State | None) -> None:
         self.cursor = cursor
+        self._held = 0
         self._cursor_due = 0.0
         super().__init__(member, board, section)
 
@@ -182,6 +205,12 @@ class TeacherRole(Role):
         if self.cursor is not None:
             asks.insert(0, Ask("load_state_dict", (self.cursor,), patience=self.section.start_deadline))
         return asks
+
+    def restarted(self) -> None:
+        """What the dead one held is offered anew, or lost."""
+        super().restarted()
+        self.board.counters.add("teacher/dropped/died", self._held)
+        self._held = 0
 
     def routine(self, now: float) -> Ask | None:
         """Teach; read the cursor when that is due."""
@@ -202,6 +231,11 @@ class TeacherRole(Role):
             for name in ("offered", "accepted", "duplicate", "throttled", "lost", "batches"):
                 self.board.counters.add(f"teacher/{name}", value.get(name, 0))
             self.board.counters.add("teacher/waiting_s", value.get("waiting_s", 0.0))
+            for reason, events in value.get("dropped", {}).items():
+                self.board.counters.add(f"teacher/dropped/{reason}", events)
+                if total := self.board.counters.totals[f"teacher/dropped/{reason}"]:
+                    self.board.values[f"dropped/{reason}"] = total
+            self._held = int(value.get("held", 0))
 
 
 class LearnerRole(Role):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from runtime.roles import Ask, Board, TeacherRole
+from runtime.roles import Ask, Board, TeacherRole, settle
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member
 from sensors.state import State
@@ -35,6 +35,11 @@ class SensorRole(TeacherRole):
     def opening(self) -> list[Ask]:
         """Take up the cursor, tell what is listened to and looked at."""
         return [ask for ask in super().opening() if ask.method != "datasets"]
+
+    def restarted(self) -> None:
+        """Its totals begin anew; what it held is gone."""
+        super().restarted()
+        settle(self.board.counters)
 
     def hear(self, method: str, value: Any, now: float) -> None:
         """Totals, states, drops by reason, latencies; and what there is to say."""

@@ -35,20 +35,28 @@ class SensorActor:
         generation: counts starts; this actor's events have one that the clock makes, which is greater.
         replay: handle whose `insert(batch)` answers `accepted`, `duplicate` and `throttled_ms`.
         kinds: of events that replay has tables for.
+        resend: whether events are sent until replay answers that it has them; if not, those that it turns away or does
+            not answer are dropped and counted.
 
     Raises:
         UserError: no such recording or address, or nothing to perceive with.
     """
 
     def __init__(
-        self, name: str, config: Mapping[str, Any], generation: int, replay: Any, kinds: Sequence[str]
+        self,
+        name: str,
+        config: Mapping[str, Any],
+        generation: int,
+        replay: Any,
+        kinds: Sequence[str],
+        resend: bool = True,
     ) -> None:
         cv2.setNumThreads(1)
         self._name = name
         settings = RigConfig.from_dict(config)
         # A start that no checkpoint knows of must not take its ids again either; clocks are seldom set back.
         self._rig = make_rig(settings, max(time.time_ns() // 1_000_000, generation), kinds)
-        self._outbox = Outbox(settings.live.queue, settings.live.queue_mib * 2**20)
+        self._outbox = Outbox(settings.live.queue, settings.live.queue_mib * 2**20, resend)
         self._replay = replay
         self._flying: dict[Any, Percept] = {}
         self._lock = threading.Lock()
@@ -158,8 +166,10 @@ class SensorActor:
         """Take the answers that are there."""
         if not self._flying:
             return
+        stored = self._outbox.overdue(time.monotonic())
+        if stored:
+            self._flying = {answer: percept for answer, percept in self._flying.items() if percept not in stored}
         ready, _ = ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)
-        stored: list[Percept] = []
         for answer in ready:
             percept = self._flying.pop(answer)
             now = time.monotonic()
@@ -169,7 +179,8 @@ class SensorActor:
                 self._outbox.refused(percept)
                 stored.append(percept)
             except RayError:
-                self._outbox.unanswered(percept, now)
+                if self._outbox.unanswered(percept, now):
+                    stored.append(percept)
             else:
                 if self._outbox.answered(percept, reply["accepted"], reply["duplicate"], reply["throttled_ms"], now):
                     stored.append(percept)

@@ -44,6 +44,8 @@ class Outbox:
     Args:
         batches: most batches of this machine's own that are kept.
         nbytes: most bytes of them.
+        resend: whether a batch is sent until it is answered; if not, what replay turns away or does not answer is
+            dropped, a robot's batch, too.
 
     Attributes:
         counts: events `offered`, `stored`, `repeated` (replay had them already), and dropped: `throttled` (replay told
@@ -52,7 +54,8 @@ class Outbox:
         events: events kept.
     """
 
-    def __init__(self, batches: int, nbytes: int) -> None:
+    def __init__(self, batches: int, nbytes: int, resend: bool = True) -> None:
+        self._resend = resend
         self._limit, self._limit_bytes = batches, nbytes
         self._kept: deque[Percept] = deque()
         self._own = self._own_bytes = 0
@@ -82,7 +85,7 @@ class Outbox:
         under_way = sum(p.sent_at is not None for p in self._kept)
         for percept in self._kept:
             if percept.sent_at is not None:
-                if now - percept.sent_at >= AGAIN:
+                if now - percept.sent_at >= AGAIN and self._resend:
                     self._trouble = "unanswered"
                     self.counts["lost"] += 1
                     found.append(percept)
@@ -99,12 +102,14 @@ class Outbox:
         percept.sent_at = now
 
     def answered(self, percept: Percept, accepted: int, duplicate: int, throttled_ms: float, now: float) -> bool:
-        """Take replay's answer; whether the batch is stored for good."""
+        """Take replay's answer; whether the batch is stored, or given up, for good."""
         if throttled_ms > 0:
             self._trouble = "throttled"
             self.counts["turned_away"] += 1
             percept.sent_at, percept.not_before = None, now + throttled_ms / 1000
-            return False
+            if not self._resend:
+                self._drop(percept, "throttled")
+            return not self._resend
         if not self._forget(percept):
             # Dropped while it was under way, and stored all the same.
             return True
@@ -116,11 +121,21 @@ class Outbox:
             self._lags.append(max(now - float(percept.batch.end.max()), 0.0))
         return True
 
-    def unanswered(self, percept: Percept, now: float) -> None:
-        """Replay is away: the batch is sent again soon."""
+    def unanswered(self, percept: Percept, now: float) -> bool:
+        """Replay is away: the batch is sent again soon, or given up; whether it is given up."""
         self._trouble = "unanswered"
         self.counts["lost"] += 1
         percept.sent_at, percept.not_before = None, now + AWAY
+        if not self._resend:
+            self._drop(percept, "unanswered")
+        return not self._resend
+
+    def overdue(self, now: float) -> list[Percept]:
+        """Batches that were given up now, as no answer has come and they are not sent again."""
+        late = [p for p in self._kept if p.sent_at is not None and now - p.sent_at >= AGAIN and not self._resend]
+        for percept in late:
+            self.unanswered(percept, now)
+        return late
 
     def refused(self, percept: Percept) -> None:
         """Replay takes no such batch, now or later."""

@@ -21,8 +21,13 @@ from teacher.machine import Cursor, Machine
 
 WINDOW = 4
 """Batches on the way to replay at one time."""
+WINDOW_UNHEEDED = 16
+"""The same, where nothing is sent again."""
 ANSWER_TIMEOUT = 10.0
-"""Seconds after which an unanswered batch is sent again; replay tells repeats by their ids."""
+"""Seconds after which an unanswered batch is sent again, or given up; replay tells repeats by their ids."""
+DROPPED = ("throttled", "unanswered", "restored")
+"""Why events are given up: replay told to wait, or did not answer, and they are not sent again; or the teacher was set
+back to a saved cursor, from which it offers them anew."""
 _SHORTEST_PAUSE, _DEAD_PAUSE = 0.002, 0.2
 
 
@@ -52,6 +57,8 @@ class TeacherActor:
         generation: counts restarts without the saved state.
         replay: handle whose `insert(batch)` answers `accepted`, `duplicate` and `throttled_ms`.
         subject: 'digits' or 'letters'.
+        resend: whether a batch is kept until replay answers that it was taken. If not, what replay turns away or does
+            not answer is dropped and counted, and a saved cursor stands behind all that was sent.
 
     Raises:
         DataError: a dataset is missing or damaged.
@@ -67,6 +74,7 @@ class TeacherActor:
         generation: int,
         replay: Any,
         subject: str = "digits",
+        resend: bool = True,
     ) -> None:
         cv2.setNumThreads(1)
         if subject not in ("digits", "letters"):
@@ -75,7 +83,10 @@ class TeacherActor:
         make = _teach_letters if subject == "letters" else _teach_digits
         self._machine, self._summary, self._datasets = make(config, teacher, name, seed, generation)
         self._replay = replay
+        self._resend = resend
+        self._window = WINDOW if resend else WINDOW_UNHEEDED
         self._unacknowledged: deque[_Sent] = deque()
+        self._forgotten = 0
         self._due = time.monotonic()
 
     def __repr__(self) -> str:
@@ -88,10 +99,12 @@ class TeacherActor:
         Returns:
             Counts of this run: `offered` (events sent for the first time), `accepted`, `duplicate`,
             `throttled` (answers that turned a batch away), `lost` (sendings without an answer), `batches`
-            (acknowledged), `by_kind` (events accepted or duplicate, by kind), `waiting_s` (time neither
-            sending nor making batches) and `replay_alive`.
+            (acknowledged), `by_kind` (events accepted or duplicate, by kind), `dropped` (events, by reason), `held`
+            (events without a final answer now), `waiting_s` (time neither sending nor making batches) and
+            `replay_alive`. Over all runs of one teacher offered = accepted + duplicate + dropped + held.
         """
-        counts: Counter[str] = Counter()
+        counts: Counter[str] = Counter({"dropped/restored": self._forgotten})
+        self._forgotten = 0
         by_kind: Counter[str] = Counter()
         waiting, alive = 0.0, True
         end = time.monotonic() + seconds
@@ -108,6 +121,8 @@ class TeacherActor:
         return {
             **{n: counts[n] for n in names},
             "by_kind": dict(by_kind),
+            "dropped": {reason: counts[f"dropped/{reason}"] for reason in DROPPED},
+            "held": sum(len(sent.batch) for sent in self._unacknowledged),
             "waiting_s": waiting,
             "replay_alive": alive,
         }
@@ -135,7 +150,7 @@ class TeacherActor:
 
     def state_dict(self) -> State:
         """Cursor of the oldest unacknowledged batch: what follows is taught again, under the same ids."""
-        start = self._unacknowledged[0].start if self._unacknowledged else None
+        start = self._unacknowledged[0].start if self._unacknowledged and self._resend else None
         return self._machine.state_dict(start)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -145,6 +160,7 @@ class TeacherActor:
             StateError: the state is not this teacher's.
         """
         self._machine.load_state_dict(state)
+        self._forgotten += sum(len(sent.batch) for sent in self._unacknowledged)
         self._unacknowledged.clear()
 
     def ping(self) -> str:
@@ -165,6 +181,7 @@ class TeacherActor:
                 if now - sent.sent_at > ANSWER_TIMEOUT:
                     sent.answer = None
                     counts["lost"] += 1
+                    self._give_up(sent, "unanswered", counts)
                 continue
             answer, sent.answer = sent.answer, None
             try:
@@ -173,10 +190,12 @@ class TeacherActor:
                 sent.not_before = now + _DEAD_PAUSE
                 counts["lost"] += 1
                 alive = False
+                self._give_up(sent, "unanswered", counts)
                 continue
             if reply["throttled_ms"] > 0:
                 sent.not_before = now + reply["throttled_ms"] / 1000
                 counts["throttled"] += 1
+                self._give_up(sent, "throttled", counts)
                 continue
             self._unacknowledged.remove(sent)
             counts["batches"] += 1
@@ -184,6 +203,13 @@ class TeacherActor:
             counts["duplicate"] += reply["duplicate"]
             by_kind[sent.batch.kind] += reply["accepted"] + reply["duplicate"]
         return alive
+
+    def _give_up(self, sent: _Sent, reason: str, counts: Counter[str]) -> None:
+        """Forget a batch that is not sent again; what follows waits as long as it would have waited."""
+        if not self._resend:
+            self._unacknowledged.remove(sent)
+            counts[f"dropped/{reason}"] += len(sent.batch)
+            self._due = max(self._due, sent.not_before)
 
     def _send(self, counts: Counter[str], now: float) -> None:
         """Send what may go again, oldest first, then new batches while the window and the pace allow."""
@@ -193,7 +219,7 @@ class TeacherActor:
                 if sent.not_before > now:
                     return
                 self._dispatch(sent)
-        while len(self._unacknowledged) < WINDOW and self._due <= time.monotonic():
+        while len(self._unacknowledged) < self._window and self._due <= time.monotonic():
             start = self._machine.cursor
             sent = _Sent(self._machine.step(), start)
             self._unacknowledged.append(sent)
@@ -212,7 +238,7 @@ class TeacherActor:
         held = [s.not_before - now for s in self._unacknowledged if s.answer is None]
         if held:
             until = held[0]
-        elif len(self._unacknowledged) < WINDOW:
+        elif len(self._unacknowledged) < self._window:
             until = self._due - now
         else:
             until = ANSWER_TIMEOUT

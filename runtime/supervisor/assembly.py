@@ -8,6 +8,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from replay.config import NONE
 from runtime.settings import RunConfig
 from runtime.supervisor.crew import Member
 from sensors.config import Config
@@ -71,7 +72,7 @@ def assemble(
         crew[name] = Member(name, create, keeps_handle, config.run.restarts)
 
     def replay() -> Any:
-        options = pinned | {"name": "replay", "max_restarts": -1}
+        options = pinned | {"name": "replay", "max_restarts": -1, "max_concurrency": config.replay.callers}
         return _actor(classes["replay"], options, str(path / "replay"), config.replay.to_dict(), seed, kinds(config))
 
     def learner() -> Any:
@@ -94,6 +95,7 @@ def assemble(
             generations[name],
             crew["replay"].handle,
             subject,
+            config.replay.ack != NONE,
         )
 
     def sensors() -> Any:
@@ -109,6 +111,7 @@ def assemble(
             generations[SENSORS],
             crew["replay"].handle,
             kinds(config),
+            config.replay.ack != NONE,
         )
 
     def agent() -> Any:

@@ -11,7 +11,7 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from runtime.figures import Figures, Value
-from runtime.roles import Board, LearnerRole, MonitorRole, Role, TeacherRole
+from runtime.roles import Board, LearnerRole, MonitorRole, Role, TeacherRole, settle
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.signals import StopSignals
@@ -341,6 +341,7 @@ class Supervisor:
         state = self._saver.load()
         self._figures.advance(state["time"])
         self.board.counters.load_state_dict(state["counters"])
+        settle(self.board.counters)
         self.board.step = self.board.steps_before = state["step"]
         self.board.learned_before = state["learned"]
         self._cursors, self._generations = state["cursors"], state["generations"]

@@ -85,3 +85,17 @@ def test_the_actor_answers_restarts_and_forgets_nothing(tmp_path: Path, ray_sess
     assert (tmp_path / "replay" / "state.json").exists()
     ray.kill(actor)
     reader.close()
+
+
+@pytest.mark.ray
+def test_on_disk_several_callers_share_a_flush_and_each_gets_its_own_answer(tmp_path: Path, ray_session: None) -> None:
+    config = ReplayConfig.from_dict(CONFIG).replace(ack="disk", capacity_single=2_000)
+    options = {"num_cpus": 0, "max_concurrency": config.callers}
+    actor: Any = ray.remote(ReplayActor).options(**options).remote(str(tmp_path / "replay"), config.to_dict())
+    batches = [batch_of(range(n % 50 * 20, n % 50 * 20 + 20)) for n in range(60)]
+    answers = ray.get([actor.insert.remote(batch) for batch in batches], timeout=60)
+    assert sum(answer["accepted"] for answer in answers) == 1_000
+    assert sum(answer["duplicate"] for answer in answers) == 200
+    assert ray.get(actor.ping.remote(), timeout=60) == {"refused": 0}
+    ray.get(actor.close.remote(), timeout=60)
+    ray.kill(actor)

@@ -191,6 +191,7 @@ def test_corrupt_slots_are_counted_and_freed_at_reopen(tmp_path: Path) -> None:
         file.seek(7 * 1_024 + 500)
         file.write(b"\xff")
     buffer = Buffer(tmp_path, FREE)
+    assert buffer.checked(10.0)
     figures = buffer.stats()["image"]
     assert (figures["corrupt"], figures["size"], figures["inserted"]) == (1, 49, 80)
     assert figures["inserted"] == figures["size"] + figures["evicted"] + figures["corrupt"]

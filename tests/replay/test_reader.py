@@ -261,7 +261,8 @@ def test_a_table_overwritten_whole_during_a_look_is_looked_at_again(tmp_path: Pa
             return storage.meta[name]
 
     held_up = HeldUp()
-    watched = SimpleNamespace(meta=held_up, counters=storage.counters, samples=storage.samples, layout=storage.layout)
+    names = ("counters", "samples", "layout", "unchecked")
+    watched = SimpleNamespace(meta=held_up, **{name: getattr(storage, name) for name in names})
     batch = Sampler(watched).draw(4, "uniform", np.random.default_rng(0))  # type: ignore[arg-type]  # stands in for Storage
     assert len(batch) == 4 and held_up.glances > 2
     buffer.close()

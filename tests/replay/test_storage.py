@@ -70,7 +70,7 @@ def test_every_single_flipped_bit_is_found(tmp_path: Path) -> None:
 def test_a_write_cut_short_anywhere_is_torn_and_nothing_else_is(tmp_path: Path) -> None:
     storage = filled(tmp_path / "t")
     samples = storage.samples["audio"].reshape(64, -1)
-    for cut in range(0, 9_217, 96):
+    for cut in range(96, 9_217, 96):
         # What a kill in the middle leaves: the version odd, part of the sample new.
         storage.meta["version"][7] |= np.uint64(1)
         samples[7, :cut] = 99

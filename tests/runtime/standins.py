@@ -68,6 +68,7 @@ class TeacherActor:
         generation: int,
         replay: Any,
         subject: str,
+        resend: bool,
     ) -> None:
         assert (subject == "letters") == (name == "teacher-letters") == ("unseen_share" in teacher)
         self._subject = subject

@@ -62,3 +62,23 @@ def test_totals_go_on_after_a_restart() -> None:
     made.hear("run", again, 1.0)
     assert board.values["sensors/pairs"] == 5
     assert board.values["dropped/throttled"] == 1
+
+
+def accounts(board: Board, room: str, ends: tuple[str, ...]) -> tuple[float, float]:
+    """Events offered, and those of which it is known what became of them."""
+    totals = board.counters.totals
+    dropped = sum(total for key, total in totals.items() if key.startswith(f"{room}/dropped/"))
+    offered = totals.get(f"{room}/offered", totals.get(f"{room}/outbox/offered", 0.0))
+    return offered, dropped + sum(totals[end] for end in ends)
+
+
+def test_what_dead_sensors_held_is_counted_as_dropped() -> None:
+    made, board, _ = role()
+    first = ANSWER | {"totals": {"outbox/offered": 5, "outbox/stored": 2, "outbox/repeated": 0}, "waiting": 2}
+    made.hear("run", first | {"dropped": {"throttled": 1}}, 0.0)
+    made.restarted()
+    # As many as the dead one had stored: its successor's own all the same.
+    again = {"outbox/offered": 7, "outbox/stored": 6, "outbox/repeated": 1}
+    made.hear("run", ANSWER | {"totals": again, "dropped": {"throttled": 0}}, 1.0)
+    assert board.values["dropped/died"] == 2 and board.values["sensors/stored"] == 8
+    assert accounts(board, "sensed", ("sensed/outbox/stored", "sensed/outbox/repeated")) == (12, 12)

@@ -124,3 +124,21 @@ def test_latencies_are_those_of_this_machines_events() -> None:
     assert found["latency_p50"] == pytest.approx(0.51, abs=0.02)
     assert found["latency_p99"] == pytest.approx(1.0, abs=0.02)
     assert found["lag_p99"] > found["lag_p50"] > 800
+
+
+def test_what_is_not_sent_again_goes_with_the_answer_that_does_not_take_it() -> None:
+    outbox = Outbox(100, 2**30, resend=False)
+    throttled, lost, late, taken = given = [percept(count=n, receipt=n % 2 or None) for n in (1, 2, 4, 8)]
+    for item in given:
+        outbox.add(item)
+    assert send(outbox, 0.0) == given
+    assert outbox.answered(throttled, 0, 0, 50.0, 0.1)
+    assert outbox.unanswered(lost, 0.1)
+    assert outbox.answered(taken, 7, 1, 0.0, 0.2)
+    assert outbox.overdue(AGAIN / 2) == [] and balanced(outbox)
+    assert outbox.overdue(AGAIN) == [late]
+    assert outbox.dropped == {"throttled": 1, "unanswered": 6, "overflow": 0, "refused": 0}
+    assert send(outbox, 2 * AGAIN) == [] and not len(outbox) and balanced(outbox)
+    # The answer comes after all.
+    assert outbox.answered(late, 4, 0, 0.0, 2 * AGAIN) and balanced(outbox)
+    assert Outbox(100, 2**30).overdue(AGAIN) == []

@@ -1,6 +1,7 @@
 """The Ray shell: nothing offered is lost, whatever replay answers."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,12 @@ class Pair:
         self._data, self._log = data, str(log)
         self._handles: list[Any] = []
 
-    def __call__(self, *script: tuple[str, float], **options: Any) -> tuple[TeacherActor, Any]:
+    def __call__(self, *script: tuple[str, float], resend: bool = True, **options: Any) -> tuple[TeacherActor, Any]:
         kind: Any = ray.remote(ScriptedReplay)
         replay = kind.options(num_cpus=0, **options).remote(list(script), self._log)
         ray.get(replay.ids.remote())
         self._handles.append(replay)
-        return TeacherActor("teacher-0", self._data, TEACHER, 3, 0, replay), replay
+        return TeacherActor("teacher-0", self._data, TEACHER, 3, 0, replay, resend=resend), replay
 
     def close(self) -> None:
         for handle in self._handles:
@@ -152,6 +153,36 @@ def test_a_dead_replay_is_reported_and_costs_little(pair: Pair) -> None:
     assert sum(c["offered"] for c in counts) == shell.WINDOW * 16
     assert time.process_time() - start < 0.6
     assert teacher.state_dict()["seq"] == 0
+
+
+def test_without_resending_what_is_not_taken_is_counted_and_the_cursor_stands_behind_it(pair: Pair) -> None:
+    script = [("ok", 0.0), ("throttle", 50.0), ("ok", 0.0), ("die", 0.0)]
+    teacher, replay = pair(*script, resend=False, max_restarts=1, max_task_retries=0)
+    total: Counter[str] = Counter()
+    deadline = time.monotonic() + 60
+    while total["accepted"] < 200 or total["unanswered"] == 0:
+        counts = teacher.run(0.2)
+        total.update({name: counts[name] for name in ("offered", "accepted", "duplicate", "throttled", "lost")})
+        total.update({f"dropped/{reason}": n for reason, n in counts["dropped"].items()})
+        total["unanswered"] = total["dropped/unanswered"]
+        # At any time, and exactly.
+        gone = total["dropped/throttled"] + total["dropped/unanswered"]
+        assert total["offered"] == total["accepted"] + total["duplicate"] + gone + counts["held"]
+        assert counts["held"] <= shell.WINDOW_UNHEEDED * 16
+        assert time.monotonic() < deadline
+    assert total["dropped/throttled"] >= 16 and total["duplicate"] == 0
+    assert teacher.state_dict()["seq"] == total["offered"]
+    # The one that died had stored one batch or two.
+    assert 0 < total["accepted"] - len(stored(replay)) <= 32
+
+
+def test_what_was_on_its_way_is_counted_when_a_teacher_is_set_back(pair: Pair) -> None:
+    teacher, _ = pair(*[("throttle", 60_000.0)] * 500)
+    state = teacher.state_dict()
+    counts = teacher.run(0.3)
+    assert counts["held"] == counts["offered"] > 0 and not any(counts["dropped"].values())
+    teacher.load_state_dict(state)
+    assert teacher.run(0.01)["dropped"]["restored"] == counts["held"]
 
 
 def test_replays_own_error_reaches_the_caller_and_loses_nothing(pair: Pair) -> None:
