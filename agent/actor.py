@@ -24,7 +24,6 @@ from agent.respond import LATEST, Responder
 from agent.response import warm_up
 from agent.rounds import Round, Rounds
 from agent.self_monitor import SelfMonitor
-from agent.snapshot import ASIDE
 from agent.tdlft_config import TdlftTurnsConfig
 from agent.tdlft_turns import TdlftTurns
 from agent.viewer import Window
@@ -127,9 +126,8 @@ class LearnerActor:
             raise RuntimeError("an earlier checkpoint is still being written")
         return {"step": self.learner.steps, "stall_ms": 1000 * seconds}
 
-    @ray.method(concurrency_group=ASIDE)
     def checkpoint(self, directory: str, step: int | None = None) -> int:
-        """Write the learner's part of a checkpoint into its stage directory, beside the learning; returns its step.
+        """Write the learner's part of a checkpoint into its stage directory; returns its step. May run beside the rest.
 
         Args:
             directory: the stage.

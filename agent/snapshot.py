@@ -12,9 +12,6 @@ from torch import Tensor
 from agent.tensor_file import split, write_tensors
 from sensors.state import State
 
-ASIDE = "aside"
-"""Concurrency group of calls that run beside an actor's work."""
-
 
 class Snapshot:
     """One copy of named states, in memory that is kept from one to the next, so that copying never waits for pages.

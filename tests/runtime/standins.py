@@ -125,6 +125,7 @@ class LearnerActor:
     ) -> None:
         assert tdlft["min_pairs"] > 0
         self._teach, self._run_dir, self._step, self._remaining = teach, run_dir, 0, 1.0
+        self._held = -1
 
     def describe(self) -> list[str]:
         return ["learner: stand-in on cpu"]
@@ -158,13 +159,19 @@ class LearnerActor:
     def weights(self, version: int) -> tuple[int, dict[str, Any]]:
         return self._step, {}
 
-    def checkpoint(self, directory: str) -> int:
+    def snapshot(self) -> dict[str, float]:
         if "slow-checkpoint" in FAULTS:
             time.sleep(60)
         if self._step >= 60 and "not-finite" in FAULTS:
             raise StateError("weights are not finite")
-        (Path(directory) / "learner.json").write_text(json.dumps({"step": self._step}))
-        return self._step
+        self._held = self._step
+        return {"step": self._step, "stall_ms": 1.0}
+
+    def checkpoint(self, directory: str, step: int | None = None) -> int:
+        if step is None and self._held != self._step:
+            raise RuntimeError("no snapshot")
+        (Path(directory) / "learner.json").write_text(json.dumps({"step": self._held}))
+        return self._held
 
     def restore(self, directory: str) -> None:
         try:
@@ -207,6 +214,7 @@ class MonitorActor:
         try:
             version, _ = ray.get(self._learner.weights.remote(self._version))
         except ray.exceptions.RayActorError:
+            self._learner = ray.get_actor("learner")
             return {"figures": {}, "note": "learner away"}
         if version == self._version:
             return {"figures": {}, "note": ""}
