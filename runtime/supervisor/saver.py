@@ -90,6 +90,7 @@ class Saver:
 
         def write(stage: Path) -> int:
             nonlocal saved
+            held: int | None = -1
             try:
                 kept = replay.save.remote()
                 held = self._snapshot(learner, end)
@@ -103,6 +104,8 @@ class Saver:
                 cause = getattr(error, "cause", None)
                 if isinstance(cause, OSError):
                     raise cause from None
+                if held is None and isinstance(cause, RuntimeError):
+                    raise SaveError("the learner took too long to come to the end of its step") from None
                 raise user_error(error) or SaveError(reason(error)) from None
             (stage / STATE_FILE).write_text(json.dumps(state(saved)) + "\n")
             return saved

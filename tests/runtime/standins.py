@@ -25,6 +25,12 @@ def happens_once(run_dir: str, name: str) -> bool:
     return True
 
 
+def dies(name: str) -> None:
+    """End this process if it was ordered that `name` never lives long."""
+    if f"always-dies:{name}" in FAULTS:
+        os._exit(1)
+
+
 class ReplayActor:
     def __init__(self, directory: str, config: dict[str, Any], seed: int, reserve: list[str]) -> None:
         self._run = str(Path(directory).parent)
@@ -40,6 +46,7 @@ class ReplayActor:
         return {"accepted": count, "duplicate": 0, "throttled_ms": 0}
 
     def stats(self) -> dict[str, dict[str, float]]:
+        dies("replay")
         size = min(self._inserted, self._capacity)
         names = ("evicted", "duplicates", "throttled", "corrupt", "torn", "sampled")
         return {
@@ -82,6 +89,7 @@ class TeacherActor:
         if self._at == 40 and "letters-die" in FAULTS and self._subject == "letters":
             self._at += 1
             os._exit(1)
+        dies(self._name)
         if "teacher-always-dies" in FAULTS:
             os._exit(1)
         import ray
@@ -131,13 +139,17 @@ class LearnerActor:
         return ["learner: stand-in on cpu"]
 
     def run(self, seconds: float, steps: int | None = None) -> dict[str, Any]:
-        time.sleep(seconds)
+        dies("learner")
+        slow = "slow-steps" in FAULTS and self._step > 0
+        time.sleep(12 if slow else seconds)
         if "learner-raises" in FAULTS:
             raise ValueError("no such thing")
         if "no-data" not in FAULTS:
             self._step += 10 if steps is None else min(10, steps)
         if self._step >= 60 and "not-finite" in FAULTS:
             raise StateError(f"loss image is not finite at step {self._step}: lower learner.learning_rate")
+        if "slow-steps" in FAULTS:
+            self._held = self._step
         if self._step == 70:
             if happens_once(self._run_dir, "learner-dies"):
                 os._exit(1)
@@ -164,6 +176,8 @@ class LearnerActor:
             time.sleep(60)
         if self._step >= 60 and "not-finite" in FAULTS:
             raise StateError("weights are not finite")
+        if self._step >= 70 and "late-save-fails" in FAULTS:
+            raise RuntimeError("no such weights")
         self._held = self._step
         return {"step": self._step, "stall_ms": 1.0}
 
@@ -208,6 +222,7 @@ class MonitorActor:
     def run(self, seconds: float) -> dict[str, Any]:
         import ray
 
+        dies("monitor")
         time.sleep(seconds)
         if self._version > 150 and happens_once(self._run_dir, "monitor-hangs"):
             time.sleep(600)
