@@ -35,6 +35,7 @@ class Saver:
     Attributes:
         newest: the last whole checkpoint; none before the first.
         skipped: newer checkpoints that were found damaged, and why, one line each.
+        step: of the last one that this process wrote; -1 before.
         stall_ms: how long the last snapshot held up the learner; none before the first.
     """
 
@@ -45,8 +46,8 @@ class Saver:
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         self._busy = threading.Lock()
-        self._step = -1
-        self._took = 0.0
+        self.step = -1
+        self._took = self._patient_until = 0.0
         self._done = False
         self.stall_ms: float | None = None
 
@@ -114,7 +115,7 @@ class Saver:
             raise SaveError("an earlier checkpoint is still being written")
         try:
             self.newest = write_checkpoint(self._folder, step, write, {"time": seconds})
-            self._step = saved
+            self.step = saved
             self._done = True
         finally:
             self._busy.release()
@@ -122,16 +123,17 @@ class Saver:
     def _snapshot(self, learner: Any, end: float) -> int | None:
         """The step of a new snapshot; none where the learner's present step takes too long: it holds the last one."""
         answer = learner.snapshot.remote()
-        patience = end - time.monotonic() - max(WRITING, 1.5 * self._took)
-        if not ray.wait([answer], timeout=max(patience, 0.1))[0]:
-            return None
+        self._patient_until = end - max(WRITING, 1.5 * self._took)
+        while not ray.wait([answer], timeout=0.1)[0]:
+            if time.monotonic() > self._patient_until:
+                return None
         told = ray.get(answer, timeout=max(end - time.monotonic(), 0.1))
         self.stall_ms = float(told["stall_ms"])
         return int(told["step"])
 
     def has(self, step: int) -> bool:
         """Whether this process wrote its newest checkpoint at `step`."""
-        return self._step == step
+        return self.step == step
 
     def begin(self, *arguments: Any) -> None:
         """`save` beside the work; skipped while one is being written, its error told by `take_error`."""
@@ -143,6 +145,10 @@ class Saver:
     def busy(self) -> bool:
         """Whether a checkpoint is being written beside the work."""
         return self._thread is not None and self._thread.is_alive()
+
+    def hurry(self) -> None:
+        """Let a checkpoint under way be of the learner's last step: its present one is not waited for any more."""
+        self._patient_until = 0.0
 
     def take_done(self) -> bool:
         """Whether a checkpoint was written since this was last asked."""

@@ -129,7 +129,7 @@ class Supervisor:
                 return False
         # Ray's native part takes SIGTERM for itself while it starts.
         self._signals.arm()
-        for line in self._saver.skipped:
+        for line in (*self._cluster.notes, *self._saver.skipped):
             self._terminal.note(line)
         if self._cluster.dashboard:
             self._terminal.note(f"dashboard {self._cluster.dashboard}  (token: run `ray get-auth-token`)")
@@ -324,7 +324,10 @@ class Supervisor:
 
     def _finish(self, end: float) -> None:
         """The last figures, and the last checkpoint if the learner has anything to save."""
-        self._saver.join(end)
+        if self._saver.busy:
+            self._saver.hurry()
+            self._saver.join(end)
+        hurried = self._saver.take_done()
         learner = self.roles.get("learner")
         if learner is None or not learner.member.started or self.board.first_step_at is None:
             return
@@ -337,8 +340,11 @@ class Supervisor:
         if replay.member.started and replay.member.call is None:
             replay.member.ask("stats", expected=0.0, patience=1.0)
         self._settle([replay], min(time.monotonic() + 0.5, end - 1.0))
+        if hurried and self._saver.has(self.board.step) and learner.member.call is not None:
+            return  # it is still at the step that could not be waited for
         self._read_cursors(min(time.monotonic() + 1.0, end - 1.0))
         self._save(end)
+        self.board.step = max(self.board.step, self._saver.step)
 
     def _settle(self, roles: list[Role], end: float) -> None:
         """Take in the answers under way that come until `end`, and ask for nothing more."""
@@ -360,7 +366,9 @@ class Supervisor:
 
     def _close(self) -> None:
         """Ask all actors to close, wait a moment, and write what figures there are."""
-        answers = [role.member.handle.close.remote() for role in self.roles.values()]
+        asked = {role: role.member.handle.close.remote() for role in self.roles.values()}
+        # Who is still at something hears of it when that is done, which may be long after.
+        answers = [answer for role, answer in asked.items() if role.member.call is None]
         if answers:
             ray.wait(answers, num_returns=len(answers), timeout=CLOSE_PATIENCE)
         try:

@@ -6,7 +6,6 @@ busy, however late; who is short of processor time is ready to run, and busy too
 """
 
 import contextlib
-import functools
 import os
 import time
 from pathlib import Path
@@ -73,10 +72,11 @@ def watched(kind: Any) -> Any:
 def _own(kind: Any, name: str) -> Any:
     """A method as a function of its own, which can be marked without marking the class's."""
 
-    @functools.wraps(getattr(kind, name))
     def call(self: Any, *arguments: Any, **named: Any) -> Any:
         return getattr(kind, name)(self, *arguments, **named)
 
+    # No `functools.wraps`: Ray looks for its mark on what is wrapped.
+    call.__name__, call.__doc__ = name, getattr(kind, name).__doc__
     return call
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from runtime.signals import leave
 from sensors.errors import DataError, StateError
 
 FAULTS = os.environ.get("STANDIN_FAULTS", "").split(",")
@@ -141,7 +142,11 @@ class LearnerActor:
     def run(self, seconds: float, steps: int | None = None) -> dict[str, Any]:
         dies("learner")
         slow = "slow-steps" in FAULTS and self._step > 0
-        time.sleep(12 if slow else seconds)
+        if slow:  # computes: who sleeps would pass for hung
+            end = time.monotonic() + 12
+            while time.monotonic() < end:
+                sum(range(1000))
+        time.sleep(seconds)
         if "learner-raises" in FAULTS:
             raise ValueError("no such thing")
         if "no-data" not in FAULTS:
@@ -268,4 +273,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))
