@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from runtime.cli import parse_arguments
+from runtime.signals import leave
 from sensors.errors import UserError
 
 
@@ -21,4 +22,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,5 +1,6 @@
 """Ray shells of the learner, of the monitor, and of what answers while both are at work."""
 
+import contextlib
 import os
 import threading
 import time
@@ -8,7 +9,7 @@ from typing import Any
 
 import ray
 import torch
-from ray.exceptions import RayError
+from ray.exceptions import RayActorError, RayError
 
 from agent.associations import Associations
 from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
@@ -18,6 +19,7 @@ from agent.learner import Learner
 from agent.lip_monitor import LipMonitor
 from agent.lip_networks import LipNetworks
 from agent.monitor import Monitor
+from agent.randomness import seed_random
 from agent.respond import LATEST, Responder
 from agent.response import warm_up
 from agent.rounds import Round, Rounds
@@ -26,6 +28,7 @@ from agent.tdlft_config import TdlftTurnsConfig
 from agent.tdlft_turns import TdlftTurns
 from agent.viewer import Window
 from replay.reader import Reader
+from sensors.errors import StateError
 from sensors.hush import NAME as HUSH
 from sensors.hush import Hush
 from sensors.speaker import Speaker
@@ -38,6 +41,8 @@ LOOK = 0.05
 """Seconds between two looks for new events and weights."""
 PULL_DEADLINE = 60.0
 """Seconds within which the learner must hand out its weights."""
+PULL_PATIENCE = 1.0
+"""Seconds that the monitor waits for them at once; later ones are there when it looks again."""
 
 
 class LearnerActor:
@@ -62,6 +67,7 @@ class LearnerActor:
         tdlft: dict[str, Any] | None = None,
     ) -> None:
         settings = LearnerConfig.from_dict(config)
+        seed_random(seed)
         reader = Reader(Path(run_dir) / "replay", seed)
         self.tdlft = None
         if teach != "digits":
@@ -108,10 +114,35 @@ class LearnerActor:
             return None
         return self.tdlft.networks.to_dict()
 
-    def checkpoint(self, directory: str) -> int:
-        """Write the learner's part of a checkpoint into its stage directory; returns its step."""
-        self.learner.save(Path(directory))
-        return self.learner.steps
+    def snapshot(self) -> dict[str, float]:
+        """Hold the state as of this `step`, for `checkpoint` to write; tells the `stall_ms` that it cost the learning.
+
+        Raises:
+            StateError: the weights are no longer finite.
+            RuntimeError: the one before is still being written.
+        """
+        seconds = self.learner.snapshot()
+        if seconds is None:
+            raise RuntimeError("an earlier checkpoint is still being written")
+        return {"step": self.learner.steps, "stall_ms": 1000 * seconds}
+
+    def checkpoint(self, directory: str, step: int | None = None) -> int:
+        """Write the learner's part of a checkpoint into its stage directory; returns its step. May run beside the rest.
+
+        Args:
+            directory: the stage.
+            step: of the snapshot; none: of what is held of the last step, for whoever cannot wait for the present one.
+
+        Raises:
+            RuntimeError: there is no such snapshot.
+            StateError: the weights are no longer finite.
+            OSError: it cannot be written.
+        """
+        if self.learner.failure:
+            raise StateError(self.learner.failure)
+        step = self.learner.steps if step is None else step
+        self.learner.held.save(Path(directory), step)
+        return step
 
     def restore(self, directory: str) -> None:
         """Go on from a checkpoint."""
@@ -147,7 +178,7 @@ class MonitorActor:
         config: `MonitorConfig` as a dict.
         data: `DataConfig` as a dict.
         exam: the digits' exam set as a dict of arrays; none where no digits are taught.
-        learner: handle of the learner.
+        learner: handle of the learner; when that dies, whoever takes the name 'learner'.
         teach: 'digits', 'letters' or 'both': which exams there are.
         tdlft: `TdlftTurnsConfig` of the learner as a dict; its defaults where it is not given.
         held_out: share of events that the learner holds out.
@@ -172,7 +203,7 @@ class MonitorActor:
         torch.set_num_threads(settings.threads)
         source = DataConfig.from_dict(data)
         samples, judges = Path(run_dir) / "samples", cache_root() / "judges"
-        self.learner = learner
+        self.learner, self._pending = learner, dict[str, Any]()
         self.step = self.turn = self.self_step = -1
         rounds = []
         unlabelled = exam is None and teach != "letters"
@@ -208,27 +239,39 @@ class MonitorActor:
         return {"figures": found.figures, "note": found.note}
 
     def _pull_weights(self, anyway: bool) -> Networks | None:
-        networks = self._pull(-1 if anyway else self.step)
-        self.step = self.step if networks is None else networks.step
-        return networks
+        published = self._ask("weights", -1 if anyway else self.step, anyway)
+        self.step = self.step if published is None else published["step"]
+        return None if published is None else Networks.build(published)
 
     def _pull_for_self(self, anyway: bool) -> Networks | None:
-        networks = self._pull(-1 if anyway else self.self_step)
-        self.self_step = self.self_step if networks is None else networks.step
-        return networks
-
-    def _pull(self, known: int) -> Networks | None:
-        published = ray.get(self.learner.weights.remote(known), timeout=PULL_DEADLINE)
+        published = self._ask("weights", -1 if anyway else self.self_step, anyway)
+        self.self_step = self.self_step if published is None else published["step"]
         return None if published is None else Networks.build(published)
 
     def _pull_letters(self, anyway: bool) -> LipNetworks | None:
-        known = -1 if anyway else self.turn
-        published = ray.get(self.learner.letters.remote(known), timeout=PULL_DEADLINE)
+        published = self._ask("letters", -1 if anyway else self.turn, anyway)
         if published is None:
             return None
         networks = LipNetworks.from_dict(published)
         self.turn = networks.turn
         return networks
+
+    def _ask(self, method: str, known: int, anyway: bool = False) -> Any:
+        """What the learner publishes; none when there is nothing new, or not within a moment unless it must be."""
+        answer = self._pending.pop(method, None)
+        try:
+            if answer is None or anyway:
+                answer = getattr(self.learner, method).remote(known)
+            if anyway or ray.wait([answer], timeout=PULL_PATIENCE)[0]:
+                return ray.get(answer, timeout=PULL_DEADLINE)
+            self._pending[method] = answer
+        except RayActorError:
+            # It died: another one takes its name.
+            with contextlib.suppress(ValueError):
+                self.learner = ray.get_actor("learner")
+            if anyway:
+                raise
+        return None
 
     def ping(self) -> str:
         """A sign of life."""

@@ -5,8 +5,8 @@ SHA-256, and was flushed to disk before the rename. What a crash interrupts stay
 writer removes. Tensors travel as safetensors, everything else as JSON; nothing is pickled.
 """
 
-import errno
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -16,14 +16,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import load_file
 
+from agent.tensor_file import split, write_tensors
 from sensors.errors import StateError, StorageError
 
 VERSION = 1
 KEEP = 3
 """Newest checkpoints that are kept."""
+_stages = itertools.count()
 
 
 def write_checkpoint(
@@ -48,7 +49,8 @@ def write_checkpoint(
     Raises:
         StorageError: it cannot be written; older checkpoints are untouched.
     """
-    stage = directory / f".stage-{os.getpid()}"
+    # A name of its own each time: a writer that was given up must not put its parts into a later one's stage.
+    stage = directory / f".stage-{os.getpid()}-{next(_stages)}"
     try:
         for left in directory.glob(".stage-*"):
             shutil.rmtree(left)
@@ -65,7 +67,7 @@ def write_checkpoint(
         _flush(directory)
         for old in list_checkpoints(directory)[:-keep]:
             # Out of sight first: what is half removed must not pass for a checkpoint.
-            doomed = old.rename(directory / f".stage-{os.getpid()}-{old.name}")
+            doomed = old.rename(directory / f".stage-{old.name}")
             shutil.rmtree(doomed)
     except OSError as error:
         shutil.rmtree(stage, ignore_errors=True)
@@ -126,13 +128,13 @@ def read_manifest(checkpoint: Path) -> dict[str, Any]:
 
 
 def save_state(directory: Path, name: str, state: Mapping[str, Any]) -> None:
-    """Write a nested `state_dict` as `<name>.safetensors` and `<name>.json`."""
-    tensors: dict[str, Tensor] = {}
-    plain = _split(state, "", tensors)
-    try:
-        save_file(tensors, str(directory / f"{name}.safetensors"))
-    except SafetensorError as error:  # what it makes of a full disk, among others
-        raise OSError(errno.EIO, str(error)) from error
+    """Write a nested `state_dict` as `<name>.safetensors` and `<name>.json`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    tensors, plain = split(state)
+    write_tensors(directory / f"{name}.safetensors", tensors)
     (directory / f"{name}.json").write_text(json.dumps(plain))
 
 
@@ -140,31 +142,32 @@ def load_state(directory: Path, name: str, device: torch.device | str = "cpu") -
     """Read what `save_state` wrote.
 
     Raises:
-        StateError: a file is missing or damaged.
+        StateError: a file is missing or damaged, or holds tensors that the other does not name, or lacks some.
     """
     try:
         tensors = load_file(str(directory / f"{name}.safetensors"), device=str(device))
         plain = json.loads((directory / f"{name}.json").read_text())
-        return dict(_join(plain, tensors))
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise StateError(f"{directory}: {name} cannot be read ({error})") from error
+    if not isinstance(plain, dict):
+        raise StateError(f"{directory}: {name} cannot be read (it holds no named values)")
+    left = dict(tensors)
+    state = _join(plain, tensors, left, f"{directory}: {name}")
+    if left:
+        raise StateError(f"{directory}: {name} has unknown tensors: {', '.join(sorted(left)[:5])}")
+    return dict(state)
 
 
-def _split(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    if isinstance(value, Tensor):
-        tensors[path] = value.detach().contiguous().clone()
-        return {"__tensor__": path}
-    if isinstance(value, Mapping):
-        return {str(k): _split(v, f"{path}/{k}" if path else str(k), tensors) for k, v in value.items()}
-    return value
-
-
-def _join(value: Any, tensors: Mapping[str, Tensor]) -> Any:
-    if isinstance(value, dict):
-        if "__tensor__" in value:
-            return tensors[value["__tensor__"]]
-        return {k: _join(v, tensors) for k, v in value.items()}
-    return value
+def _join(value: Any, tensors: Mapping[str, Any], left: dict[str, Any], owner: str) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if "__tensor__" not in value:
+        return {k: _join(v, tensors, left, owner) for k, v in value.items()}
+    name = str(value["__tensor__"])
+    if name not in tensors:
+        raise StateError(f"{owner} lacks tensor {name}")
+    left.pop(name, None)
+    return tensors[name]
 
 
 def _measure(path: Path) -> list[Any]:

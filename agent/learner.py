@@ -15,7 +15,9 @@ from agent.augment import Augment
 from agent.checkpoint import load_state, save_state
 from agent.config import LearnerConfig
 from agent.hardware import choose_hardware
+from agent.randomness import load_random, random_state
 from agent.smart import Smart
+from agent.snapshot import Snapshot
 from agent.turns import Batch, Replay, Turn, Turns
 from sensors.errors import ConfigError, StateError
 from sensors.modalities import kind_of, labelled, modality
@@ -24,6 +26,8 @@ from sensors.state import State, check_state
 Weights = dict[str, NDArray[np.float32]]
 LONGEST = 1.0
 """Seconds that the other work may take before SMART goes on."""
+SLOW = 0.75
+"""Seconds of a step from which on each is followed by a snapshot: whoever stops a run cannot wait for the next one."""
 
 
 class Letters(Protocol):
@@ -125,6 +129,7 @@ class Learner:
         self.failure = ""
         self.letters = letters
         self.digits = digits
+        self.held = Snapshot()
         # Seconds that TDLFT may work: they grow with the time that SMART has had.
         self._credit = 0.0
 
@@ -171,7 +176,9 @@ class Learner:
                     break
                 self.steps += 1
                 report.steps += 1
-                worked += time.monotonic() - at
+                took = time.monotonic() - at
+                worked += took
+                self._keep(took)
                 continue
             worked += self._read_letters(min(left, self._credit))
             at = time.monotonic()
@@ -190,6 +197,8 @@ class Learner:
             report.busy += took
             report.steps += 1
             self._earn(took)
+            if took >= SLOW and all(bool(loss.isfinite()) for loss in losses.values()):
+                self._keep(took)
         report.losses = {name: float(torch.stack(values).mean()) for name, values in sums.items()}
         report.step, report.seconds = self.steps, time.monotonic() - begun
         report.busy += worked
@@ -219,6 +228,11 @@ class Learner:
         if self.letters is not None:
             share = self.letters.share
             self._credit = min(self._credit + seconds * share / (1 - share), LONGEST)
+
+    def _keep(self, took: float) -> None:
+        """After a step that took so many seconds: have it at hand for whoever cannot wait for the next."""
+        if took >= SLOW and not self.failure:
+            self.held.take(self.parts(), self.steps)
 
     def _why(self) -> str:
         """Why there is nothing to do."""
@@ -300,25 +314,48 @@ class Learner:
         self.steps = int(state["steps"])
         self.turn = None if state["turn"] is None else Turn(*state["turn"])
 
-    def save(self, directory: Path) -> None:
-        """Write `learner` and, with TDLFT turns, `letters` (.safetensors and .json) into a stage directory.
+    def parts(self) -> dict[str, State]:
+        """The parts of a checkpoint by name: `learner`, `random` and, with TDLFT turns, `letters`.
 
         Raises:
             StateError: the weights are no longer finite; a checkpoint of them would only replace a good one.
         """
         if self.failure:
             raise StateError(self.failure)
-        save_state(directory, "learner", self.state_dict())
-        if self.letters is not None:
-            save_state(directory, "letters", self.letters.state_dict())
+        letters = {} if self.letters is None else {"letters": self.letters.state_dict()}
+        return {"learner": self.state_dict(), "random": random_state(), **letters}
+
+    def snapshot(self) -> float | None:
+        """Hold all parts as of this step, to be written beside the learning by `held.save`.
+
+        Returns:
+            Seconds that it took; none, and nothing is held anew, while the one before is still being written.
+
+        Raises:
+            StateError: as `parts`.
+        """
+        return self.held.take(self.parts(), self.steps)
+
+    def save(self, directory: Path) -> None:
+        """Write the parts (.safetensors and .json each) into a stage directory.
+
+        Raises:
+            StateError: as `parts`.
+        """
+        for name, state in self.parts().items():
+            save_state(directory, name, state)
 
     def restore(self, checkpoint: Path) -> None:
         """Read them back; TDLFT turns begin anew where the run took none when it was saved.
+
+        Checkpoints of before the libraries' own generators were saved leave those as they are.
 
         Raises:
             StateError: missing, damaged, or saved by a learner of another make.
         """
         self.load_state_dict(load_state(checkpoint, "learner", self.hardware.device))
         # A manifest names every part, so a file that is not there was not lost.
+        if (checkpoint / "random.json").is_file():
+            load_random(load_state(checkpoint, "random"))
         if self.letters is not None and (checkpoint / "letters.json").is_file():
             self.letters.load_state_dict(load_state(checkpoint, "letters"))

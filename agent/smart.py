@@ -225,6 +225,13 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, state: Mapping[str, Any]) 
     # The fused update walks a parameter and its moments through memory side by side: a moment in another memory order
     # (channels last or not) would be applied to the wrong weights, without an error.
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for i, held in state.items():
+        if not i.isdigit() or int(i) >= len(parameters):
+            raise StateError(f"SMART optimiser: unknown parameter {i}")
+        if wrong := set(held) ^ {"step", "exp_avg", "exp_avg_sq"}:
+            raise StateError(f"SMART optimiser: parameter {i} has or lacks {', '.join(sorted(wrong))}")
+        if any(m.ndim and m.shape != parameters[int(i)].shape for m in held.values()):
+            raise StateError(f"SMART optimiser: moments of parameter {i} are of another shape")
     moments = {
         int(i): {name: torch.empty_like(parameters[int(i)]).copy_(m) if m.ndim else m for name, m in held.items()}
         for i, held in state.items()

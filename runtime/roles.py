@@ -46,6 +46,7 @@ class Board:
         facts: printable lines that actors told about themselves, by actor.
         datasets: what is taught, `images`, `speech` and `letters`, each as `name:fingerprint`, as teachers told it.
         waiting: why the learner does not step; empty when it does.
+        held_since: monotonic time since when learning stands still, as it could not be saved; none while it goes on.
     """
 
     step: int = 0
@@ -57,10 +58,21 @@ class Board:
     facts: dict[str, list[str]] = field(default_factory=dict)
     datasets: dict[str, str] = field(default_factory=dict)
     waiting: str = ""
+    held_since: float | None = None
 
     def learned(self, now: float) -> float:
         """Seconds of learning, earlier parts included."""
+        now = now if self.held_since is None else self.held_since
         return self.learned_before + (0.0 if self.first_step_at is None else now - self.first_step_at)
+
+    def hold(self, held: bool, now: float) -> None:
+        """Let learning stand still, or go on; time that it stood still is none of learning."""
+        if held and self.held_since is None:
+            self.held_since = now
+        elif not held and self.held_since is not None and self.first_step_at is not None:
+            self.counters.add("learner/held_s", now - self.held_since)
+            self.first_step_at += now - self.held_since
+            self.held_since = None
 
     def share(self, section: RunSection, now: float) -> float | None:
         """Part of the run that is done, 0…; none when it is endless."""
@@ -259,7 +271,9 @@ class LearnerRole(Role):
         return asks
 
     def routine(self, now: float) -> Ask | None:
-        """Learn, knowing how much of the run remains; nothing when that is none."""
+        """Learn, knowing how much of the run remains; nothing when that is none, or while it could not be saved."""
+        if self.board.held_since is not None:
+            return None
         share = self.board.share(self.section, now)
         if share is not None:
             if share >= 1.0:

@@ -95,14 +95,15 @@ class RunDirectory:
             raise StorageError(f"{path}/config.json: {error.strerror}") from None
         if found != FORMAT:
             raise StateError(f"{path}: run of format {found!r}, this program reads format {FORMAT}")
-        if missing := [name for name in SUBFOLDERS if not (path / name).is_dir()]:
-            raise StateError(f"{path}: lacks {', '.join(missing)}; this run cannot be resumed")
-        if not isinstance(config, dict) or not any((path / "checkpoints").iterdir()):
-            raise StateError(f"{path}/checkpoints: is empty; there is nothing to resume, start a new run")
         with _storage_errors(path):
+            # First of all: a run that has just begun in another process lacks its checkpoints yet.
             run = cls(path, fresh=False, made=False)
             run.saved = saved
             try:
+                if missing := [name for name in SUBFOLDERS if not (path / name).is_dir()]:
+                    raise StateError(f"{path}: lacks {', '.join(missing)}; this run cannot be resumed")
+                if not isinstance(config, dict) or not any((path / "checkpoints").iterdir()):
+                    raise StateError(f"{path}/checkpoints: is empty; there is nothing to resume, start a new run")
                 check_space(path, SPARE_BYTES)
             except BaseException:
                 run.close()
@@ -158,10 +159,18 @@ class RunDirectory:
         Raises:
             StorageError: the directory cannot be written.
         """
+        self.write("config.json", json.dumps(self.saved, indent=2))
+
+    def write(self, name: str, text: str) -> None:
+        """Write a small file of the run in one piece.
+
+        Raises:
+            StorageError: the directory cannot be written.
+        """
         with _storage_errors(self.path):
-            stage = self.path / "config.json.new"
-            stage.write_text(json.dumps(self.saved, indent=2) + "\n")
-            stage.replace(self.path / "config.json")
+            stage = self.path / f"{name}.new"
+            stage.write_text(text + "\n")
+            stage.replace(self.path / name)
 
     def discard(self) -> None:
         """Remove what a fresh run made, for a start that failed; a resumed run is only released."""
@@ -221,4 +230,4 @@ def _storage_errors(path: Path) -> Any:
         yield
     except OSError as error:
         fix = "no space left" if error.errno == errno.ENOSPC else f"cannot be written ({error.strerror})"
-        raise StorageError(f"{path}: {fix}; name another directory with --run-dir") from None
+        raise StorageError(f"{path}: {fix}; name another directory with --run-dir") from error

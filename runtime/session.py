@@ -4,9 +4,9 @@ import contextlib
 import importlib.metadata
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from runtime.cli import Request
 from runtime.environment import prepare_environment
@@ -46,7 +46,7 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
     try:
         # What libraries print would tear the live view; Ray tells of every dead worker in ten lines.
         output = (run.path / "output.log").open("a")
-        with output, contextlib.redirect_stdout(output), StopSignals(lambda: _leave(cluster.kill)) as signals:
+        with _closing(output), contextlib.redirect_stdout(output), StopSignals(lambda: _leave(cluster.kill)) as signals:
             try:
                 terminal.note(f"run {run.path}")
                 cluster.start()
@@ -78,6 +78,16 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
         print(f"error: {outcome.problem}{where}", file=sys.stderr)
         return FAILED
     return 0
+
+
+@contextlib.contextmanager
+def _closing(output: IO[str]) -> Iterator[None]:
+    """Close it in the end; what a full disk has no room for is no reason to end otherwise."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            output.close()
 
 
 def _create(request: Request) -> tuple[RunDirectory, RunConfig]:

@@ -74,6 +74,9 @@ class RunSection(Config):
         unit="s",
         low=0.5,
     )
+    hang_deadline: float = setting(
+        10.0, help="time without any sign of life after which an actor is put down and made anew", unit="s", low=4.0
+    )
     restarts: int = setting(5, help="restarts of one actor before the run gives up", low=0, high=1000)
 
     @property

@@ -11,6 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from replay.config import NONE
 from runtime.settings import RunConfig
 from runtime.supervisor.crew import Member
+from runtime.supervisor.vigil import ASIDE, PULSE, Clock, watched
 from sensors.config import Config
 from sensors.hush import NAME as HUSH
 from sensors.modalities import LETTER, LIPS, SPEECH, kind_of
@@ -43,7 +44,9 @@ def assemble(
     path: Path,
     classes: Mapping[str, Any],
     gpus: float,
-    here: str | None,
+    here: str,
+    joined: bool,
+    clock: Clock,
     generations: dict[str, int],
 ) -> dict[str, Member]:
     """Create replay, learner, teachers or sensors, and monitor, without waiting for any of them.
@@ -53,7 +56,9 @@ def assemble(
         path: the run directory.
         classes: role -> actor class.
         gpus: GPUs for the learner.
-        here: node that holds the run directory, for those that write to it; none when there is but one.
+        here: node that holds the run directory, for those that write to it.
+        joined: whether there may be others.
+        clock: of who watches over them.
         generations: teacher -> its last generation so far; kept up to date.
 
     Returns:
@@ -61,15 +66,13 @@ def assemble(
     """
     # Services ask for no CPU: on two cores actors that ask for one each would wait for ever.
     common: dict[str, Any] = {"num_cpus": 0, "max_task_retries": 0}
-    if here is not None:
-        pinned = common | {"scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
-    else:
-        pinned = common
+    there = {"scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
+    pinned = common | (there if joined else {})
     seed = config.run.seed
     crew: dict[str, Member] = {}
 
     def member(name: str, create: Callable[[], Any], keeps_handle: bool = False) -> None:
-        crew[name] = Member(name, create, keeps_handle, config.run.restarts)
+        crew[name] = Member(name, create, keeps_handle, config.run.restarts, clock, here)
 
     def replay() -> Any:
         options = pinned | {"name": "replay", "max_restarts": -1, "max_concurrency": config.replay.callers}
@@ -157,4 +160,6 @@ def kinds(config: RunConfig) -> list[str]:
 
 
 def _actor(kind: Any, options: Mapping[str, Any], *arguments: Any) -> Any:
-    return ray.remote(kind).options(**options).remote(*arguments)
+    untyped: Any = ray
+    made = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(kind))
+    return made.options(**options).remote(*arguments)

@@ -41,11 +41,13 @@ class Cluster:
     Attributes:
         dashboard: address of the dashboard, when there is one.
         joined: whether the cluster was there before.
+        notes: what people should know of it, one line each.
     """
 
     def __init__(self, section: RunSection, namespace: str) -> None:
         self.dashboard: str | None = None
         self.joined = section.address is not None
+        self.notes: list[str] = []
         self._section = section
         self._namespace = namespace
         self._folder: Path | None = None
@@ -121,12 +123,18 @@ class Cluster:
         if s.address is not None:
             ray.init(address=s.address, **common)
             return
+        wanted, there = s.object_store * 2**20, _shared_memory()
+        if there is not None and there < wanted:
+            self.notes.append(
+                f"/dev/shm has {there / 2**20:.0f} MiB free, run.object_store={s.object_store} MiB does not fit: "
+                "Ray keeps it in files under /tmp, which is slower"
+            )
         # Ray's sockets need a path of less than 107 characters, which a run directory seldom has.
         self._folder = Path(tempfile.mkdtemp(prefix="rcp-", dir="/tmp" if os.access("/tmp", os.W_OK) else None))
         context = ray.init(
             address="local",
             num_cpus=s.cpus,
-            object_store_memory=s.object_store * 2**20,
+            object_store_memory=wanted,
             include_dashboard=s.dashboard,
             dashboard_host="127.0.0.1",
             dashboard_port=free_port(s.dashboard_port) if s.dashboard else None,
@@ -183,6 +191,14 @@ def free_port(first: int, tries: int = 100) -> int:
                 continue
             return port
     raise ConfigError(f"run.dashboard_port={first}: no free port among {tries}; use --set run.dashboard=false")
+
+
+def _shared_memory() -> int | None:
+    """Bytes free in shared memory; none where there is no such file system."""
+    try:
+        return shutil.disk_usage("/dev/shm").free
+    except OSError:
+        return None
 
 
 def _check_address(address: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
+from runtime.supervisor.vigil import Clock, Vigil
 from sensors.errors import UserError
 
 LATE = 5.0
@@ -18,17 +19,20 @@ BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before one restart after another."""
 HEALTHY = 60.0
 """Seconds of work after which earlier failures are forgiven."""
+END_WITHIN = 1.0
+"""Seconds in which a process that was killed must be gone."""
 FETCH = 30.0
 """Seconds in which an answer that is there already must reach this process, from another node of a cluster too."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call under way: its answer to come, the method, when it began and how long it may take."""
+    """A call under way: its answer to come, the method, when it began (monotonic and watched), how long it may take."""
 
     answer: Any
     method: str
     began: float
+    asked: float
     expected: float
     deadline: float
 
@@ -42,13 +46,26 @@ class Member:
         keeps_handle: Ray restarts the process behind the same handle, as others hold it; otherwise a new
             actor takes the place of a dead one.
         restarts: failures in a row after which the member is given up.
+        clock: of who watches: time that nobody watched does not count against a member.
+        node: where who watches is.
+
+    Attributes:
+        vigil: its process' signs of life.
+        hung: whether it gives none.
+        noticed: whether its present fault was noticed already.
     """
 
-    def __init__(self, name: str, create: Callable[[], Any], keeps_handle: bool, restarts: int) -> None:
+    def __init__(
+        self, name: str, create: Callable[[], Any], keeps_handle: bool, restarts: int, clock: Clock, node: str
+    ) -> None:
         self.name = name
         self.call: Call | None = None
-        self.started = False
+        self.started = self.hung = self.noticed = False
+        self.vigil = Vigil(clock, node)
+        self._clock = clock
+        self._answered: set[str] = set()
         self.failures = 0
+        self.failed_at = 0.0
         self.fault = ""
         self.down_until: float | None = None
         self.not_before = 0.0
@@ -60,18 +77,20 @@ class Member:
 
     @property
     def state(self) -> str:
-        """`starting`, `up`, `late` or `restarting`."""
+        """`starting`, `up`, `late`, `hung` or `restarting`."""
         if self.down_until is not None:
             return "restarting"
-        if self.call is not None and time.monotonic() - self.call.began > self.call.expected + LATE and self.started:
+        if self.hung:
+            return "hung"
+        if self.call is not None and self._clock() - self.call.asked > self.call.expected + LATE and self.started:
             return "late"
         return "up" if self.started else "starting"
 
     def ask(self, method: str, *arguments: Any, expected: float, patience: float) -> None:
         """Begin a call; `expected` seconds of work, then `patience` seconds until it counts as hung."""
-        now = time.monotonic()
+        now = self._clock()
         answer = getattr(self.handle, method).remote(*arguments)
-        self.call = Call(answer, method, now, expected, now + expected + patience)
+        self.call = Call(answer, method, time.monotonic(), now, expected, now + expected + patience)
 
     def take(self) -> Any:
         """The answer of a call that is done; the member is free for the next.
@@ -86,7 +105,10 @@ class Member:
             value = ray.get(call.answer, timeout=FETCH)
         except RayError as error:
             raise user_error(error) or error from None
-        self.started = True
+        if not self.started:
+            self.started = True
+            self.vigil.begin()
+        self._answered.add(call.method)
         now = time.monotonic()
         # A call that came back early had nothing to do: asking again at once would only burn a core.
         self.not_before = call.began + min(call.expected, 0.1)
@@ -97,27 +119,36 @@ class Member:
     @property
     def overdue(self) -> bool:
         """Whether the call under way is beyond its deadline."""
-        return self.call is not None and time.monotonic() > self.call.deadline
+        return self.call is not None and self._clock() > self.call.deadline
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the call under way began; 0 without one."""
+        return 0.0 if self.call is None else self._clock() - self.call.asked
+
+    @property
+    def beyond(self) -> float:
+        """Seconds beyond the time of the call under way, if this process has answered such a call before; else 0."""
+        if self.call is None or self.call.method not in self._answered:
+            return 0.0
+        return max(self.waited - self.call.expected, 0.0)
 
     def fail(self) -> bool:
         """Note a failure and plan a restart; False when there were too many."""
         self.call = None
-        self.started = False
+        self.started = self.hung = self.noticed = False
+        self._answered.clear()
         self.failures += 1
-        now = time.monotonic()
+        self.failed_at = now = time.monotonic()
         self._well_since = now
         self.down_until = now + BACKOFF[min(self.failures, len(BACKOFF)) - 1]
         return self.failures <= self._restarts
 
     def put_down(self) -> None:
-        """Kill a hung process; Ray brings one back whose handle is kept."""
-        ray.kill(self.handle, no_restart=not self.keeps_handle)
-
-    def renew(self) -> None:
-        """Plan a restart that is no failure: an actor whose handle this one holds has gone."""
-        self.call = None
-        self.started = False
-        self.down_until = time.monotonic()
+        """Kill a hung process, stopped ones too; Ray brings one back whose handle is kept."""
+        # Ray asks the process itself first, and waits seconds for one that is stopped.
+        if not self.vigil.kill(END_WITHIN):
+            ray.kill(self.handle, no_restart=not self.keeps_handle)
 
     def revive(self) -> bool:
         """Restart when the time has come; whether the member can be asked again."""
@@ -125,6 +156,10 @@ class Member:
             return False
         if not self.keeps_handle:
             ray.kill(self.handle, no_restart=True)
+            # Two of the same must never be at work, or one would undo what the other does.
+            if not self.vigil.gone() and not self.vigil.kill(END_WITHIN):
+                self.down_until = time.monotonic() + BACKOFF[0]
+                return False
             try:
                 self.handle = self._create()
             except ValueError:

@@ -38,6 +38,10 @@ METRICS = (
     # Not a Ray counter: those are invisible while they are zero, and zero is what one wants to see here.
     Metric("reciprocal_dropped_events", "events lost or turned away so far, by reason", "dropped/", "reason"),
     Metric("reciprocal_restarts_total", "restarts of actors", "restarts/", "actor", counter=True),
+    Metric("reciprocal_hangs_total", "times that an actor gave no sign of life", "hangs/", "actor", counter=True),
+    Metric("reciprocal_actor_well", "1 while an actor is up, 0 while hung, late or being restarted", "well/", "actor"),
+    Metric("reciprocal_noticed_seconds", "until the last death or hang was noticed, at most", "noticed_s/", "actor"),
+    Metric("reciprocal_recovered_seconds", "from noticing it to the next answer", "recovered_s/", "actor"),
     Metric("reciprocal_replay_events", "events in replay, by kind", "size/", "kind"),
     Metric("reciprocal_replay_fill", "fullest table's fill, 0 to 1", "replay/fill"),
     Metric("reciprocal_events_per_second", "events accepted each second", "replay/events_per_s"),
@@ -49,6 +53,10 @@ METRICS = (
     Metric("reciprocal_learner_step", "learner steps so far", "learner/step"),
     Metric("reciprocal_learner_steps_per_second", "learner steps each second", "learner/steps_per_s"),
     Metric("reciprocal_learner_duty", "share of time that the learner computes, 0 to 1", "learner/duty"),
+    Metric("reciprocal_learner_held_seconds", "that learning stood still, unable to be saved", "learner/held_s"),
+    Metric(
+        "reciprocal_checkpoint_stall_ms", "of learning that the last checkpoint took", "learner/checkpoint_stall_ms"
+    ),
     Metric("reciprocal_tdlft_turns", "TDLFT turns so far", "tdlft/turns"),
     Metric("reciprocal_tdlft_pairs", "pairs of speech and lips that the last TDLFT turn learned from", "tdlft/pairs"),
     Metric("reciprocal_tdlft_heard", "labelled speech without lips that the last TDLFT turn had", "tdlft/heard"),

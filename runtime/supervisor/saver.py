@@ -21,6 +21,10 @@ STATE_FILE = "run.json"
 STATE_KEYS = {"time", "learned", "step", "counters", "cursors", "generations"}
 
 
+WRITING = 2.5
+"""Seconds that writing is given at least, of those that are left, before a snapshot of the present step is given up."""
+
+
 class SaveError(Exception):
     """An actor's part of a checkpoint did not come; older checkpoints are unharmed."""
 
@@ -31,6 +35,8 @@ class Saver:
     Attributes:
         newest: the last whole checkpoint; none before the first.
         skipped: newer checkpoints that were found damaged, and why, one line each.
+        step: of the last one that this process wrote; -1 before.
+        stall_ms: how long the last snapshot held up the learner; none before the first.
     """
 
     def __init__(self, run: RunDirectory) -> None:
@@ -40,7 +46,10 @@ class Saver:
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         self._busy = threading.Lock()
-        self._step = -1
+        self.step = -1
+        self._took = self._patient_until = 0.0
+        self._done = False
+        self.stall_ms: float | None = None
 
     def load(self) -> State:
         """The supervisor's part of the newest checkpoint whose parts are all whole; that one becomes `newest`.
@@ -66,7 +75,8 @@ class Saver:
         """Write one checkpoint, named by the step at which the learner saves its part.
 
         Args:
-            learner: handle whose `checkpoint` writes into a directory and answers its step.
+            learner: handle whose `snapshot` holds its state as of one step, and whose `checkpoint` writes that beside
+                the learning into a directory, and answers the step.
             replay: handle whose `save` writes what replay's files do not hold.
             step: the learner's last known step, for messages.
             seconds: time of the run.
@@ -81,16 +91,22 @@ class Saver:
 
         def write(stage: Path) -> int:
             nonlocal saved
-            # Calls of one caller are served in order: the learner saves between two chunks of work.
-            parts = [learner.checkpoint.remote(str(stage)), replay.save.remote()]
+            held: int | None = -1
             try:
+                kept = replay.save.remote()
+                held = self._snapshot(learner, end)
+                begun = time.monotonic()
+                parts = [learner.checkpoint.remote(str(stage), held), kept]
                 saved = int(ray.get(parts, timeout=max(end - time.monotonic(), 0.1))[0])
+                self._took = time.monotonic() - begun
             except GetTimeoutError:
                 raise SaveError("an actor took too long to save its part") from None
             except RayError as error:
                 cause = getattr(error, "cause", None)
                 if isinstance(cause, OSError):
                     raise cause from None
+                if held is None and isinstance(cause, RuntimeError):
+                    raise SaveError("the learner took too long to come to the end of its step") from None
                 raise user_error(error) or SaveError(reason(error)) from None
             (stage / STATE_FILE).write_text(json.dumps(state(saved)) + "\n")
             return saved
@@ -99,13 +115,25 @@ class Saver:
             raise SaveError("an earlier checkpoint is still being written")
         try:
             self.newest = write_checkpoint(self._folder, step, write, {"time": seconds})
-            self._step = saved
+            self.step = saved
+            self._done = True
         finally:
             self._busy.release()
 
+    def _snapshot(self, learner: Any, end: float) -> int | None:
+        """The step of a new snapshot; none where the learner's present step takes too long: it holds the last one."""
+        answer = learner.snapshot.remote()
+        self._patient_until = end - max(WRITING, 1.5 * self._took)
+        while not ray.wait([answer], timeout=0.1)[0]:
+            if time.monotonic() > self._patient_until:
+                return None
+        told = ray.get(answer, timeout=max(end - time.monotonic(), 0.1))
+        self.stall_ms = float(told["stall_ms"])
+        return int(told["step"])
+
     def has(self, step: int) -> bool:
         """Whether this process wrote its newest checkpoint at `step`."""
-        return self._step == step
+        return self.step == step
 
     def begin(self, *arguments: Any) -> None:
         """`save` beside the work; skipped while one is being written, its error told by `take_error`."""
@@ -117,6 +145,20 @@ class Saver:
     def busy(self) -> bool:
         """Whether a checkpoint is being written beside the work."""
         return self._thread is not None and self._thread.is_alive()
+
+    def hurry(self) -> None:
+        """Let a checkpoint under way be of the learner's last step: its present one is not waited for any more."""
+        self._patient_until = 0.0
+
+    def take_done(self) -> bool:
+        """Whether a checkpoint was written since this was last asked."""
+        done, self._done = self._done, False
+        return done
+
+    @property
+    def size(self) -> int:
+        """Bytes of the newest checkpoint; 0 before the first."""
+        return 0 if self.newest is None else sum(part.stat().st_size for part in self.newest.iterdir())
 
     def take_error(self) -> Exception | None:
         """Why the last checkpoint failed, told once."""

@@ -1,7 +1,7 @@
 """Starts a run's actors, keeps them at work, sees them fail and brings them back, and stops them cleanly."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,18 +10,20 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from runtime.figures import Figures, Value
 from runtime.roles import Board, LearnerRole, MonitorRole, Role, TeacherRole, settle
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
+from runtime.shortage import RETRY, Shortage, full
 from runtime.signals import StopSignals
 from runtime.supervisor.assembly import SPEAKERS, assemble
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.crew import FETCH, actor_class, arrived, reason
 from runtime.supervisor.duties import assign
-from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
+from runtime.supervisor.record import Record
 from runtime.supervisor.saver import SaveError, Saver
-from runtime.terminal import Snapshot, Terminal
+from runtime.supervisor.vigil import Clock
+from runtime.supervisor.watch import Watch
+from runtime.terminal import Terminal
 from sensors.errors import StateError, StorageError, UserError
 from sensors.state import State
 
@@ -29,7 +31,8 @@ STOP_WITHIN = 9.0
 """Seconds from the request to stop to the last process gone."""
 CLOSE_PATIENCE = 1.5
 """Seconds of those that actors have to close."""
-REDRAW_EVERY = 0.5
+SETTLE = 1.5
+"""Seconds of those that chunks under way have to end; a learner in a longer step holds the step before."""
 
 
 class RunFailure(Exception):
@@ -78,16 +81,15 @@ class Supervisor:
         self._generations: dict[str, int] = {}
         self._cursors: dict[str, State] = {}
         self._phase = "starting"
-        self._fresh: dict[str, Value] = {}
         self._began = time.monotonic()
         self._saver = Saver(run)
         self._concluded = False
-        self._unwritten = 0
         self._told: set[str] = set()
-        self._inserted = (time.monotonic(), 0.0)
-        self._next_tick = self._next_save = self._next_emit = self._next_draw = 0.0
-        self._figures = Figures(run.metrics, run.tensorboard)
-        self._metrics = RayMetrics(run.path.name)
+        self._next_save = 0.0
+        self._shortage = Shortage(run.path, terminal.remark)
+        self._record = Record(config, run, terminal, self.board, self._shortage)
+        self._clock = Clock()
+        self._watch = Watch(config.run, self.board, terminal.remark)
         if not run.fresh:
             self._load()
 
@@ -104,11 +106,13 @@ class Supervisor:
                 mistake = error
             self._phase = "stopping"
             began = time.monotonic()
-            self._draw(began)
+            self._record.draw(began, self._phase, self.roles)
             try:
                 self._finish(began + STOP_WITHIN - CLOSE_PATIENCE - RAY_PATIENCE)
             except (SaveError, RunFailure, UserError) as error:
-                problem = problem or f"no checkpoint at the end: {error}"
+                newest = self._saver.newest
+                stands = "there is none" if newest is None else f"the last one, {newest.name}, stands"
+                problem = problem or f"no checkpoint at the end: {error}; {stands}"
         finally:
             self._close()
         if mistake is not None:
@@ -125,15 +129,15 @@ class Supervisor:
                 return False
         # Ray's native part takes SIGTERM for itself while it starts.
         self._signals.arm()
-        for line in self._saver.skipped:
+        for line in (*self._cluster.notes, *self._saver.skipped):
             self._terminal.note(line)
         if self._cluster.dashboard:
             self._terminal.note(f"dashboard {self._cluster.dashboard}  (token: run `ray get-auth-token`)")
         gpus = check_resources(*self._cluster.resources(), self._config.learner.device)
-        here = self._cluster.here() if self._cluster.joined else None
-        crew = assemble(self._config, self._run.path, classes, gpus, here, self._generations)
+        here = (self._cluster.here(), self._cluster.joined)
+        crew = assemble(self._config, self._run.path, classes, gpus, *here, self._clock, self._generations)
         known = (self.board, self._config.run, self._cursors, lambda: self._saver.newest)
-        self.roles |= assign(crew, *known, self._terminal.remark, self._fresh)
+        self.roles |= assign(crew, *known, self._terminal.remark, self._record.fresh)
         return True
 
     # -- work ------------------------------------------------------------
@@ -163,45 +167,65 @@ class Supervisor:
         else:
             time.sleep(0.05)
         now = time.monotonic()
+        self._clock.look()
+        for role, why, dead in self._watch.look(roles):
+            self._failed(role, why, dead)
         for role in roles:
             member = role.member
             if member.overdue:
                 assert member.call is not None
-                waited = now - member.call.began
-                self._failed(role, f"no answer to {member.call.method} for {waited:.0f} s")
+                self._failed(role, f"no answer to {member.call.method} for {member.waited:.0f} s")
             elif member.down_until is not None:
                 if member.revive():
                     role.restarted()
-                    if role is self.roles["learner"]:
-                        # The monitor holds the dead learner's handle.
-                        self.roles["monitor"].member.renew()
             elif member.call is None and now >= member.not_before and (ask := role.next(now)) is not None:
                 member.ask(ask.method, *ask.arguments, expected=ask.expected, patience=ask.patience)
 
     def _take(self, role: Role) -> None:
-        assert role.member.call is not None
-        method = role.member.call.method
+        member = role.member
+        assert member.call is not None
+        method, back = member.call.method, member.started
         try:
-            value = role.member.take()
+            value = member.take()
+        except StorageError as error:
+            if not back or self.board.first_step_at is None:
+                raise
+            self._hold(role, error)
+            return
         except StateError as error:
             if method == "run" and isinstance(role, LearnerRole):
                 raise RunFailure(str(error)) from None  # its numbers are no longer finite
             raise
         except RayError as error:
-            self._failed(role, reason(error), dead=isinstance(error, RayActorError))
+            cause = getattr(error, "cause", None)
+            if back and isinstance(cause, OSError) and full(cause) and self.board.first_step_at is not None:
+                self._hold(role, cause)
+            else:
+                self._failed(role, reason(error), dead=isinstance(error, RayActorError))
             return
+        self._shortage.clear(member.name)
+        if not back and member.failures:
+            self.board.values[f"recovered_s/{member.name}"] = time.monotonic() - member.failed_at
         role.hear(method, value, time.monotonic())
         for name in set(self.board.facts) - self._told:
             self._told.add(name)
             for fact in self.board.facts[name] if name in SPEAKERS else []:
                 self._terminal.note(fact)
-            self._keep(partial(self._run.record, **{name: self.board.facts[name]}))
+            self._record.keep("facts", partial(self._run.record, **{name: self.board.facts[name]}))
         if self.board.datasets:
-            self._keep(partial(self._run.record_datasets, self.board.datasets))
+            self._record.keep("facts", partial(self._run.record_datasets, self.board.datasets))
+
+    def _hold(self, role: Role, error: Exception) -> None:
+        """An actor found no room for what it writes: that is no fault of its own, and it is asked again."""
+        role.member.fault = " ".join(str(error).split())
+        role.member.not_before = time.monotonic() + RETRY
+        self._shortage.note(role.member.name, error)
 
     def _failed(self, role: Role, why: str, dead: bool = False) -> None:
         member = role.member
         member.fault = why
+        if dead:
+            self._watch.notice(member)
         again = member.fail()
         if not dead:
             member.put_down()
@@ -245,7 +269,7 @@ class Supervisor:
             asked = asked or (call is not None and call.method == "final")
         return ""
 
-    # -- figures ------------------------------------------------------------
+    # -- checkpoints ------------------------------------------------------------
 
     def _observe(self, now: float) -> None:
         """Write figures, redraw, and save, each when it is due."""
@@ -254,82 +278,33 @@ class Supervisor:
             self._phase = "learning"
             self._next_save = now + 1.0
             self._terminal.remark(f"first step after {now - self._began:.1f} s")
-        if now >= self._next_tick:
-            self._next_tick = now + section.tick
-            self._tick(now)
-        if now >= self._next_draw:
-            self._draw(now)
-        if (error := self._saver.take_error()) is not None:
+        self._record.observe(now, self._phase, self.roles)
+        error = self._saver.take_error()
+        if isinstance(error, StorageError):
+            self._shortage.note("checkpoint", error, self._saver.size)
+        elif error is not None:
             self._terminal.remark(f"checkpoint failed: {error}")
-        if board.first_step_at is not None and now >= self._next_save and self._phase == "learning":
+        if self._saver.take_done():
+            self._shortage.clear("checkpoint")
+            if self._saver.stall_ms is not None:
+                board.values["learner/checkpoint_stall_ms"] = self._saver.stall_ms
+        board.hold(bool(self._shortage), now)
+        if board.first_step_at is None or self._phase != "learning" or self._saver.busy:
+            return
+        if self._shortage.may_try() if "checkpoint" in self._shortage else now >= self._next_save:
             self._next_save = now + section.checkpoint_every
             self._save(now + section.call_deadline, aside=True)
-
-    def _tick(self, now: float) -> None:
-        board = self.board
-        then, before = self._inserted
-        inserted = float(board.values.get("replay/inserted", 0.0))
-        if now - then > 0.5:
-            board.values["replay/events_per_s"] = max(0.0, inserted - before) / (now - then)
-            self._inserted = (now, inserted)
-        totals = board.counters.totals
-        board.values |= {k: v for k, v in totals.items() if k.startswith(("teacher/", "restarts/", "learner/"))}
-        # Grades enter the files once, when they come; a grade written again would look like a new one.
-        old = {k: v for k, v in board.values.items() if not k.startswith(("exam", "judge", "self/"))}
-        if self._keep(lambda: self._figures.observe(old | self._fresh, board.step)):
-            self._fresh.clear()
-        if now >= self._next_emit:
-            self._next_emit = now + EMIT_EVERY
-            self._metrics.emit(board.values)
-
-    def _keep(self, write: Callable[[], None]) -> bool:
-        """Write for the record; once the run learns, a full disk is no reason to end it. Whether it was written.
-
-        Raises:
-            StorageError: it cannot be written, and nothing was learned yet.
-        """
-        try:
-            write()
-        except StorageError as error:
-            if self.board.first_step_at is None:
-                raise
-            if not self._unwritten:
-                self._terminal.remark(f"{error}; learning goes on")
-            self._unwritten += 1
-            self.board.values["dropped/figures"] = self._unwritten
-            return False
-        return True
-
-    def _draw(self, now: float) -> None:
-        self._next_draw = now + REDRAW_EVERY
-        phase = self._phase
-        if phase == "learning" and self.board.waiting:
-            phase = f"waiting: {self.board.waiting}"
-        self._terminal.update(
-            Snapshot(
-                time=self._figures.time,
-                learning=self.board.learned(now),
-                step=self.board.step,
-                phase=phase,
-                share=self.board.share(self._config.run, now),
-                values=dict(self.board.values),
-                actors={name: role.member.state for name, role in self.roles.items()},
-                digits=self._config.run.digits and not (self._config.run.sensors and not self._config.monitor.judges),
-            )
-        )
-
-    # -- checkpoints ------------------------------------------------------------
 
     def _save(self, end: float, aside: bool = False) -> None:
         learner, replay = self.roles["learner"].member.handle, self.roles["replay"].member.handle
         save = self._saver.begin if aside else self._saver.save
-        save(learner, replay, self.board.step, self._figures.time, self._state, end)
+        save(learner, replay, self.board.step, self._record.time, self._state, end)
 
     def _state(self, step: int) -> State:
         cursors = {name: role.cursor for name, role in self.roles.items() if isinstance(role, TeacherRole)}
         return {
             "version": 1,
-            "time": self._figures.time,
+            "time": self._record.time,
             "learned": self.board.learned(time.monotonic()),
             "step": step,
             "counters": self.board.counters.state_dict(),
@@ -339,7 +314,7 @@ class Supervisor:
 
     def _load(self) -> None:
         state = self._saver.load()
-        self._figures.advance(state["time"])
+        self._record.advance(state["time"])
         self.board.counters.load_state_dict(state["counters"])
         settle(self.board.counters)
         self.board.step = self.board.steps_before = state["step"]
@@ -350,7 +325,10 @@ class Supervisor:
 
     def _finish(self, end: float) -> None:
         """The last figures, and the last checkpoint if the learner has anything to save."""
-        self._saver.join(end)
+        if self._saver.busy:
+            self._saver.hurry()
+            self._saver.join(end)
+        hurried = self._saver.take_done()
         learner = self.roles.get("learner")
         if learner is None or not learner.member.started or self.board.first_step_at is None:
             return
@@ -359,12 +337,15 @@ class Supervisor:
         # The chunks under way count: checkpoint and figures bear what they end at.
         replay = self.roles["replay"]
         workers = [r for r in self.roles.values() if r.member.started and not isinstance(r, MonitorRole)]
-        self._settle(workers, end - 1.0)
+        self._settle(workers, min(time.monotonic() + SETTLE, end - 1.0))
         if replay.member.started and replay.member.call is None:
             replay.member.ask("stats", expected=0.0, patience=1.0)
         self._settle([replay], min(time.monotonic() + 0.5, end - 1.0))
-        self._read_cursors(end - 1.0)
+        if hurried and self._saver.has(self.board.step) and learner.member.call is not None:
+            return  # it is still at the step that could not be waited for
+        self._read_cursors(min(time.monotonic() + 1.0, end - 1.0))
         self._save(end)
+        self.board.step = max(self.board.step, self._saver.step)
 
     def _settle(self, roles: list[Role], end: float) -> None:
         """Take in the answers under way that come until `end`, and ask for nothing more."""
@@ -386,11 +367,13 @@ class Supervisor:
 
     def _close(self) -> None:
         """Ask all actors to close, wait a moment, and write what figures there are."""
-        answers = [role.member.handle.close.remote() for role in self.roles.values()]
+        asked = {role: role.member.handle.close.remote() for role in self.roles.values()}
+        # Who is still at something hears of it when that is done, which may be long after.
+        answers = [answer for role, answer in asked.items() if role.member.call is None]
         if answers:
             ray.wait(answers, num_returns=len(answers), timeout=CLOSE_PATIENCE)
         try:
             if self.roles:
-                self._tick(time.monotonic())
+                self._record.tick(time.monotonic(), self.roles)
         finally:
-            self._figures.close()
+            self._record.close()

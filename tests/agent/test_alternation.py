@@ -108,6 +108,7 @@ def test_a_checkpoint_holds_both_and_a_learner_of_digits_alone_reads_it_too(tmp_
     checkpoint = write_checkpoint(tmp_path, 6, it.save, {})
     assert {p.name for p in checkpoint.iterdir()} == {
         "manifest.json", "learner.json", "learner.safetensors", "letters.json", "letters.safetensors",
+        "random.json", "random.safetensors",
     }  # fmt: skip
     other = both(world(), share=0.8)
     other.restore(checkpoint)

@@ -1,7 +1,11 @@
 import json
+import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,8 +19,10 @@ from agent.checkpoint import (
     save_state,
     write_checkpoint,
 )
+from agent.tensor_file import write_tensors
 from sensors.errors import StateError, StorageError
 
+ROOT = Path(__file__).parents[2]
 STATE = {
     "version": 1,
     "steps": 2**70,
@@ -113,6 +119,70 @@ def test_a_crashed_writing_is_not_seen_and_swept_by_the_next(tmp_path: Path) -> 
     assert newest_checkpoint(tmp_path) is None
     write_checkpoint(tmp_path, 7, put, {})
     assert [p.name for p in tmp_path.iterdir()] == ["step-000000000007"]
+
+
+def writing(directory: Path, kills: int, seed: int) -> None:
+    """A writer of checkpoint after checkpoint, killed again and again at random moments; tells what was left."""
+    write_checkpoint(directory, 0, put_much, {})
+    rng = random.Random(seed)
+    done, torn, deaths = 0, 0, 0
+    for _ in range(kills):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            step = done
+            while True:  # until it is killed
+                step += 1
+                write_checkpoint(directory, step, put_much, {})
+                os.write(writer, step.to_bytes(4, "little"))
+        os.close(writer)
+        time.sleep(rng.uniform(0.0, 0.1))
+        os.kill(child, signal.SIGKILL)
+        deaths += os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+        while told := os.read(reader, 4):
+            done = int.from_bytes(told, "little")
+        os.close(reader)
+        torn += any(directory.glob(".stage-*"))
+        newest = newest_checkpoint(directory)
+        assert newest is not None
+        # Each that bears a name is whole; the newest is the last one told, or the one that was being told.
+        for checkpoint in list_checkpoints(directory):
+            read_manifest(checkpoint)
+            step = int(checkpoint.name[5:])
+            assert int(load_state(checkpoint, "learner")["w"][-1]) == step
+        assert done <= step <= done + 1, (done, step)
+        done = step
+    assert len(list(directory.iterdir())) <= 6
+    print(deaths, torn, done)
+
+
+def put_much(stage: Path) -> None:
+    """Half a megabyte, all of it the number of the step."""
+    step = max((int(p.name[5:]) for p in list_checkpoints(stage.parent)), default=-1) + 1
+    save_state(stage, "learner", {"w": torch.full((130_000,), step), "turn": "image"})
+
+
+def test_killed_at_fifty_moments_there_is_always_one_that_loads(tmp_path: Path) -> None:
+    program = f"from tests.agent.test_checkpoint import *; writing(Path({str(tmp_path)!r}), 50, 7)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    deaths, torn, written = map(int, done.stdout.split())
+    assert deaths == 50
+    assert torn >= 10, "most kills must have struck while one was being written"
+    assert written >= 10
+
+
+def test_tensors_that_are_missing_or_unknown_are_named(tmp_path: Path) -> None:
+    put(tmp_path)
+    write_tensors(tmp_path / "learner.safetensors", {"net/w": torch.zeros(2, 3)})
+    with pytest.raises(StateError, match=r"learner lacks tensor net/b"):
+        load_state(tmp_path, "learner")
+    write_tensors(tmp_path / "learner.safetensors", {n: torch.zeros(1) for n in ("net/w", "net/b", "net/c")})
+    with pytest.raises(StateError, match=r"learner has unknown tensors: net/c"):
+        load_state(tmp_path, "learner")
+    (tmp_path / "learner.json").write_text("[]")
+    with pytest.raises(StateError, match=r"learner cannot be read"):
+        load_state(tmp_path, "learner")
 
 
 @pytest.mark.parametrize("name", ["learner.safetensors", "learner.json", "manifest.json"])

@@ -16,10 +16,12 @@ import torch
 from agent.checkpoint import load_state, newest_checkpoint, save_state, write_checkpoint
 from agent.config import STRATEGIES
 from agent.learner import Learner
+from agent.tdlft_turns import TdlftTurns
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
 from sensors.event import EventBatch
+from tests.agent.letter_rigs import said, tiny
 from tests.agent.rigs import ListReplay, alike, config, tables
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +96,79 @@ def test_sixty_steps_are_thirty_a_sigkill_a_resume_and_thirty(tmp_path: Path, ro
     alike(ours, theirs, "learner")
 
 
+def both_on_disk(directory: Path) -> Learner:
+    """SMART and TDLFT in turns; how long a turn on letters is depends on what is in the tables alone."""
+    torch.set_num_threads(1)
+    reader = Reader(directory, 4)
+    turns = TdlftTurns(tiny(embedding="transcoder", tune_epochs=8), reader, 3)
+    return Learner(config(turn_steps=7, latent=64, **MOVED), reader, 0, turns)
+
+
+def fill_both(directory: Path) -> None:
+    fill(directory, [PAIRS])
+    buffer = Buffer(directory, ReplayConfig(capacity=256, capacity_single=256, min_size=16), 0)
+    for k, samples in enumerate((said([0, 1, 2] * 6), {m: x for m, x in said([3] * 6).items() if m != "lips"})):
+        order = np.arange(len(samples["letter"]))
+        moment = order.astype(np.float64)
+        buffer.insert(EventBatch(f"letters-{k}", 0, order, moment, moment, order, samples))
+    buffer.close()
+
+
+def alternate(it: Learner, steps: int, pieces: int) -> None:
+    """So many steps of SMART, and TDLFT turns piece by piece beside them until none is due."""
+    assert isinstance(it.letters, TdlftTurns)
+    for _ in range(steps):
+        assert it.step() is not None
+        for _ in range(pieces):
+            it.letters.step()
+
+
+def letters_program(directory: Path, role: str) -> None:
+    it = both_on_disk(directory / "replay")
+    letters = it.letters
+    assert isinstance(letters, TdlftTurns)
+    if role == "letters, first":
+        # As a run does it: snapshots between steps, written while the learner is at the next ones.
+        while letters.rows is None:
+            alternate(it, 1, 1)
+        alternate(it, 3, 1)
+        assert it.snapshot() is not None
+        step = it.steps
+        write_checkpoint(directory / "checkpoints", step, lambda stage: it.held.save(stage, step), {})
+        print(it.steps, flush=True)
+        while True:
+            alternate(it, 1, 1)
+            assert letters.rows is not None or it.steps > 40
+    newest = newest_checkpoint(directory / "checkpoints")
+    assert newest is not None
+    it.restore(newest)
+    assert letters.rows is not None and letters.turn == 0
+    alternate(it, 40 - it.steps, 6)
+    save_state(directory, "end", it.state_dict())
+    save_state(directory, "end-letters", letters.state_dict())
+
+
+def test_killed_in_the_middle_of_a_turn_on_letters_it_ends_bitwise_as_if_undisturbed(tmp_path: Path) -> None:
+    parts, whole = tmp_path / "parts", tmp_path / "whole"
+    fill_both(parts / "replay")
+    shutil.copytree(parts, whole)
+    with start(parts, "letters, first") as first:
+        assert first.stdout is not None
+        saved = int(first.stdout.readline())
+        time.sleep(0.2)
+        first.kill()
+    assert first.returncode == -9 and 3 < saved < 40
+    with start(parts, "letters, second") as second:
+        it = both_on_disk(whole / "replay")
+        alternate(it, 40, 6)
+        assert second.wait(120) == 0
+    assert isinstance(it.letters, TdlftTurns) and it.letters.turn == 1 and it.letters.rows is None
+    save_state(whole, "end", it.state_dict())
+    save_state(whole, "end-letters", it.letters.state_dict())
+    alike(load_state(whole, "end"), load_state(parts, "end"), "learner")
+    alike(load_state(whole, "end-letters"), load_state(parts, "end-letters"), "letters")
+
+
 @pytest.mark.parametrize("guides", STRATEGIES)
 def test_every_strategy_resumes_bitwise(tmp_path: Path, guides: str) -> None:
     def fresh() -> Learner:
@@ -112,4 +187,4 @@ def test_every_strategy_resumes_bitwise(tmp_path: Path, guides: str) -> None:
 
 
 if __name__ == "__main__":
-    program(Path(sys.argv[1]), sys.argv[2])
+    (letters_program if sys.argv[2].startswith("letters") else program)(Path(sys.argv[1]), sys.argv[2])

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from runtime.signals import leave
 from sensors.errors import DataError, StateError
 
 FAULTS = os.environ.get("STANDIN_FAULTS", "").split(",")
@@ -23,6 +24,12 @@ def happens_once(run_dir: str, name: str) -> bool:
         return False
     mark.touch()
     return True
+
+
+def dies(name: str) -> None:
+    """End this process if it was ordered that `name` never lives long."""
+    if f"always-dies:{name}" in FAULTS:
+        os._exit(1)
 
 
 class ReplayActor:
@@ -40,6 +47,7 @@ class ReplayActor:
         return {"accepted": count, "duplicate": 0, "throttled_ms": 0}
 
     def stats(self) -> dict[str, dict[str, float]]:
+        dies("replay")
         size = min(self._inserted, self._capacity)
         names = ("evicted", "duplicates", "throttled", "corrupt", "torn", "sampled")
         return {
@@ -83,6 +91,7 @@ class TeacherActor:
         if self._at == 40 and "letters-die" in FAULTS and self._subject == "letters":
             self._at += 1
             os._exit(1)
+        dies(self._name)
         if "teacher-always-dies" in FAULTS:
             os._exit(1)
         import ray
@@ -126,11 +135,18 @@ class LearnerActor:
     ) -> None:
         assert tdlft["min_pairs"] > 0
         self._teach, self._run_dir, self._step, self._remaining = teach, run_dir, 0, 1.0
+        self._held = -1
 
     def describe(self) -> list[str]:
         return ["learner: stand-in on cpu"]
 
     def run(self, seconds: float, steps: int | None = None) -> dict[str, Any]:
+        dies("learner")
+        slow = "slow-steps" in FAULTS and self._step > 0
+        if slow:  # computes: who sleeps would pass for hung
+            end = time.monotonic() + 12
+            while time.monotonic() < end:
+                sum(range(1000))
         time.sleep(seconds)
         if "learner-raises" in FAULTS:
             raise ValueError("no such thing")
@@ -138,6 +154,8 @@ class LearnerActor:
             self._step += 10 if steps is None else min(10, steps)
         if self._step >= 60 and "not-finite" in FAULTS:
             raise StateError(f"loss image is not finite at step {self._step}: lower learner.learning_rate")
+        if "slow-steps" in FAULTS:
+            self._held = self._step
         if self._step == 70:
             if happens_once(self._run_dir, "learner-dies"):
                 os._exit(1)
@@ -159,13 +177,21 @@ class LearnerActor:
     def weights(self, version: int) -> tuple[int, dict[str, Any]]:
         return self._step, {}
 
-    def checkpoint(self, directory: str) -> int:
+    def snapshot(self) -> dict[str, float]:
         if "slow-checkpoint" in FAULTS:
             time.sleep(60)
         if self._step >= 60 and "not-finite" in FAULTS:
             raise StateError("weights are not finite")
-        (Path(directory) / "learner.json").write_text(json.dumps({"step": self._step}))
-        return self._step
+        if self._step >= 70 and "late-save-fails" in FAULTS:
+            raise RuntimeError("no such weights")
+        self._held = self._step
+        return {"step": self._step, "stall_ms": 1.0}
+
+    def checkpoint(self, directory: str, step: int | None = None) -> int:
+        if step is None and self._held != self._step:
+            raise RuntimeError("no snapshot")
+        (Path(directory) / "learner.json").write_text(json.dumps({"step": self._held}))
+        return self._held
 
     def restore(self, directory: str) -> None:
         try:
@@ -202,12 +228,14 @@ class MonitorActor:
     def run(self, seconds: float) -> dict[str, Any]:
         import ray
 
+        dies("monitor")
         time.sleep(seconds)
         if self._version > 150 and happens_once(self._run_dir, "monitor-hangs"):
             time.sleep(600)
         try:
             version, _ = ray.get(self._learner.weights.remote(self._version))
         except ray.exceptions.RayActorError:
+            self._learner = ray.get_actor("learner")
             return {"figures": {}, "note": "learner away"}
         if version == self._version:
             return {"figures": {}, "note": ""}
@@ -246,4 +274,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

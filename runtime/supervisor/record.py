@@ -1,0 +1,131 @@
+"""What a run leaves behind of itself while it goes on: figures, metrics, the screen, who is who."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+
+from runtime.figures import Figures, Value
+from runtime.roles import Board, Role
+from runtime.rundir import RunDirectory
+from runtime.settings import RunConfig
+from runtime.shortage import Shortage
+from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
+from runtime.terminal import Snapshot, Terminal
+from sensors.errors import StorageError
+
+REDRAW_EVERY = 0.5
+TOTALS = ("teacher/", "restarts/", "hangs/", "learner/")
+"""Beginnings of the counters that are figures under their own names."""
+
+
+class Record:
+    """Writes and shows the figures of one run.
+
+    Args:
+        config: all settings.
+        run: its directory.
+        terminal: what people see.
+        board: what is known of the run.
+        shortage: takes what cannot be written.
+
+    Attributes:
+        fresh: grades that are new: they enter the files once, or an old one would look like a new one.
+    """
+
+    def __init__(
+        self, config: RunConfig, run: RunDirectory, terminal: Terminal, board: Board, shortage: Shortage
+    ) -> None:
+        self.fresh: dict[str, Value] = {}
+        self._config, self._run, self._terminal, self._board = config, run, terminal, board
+        self._shortage = shortage
+        self._unwritten = 0
+        self._told: dict[str, int] = {}
+        self._inserted = (time.monotonic(), 0.0)
+        self._next_tick = self._next_emit = self._next_draw = 0.0
+        self._figures = Figures(run.metrics, run.tensorboard)
+        self._metrics = RayMetrics(run.path.name)
+
+    @property
+    def time(self) -> float:
+        """Seconds since the run began, its earlier parts included."""
+        return self._figures.time
+
+    def advance(self, seconds: float) -> None:
+        """Put the run's clock to at least `seconds`."""
+        self._figures.advance(seconds)
+
+    def observe(self, now: float, phase: str, roles: Mapping[str, Role]) -> None:
+        """Write and draw, each when it is due."""
+        if now >= self._next_tick:
+            self._next_tick = now + self._config.run.tick
+            self.tick(now, roles)
+        if now >= self._next_draw:
+            self.draw(now, phase, roles)
+
+    def tick(self, now: float, roles: Mapping[str, Role]) -> None:
+        """Write one line of figures."""
+        board = self._board
+        then, before = self._inserted
+        inserted = float(board.values.get("replay/inserted", 0.0))
+        if now - then > 0.5:
+            board.values["replay/events_per_s"] = max(0.0, inserted - before) / (now - then)
+            self._inserted = (now, inserted)
+        board.values |= {k: v for k, v in board.counters.totals.items() if k.startswith(TOTALS)}
+        for name, role in roles.items():
+            board.values[f"actor/{name}"] = role.member.state
+            board.values[f"well/{name}"] = float(role.member.state == "up")
+        old = {k: v for k, v in board.values.items() if not k.startswith(("exam", "judge", "self/"))}
+        if self.keep("figures", lambda: self._figures.observe(old | self.fresh, board.step)):
+            self.fresh.clear()
+        self._tell(roles)
+        if now >= self._next_emit:
+            self._next_emit = now + EMIT_EVERY
+            self._metrics.emit(board.values)
+
+    def keep(self, what: str, write: Callable[[], None]) -> bool:
+        """Write for the record; once the run learns, what cannot be written is waited for. Whether it was written.
+
+        Raises:
+            StorageError: it cannot be written, and nothing was learned yet.
+        """
+        try:
+            write()
+        except StorageError as error:
+            if self._board.first_step_at is None:
+                raise
+            self._shortage.note(what, error)
+            self._unwritten += 1
+            self._board.values["dropped/figures"] = self._unwritten
+            return False
+        self._shortage.clear(what)
+        return True
+
+    def draw(self, now: float, phase: str, roles: Mapping[str, Role]) -> None:
+        """Show the run as it is."""
+        self._next_draw = now + REDRAW_EVERY
+        board, run = self._board, self._config.run
+        if phase == "learning" and (waiting := self._shortage.waiting or board.waiting):
+            phase = f"waiting: {waiting}"
+        self._terminal.update(
+            Snapshot(
+                time=self._figures.time,
+                learning=board.learned(now),
+                step=board.step,
+                phase=phase,
+                share=board.share(run, now),
+                values=dict(board.values),
+                actors={name: role.member.state for name, role in roles.items()},
+                digits=run.digits and not (run.sensors and not self._config.monitor.judges),
+            )
+        )
+
+    def close(self) -> None:
+        """Close the files."""
+        self._figures.close()
+
+    def _tell(self, roles: Mapping[str, Role]) -> None:
+        """Keep the process numbers of those on this machine, for whoever wants to look at one of them."""
+        found = {n: r.member.vigil.process.pid for n, r in roles.items() if r.member.vigil.process is not None}
+        if found != self._told:
+            self._told = found
+            self.keep("process numbers", lambda: self._run.write("actors.json", json.dumps(found)))

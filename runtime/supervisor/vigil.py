@@ -1,0 +1,219 @@
+"""Whether one actor's process lives: a pulse apart from its work, and what its machine's kernel knows of it.
+
+A pulse is a call in a thread of its own, so it is answered however long the work takes, from any node of a cluster.
+An actor hangs when it gives no sign of life and does nothing: neither computes nor reads nor writes. Who computes is
+busy, however late; who is short of processor time is ready to run, and busy too.
+"""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import ray
+from ray.exceptions import RayError
+
+PULSE = "pulse"
+"""Concurrency group of the pulse."""
+ASIDE = "aside"
+"""Concurrency group of what is done beside the work."""
+BESIDE = ("checkpoint",)
+"""Methods of actors that are."""
+PULSE_EVERY = 0.5
+"""Seconds between two pulses."""
+INSPECT_EVERY = 1.0
+"""Seconds between two looks at a process."""
+IDLE_SHARE = 0.05
+"""Share of one core below which a process does nothing: pulses and Ray's own threads take about 0.01."""
+LONGEST_LOOK = 1.0
+"""Seconds that may lie between two looks of who watches; what is beyond was not watched, and nobody is to blame."""
+FETCH = 1.0
+"""Seconds in which a pulse that is there already must be read."""
+
+
+class Clock:
+    """Seconds that were watched: a suspended machine, or a supervisor that was itself held up, adds next to none."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._last = time.monotonic()
+
+    def look(self) -> float:
+        """Go on by what has passed since the last look, a second at most."""
+        now = time.monotonic()
+        self._now += min(now - self._last, LONGEST_LOOK)
+        self._last = now
+        return self._now
+
+    def __call__(self) -> float:
+        """The time at the last look."""
+        return self._now
+
+
+def watched(kind: Any) -> Any:
+    """The actor class with a `pulse`, which its work does not hold up, and with its methods of `BESIDE` beside that."""
+
+    class Watched(kind):  # type: ignore[misc]  # a class that is known at run time alone
+        @ray.method(concurrency_group=PULSE)
+        def pulse(self) -> tuple[int, str, float]:
+            """Process number, node, and seconds of processor time so far."""
+            return os.getpid(), str(ray.get_runtime_context().get_node_id()), time.process_time()
+
+    for name in BESIDE:
+        if hasattr(kind, name):
+            setattr(Watched, name, ray.method(concurrency_group=ASIDE)(_own(kind, name)))
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(Watched, name, getattr(kind, name))
+    return Watched
+
+
+def _own(kind: Any, name: str) -> Any:
+    """A method as a function of its own, which can be marked without marking the class's."""
+
+    def call(self: Any, *arguments: Any, **named: Any) -> Any:
+        return getattr(kind, name)(self, *arguments, **named)
+
+    # No `functools.wraps`: Ray looks for its mark on what is wrapped.
+    call.__name__, call.__doc__ = name, getattr(kind, name).__doc__
+    return call
+
+
+class Vigil:
+    """The signs of life of one actor.
+
+    Args:
+        clock: of who watches.
+        node: where who watches is; processes there are looked at, too.
+
+    Attributes:
+        process: of the actor, where it is on this node and was heard of.
+        died: clock time since when its process is gone; none while it is there.
+        error: what Ray said of a pulse that failed; none while pulses come.
+    """
+
+    def __init__(self, clock: Clock, node: str) -> None:
+        self._clock, self._node = clock, node
+        self.process: psutil.Process | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Watch a process that has just begun its work; nothing is known of it."""
+        now = self._clock()
+        self.died: float | None = None
+        self.error: RayError | None = None
+        self._heard = self._active = self._inspected = now
+        self._asked: Any = None
+        self._next = now
+        # The process that is known may be the one before.
+        self._known = False
+        self._used, self._used_at, self._traffic = 0.0, now, 0
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last pulse."""
+        return self._clock() - self._heard
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since it last did anything; of a process on another node, of which nothing is heard, all of them."""
+        return self._clock() - self._active
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody stopped the process (SIGSTOP, a debugger)."""
+        with contextlib.suppress(psutil.Error):
+            states = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+            return self.process is not None and self.process.status() in states
+        return False
+
+    def look(self, handle: Any) -> None:
+        """Hear the pulse that has come, ask for the next, look at the process; never waits."""
+        now = self._clock()
+        if self._asked is not None and ray.wait([self._asked], timeout=0)[0]:
+            answer, self._asked = self._asked, None
+            try:
+                pid, node, used = ray.get(answer, timeout=FETCH)
+                self._hear(pid, node, used, now)
+            except RayError as error:
+                self.error = error
+        if self._asked is None and now >= self._next and self.error is None:
+            self._asked, self._next = handle.pulse.remote(), now + PULSE_EVERY
+        if self._known and self.process is not None and now - self._inspected >= INSPECT_EVERY:
+            self._inspected = now
+            self._inspect(self.process, now)
+
+    def gone(self) -> bool:
+        """Whether no process of it is left on this node."""
+        return self.process is None or not _alive(self.process)
+
+    def kill(self, patience: float) -> bool:
+        """End its process on this node, stopped or not; whether it was known and is gone within so many seconds."""
+        if self.process is None:
+            return False
+        with contextlib.suppress(psutil.Error):
+            self.process.kill()
+            psutil.wait_procs([self.process], timeout=patience)
+        return self.gone()
+
+    def _hear(self, pid: int, node: str, used: float, now: float) -> None:
+        self._heard = now
+        if node != self._node:
+            self._measure(used, now)
+            self.process = None
+        elif not self._known or self.process is None or self.process.pid != pid:
+            with contextlib.suppress(psutil.Error):
+                self.process, self.died = psutil.Process(pid), None
+        self._known = True
+
+    def _measure(self, used: float, now: float) -> None:
+        """Take in the processor time used so far."""
+        if now - self._used_at < INSPECT_EVERY:
+            return
+        if not 0 <= used - self._used < IDLE_SHARE * (now - self._used_at):
+            self._active = now
+        self._used, self._used_at = used, now
+
+    def _inspect(self, process: psutil.Process, now: float) -> None:
+        try:
+            if not _alive(process):
+                self.died = now if self.died is None else self.died
+                return
+            times = process.cpu_times()
+            self._measure(times.user + times.system, now)
+            traffic, states = _traffic(process), _states(process.pid)
+            # What waits for a disk, or in silence for its turn at the processor, is no hang.
+            if traffic != self._traffic or "D" in states or ("R" in states and self.silence > 2):
+                self._active = now
+            self._traffic = traffic
+        except psutil.NoSuchProcess:
+            self.died = now if self.died is None else self.died
+        except psutil.Error:
+            # What cannot be looked at is judged by its pulses alone.
+            self.process = None
+
+
+def _alive(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def _traffic(process: psutil.Process) -> int:
+    """Bytes that it read from disks and wrote to them, where the kernel tells."""
+    try:
+        counts: Any = process.io_counters()
+    except (AttributeError, psutil.AccessDenied):
+        return 0
+    return int(counts.read_bytes + counts.write_bytes)
+
+
+def _states(pid: int) -> str:
+    """The kernel's letters for what its threads do (R runs or could, D waits for a disk, S sleeps); Linux alone."""
+    letters = ""
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                letters += (task / "stat").read_text().rpartition(")")[2].split()[0]
+    return letters

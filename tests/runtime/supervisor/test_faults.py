@@ -1,0 +1,85 @@
+"""Deaths and hangs, one after the other, in a run of stand-ins whose others are watched meanwhile."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.runtime.supervisor.test_supervise import Run, assert_all_agree, figures
+
+NOTICED = 5.0
+"""Seconds in which a death or a hang must be seen."""
+BUSY = 3.0
+"""More seconds that a machine takes on which others work, too."""
+
+
+def pid_of(path: Path, name: str) -> int:
+    """Process number of an actor, as the run tells it."""
+    return int(json.loads((path / "actors.json").read_text())[name])
+
+
+def newest(path: Path) -> dict[str, Any]:
+    return figures(path)[-1]
+
+
+def until(what: str, met: Any, timeout: float = 30.0) -> float:
+    """Wait until `met()`; seconds that it took."""
+    begun = time.monotonic()
+    while not met():
+        assert time.monotonic() - begun < timeout, what
+        time.sleep(0.1)
+    return time.monotonic() - begun
+
+
+def at_work(run: Run, path: Path, names: list[str]) -> None:
+    run.wait_for("first step after")
+    until(
+        "all are up",
+        lambda: (path / "actors.json").exists() and {*names} <= {*json.loads((path / "actors.json").read_text())},
+    )
+    until("and shown", lambda: all(newest(path).get(f"actor/{name}") == "up" for name in names))
+
+
+def never_back(path: Path) -> None:
+    """No total ever falls."""
+    keys = ("learner/steps_done", "teacher/", "restarts/", "hangs/", "replay/inserted", "events/")
+    last: dict[str, float] = {}
+    for row in figures(path):
+        for key, value in row.items():
+            if key.startswith(keys):
+                assert value >= last.get(key, 0), (key, value, last[key])
+                last[key] = value
+
+
+def test_who_is_stopped_is_seen_and_comes_back_or_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    run = Run("--run-dir", str(path), "--set", "run.hang_deadline=5", "--set", "run.checkpoint_every=1")
+    at_work(run, path, ["teacher-0", "learner", "replay"])
+    teacher, learner, before = pid_of(path, "teacher-0"), pid_of(path, "learner"), newest(path)["learner/steps_done"]
+    process = psutil.Process(learner)
+    os.kill(teacher, signal.SIGSTOP)
+    os.kill(learner, signal.SIGSTOP)
+    took = until("the teacher is seen", lambda: "teacher-0: hung: no sign of life" in run.text)
+    assert took < NOTICED + BUSY and "its process is stopped" in run.text
+    # Goes on by itself before the deadline: nobody is put down.
+    os.kill(teacher, signal.SIGCONT)
+    until("the teacher is back", lambda: "teacher-0: back" in run.text)
+    # Does not: it is replaced, and gone before another one begins.
+    until("another learner", lambda: pid_of(path, "learner") != learner and newest(path)["actor/learner"] == "up")
+    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    until("it learns", lambda: newest(path)["learner/steps_done"] > before)
+    last = newest(path)
+    assert last["restarts/learner"] == 1 and "restarts/teacher-0" not in last
+    assert pid_of(path, "teacher-0") == teacher and last["hangs/teacher-0"] == last["hangs/learner"] == 1
+    assert all(3 < last[f"noticed_s/{name}"] < NOTICED + BUSY for name in ("learner", "teacher-0"))
+    assert last["recovered_s/learner"] < 30
+    shown = [row for row in figures(path) if row.get("actor/learner") == "hung"]
+    assert shown and all(row["well/learner"] == 0 and row["well/replay"] == 1 for row in shown)
+    run.process.send_signal(signal.SIGINT)
+    assert run.end() == (0, "")
+    assert assert_all_agree(path) > 0
+    never_back(path)
