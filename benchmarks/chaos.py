@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks.job import Job, figures, latest
+from benchmarks.job import Job, actors, figures, latest
 from replay.storage import Storage
 from sensors.modalities import labelled
 
@@ -139,7 +139,9 @@ class Campaign:
         before = self._progress(role)
         began = time.monotonic()
         victim.suspend()
-        assert victim.status() == psutil.STATUS_STOPPED
+        while victim.status() != psutil.STATUS_STOPPED:  # every thread of it must have heard
+            assert time.monotonic() - began < HANG, f"{role} does not stop"
+            time.sleep(0.01)
         self.report.faults[f"stop {role}"] += 1
         while victim.is_running() and time.monotonic() - began < HANG:
             time.sleep(0.1)
@@ -160,10 +162,10 @@ class Campaign:
 
     def _victim(self, role: str) -> psutil.Process:
         end = time.monotonic() + PATIENCE
-        while role not in (actors := self._job.actors()):
+        while role not in (found := actors(self._run)):
             assert time.monotonic() < end, f"no process of {role}"
             time.sleep(0.5)
-        return actors[role]
+        return found[role]
 
     def _progress(self, role: str) -> float:
         name = PROGRESS.get(role, "teacher/offered")
@@ -174,7 +176,7 @@ class Campaign:
         end = began + PATIENCE
         while time.monotonic() < end:
             assert self._job.process.poll() is None, f"{fault} ended the run:\n{self._job.text[-3000:]}"
-            actor = self._job.actors().get(role)
+            actor = actors(self._run).get(role)
             if actor is not None and actor.pid != gone and (role == "monitor" or self._progress(role) > before):
                 self.report.mended.setdefault(fault, []).append(time.monotonic() - began)
                 return

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.job import Job, figures, latest
+from benchmarks.job import Job, actors, figures, latest
 
 TEACHERS = 2
 PLANNED = {"learner": 3, "replay": 2}
@@ -43,7 +43,7 @@ def learn(run: Path, arguments: list[str], steps: int, harm: "Harm | None", minu
         while job.process.poll() is None:
             assert time.monotonic() < end, f"not over after {minutes:.0f} minutes:\n{job.text[-2000:]}"
             if harm is not None:
-                harm.step(job, run, steps)
+                harm.step(run, steps)
             time.sleep(0.2)
         assert job.process.returncode == 0, job.text[-3000:]
     last = latest(run)
@@ -68,7 +68,7 @@ class Harm:
         self._plan = [(0.1 + 0.8 * (k + 0.5) / len(plan), role) for k, role in enumerate(plan)]
         self._events = 0.0
 
-    def step(self, job: Job, run: Path, steps: int) -> None:
+    def step(self, run: Path, steps: int) -> None:
         """Kill who is to die by now."""
         lines = figures(run)[-1:]
         if not lines:
@@ -76,12 +76,12 @@ class Harm:
         done, sent = lines[0]["step"] / steps, float(lines[0].get("teacher/offered", 0.0))
         new, self._events = max(sent - self._events, 0.0), max(sent, self._events)
         if self._rng.random() < 1 - (1 - self._crash) ** new:
-            self._kill(job, f"teacher-{self._rng.randrange(TEACHERS)}")
-        if self._plan and done >= self._plan[0][0] and self._kill(job, self._plan[0][1]):
+            self._kill(run, f"teacher-{self._rng.randrange(TEACHERS)}")
+        if self._plan and done >= self._plan[0][0] and self._kill(run, self._plan[0][1]):
             self._plan.pop(0)
 
-    def _kill(self, job: Job, role: str) -> bool:
-        victim = job.actors().get(role)
+    def _kill(self, run: Path, role: str) -> bool:
+        victim = actors(run).get(role)
         if victim is None:
             return False
         try:

@@ -16,9 +16,6 @@ from typing import Any, Self
 import psutil
 
 ROOT = Path(__file__).parents[1]
-TITLES = {"ReplayActor": "replay", "LearnerActor": "learner", "MonitorActor": "monitor", "SensorActor": "sensors"}
-"""An actor's class, as its process's title has it, and its role; teachers bear their names there."""
-_TITLE = re.compile(r"ray::(?:(?P<name>teacher-\w+):)?(?P<kind>\w+)")
 
 
 class Job:
@@ -69,18 +66,6 @@ class Job:
             return [head, *head.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
-
-    def actors(self) -> dict[str, psutil.Process]:
-        """Role -> process: `learner`, `replay`, `monitor`, `sensors`, `teacher-0`, …; those that run now."""
-        found = {}
-        for process in self.family():
-            try:
-                title = _TITLE.match(" ".join(process.cmdline()))
-            except psutil.Error:
-                continue
-            if title and (role := title["name"] or TITLES.get(title["kind"])):
-                found[role] = process
-        return found
 
     def stop(self, seconds: float = 60.0) -> float:
         """Ctrl-C; seconds until it had ended.
@@ -135,6 +120,23 @@ class Job:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.text += line
+
+
+def actors(run: Path) -> dict[str, psutil.Process]:
+    """A run's actors that are alive on this machine: `learner`, `replay`, `monitor`, `teacher-0`, … -> process."""
+    try:
+        told = json.loads((run / "actors.json").read_text())
+    except FileNotFoundError:
+        return {}
+    found = {}
+    for name, number in told.items():
+        try:
+            process = psutil.Process(number)
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found[name] = process
+        except psutil.NoSuchProcess:
+            continue
+    return found
 
 
 def figures(run: Path) -> list[dict[str, Any]]:
