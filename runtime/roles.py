@@ -213,6 +213,7 @@ class TeacherRole(Role):
         elif method == "run":
             for name in ("offered", "accepted", "duplicate", "throttled", "lost", "batches"):
                 self.board.counters.add(f"teacher/{name}", value.get(name, 0))
+            self.board.counters.add(f"accepted/{self.member.name}", value.get("accepted", 0))
             self.board.counters.add("teacher/waiting_s", value.get("waiting_s", 0.0))
 
 
