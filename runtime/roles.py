@@ -242,6 +242,7 @@ class TeacherRole(Role):
         elif method == "run":
             for name in ("offered", "accepted", "duplicate", "throttled", "lost", "batches"):
                 self.board.counters.add(f"teacher/{name}", value.get(name, 0))
+            self.board.counters.add(f"accepted/{self.member.name}", value.get("accepted", 0))
             self.board.counters.add("teacher/waiting_s", value.get("waiting_s", 0.0))
             for reason, events in value.get("dropped", {}).items():
                 self.board.counters.add(f"teacher/dropped/{reason}", events)

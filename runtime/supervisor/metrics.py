@@ -33,6 +33,7 @@ class Metric:
 
 METRICS = (
     Metric("reciprocal_events_total", "events accepted by replay, by kind", "events/", "kind", counter=True),
+    Metric("reciprocal_accepted_total", "events accepted of one teacher", "accepted/", "actor", counter=True),
     Metric("reciprocal_replay_inserted_total", "events inserted into replay", "replay/inserted", counter=True),
     Metric("reciprocal_replay_sampled_total", "events drawn from replay", "replay/sampled", counter=True),
     # Not a Ray counter: those are invisible while they are zero, and zero is what one wants to see here.

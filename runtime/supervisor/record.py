@@ -14,7 +14,7 @@ from runtime.terminal import Snapshot, Terminal
 from sensors.errors import StorageError
 
 REDRAW_EVERY = 0.5
-TOTALS = ("teacher/", "restarts/", "hangs/", "learner/")
+TOTALS = ("teacher/", "accepted/", "restarts/", "hangs/", "learner/")
 """Beginnings of the counters that are figures under their own names."""
 
 

@@ -10,6 +10,8 @@ SILENT = 3.5
 """Seconds without a pulse and without any doing after which a process hangs."""
 QUIET = 3.0
 """Seconds of nothing done after which it is idle."""
+DOUBT = 1.5
+"""Seconds without a pulse after which others may be waiting in vain for an actor."""
 STUCK = 2.5
 """Seconds beyond its time after which a call hangs whose process is idle."""
 ACCOUNT = 2.5
@@ -37,17 +39,19 @@ class Watch:
     def look(self, roles: Iterable[Role]) -> list[tuple[Role, str, bool]]:
         """Look at each that works; whom to bring back, why, and whether it is dead already."""
         found: list[tuple[Role, str, bool]] = []
+        roles = list(roles)
         at_work = [role for role in roles if role.member.started and role.member.down_until is None]
         for role in at_work:
             role.member.vigil.look(role.member.handle)
         # Nobody is heard of: that is this machine or its Ray, and it would not help to put everyone down.
         deaf = len(at_work) > 1 and all(role.member.vigil.silence >= SILENT for role in at_work)
+        troubled = [role for role in roles if _troubled(role.member)]
         for role in at_work:
             member = role.member
             if why := self._death(member):
                 found.append((role, why, True))
                 continue
-            seconds, why = self._hang(member)
+            seconds, why = self._hang(member, excused=bool(troubled) and troubled != [role])
             if why and seconds >= (self._longest if deaf else self._deadline):
                 found.append((role, why, False))
             elif member.vigil.silence > self._longest:
@@ -71,14 +75,22 @@ class Watch:
         # A call under way fails with the account.
         return "its process died" if vigil.silence > ACCOUNT + 1.0 or member.call is None else ""
 
-    def _hang(self, member: Member) -> tuple[float, str]:
-        """For how many seconds it has hung, and how; empty when it does not."""
+    def _hang(self, member: Member, excused: bool) -> tuple[float, str]:
+        """For how many seconds it has hung, and how; empty when it does not.
+
+        Excused is who may be waiting for another that is in trouble, as long as it answers pulses itself.
+        """
         vigil, seconds, why = member.vigil, 0.0, ""
         if vigil.silence >= SILENT and vigil.quiet >= QUIET:
             seconds = vigil.silence
             what = "its process is stopped" if vigil.stopped else "its process does nothing"
             why = f"no sign of life for {seconds:.0f} s, {what}"
-        elif member.call is not None and member.beyond >= STUCK and min(vigil.quiet, member.waited) >= SILENT:
+        elif (
+            not excused
+            and member.call is not None
+            and member.beyond >= STUCK
+            and min(vigil.quiet, member.waited) >= SILENT
+        ):
             seconds = min(vigil.quiet, member.waited)
             why = f"does nothing in {member.call.method} for {seconds:.0f} s"
         if why and not member.hung:
@@ -91,3 +103,10 @@ class Watch:
             self._remark(f"{member.name}: back")
         member.hung = bool(why)
         return seconds, why
+
+
+def _troubled(member: Member) -> bool:
+    """Whether others may be waiting for it in vain."""
+    if member.down_until is not None or not member.started:
+        return member.failures > 0
+    return member.vigil.silence >= DOUBT

@@ -62,6 +62,16 @@ def test_two_runs_never_share_a_directory(tmp_path: Path) -> None:
     RunDirectory.resume(path).close()
 
 
+def test_a_run_that_has_just_begun_elsewhere_is_in_use_before_it_is_empty(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    with pytest.raises(StorageError, match="in use by another run"):
+        RunDirectory.resume(run.path)
+    run.close()
+    for _ in range(2):  # and the refusal leaves no lock behind
+        with pytest.raises(StateError, match="nothing to resume"):
+            RunDirectory.resume(run.path)
+
+
 def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
     path = a_run(tmp_path / "run")
     program = (

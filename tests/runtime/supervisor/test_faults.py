@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.runtime.supervisor.test_supervise import Run, assert_all_agree, figures
 
@@ -80,6 +81,48 @@ def test_who_is_stopped_is_seen_and_comes_back_or_is_replaced(tmp_path: Path) ->
     shown = [row for row in figures(path) if row.get("actor/learner") == "hung"]
     assert shown and all(row["well/learner"] == 0 and row["well/replay"] == 1 for row in shown)
     run.process.send_signal(signal.SIGINT)
+    assert run.end() == (0, "")
+    assert assert_all_agree(path) > 0
+    never_back(path)
+
+
+def rate(path: Path, name: str, begin: float, end: float) -> float:
+    """Events a second accepted of one teacher, from its first to its last report between two times of the run."""
+    key = f"accepted/{name}"
+    rows = [row for row in figures(path) if key in row and begin <= row["time"] <= end]
+    return float((rows[-1][key] - rows[0][key]) / (rows[-1]["time"] - rows[0]["time"]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_one_after_the_other_fails_and_the_others_go_on(tmp_path: Path, blow: signal.Signals) -> None:
+    path = tmp_path / "run"
+    names = ["learner", "monitor", "teacher-0", "teacher-letters", "replay"]
+    settings = ("run.hang_deadline=5", "run.checkpoint_every=1", "run.teachers=2")
+    run = Run("--run-dir", str(path), *(part for s in settings for part in ("--set", s)))
+    at_work(run, path, [*names, "teacher-1"])
+    time.sleep(6.0)
+    begun = newest(path)["time"]
+    quiet = rate(path, "teacher-1", begun - 5.0, begun)
+    for name in names:
+        pid, before = pid_of(path, name), newest(path)
+        os.kill(pid, blow)
+        until(f"{name} seen", lambda name=name: f"noticed_s/{name}" in newest(path), NOTICED + BUSY)
+        until(
+            f"{name} back",
+            lambda name=name, pid=pid: pid_of(path, name) != pid and newest(path)[f"actor/{name}"] == "up",
+        )
+        until(f"{name} restarts", lambda name=name: newest(path).get(f"restarts/{name}", 0) >= 1)
+        assert newest(path)[f"noticed_s/{name}"] < NOTICED + BUSY
+        time.sleep(3.0)
+        now = newest(path)
+        assert now["learner/steps_done"] > before["learner/steps_done"]
+        if name != "replay":  # to which all of them send
+            kept = rate(path, "teacher-1", before["time"] - 1.0, now["time"])
+            assert kept > 0.75 * quiet, f"{name}: {quiet:.1f} events/s of another teacher became {kept:.1f}"
+        assert pid_of(path, "teacher-1") and newest(path).get("restarts/teacher-1", 0) == 0
+    assert sum(newest(path).get(f"restarts/{name}", 0) for name in names) >= len(names), "all of it happened"
+    run.process.send_signal(signal.SIGTERM)
     assert run.end() == (0, "")
     assert assert_all_agree(path) > 0
     never_back(path)

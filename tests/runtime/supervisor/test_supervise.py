@@ -35,12 +35,16 @@ QUICK = (
 
 
 class Run:
-    """A supervisor at work in a directory; its output is read as it comes."""
+    """A supervisor at work in a directory; its output is read as it comes.
 
-    def __init__(self, *arguments: str, faults: str = "", **environment: str) -> None:
+    `before` is a line of shell that comes first, in a mount namespace of its own.
+    """
+
+    def __init__(self, *arguments: str, faults: str = "", before: str = "", **environment: str) -> None:
+        prefix = ["unshare", "--mount", "sh", "-c", f'{before} && exec "$@"', "sh"] if before else []
         env = os.environ | {"STANDIN_FAULTS": faults, "PYTHONPATH": str(ROOT)} | environment
         self.process = subprocess.Popen(
-            [sys.executable, "-u", str(ROOT / "tests" / "runtime" / "standins.py"), *QUICK, *arguments],
+            [*prefix, sys.executable, "-u", str(ROOT / "tests" / "runtime" / "standins.py"), *QUICK, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
