@@ -166,6 +166,10 @@ class Roster:
             serials.setdefault(item.robot, []).append(item.serial)
         return [(self._robots[name].peer, link.pack_taken(numbers)) for name, numbers in serials.items()]
 
+    def knows(self, peer: bytes) -> bool:
+        """Whether a robot that was welcomed speaks through this connection."""
+        return peer in self._peers
+
     def robots(self, now: float) -> dict[str, RobotFigures]:
         """Figures by name."""
         return {name: _figures(robot, now) for name, robot in self._robots.items()}
