@@ -3,7 +3,7 @@
     with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:5570")) as ingest:
         while True:
             received = ingest.run(0.05)
-            ...store each item's batch...
+            ...store each item's batch, or `refuse` it...
             ingest.acknowledge(received)
 
 What is not acknowledged is sent again by its robot after this end was started anew, under the same ids; whoever
@@ -123,6 +123,11 @@ class RemoteIngest:
     def acknowledge(self, received: Iterable[Received]) -> None:
         """Tell the robots that these batches are stored for good."""
         for answer in self._roster.acknowledge(received):
+            self._say(answer)
+
+    def refuse(self, received: Iterable[Received], reason: str) -> None:
+        """Tell the robots that these batches will never be stored, and why, in a word."""
+        for answer in self._roster.refuse(received, reason):
             self._say(answer)
 
     @property

@@ -13,6 +13,7 @@ from ray.exceptions import RayActorError, RayError
 from runtime.figures import Figures, Value
 from runtime.roles import Board, LearnerRole, MonitorRole, Role, TeacherRole
 from runtime.rundir import RunDirectory
+from runtime.sensor_role import SensorRole
 from runtime.settings import RunConfig
 from runtime.signals import StopSignals
 from runtime.supervisor.assembly import SPEAKERS, assemble
@@ -350,6 +351,9 @@ class Supervisor:
     def _finish(self, end: float) -> None:
         """The last figures, and the last checkpoint if the learner has anything to save."""
         self._saver.join(end)
+        sensors = [r for r in self.roles.values() if isinstance(r, SensorRole) and r.member.started]
+        self._settle(list(sensors), end - 2.0)
+        self._settle([role.part() for role in sensors], end - 2.0)
         learner = self.roles.get("learner")
         if learner is None or not learner.member.started or self.board.first_step_at is None:
             return

@@ -124,3 +124,29 @@ def test_latencies_are_those_of_this_machines_events() -> None:
     assert found["latency_p50"] == pytest.approx(0.51, abs=0.02)
     assert found["latency_p99"] == pytest.approx(1.0, abs=0.02)
     assert found["lag_p99"] > found["lag_p50"] > 800
+
+
+def test_what_is_under_way_is_not_dropped_so_that_nothing_is_counted_twice() -> None:
+    outbox = Outbox(2, 2**30)
+    given = [percept(count=n) for n in (1, 2, 4, 8)]
+    for item in given[:2]:
+        outbox.add(item)
+    assert send(outbox, 0.0) == given[:2]
+    for item in given[2:]:
+        outbox.add(item)
+    # Both places are taken by what may be stored by now: the new ones find none.
+    assert outbox.dropped["overflow"] == 12 and len(outbox) == 2
+    for item in given[:2]:
+        assert outbox.answered(item, len(item.batch), 0, 0.0, 0.1)
+    assert outbox.counts["stored"] == 3 and sum(outbox.dropped.values()) == 12
+    assert balanced(outbox)
+
+
+def test_what_is_left_at_the_end_is_counted_but_for_robots_who_keep_theirs() -> None:
+    outbox = Outbox(10, 2**30)
+    for item in (percept(1), percept(2), percept(4, receipt=object())):
+        outbox.add(item)
+    send(outbox, 0.0)
+    outbox.stop()
+    assert outbox.dropped["stopped"] == 3 and outbox.events == 4
+    assert balanced(outbox)
