@@ -92,7 +92,7 @@ class LearnerActor:
             "duty": report.busy / max(report.seconds, 1e-9),
             "waiting": report.waiting,
             "losses": report.losses,
-            "figures": report.figures,
+            "figures": report.figures | self._taken(),
         }
 
     def weights(self, version: int) -> dict[str, Any] | None:
@@ -155,6 +155,11 @@ class LearnerActor:
     def ping(self) -> str:
         """A sign of life."""
         return repr(self)
+
+    def _taken(self) -> dict[str, float]:
+        """Batches that held events which should have been held out."""
+        replay = self.learner.replay
+        return {"learner/held_out_taken": float(replay.taken)} if isinstance(replay, TrainingReplay) else {}
 
     def close(self) -> None:
         """Let go of replay's pages."""
@@ -322,12 +327,15 @@ class AnswerActor:
             self.responder = Responder(self.settings, self.reader, self.associations, samples, self.speaker)
 
     def describe(self) -> list[str]:
-        """Printable lines about where responses go."""
+        """Printable lines: how other programs ask, and where responses go."""
+        here = ray.get_runtime_context()
+        way = f'ray.init(address="{here.gcs_address}", namespace="{here.namespace}"), actor "agent"'
+        asked = [f"may be asked by other programs: {way}"] if self.settings.serve else []
         if not self.settings.respond:
-            return []
+            return asked
         sound = "files alone" if self.speaker is None else f"files and speaker {self.speaker.device!r}"
         shown = "no window" if self.window is None else self.window.problem or "a window"
-        return [f"responds to what is seen or heard alone: sounds to {sound}; pictures to files, {shown}"]
+        return [*asked, f"responds to what is seen or heard alone: sounds to {sound}; pictures to files, {shown}"]
 
     def evoke(self, modality: str, samples: Any, target: str | None = None) -> dict[str, Any]:
         """What does this sound look like, what does this picture sound like.

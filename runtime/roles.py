@@ -173,7 +173,7 @@ class ReplayRole(Role):
         sums = {name: sum(totals.get(f"table/{kind}/{name}", 0) for kind in tables) for name in TOTALS}
         # Of these only `corrupt` were accepted before; what was lost on its way is sent again.
         board.values["replay/dropped"] = board.values["dropped/corrupt"] = sums.pop("corrupt")
-        board.values["dropped/refused"] = totals.get("replay/refused", 0)
+        board.values["dropped/malformed"] = totals.get("replay/refused", 0)
         board.values["dropped/lost"] = totals.get("teacher/lost", 0)
         board.values |= {f"replay/{name}": total for name, total in sums.items()}
         fills = {kind: table["size"] / table["capacity"] for kind, table in tables.items() if table["capacity"]}

@@ -1,13 +1,15 @@
 """What the sensors are asked for, and what their answers mean."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from runtime.roles import Ask, Board, TeacherRole, settle
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member
 from sensors.state import State
 
+PARTING = 1.0
+"""Seconds in which sensors that stop send what they have under way."""
 PERCEIVED = {
     "sound.utterances": "utterances",
     "sound.gaps": "gaps",
@@ -41,9 +43,15 @@ class SensorRole(TeacherRole):
         super().restarted()
         settle(self.board.counters)
 
+    def part(self) -> Self:
+        """Have it send what it has under way and end, if it answers at all."""
+        if self.member.call is None:
+            self.member.ask("finish", PARTING, expected=PARTING, patience=PARTING)
+        return self
+
     def hear(self, method: str, value: Any, now: float) -> None:
         """Totals, states, drops by reason, latencies; and what there is to say."""
-        if method != "run":
+        if method not in ("run", "finish"):
             super().hear(method, value, now)
             return
         board = self.board
@@ -68,6 +76,9 @@ class SensorRole(TeacherRole):
                 board.values[f"sensor_stalls/{rest}"] = total
             elif room in ("lost", "unrecorded", "refused"):
                 board.values[f"sensor_lost/{rest if room == 'lost' else room + '/' + rest}"] = total
+        board.values["sensors/notes_lost"] = totals.get("sensed/notes/lost", 0.0) + totals.get(
+            "sensed/notes/unwritten", 0.0
+        )
         board.values["sensors/stored"] = totals.get("sensed/outbox/stored", 0.0)
         board.values["sensors/waiting"] = value["waiting"]
         board.values |= {f"sensors/{name}": seconds for name, seconds in value["latencies"].items()}

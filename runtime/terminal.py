@@ -19,6 +19,10 @@ LINE_EVERY = 5.0
 """Seconds between lines where the output is no terminal."""
 NOTES = 4
 """Notes kept in the live view."""
+LOST = ("throttled", "unanswered", "overflow", "refused", "stopped")
+"""Reasons for which an event that was perceived is not in replay."""
+HARMLESS = ("own", "superseded", "replayed", "disconnected", "unanswered")
+"""Reasons for which a sample or a message is passed over without a loss."""
 EXAMS = (
     ("image → audio", "image_to_audio", "audio"),
     ("audio → image", "audio_to_image", "image"),
@@ -223,9 +227,27 @@ def perceiving(v: Mapping[str, Value]) -> str:
     parts = [f"{number(v, f'sensors/{name}') or 0:.0f} {title}" for name, title in names.items()]
     if (p99 := number(v, "sensors/latency_p99")) is not None:
         parts.append(f"kept within {1000 * p99:.0f} ms")
-    if lost := sum(number(v, f"dropped/{reason}") or 0 for reason in ("throttled", "unanswered", "overflow")):
-        parts.append(f"{lost:.0f} lost")
-    return ", ".join(parts)
+    return ", ".join(parts + losing(v))
+
+
+def losing(v: Mapping[str, Value]) -> list[str]:
+    """What did not come through on its way from the sensors, each in its own unit; nothing where nothing was lost."""
+    events = sum(number(v, f"dropped/{reason}") or 0 for reason in LOST)
+    samples = messages = unrecorded = 0.0
+    for key in v:
+        room, reason = key.removeprefix("sensor_lost/").partition("/")[0], key.rpartition("/")[2]
+        if not key.startswith("sensor_lost/") or reason in HARMLESS:
+            continue
+        found = number(v, key) or 0
+        if room == "refused":
+            messages += found
+        elif room == "unrecorded":
+            unrecorded += found
+        else:
+            samples += found
+    counts = {"events lost": events, "samples lost": samples}
+    counts |= {"messages refused": messages, "not recorded": unrecorded}
+    return [f"{count:.0f} {what}" for what, count in counts.items() if count]
 
 
 def itself(v: Mapping[str, Value]) -> str:
@@ -237,6 +259,9 @@ def itself(v: Mapping[str, Value]) -> str:
         if names:
             found = "/".join(f"{number(v, key):.2f}" for key in names)
             parts.append(f"{title} {found}")
+    if parts and (taken := number(v, "learner/held_out_taken")):
+        # What should have been held out and was learnt from makes these figures too good.
+        parts.append(f"{taken:.0f} batches not held out")
     return ", ".join(parts)
 
 

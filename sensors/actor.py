@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -10,6 +11,7 @@ import ray
 from ray.exceptions import RayError
 
 from sensors.errors import EventError
+from sensors.journal import Journal
 from sensors.live import make_rig
 from sensors.outbox import Outbox, Percept
 from sensors.rig_config import RigConfig
@@ -20,7 +22,9 @@ TICK = 0.01
 FETCH = 0.5
 """Seconds in which an answer that is there already must be read."""
 FAREWELL = 1.2
-"""Seconds that the sensing thread has to end."""
+"""Seconds that the sensing thread has to end, beyond those in which it sends what is left."""
+UNSAID = 0.2
+"""Seconds in which an actor that is closed unprepared still sends what is left."""
 
 
 class SensorActor:
@@ -58,7 +62,9 @@ class SensorActor:
         self._rig = make_rig(settings, max(time.time_ns() // 1_000_000, generation), kinds)
         self._outbox = Outbox(settings.live.queue, settings.live.queue_mib * 2**20, resend)
         self._replay = replay
+        self._journal = Journal(Path(settings.log)) if settings.log is not None else None
         self._flying: dict[Any, Percept] = {}
+        self._patience = UNSAID
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._error: BaseException | None = None
@@ -77,9 +83,6 @@ class SensorActor:
             `totals` since the start (see `LiveRig.figures`, and `outbox/<count>` of `Outbox.counts`), `dropped` events
             by reason, `latencies` (seconds), `waiting` (events that replay has not taken yet), `states` by source, and
             `notes`: lines for people.
-
-        Raises:
-            SourceError: there is nothing to perceive with.
         """
         if self._error is None and not self._thread.ident:
             self._rig.start()
@@ -88,16 +91,19 @@ class SensorActor:
             self._stop.wait(seconds)
         if self._error is not None:
             raise self._error
-        with self._lock:
-            totals = self._rig.figures() | {f"outbox/{k}": float(n) for k, n in self._outbox.counts.items()}
-            return {
-                "totals": totals,
-                "dropped": self._outbox.dropped,
-                "latencies": self._outbox.latencies(),
-                "waiting": self._outbox.events,
-                "states": self._rig.states,
-                "notes": self._rig.take_notes(),
-            }
+        return self._report()
+
+    def finish(self, seconds: float) -> dict[str, Any]:
+        """Stop perceiving, and send what is under way for `seconds` at most; the rest is counted as `stopped`.
+
+        Returns:
+            As `run` does, for the last time.
+        """
+        self._patience = seconds
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds + FAREWELL)
+        return self._report()
 
     def summary(self) -> list[str]:
         """Printable lines: what is listened to and looked at."""
@@ -122,12 +128,28 @@ class SensorActor:
         return self._name
 
     def close(self) -> None:
-        """Stop perceiving and let go of the devices; what replay has not taken by now is gone."""
+        """Stop perceiving and let go of the devices; `finish` first, or what is under way may be lost."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(FAREWELL)
         else:
             self._rig.close()
+
+    def _report(self) -> dict[str, Any]:
+        with self._lock:
+            totals = self._rig.figures() | {f"outbox/{k}": float(n) for k, n in self._outbox.counts.items()}
+            notes = self._rig.take_notes()
+            told = {
+                "dropped": self._outbox.dropped,
+                "latencies": self._outbox.latencies(),
+                "waiting": self._outbox.events,
+                "states": self._rig.states,
+            }
+        if self._journal is not None:
+            # Without the lock: a slow disk keeps nobody from perceiving.
+            self._journal.observe(notes)
+            totals["notes/unwritten"] = self._journal.unwritten
+        return told | {"totals": totals, "notes": [note.text for note in notes]}
 
     def _sense(self) -> None:
         try:
@@ -142,10 +164,26 @@ class SensorActor:
                     self._wait()
                 with self._lock:
                     self._collect()
+            self._part()
         except BaseException as error:
             self._error = error
         finally:
             self._rig.close()
+
+    def _part(self) -> None:
+        """Send what is under way, as long as that may take."""
+        with self._lock:
+            for percept in self._rig.flush():
+                self._outbox.add(percept)
+        end = time.monotonic() + self._patience
+        while len(self._outbox) and time.monotonic() < end:
+            with self._lock:
+                self._send()
+            time.sleep(TICK / 2)
+            with self._lock:
+                self._collect()
+        with self._lock:
+            self._outbox.stop()
 
     def _wait(self) -> None:
         if self._flying:
@@ -170,6 +208,7 @@ class SensorActor:
         if stored:
             self._flying = {answer: percept for answer, percept in self._flying.items() if percept not in stored}
         ready, _ = ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)
+        refused: list[Percept] = []
         for answer in ready:
             percept = self._flying.pop(answer)
             now = time.monotonic()
@@ -177,7 +216,7 @@ class SensorActor:
                 reply = ray.get(answer, timeout=FETCH)
             except EventError:
                 self._outbox.refused(percept)
-                stored.append(percept)
+                refused.append(percept)
             except RayError:
                 if self._outbox.unanswered(percept, now):
                     stored.append(percept)
@@ -185,3 +224,4 @@ class SensorActor:
                 if self._outbox.answered(percept, reply["accepted"], reply["duplicate"], reply["throttled_ms"], now):
                     stored.append(percept)
         self._rig.acknowledge(stored)
+        self._rig.refuse(refused, "replay")

@@ -66,9 +66,10 @@ class Hush:
         self._next = (self._next + 1) % KEPT
 
     def close(self) -> None:
-        """Let go of the file."""
-        del self._kept
-        self._map.close()
+        """Let go of the file; again is harmless."""
+        if not self._map.closed:
+            del self._kept
+            self._map.close()
 
 
 class Ear:

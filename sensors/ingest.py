@@ -3,15 +3,17 @@
     with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:5570")) as ingest:
         while True:
             received = ingest.run(0.05)
-            ...store each item's batch...
+            ...store each item's batch, or `refuse` it...
             ingest.acknowledge(received)
 
 What is not acknowledged is sent again by its robot after this end was started anew, under the same ids; whoever
 stores batches passes over ids that it has. Nothing is queued here: what a robot may have under way is bounded by its
 window, and what is beyond waits at the robot, or is lost and counted there. One thread may use it.
 
-Keys bound a robot's name; they do not make it harmless to run a stranger's program as a robot. One that has a key (or
-runs on this machine, where there are no keys) may fill its window's memory, and ZeroMQ's queue of `window` messages.
+What a peer can make this machine hold is bounded, whatever it sends, by `sensors.meter`: 64 KiB on their way for one
+that has not been welcomed, a window and a batch for a robot, of one message no more than a batch. Beyond that its
+connection is cut within a few hundredths of a second. Bytes are counted as they came in: ZeroMQ needs up to 32 times as
+much for a message of nothing but empty frames, up to twice as much where there are keys.
 """
 
 import time
@@ -23,19 +25,23 @@ from types import TracebackType
 from typing import Self
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from sensors import link
 from sensors.errors import LinkError
 from sensors.keys import check_address, known_robots, load_host_keys
+from sensors.meter import WATCHED, Allowance, Meter
 from sensors.remote_config import MIB, IngestConfig
 from sensors.roster import Answer, Received, RobotFigures, Roster
 
 TURN = 64
 """Most batches that one `run` returns."""
+FRAMES = 64
+"""Most frames of a message; a batch comes in 35 at most."""
 _ZAP = "inproc://zeromq.zap.01"
-_FAILED = zmq.Event.HANDSHAKE_FAILED_NO_DETAIL | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
-_WATCHED = _FAILED | zmq.Event.DISCONNECTED
+_ZERO_COPY_RECV = 10
+"""Option of a context that pyzmq has no name for. It keeps a whole buffer for every small frame, however small."""
+_PASSED_OVER = 10_000
+"""Most frames of an endless message that are passed over at once, so that others are heard."""
 
 
 class RemoteIngest:
@@ -67,7 +73,9 @@ class RemoteIngest:
         self._roster = Roster(terms, config.robots)
         self._counts: Counter[str] = Counter()
         self._context = zmq.Context()
-        self._closed = False
+        self._context.set(_ZERO_COPY_RECV, 0)
+        self._closed = self._amid = False
+        self._meter: Meter | None = None
         try:
             # The gate is there before the door: without it, every key would be let in.
             self._gate = self._context.socket(zmq.REP)
@@ -80,14 +88,17 @@ class RemoteIngest:
                 self._socket.curve_secretkey = own.secret
                 self._socket.zap_domain = b"reciprocal"
             self._socket.ipv6 = "[" in config.listen
-            self._events = self._socket.get_monitor_socket(_WATCHED)
+            events = self._socket.get_monitor_socket(WATCHED)
             self._socket.bind(config.listen)
             self.address = self._socket.get_string(zmq.LAST_ENDPOINT)
+            port = int(self.address.rpartition(":")[2])
+            allowance = Allowance(largest, terms.window_bytes + 2 * largest, 4 * config.robots + 32)
+            self._meter = Meter(events, port, allowance, own is not None)
         except zmq.ZMQError as error:
             self.close()
             raise LinkError(f"{config.listen}: cannot listen ({error.strerror}); choose another address") from None
         self._poller = zmq.Poller()
-        for socket in (self._socket, self._gate, self._events):
+        for socket in (self._socket, self._gate):
             self._poller.register(socket, zmq.POLLIN)
 
     def run(self, seconds: float) -> list[Received]:
@@ -103,8 +114,6 @@ class RemoteIngest:
             ready = dict(self._poller.poll(ceil(max(wait, 0.0) * 1000)))
             if self._gate in ready:
                 self._admit()
-            if self._events in ready:
-                self._watch()
             if self._socket in ready:
                 self._hear(found)
             if time.monotonic() >= end or (found and self._socket not in ready):
@@ -116,15 +125,21 @@ class RemoteIngest:
         for answer in self._roster.acknowledge(received):
             self._say(answer)
 
+    def refuse(self, received: Iterable[Received], reason: str) -> None:
+        """Tell the robots that these batches will never be stored, and why, in a word."""
+        for answer in self._roster.refuse(received, reason):
+            self._say(answer)
+
     @property
     def counts(self) -> dict[str, int]:
         """What was refused since the start, by reason.
 
-        Those of `Roster.refused`, and: `unknown_key` (no such robot), `handshake` (no ZeroMQ, or no keys where they
-        are needed), `unanswered` (answers that a robot was not there for, or did not read), `disconnected`
-        (connections lost; a message of more than twice the cap costs its sender the connection).
+        Those of `Roster.refused` and of `Meter.counts`, and: `unknown_key` (no such robot), `unanswered` (answers that
+        a robot was not there for, or did not read), `frames` (messages of more frames than any of ours has; they cost
+        their sender the connection, as does a frame of more than twice the cap).
         """
-        return {name: count for name, count in (self._counts + self._roster.refused).items() if count}
+        counts = self._counts + self._roster.refused + (self._meter.counts if self._meter is not None else Counter())
+        return {name: count for name, count in counts.items() if count}
 
     def robots(self) -> dict[str, RobotFigures]:
         """Figures of each robot, by name."""
@@ -134,7 +149,8 @@ class RemoteIngest:
         """Stop hearing; what is not acknowledged will be sent again to whoever listens next. Again is harmless."""
         if not self._closed:
             self._closed = True
-            if hasattr(self, "_events"):
+            if self._meter is not None:
+                self._meter.close()
                 self._socket.disable_monitor()
             self._context.destroy(linger=link.LINGER)
 
@@ -149,24 +165,57 @@ class RemoteIngest:
 
     def _hear(self, found: list[Received]) -> None:
         """Take in what waits, up to a turn."""
+        assert self._meter is not None
         for _ in range(TURN):
             try:
-                peer, *frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                frames = self._message()
             except zmq.Again:
+                self._meter.drained()
                 return
-            user = None
+            if not frames:
+                return
+            peer, user = frames.pop(0), None
             if self._keys is not None:
                 # Set by the gate when it let this connection in.
                 user = str(frames[0].get("User-Id")) if frames else ""
             received, answers = self._roster.observe(
                 peer.bytes, user, [frame.buffer for frame in frames], time.monotonic()
             )
+            self._weigh(peer, frames)
             for answer in answers:
                 self._say(answer)
             if received is not None:
                 found.append(received)
                 if len(found) == TURN:
                     return
+
+    def _message(self) -> list[zmq.Frame]:
+        """The next message, its sender first; nothing where it was none of ours.
+
+        Raises:
+            zmq.Again: there is none.
+        """
+        frames: list[zmq.Frame] = []
+        more, count = True, 0
+        while more and count < _PASSED_OVER:
+            frame = self._socket.recv(zmq.NOBLOCK, copy=False)
+            more, count = frame.more, count + 1
+            if len(frames) <= FRAMES and not self._amid:
+                frames.append(frame)
+            elif not self._amid:
+                self._amid = True
+                self._counts["frames"] += 1
+                if self._meter is not None:
+                    self._meter.cut(frame.get(zmq.SRCFD))
+        if self._amid:
+            self._amid, frames = more, []
+        return frames
+
+    def _weigh(self, peer: zmq.Frame, frames: list[zmq.Frame]) -> None:
+        """Tell the meter what was handed out."""
+        if frames and self._meter is not None:
+            nbytes = sum(self._meter.on_the_way(len(frame)) for frame in frames)
+            self._meter.observe(frames[0].get(zmq.SRCFD), nbytes, self._roster.knows(peer.bytes))
 
     def _say(self, answer: Answer) -> None:
         peer, frames = answer
@@ -187,10 +236,3 @@ class RemoteIngest:
             self._gate.send_multipart([version, request, b"400", b"unknown key", b"", b""])
         else:
             self._gate.send_multipart([version, request, b"200", b"OK", name.encode(), b""])
-
-    def _watch(self) -> None:
-        for _ in range(TURN):
-            if not self._events.poll(0):
-                return
-            event = recv_monitor_message(self._events)["event"]
-            self._counts["handshake" if event & _FAILED else "disconnected"] += 1

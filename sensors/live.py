@@ -14,7 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,12 +39,19 @@ TURN = 64
 """Most samples taken from one source at once, so that a late rig still hears its robots."""
 ROBOTS_EVERY = 0.5
 """Seconds between two looks at the robots' states."""
-NOTES = 64
-"""Most notes kept until somebody takes them."""
+NOTES = 1024
+"""Most notes kept until somebody takes them; of more the oldest are lost, and counted."""
 CHECK = 2.5
 """Longest wait for a device when it is only checked whether there is one, seconds."""
 
 AnySource = Source[Chunk] | Source[Frame]
+
+
+class Note(NamedTuple):
+    """A line for people, and the second since 1970 at which it came up."""
+
+    time: float
+    text: str
 
 
 class LiveRig:
@@ -82,10 +89,10 @@ class LiveRig:
         self._ears = {} if hush is None else {source.name: Ear(hush) for source in sources}
         self._clock = clock
         self._ended: set[str] = set()
-        self._notes: deque[str] = deque(maxlen=NOTES)
+        self._notes: deque[Note] = deque(maxlen=NOTES)
+        self._unnoted = 0
         self._stalls: Counter[str] = Counter()
         self._events: Counter[str] = Counter()
-        self._refused: Counter[str] = Counter()
         self._robots: dict[str, str] = {}
         self._robots_due = 0.0
         self._flushed = False
@@ -95,10 +102,9 @@ class LiveRig:
             source.observe(self._changed)
 
     def start(self) -> None:
-        """Connect all sources; one that is not there is sought in the background while others give.
+        """Connect all sources; one that is not there is sought in the background, if need be all of them.
 
-        Raises:
-            SourceError: none of them is there, and there are no robots to wait for.
+        Whether there is anything to perceive with is asked once, by `check`: a device that has gone since comes back.
         """
         warm_up(self._perception.config)
         if self._ingest is not None:
@@ -108,9 +114,7 @@ class LiveRig:
         try:
             connect(self._sources)
         except SourceError as error:
-            if self._ingest is None:
-                raise
-            self._note(str(error))
+            self._note(" ".join(str(error).split()))
             for source in self._sources:
                 source.connect(warmup=0)
 
@@ -139,9 +143,28 @@ class LiveRig:
         if receipts and self._ingest is not None:
             self._ingest.acknowledge(receipts)
 
+    def refuse(self, percepts: Iterable[Percept], reason: str) -> None:
+        """These will never be stored: robots count theirs as refused."""
+        receipts = [percept.receipt for percept in percepts if percept.receipt is not None]
+        if receipts and self._ingest is not None:
+            self._ingest.refuse(receipts, reason)
+
+    def flush(self) -> list[Percept]:
+        """Give the devices back; all that they gave and that is under way, decided: nothing will follow."""
+        found: list[Percept] = []
+        for source in self._sources:
+            source.disconnect()
+        for source in self._sources:
+            while self._read(source, found) == TURN:
+                pass
+        if self._sources and not self._flushed:
+            self._flushed = True
+            self._add(found, self._perception.flush(self._clock()), self._clock())
+        return found
+
     @property
     def states(self) -> dict[str, str]:
-        """Where every source and robot stands: `connecting`, `live`, `stalled` or `closed`, by name."""
+        """Where every source and `robot/NAME` stands: `connecting`, `live`, `stalled` or `closed`."""
         return {source.name: source.state for source in self._sources} | self._robots
 
     @property
@@ -149,10 +172,9 @@ class LiveRig:
         """Source of its own events."""
         return self._perception.name
 
-    def take_notes(self) -> list[str]:
-        """Lines for people that came up since this was last asked."""
-        notes = [self._notes.popleft() for _ in range(len(self._notes))]
-        return notes
+    def take_notes(self) -> list[Note]:
+        """Lines for people that came up since this was last asked; every change of a state is one."""
+        return [self._notes.popleft() for _ in range(len(self._notes))]
 
     def describe(self) -> list[str]:
         """Printable lines: what is listened to and looked at."""
@@ -163,20 +185,21 @@ class LiveRig:
         """Totals since this rig was made, flat.
 
         `events/<kind>`, `read/<source>` (chunks or frames), `lost/<source>/<reason>` (likewise), `stalls/<source>`,
-        `reconnects/<source>`, `perceived/<what>` (see `Perception.counts`), `refused/<reason>` (robots' messages),
-        `recorded`, `unrecorded/<reason>`.
+        `reconnects/<source>`, `perceived/<what>` (see `Perception.counts`), `refused/<reason>` (robots' messages and
+        batches), `recorded`, `unrecorded/<reason>`, `notes/lost`.
         """
         found: dict[str, float] = {f"events/{kind}": n for kind, n in self._events.items()}
         for source in self._sources:
             counts = source.counts
             found[f"read/{source.name}"] = counts.read
-            found[f"stalls/{source.name}"] = self._stalls[source.name]
             found[f"reconnects/{source.name}"] = counts.reconnects
             found |= {f"lost/{source.name}/{reason}": n for reason, n in counts.dropped.items()}
+        found |= {f"stalls/{name}": self._stalls[name] for name in self.states}
+        found["notes/lost"] = self._unnoted
         found |= {f"lost/{name}/own": float(ear.own) for name, ear in self._ears.items() if ear.own}
         found |= {f"perceived/{what}": n for what, n in self._perception.counts.items()}
-        refused = Counter(self._ingest.counts if self._ingest is not None else {}) + self._refused
-        found |= {f"refused/{reason}": n for reason, n in refused.items()}
+        if self._ingest is not None:
+            found |= {f"refused/{reason}": n for reason, n in self._ingest.counts.items()}
         if self._recorder is not None:
             found["recorded"] = self._recorder.written
             found |= {f"unrecorded/{reason}": n for reason, n in self._recorder.dropped.items()}
@@ -251,16 +274,15 @@ class LiveRig:
                 self._events[batch.kind] += len(batch)
                 found.append(Percept(batch, self._clock(), received))
             else:
-                # Acknowledged, as it would only be sent again.
-                self._refused["kind"] += 1
-                ingest.acknowledge([received])
+                ingest.refuse([received], "kind")
         now = self._clock()
         if now >= self._robots_due:
             self._robots_due = now + ROBOTS_EVERY
-            states: dict[str, str] = {name: figures.state for name, figures in ingest.robots().items()}
+            # A robot may be called `camera`.
+            states: dict[str, str] = {f"robot/{name}": figures.state for name, figures in ingest.robots().items()}
             for name, state in states.items():
                 if self._robots.get(name) != state:
-                    self._note(f"robot {name}: {state}")
+                    self._note(f"{name} {state}")
                     self._stalls[name] += state == "stalled"
             self._robots = states
 
@@ -268,12 +290,12 @@ class LiveRig:
         """A source's own thread says that its state has changed."""
         self._stalls[change.source] += change.after == "stalled"
         again = " again" if change.after == "live" and self._stalls[change.source] else ""
-        if change.after != "connecting":
-            reason = f" ({change.reason})" if change.reason else ""
-            self._note(f"{change.source} {change.after}{again}{reason}")
+        reason = f" ({change.reason})" if change.reason else ""
+        self._note(f"{change.source} {change.after}{again}{reason}")
 
     def _note(self, text: str) -> None:
-        self._notes.append(text)
+        self._unnoted += len(self._notes) == NOTES
+        self._notes.append(Note(time.time(), text))
 
 
 def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> LiveRig:
@@ -331,10 +353,13 @@ def check(config: RigConfig, fresh: bool = True) -> None:
 
     Raises:
         SourceError: nothing is there: what was looked for and the fix.
+        LinkError: robots cannot be heard at that address, or not with those keys.
     """
     if fresh and config.live.record is not None and (Path(config.live.record) / ABOUT).exists():
         raise SourceError(f"--record {config.live.record}: holds a recording already; choose another folder")
     sources = make_sources(config)
+    if config.ingest.listen is not None:
+        RemoteIngest(config.ingest).close()
     if config.source != LIVE or config.ingest.listen is not None:
         return
     try:

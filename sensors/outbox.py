@@ -12,6 +12,8 @@ AWAY = 0.2
 """Seconds until a batch is sent again that replay was not there for."""
 UNDER_WAY = 8
 """Batches that wait for an answer at one time."""
+REASONS = ("throttled", "unanswered", "overflow", "refused", "stopped")
+"""Why events are dropped."""
 LATENCIES = 4096
 """Newest latencies that percentiles are taken over."""
 
@@ -36,10 +38,11 @@ class Percept:
 
 
 class Outbox:
-    """Batches in the order in which they came; the oldest goes when there is no more room.
+    """Batches in the order in which they came; when there is no more room, the oldest that is not under way goes.
 
     A robot's batch is never dropped: it is kept there until it is acknowledged, and its window bounds how many there
-    are. At any time, in events: offered = stored + repeated + dropped, of whatever reason, + `events`.
+    are. Nor is one under way: whether it is stored is not known yet. At any time, in events:
+    offered = stored + repeated + dropped, of whatever reason, + `events`.
 
     Args:
         batches: most batches of this machine's own that are kept.
@@ -50,7 +53,8 @@ class Outbox:
     Attributes:
         counts: events `offered`, `stored`, `repeated` (replay had them already), and dropped: `throttled` (replay told
             to wait), `unanswered` (replay was away or silent), `overflow` (neither; they came too fast), `refused`
-            (replay takes no such events). Sendings turned away count as `turned_away`, those without answer as `lost`.
+            (replay takes no such events), `stopped` (not known to be stored when it was over). Sendings turned away
+            count as `turned_away`, those without answer as `lost`.
         events: events kept.
     """
 
@@ -69,7 +73,7 @@ class Outbox:
         return len(self._kept)
 
     def add(self, percept: Percept) -> None:
-        """Keep a batch; the oldest of this machine's own goes if it finds no room."""
+        """Keep a batch; makes room by dropping the oldest of this machine's own, itself if all others are under way."""
         self._kept.append(percept)
         self.events += len(percept.batch)
         self.counts["offered"] += len(percept.batch)
@@ -77,7 +81,7 @@ class Outbox:
             self._own += 1
             self._own_bytes += percept.batch.nbytes
         while self._own > self._limit or self._own_bytes > self._limit_bytes:
-            self._drop(next(p for p in self._kept if p.receipt is None), self._trouble)
+            self._drop(next(p for p in self._kept if p.receipt is None and p.sent_at is None), self._trouble)
 
     def due(self, now: float) -> list[Percept]:
         """Batches to be sent now, oldest first; `sent` each of them."""
@@ -111,7 +115,7 @@ class Outbox:
                 self._drop(percept, "throttled")
             return not self._resend
         if not self._forget(percept):
-            # Dropped while it was under way, and stored all the same.
+            # Settled by an earlier answer.
             return True
         self._trouble = "overflow"
         self.counts["stored"] += accepted
@@ -141,10 +145,15 @@ class Outbox:
         """Replay takes no such batch, now or later."""
         self._drop(percept, "refused")
 
+    def stop(self) -> None:
+        """It is over: what is still kept here will not be stored; robots send theirs to whoever listens next."""
+        for percept in [p for p in self._kept if p.receipt is None]:
+            self._drop(percept, "stopped")
+
     @property
     def dropped(self) -> dict[str, int]:
         """Events dropped, by reason; each reason is there from the start."""
-        return {name: self.counts[name] for name in ("throttled", "unanswered", "overflow", "refused")}
+        return {name: self.counts[name] for name in REASONS}
 
     def latencies(self) -> dict[str, float]:
         """Seconds of this machine's own newest batches, as soon as there are any.

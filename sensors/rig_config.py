@@ -35,3 +35,4 @@ class RigConfig(Config):
     ingest: IngestConfig = field(default_factory=IngestConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
     hush: str | None = setting(None, help="file in which this machine notes when it makes a sound itself")
+    log: str | None = setting(None, help="file to which every change of a sensor's state is added")

@@ -103,7 +103,7 @@ class Roster:
             of ours), `oversized`, `replayed` (under way or stored already), `stale` (older than what is remembered),
             `window` (more under way than allowed), `foreign` (a batch of another source or generation), `stranger`
             (no hello yet), `name` (not the key's, or no name), `taken` (another robot has that name), `full`,
-            `protocol`.
+            `protocol`, and what `refuse` was told.
     """
 
     def __init__(self, welcome: Welcome, robots: int) -> None:
@@ -153,18 +153,27 @@ class Roster:
         """Note that these are stored; says so to the robots that are still there. Again is harmless."""
         serials: dict[str, list[int]] = {}
         for item in received:
-            robot = self._robots.get(item.robot)
-            # What an earlier generation sent has nobody waiting for it.
-            if robot is None or robot.pending.get(item.serial) is not item:
+            if (robot := self._settle(item)) is None:
                 continue
-            del robot.pending[item.serial]
-            robot.pending_bytes -= item.batch.nbytes
             robot.figures["acknowledged"] += 1
             robot.taken[item.serial] = None
             if len(robot.taken) > REMEMBERED:
                 robot.floor = max(robot.floor, robot.taken.popitem(last=False)[0])
             serials.setdefault(item.robot, []).append(item.serial)
         return [(self._robots[name].peer, link.pack_taken(numbers)) for name, numbers in serials.items()]
+
+    def refuse(self, received: Iterable[Received], reason: str) -> list[Answer]:
+        """Note that these will never be stored; says so to the robots that are still there. Again is harmless."""
+        answers: list[Answer] = []
+        for item in received:
+            if (robot := self._settle(item)) is not None:
+                self._count(robot, reason)
+                answers.append((robot.peer, link.pack_refused(item.serial, reason)))
+        return answers
+
+    def knows(self, peer: bytes) -> bool:
+        """Whether a robot that was welcomed speaks through this connection."""
+        return peer in self._peers
 
     def robots(self, now: float) -> dict[str, RobotFigures]:
         """Figures by name."""
@@ -261,6 +270,15 @@ class Roster:
         except EventError:
             raise _Refusal("damaged") from None
         return Received(robot.name, stamp.serial, batch, stamp.error)
+
+    def _settle(self, item: Received) -> _Robot | None:
+        """Let go of a batch under way; its robot, unless an earlier generation sent it, which nobody waits for."""
+        robot = self._robots.get(item.robot)
+        if robot is None or robot.pending.get(item.serial) is not item:
+            return None
+        del robot.pending[item.serial]
+        robot.pending_bytes -= item.batch.nbytes
+        return robot
 
     def _count(self, robot: _Robot, reason: str) -> None:
         robot.refused[reason] += 1

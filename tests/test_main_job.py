@@ -100,7 +100,7 @@ def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
     # The two are asked for one after the other, when the teacher rests: what it had not heard of is on its way.
     under_way = WINDOW * (TeacherConfig().batch_events + LettersConfig().batch_events)
     assert 0 <= last["replay/inserted"] - last["teacher/accepted"] <= under_way
-    assert last["dropped/lost"] == last["dropped/refused"] == last["replay/dropped"] == 0
+    assert last["dropped/lost"] == last["dropped/malformed"] == last["replay/dropped"] == 0
     assert (run / "samples" / "latest.png").stat().st_size > 10_000
     assert list((run / "samples").glob("image-of-zero-evokes-*.wav"))
     assert list((run / "tensorboard").iterdir())

@@ -14,6 +14,7 @@ from runtime.supervisor.crew import Member
 from runtime.supervisor.vigil import ASIDE, PULSE, Clock, watched
 from sensors.config import Config
 from sensors.hush import NAME as HUSH
+from sensors.journal import NAME as LOG
 from sensors.modalities import LETTER, LIPS, SPEECH, kind_of
 
 CAST: Mapping[str, Any] = {
@@ -104,7 +105,8 @@ def assemble(
     def sensors() -> Any:
         generations[SENSORS] = generations.get(SENSORS, -1) + 1
         # An agent that hears itself would learn what it imagines.
-        rig = config.rig.replace(hush=str(path / HUSH)) if config.answer.respond else config.rig
+        hush = str(path / HUSH) if config.answer.respond else None
+        rig = config.rig.replace(hush=hush, log=str(path / LOG))
         # On the machine of the run's directory and terminal: that is where the microphone is.
         return _actor(
             classes["sensors"],

@@ -12,6 +12,7 @@ from ray.exceptions import RayActorError, RayError
 
 from runtime.roles import Board, LearnerRole, MonitorRole, Role, TeacherRole, settle
 from runtime.rundir import RunDirectory
+from runtime.sensor_role import SensorRole
 from runtime.settings import RunConfig
 from runtime.shortage import RETRY, Shortage, full
 from runtime.signals import StopSignals
@@ -329,6 +330,9 @@ class Supervisor:
             self._saver.hurry()
             self._saver.join(end)
         hurried = self._saver.take_done()
+        sensors = [r for r in self.roles.values() if isinstance(r, SensorRole) and r.member.started]
+        self._settle(list(sensors), end - 2.0)
+        self._settle([role.part() for role in sensors], end - 2.0)
         learner = self.roles.get("learner")
         if learner is None or not learner.member.started or self.board.first_step_at is None:
             return

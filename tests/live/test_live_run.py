@@ -55,7 +55,7 @@ def test_what_is_said_and_shown_is_learnt_in_pairs(tmp_path: Path, data_dir: Pat
     assert verdict.right >= 0.98 * verdict.pairs, verdict.wrong
     assert verdict.found >= 0.9 * verdict.due, verdict
     assert last["sensors/pairs"] == last["events/audio+image"] == verdict.pairs
-    assert last["step"] > 0 and last["sensor/microphone"] == last["sensor/camera"] == "live"
+    assert last["step"] > 0 and last["sensor/microphone"] == last["sensor/camera"] == "closed"
     assert not any(value for key, value in last.items() if key.startswith("dropped/")), last
     assert not any(key.startswith(("exam/", "judge/")) for key in last)
 
@@ -97,6 +97,6 @@ def test_two_minutes_in_which_sensors_are_killed_and_come_back(tmp_path: Path, d
     assert verdict.right >= 0.98 * verdict.pairs, verdict.wrong
     assert verdict.found >= 0.9 * verdict.due, verdict
     assert last["sensor_stalls/camera"] >= 1 and last["sensor_stalls/microphone"] >= 1
-    assert last["sensor/microphone"] == last["sensor/camera"] == "live"
+    assert last["sensor/microphone"] == last["sensor/camera"] == "closed"
     assert not any(value for key, value in last.items() if key.startswith("dropped/")), last
     assert not any(key.startswith("exam/") for key in last)

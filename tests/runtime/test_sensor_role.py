@@ -2,7 +2,7 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-from runtime.roles import Board
+from runtime.roles import Board, ReplayRole
 from runtime.sensor_role import SensorRole
 from runtime.settings import RunSection
 from runtime.supervisor.metrics import metric_of
@@ -82,3 +82,19 @@ def test_what_dead_sensors_held_is_counted_as_dropped() -> None:
     made.hear("run", ANSWER | {"totals": again, "dropped": {"throttled": 0}}, 1.0)
     assert board.values["dropped/died"] == 2 and board.values["sensors/stored"] == 8
     assert accounts(board, "sensed", ("sensed/outbox/stored", "sensed/outbox/repeated")) == (12, 12)
+
+
+def test_its_last_words_are_heard_like_all_others() -> None:
+    made, board, _ = role()
+    made.hear("finish", ANSWER | {"dropped": {"stopped": 2}}, 0.0)
+    assert board.values["sensors/pairs"] == 3 and board.values["dropped/stopped"] == 2
+
+
+def test_events_that_replay_refused_are_not_overwritten_by_its_own_count_of_batches() -> None:
+    made, board, _ = role()
+    member: Any = SimpleNamespace(name="replay", started=True, keeps_handle=True)
+    replay = ReplayRole(member, board, RunSection(), print)
+    made.hear("run", ANSWER | {"dropped": {"refused": 40}}, 0.0)
+    replay.hear("ping", {"refused": 1}, 0.0)
+    replay.hear("stats", {}, 0.0)
+    assert (board.values["dropped/refused"], board.values["dropped/malformed"]) == (40, 1)

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from runtime.figures import Value
-from runtime.terminal import LINE_EVERY, Snapshot, Terminal, clock, line, view
+from runtime.terminal import LINE_EVERY, LOST, Snapshot, Terminal, clock, line, view
 
 VALUES: dict[str, Value] = {
     "learner/steps_per_s": 12.34,
@@ -114,8 +114,26 @@ def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
     page = console.export_text()
     assert "camera stalled  microphone live" in page and "18 pairs" in page and "teachers" not in page
     lost = Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS | {"dropped/throttled": 3})
-    assert "3 lost" in line(lost)
+    assert "3 events lost" in line(lost)
+    every: dict[str, Value] = {f"dropped/{reason}": 1 for reason in LOST}
+    every |= {
+        "sensor_lost/camera/overflow": 4,
+        "sensor_lost/microphone/device": 3,
+        "sensor_lost/microphone/own": 900,
+        "sensor_lost/refused/damaged": 2,
+        "sensor_lost/refused/replayed": 50,
+        "sensor_lost/unrecorded/full": 6,
+    }
+    text = line(Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS | every))
+    assert "5 events lost, 7 samples lost, 2 messages refused, 6 not recorded;" in text
     assert "pairs" not in line(SNAPSHOT)
+
+
+def test_exams_on_what_was_learnt_from_say_so() -> None:
+    values: dict[str, Value] = VALUES | SENSORS | {"self/match_image_to_audio": 0.9, "learner/held_out_taken": 12.0}
+    assert "match 0.90, 12 batches not held out" in line(Snapshot(75.0, 62.0, 700, "learning", values=values))
+    values["learner/held_out_taken"] = 0.0
+    assert "held out" not in line(Snapshot(75.0, 62.0, 700, "learning", values=values))
 
 
 def test_without_a_terminal_one_line_a_while() -> None:

@@ -10,6 +10,7 @@ import ray
 
 from sensors.actor import SensorActor
 from sensors.errors import SourceError
+from sensors.live_config import SensorsConfig
 from sensors.rig_config import LiveConfig, RigConfig
 from tests.sensors.sessions import CHUNKS, FRAMES, record_session
 from tests.teacher.scripted import ScriptedReplay
@@ -33,11 +34,13 @@ class Pair:
         self.sensors: SensorActor | None = None
         self.replay: Any = None
 
-    def __call__(self, *script: tuple[str, float], queue: int = 64, **options: Any) -> SensorActor:
+    def __call__(
+        self, *script: tuple[str, float], queue: int = 64, hush: str | None = None, **options: Any
+    ) -> SensorActor:
         kind: Any = ray.remote(ScriptedReplay)
         self.replay = kind.options(num_cpus=0, **options).remote(list(script), self._log)
         ray.get(self.replay.ids.remote())
-        config = RigConfig(source=self._session, live=LiveConfig(speed=SPEED, queue=queue)).to_dict()
+        config = RigConfig(source=self._session, live=LiveConfig(speed=SPEED, queue=queue), hush=hush).to_dict()
         self.sensors = SensorActor("sensors", config, 0, self.replay, ["audio", "image", "audio+image"])
         return self.sensors
 
@@ -128,6 +131,64 @@ def test_a_restart_goes_on_with_ids_of_its_own(pair: Pair) -> None:
     generations = {generation for _, generation, _ in ray.get(pair.replay.ids.remote())}
     assert min(generations) > saved["generation"]
     assert min(seq for _, _, seq in ray.get(pair.replay.ids.remote())) == saved["seq"]
+
+
+def test_what_is_under_way_when_it_ends_is_stored(pair: Pair) -> None:
+    sensors = pair()
+    until(sensors, "perceived/pairing.utterances", 1)
+    found = sensors.finish(5.0)
+    totals = found["totals"]
+    assert totals["perceived/pairing.utterances"] == sum(
+        totals.get(f"perceived/pairing.{what}", 0) for what in ("paired", "alone", "broken")
+    )
+    assert totals["outbox/offered"] == totals["outbox/stored"] == totals["perceived/events"] >= 1
+    assert len(ray.get(pair.replay.ids.remote())) == totals["outbox/stored"]
+    assert found["waiting"] == 0 and not any(found["dropped"].values())
+    assert set(found["states"].values()) == {"closed"}
+
+
+def test_what_cannot_be_stored_any_more_is_counted(pair: Pair) -> None:
+    sensors = pair(("sleep", 8.0))
+    until(sensors, "outbox/offered", 1)
+    began = time.monotonic()
+    found = sensors.finish(0.3)
+    assert time.monotonic() - began < 2.0
+    assert found["dropped"]["stopped"] == found["totals"]["outbox/offered"] >= 1
+    assert found["waiting"] == 0
+
+
+def test_devices_that_are_gone_at_a_restart_are_waited_for(ray_session: None, tmp_path: Path) -> None:
+    settings = SensorsConfig(microphone=None, camera=str(tmp_path / "nowhere.avi"))
+    log = tmp_path / "sensors.log"
+    sensors = SensorActor("sensors", RigConfig(sensors=settings, log=str(log)).to_dict(), 0, None, ["image"])
+    try:
+        found = sensors.run(0.1)
+        assert found["states"]["camera"] in ("connecting", "stalled")
+        end = time.monotonic() + 10
+        while "camera stalled" not in " ".join(found["notes"]):
+            assert time.monotonic() < end
+            found = sensors.run(0.1)
+        assert found["totals"]["notes/unwritten"] == 0
+    finally:
+        sensors.close()
+    text = log.read_text()
+    assert "camera connecting" in text and "camera stalled" in text and "nowhere.avi" in text
+
+
+def test_closing_after_a_fault_is_harmless(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sensors = pair(hush=str(tmp_path / "hush"))
+    sensors.run(0.1)
+
+    def broken(seconds: float) -> Any:
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr(sensors._rig, "step", broken)
+    end = time.monotonic() + 10
+    with pytest.raises(RuntimeError, match="no such thing"):
+        while time.monotonic() < end:
+            sensors.run(0.05)
+    sensors.close()
+    sensors.close()
 
 
 def test_mistakes_are_told_in_the_constructor(ray_session: None, tmp_path: Path) -> None:

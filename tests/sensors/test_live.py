@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensors.errors import ConfigError, SourceError
+from sensors.errors import ConfigError, LinkError, SourceError
 from sensors.event import NO_LESSON, EventBatch
-from sensors.live import HOST, LiveRig, check, free_directory, make_rig
+from sensors.ingest import RemoteIngest
+from sensors.live import HOST, NOTES, LiveRig, check, free_directory, make_rig
 from sensors.live_config import SensorsConfig
 from sensors.outbox import Percept
 from sensors.publisher import Publisher
@@ -62,7 +63,10 @@ def test_a_recording_becomes_events_in_time(session: Path) -> None:
     assert (
         figures["events/audio+image"] == 2 and figures["read/microphone"] == CHUNKS and figures["read/camera"] == FRAMES
     )
-    assert any(note.startswith("microphone closed") for note in rig.take_notes())
+    notes = [note.text for note in rig.take_notes()]
+    for name in ("microphone", "camera"):
+        mine = [text for text in notes if text.startswith(name)]
+        assert mine == [f"{name} connecting", f"{name} live", f"{name} closed (at its end)"]
     assert rig.take_notes() == []
 
 
@@ -124,17 +128,77 @@ def test_robots_are_heard_and_acknowledged_when_it_is_stored(host: tuple[LiveRig
         assert time.monotonic() < end
         robot.run(0.01)
         rig.step(0.01)
-    assert rig.states == {"kitchen": "live"}
-    assert "robot kitchen: live" in rig.take_notes()
+    assert rig.states == {"robot/kitchen": "live"}
+    assert "robot/kitchen live" in [note.text for note in rig.take_notes()]
 
 
-def test_robots_bring_no_labels(host: tuple[LiveRig, Publisher]) -> None:
+def test_robots_bring_no_labels_and_are_told_so(host: tuple[LiveRig, Publisher]) -> None:
     rig, robot = host
     robot.publish(EventBatch(**fields("speech+letter", 2) | {"source": "kitchen"}))
     robot.publish(EventBatch(**fields("image", 1) | {"source": "kitchen"}))
     found = hear(rig, robot, 1)
     assert [p.batch.kind for p in found] == ["image"]
     assert rig.figures()["refused/kind"] == 1
+    rig.refuse(found, "replay")
+    settle(rig, robot)
+    # Nothing is told to be stored that was thrown away.
+    assert robot.counts["refused_kind"] == 2 and robot.counts["refused_replay"] == 1
+    assert "acknowledged" not in robot.counts
+    assert rig.figures()["refused/replay"] == 1
+
+
+def settle(rig: LiveRig, robot: Publisher) -> None:
+    end = time.monotonic() + 10
+    while robot.kept:
+        assert time.monotonic() < end
+        robot.run(0.01)
+        rig.step(0.01)
+
+
+def test_a_robot_called_camera_is_not_this_machines_camera(tmp_path: Path) -> None:
+    sensors = SensorsConfig(microphone=None, camera=str(tmp_path / "nowhere.avi"))
+    rig = make_rig(RigConfig(sensors=sensors, ingest=IngestConfig(listen="tcp://127.0.0.1:0")), 0, KINDS)
+    rig.start()
+    try:
+        assert rig._ingest is not None
+        with Publisher(PublisherConfig(to=rig._ingest.address), "camera", 2) as robot:
+            end = time.monotonic() + 20
+            while rig.states.get("robot/camera") != "live":
+                assert time.monotonic() < end
+                robot.run(0.01)
+                rig.step(0.01)
+            assert rig.states["camera"] in ("connecting", "stalled")
+            figures = rig.figures()
+            assert figures["stalls/robot/camera"] == 0 and figures["stalls/camera"] >= 1
+    finally:
+        rig.close()
+
+
+def test_notes_that_nobody_takes_are_lost_and_counted(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = make_rig(RigConfig(source=str(session)), 0, KINDS)
+    for number in range(NOTES + 3):
+        rig._note(str(number))
+    assert rig.figures()["notes/lost"] == 3
+    assert [note.text for note in rig.take_notes()] == [str(number) for number in range(3, NOTES + 3)]
+
+
+def test_what_is_under_way_at_the_end_becomes_events(session: Path) -> None:
+    """Stopped while the card is still shown and its second word may still find another view."""
+    rig = make_rig(RigConfig(source=str(session), live=LiveConfig(speed=1.0)), 0, KINDS)
+    rig.start()
+    found: list[Percept] = []
+    end = time.monotonic() + 20
+    while rig.figures().get("perceived/pairing.utterances", 0) < 2:
+        assert time.monotonic() < end
+        found += rig.step(0.01)
+    found += rig.flush()
+    assert rig.flush() == []
+    figures = rig.figures()
+    utterances = sum(len(p.batch) for p in found if "audio" in p.batch.kind)
+    assert utterances == figures["perceived/pairing.utterances"] == 2
+    assert sum(len(p.batch) for p in found if p.batch.kind == "audio+image") == 2
+    assert set(rig.states.values()) == {"closed"}
+    rig.close()
 
 
 def test_ids_are_never_given_twice(session: Path) -> None:
@@ -160,6 +224,35 @@ def test_without_anything_to_perceive_with_it_says_what_was_looked_for(tmp_path:
         check(RigConfig(source=str(tmp_path)))
 
 
+def test_where_robots_are_heard_is_checked_before_anything_starts(tmp_path: Path, session: Path) -> None:
+    for listen, keys, message in (
+        ("nowhere", None, "expected tcp://host:port"),
+        ("tcp://0.0.0.0:5570", None, "--make-keys"),
+        ("tcp://127.0.0.1:0", str(tmp_path / "nokeys"), "no key"),
+    ):
+        for source in ("live", str(session)):
+            with pytest.raises(LinkError, match=message):
+                check(RigConfig(source=source, sensors=NOBODY, ingest=IngestConfig(listen=listen, keys=keys)))
+    with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0")) as other:
+        taken = IngestConfig(listen=other.address)
+        with pytest.raises(LinkError, match="choose another address"):
+            check(RigConfig(sensors=NOBODY, ingest=taken))
+    check(RigConfig(sensors=NOBODY, ingest=taken))
+
+
+def test_a_rig_whose_devices_are_gone_seeks_them(tmp_path: Path) -> None:
+    """As after a restart: what was there when the run began is pulled out, and is no reason to end it."""
+    rig = make_rig(RigConfig(sensors=SensorsConfig(microphone=None, camera=str(tmp_path / "nowhere.avi"))), 0, KINDS)
+    rig.start()
+    try:
+        assert rig.step(0.01) == []
+        assert any("nowhere.avi" in note.text for note in rig.take_notes())
+        assert rig.states["camera"] in ("connecting", "stalled")
+    finally:
+        rig.close()
+        rig.close()
+
+
 def test_a_rig_with_robots_waits_for_its_own_devices(tmp_path: Path) -> None:
     sensors = SensorsConfig(microphone=None, camera=str(tmp_path / "nowhere.avi"))
     config = RigConfig(sensors=sensors, ingest=IngestConfig(listen="tcp://127.0.0.1:0"))
@@ -168,7 +261,7 @@ def test_a_rig_with_robots_waits_for_its_own_devices(tmp_path: Path) -> None:
     rig.start()
     try:
         assert rig.step(0.01) == []
-        assert any("nowhere.avi" in note for note in rig.take_notes())
+        assert any("nowhere.avi" in note.text for note in rig.take_notes())
         assert rig.states["camera"] in ("connecting", "stalled")
     finally:
         rig.close()

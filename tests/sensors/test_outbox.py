@@ -142,3 +142,29 @@ def test_what_is_not_sent_again_goes_with_the_answer_that_does_not_take_it() -> 
     # The answer comes after all.
     assert outbox.answered(late, 4, 0, 0.0, 2 * AGAIN) and balanced(outbox)
     assert Outbox(100, 2**30).overdue(AGAIN) == []
+
+
+def test_what_is_under_way_is_not_dropped_so_that_nothing_is_counted_twice() -> None:
+    outbox = Outbox(2, 2**30)
+    given = [percept(count=n) for n in (1, 2, 4, 8)]
+    for item in given[:2]:
+        outbox.add(item)
+    assert send(outbox, 0.0) == given[:2]
+    for item in given[2:]:
+        outbox.add(item)
+    # Both places are taken by what may be stored by now: the new ones find none.
+    assert outbox.dropped["overflow"] == 12 and len(outbox) == 2
+    for item in given[:2]:
+        assert outbox.answered(item, len(item.batch), 0, 0.0, 0.1)
+    assert outbox.counts["stored"] == 3 and sum(outbox.dropped.values()) == 12
+    assert balanced(outbox)
+
+
+def test_what_is_left_at_the_end_is_counted_but_for_robots_who_keep_theirs() -> None:
+    outbox = Outbox(10, 2**30)
+    for item in (percept(1), percept(2), percept(4, receipt=object())):
+        outbox.add(item)
+    send(outbox, 0.0)
+    outbox.stop()
+    assert outbox.dropped["stopped"] == 3 and outbox.events == 4
+    assert balanced(outbox)

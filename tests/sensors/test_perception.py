@@ -121,7 +121,7 @@ def test_ids_and_lessons_go_on_after_a_restart() -> None:
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
     (after,) = _run(second, sound, frames)
     assert (after.generation, after.seq[0]) == (1, before.seq[0] + 1)
-    assert after.lesson[0] == before.lesson[0] + 1
+    assert after.lesson[0] != before.lesson[0]
     (other,) = _run(Perception("robot", 2, look=card_image), sound, frames)
     assert other.lesson[0] not in (before.lesson[0], after.lesson[0])
     with pytest.raises(StateError, match="belongs to 'robot'"):
@@ -134,3 +134,19 @@ def test_settings_survive_a_round_trip() -> None:
     config = PerceptionConfig()
     changed = config.replace(pairing=config.pairing.replace(window=0.8))
     assert PerceptionConfig.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
+
+
+def test_starts_that_know_nothing_of_each_other_have_lessons_of_their_own() -> None:
+    """A robot keeps no count of its starts: the clock's milliseconds are all that tells them apart."""
+    began = 1_764_000_000_000
+    numbers = {
+        Perception(name, began + start * 7919, look=card_image)._lesson(lesson)
+        for name in ("kitchen", "hall", "host")
+        for start in range(2000)
+        for lesson in range(5)
+    }
+    assert len(numbers) == 3 * 2000 * 5
+    assert all(0 <= number < 2**63 for number in numbers)
+    assert Perception("hall", 1, look=card_image)._lesson(NO_LESSON) == NO_LESSON
+    # The same start, gone on with, gives the same numbers.
+    assert Perception("hall", 1, look=card_image)._lesson(3) == Perception("hall", 1, look=card_image)._lesson(3)

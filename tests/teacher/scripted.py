@@ -4,11 +4,12 @@ import os
 import time
 from typing import Any
 
+from sensors.errors import EventError
 from sensors.event import EventBatch
 
 
 class ScriptedReplay:
-    """Each answer is 'ok', 'lose' (stored, but the call fails), 'die', a pause in seconds, or throttled ms."""
+    """Each answer is 'ok', 'lose' (stored, but the call fails), 'die', 'refuse', seconds of sleep, or throttled ms."""
 
     def __init__(self, script: list[tuple[str, float]], log: str) -> None:
         self._script = script
@@ -19,6 +20,8 @@ class ScriptedReplay:
         action, value = self._script.pop(0) if self._script else ("ok", 0.0)
         if action == "throttle":
             return {"accepted": 0, "duplicate": 0, "throttled_ms": value}
+        if action == "refuse":
+            raise EventError("no such table")
         if action == "die" and not os.path.exists(self._log):
             with open(self._log, "w") as f:
                 f.write("died")

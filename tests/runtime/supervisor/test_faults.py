@@ -43,6 +43,7 @@ def at_work(run: Run, path: Path, names: list[str]) -> None:
         lambda: (path / "actors.json").exists() and {*names} <= {*json.loads((path / "actors.json").read_text())},
     )
     until("and shown", lambda: all(newest(path).get(f"actor/{name}") == "up" for name in names))
+    until("and counted", lambda: "learner/steps_done" in newest(path))
 
 
 def never_back(path: Path) -> None:
