@@ -176,9 +176,9 @@ class _Stream:
         return self._chunk(seen, samples, lost)
 
     def _chunk(self, seen: float, samples: NDArray[np.float32], lost: bool) -> Chunk | None:
-        start, gap = self._clock.stamp(seen, len(samples), lost)
+        start, gap, unsure = self._clock.stamp(seen, len(samples), lost)
         if self._rate == SAMPLE_RATE:
-            return Chunk(start, samples, gap)
+            return Chunk(start, samples, gap, unsure)
         if self._resampler is None or gap:
             self._resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float32")
             self._taken, self._given, self._gap = 0, 0, gap
@@ -190,7 +190,7 @@ class _Stream:
         if not len(out):
             return None
         gap, self._gap = self._gap, False
-        return Chunk(start, out, gap)
+        return Chunk(start, out, gap, unsure)
 
     def close(self) -> None:
         global _open_streams

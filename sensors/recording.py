@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -94,8 +95,8 @@ class Recording:
             return sample
         offset = self._began - self._origin
         if isinstance(sample, Chunk):
-            return Chunk(sample.start + offset, sample.samples, sample.gap)
-        return Frame(sample.time + offset, sample.picture)
+            return replace(sample, start=sample.start + offset)
+        return replace(sample, time=sample.time + offset)
 
     def __repr__(self) -> str:
         return f"Recording({str(self.directory)!r}, {', '.join(self.names)})"

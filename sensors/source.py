@@ -6,7 +6,7 @@ times are seconds on this machine's monotonic clock (`time.monotonic`), so sound
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Generic, Literal, Self, TypeVar
 
@@ -25,16 +25,20 @@ class Chunk:
     Attributes:
         start: monotonic second of the first sample.
         samples: (n,) float32 mono at 16 kHz, nominally -1…1, n >= 1.
-        gap: sound was lost, or the device was opened anew, just before the first sample.
+        gap: sound was lost, or the device was opened anew, just before the first sample or among the `unsure`
+            chunks before it.
+        unsure: sound may have been lost, here or in an unsure chunk before; the next that is not unsure says by its
+            `gap` whether it was.
     """
 
     start: float
     samples: NDArray[np.float32]
     gap: bool = False
+    unsure: bool = False
 
     def after_loss(self) -> "Chunk":
         """The same sound, marked: some was lost before it."""
-        return Chunk(self.start, self.samples, gap=True)
+        return replace(self, gap=True)
 
 
 @dataclass(frozen=True)
