@@ -20,12 +20,16 @@ STALL = 1.5
 """Seconds of silence after which a device counts as stalled; with the supervisor's own delay it is under 2."""
 OPENING = 10.0
 """Seconds that opening a device may take before it is given up."""
+FIRST = 3.0
+"""How many times as long as for later samples a device may take for its first one: some cameras start slowly."""
 PAUSES = (0.5, 10.0)
 """First and longest pause before a device is opened again, seconds; each is twice the one before."""
 POLL = 0.1
 """Longest that a worker waits inside a well-behaved device at once, seconds."""
 LEFT_BEHIND = 4
 """Workers blocked inside their device at one time; with more, the device is not opened again until one is back."""
+AT_ITS_END = "at its end"
+"""Why a source that has come to its end is closed."""
 _FAREWELL = 0.6
 
 Given = TypeVar("Given", Chunk, Frame, covariant=True)
@@ -51,6 +55,7 @@ class _Worker:
     """One attempt at a device, seen from the supervisor."""
 
     given_up: threading.Event = field(default_factory=threading.Event)
+    begun: float = field(default_factory=time.monotonic)
     opened: bool = False
     last: float = field(default_factory=time.monotonic)
     samples: int = 0
@@ -179,7 +184,7 @@ class LoopSource(Source[T]):
             pause = min(2 * pause, self._pauses[1])
             while self._stuck() >= LEFT_BEHIND and not stop.wait(POLL):
                 pass
-        self._enter("closed", "at its end" if ended else "disconnected", stop)
+        self._enter("closed", AT_ITS_END if ended else "disconnected", stop)
 
     def _begin(self) -> _Worker:
         worker = _Worker()
@@ -198,12 +203,21 @@ class LoopSource(Source[T]):
                 self._settle(True)
             if not worker.alive:
                 return str(worker.error or "the device ended")
-            silent, patience = time.monotonic() - worker.last, self._stall if worker.opened else OPENING
-            if patience is not None and silent > patience:
+            now = time.monotonic()
+            if (silent := now - worker.last) > self._patience(worker):
                 return f"nothing for {silent:.1f} s"
-            if self._stall is not None and silent > self._stall and self._state == "connecting":
-                self._enter("stalled", f"not open after {silent:.1f} s", stop)
+            if self._stall is not None and now - worker.begun > self._stall and self._state == "connecting":
+                lacks = "nothing" if worker.opened else "not open"
+                self._enter("stalled", f"{lacks} after {now - worker.begun:.1f} s", stop, opening=True)
         return "disconnected"
+
+    def _patience(self, worker: _Worker) -> float:
+        """Seconds of silence after which a worker is given up."""
+        if not worker.opened:
+            return OPENING
+        if self._stall is None:
+            return float("inf")
+        return self._stall if worker.samples else FIRST * self._stall
 
     def _news(self, worker: _Worker) -> bool:
         return worker.samples > 0 and self._state != "live"
@@ -258,7 +272,7 @@ class LoopSource(Source[T]):
             with self._lock:
                 self._lock.notify_all()
 
-    def _enter(self, state: State, reason: str, stop: threading.Event) -> None:
+    def _enter(self, state: State, reason: str, stop: threading.Event, opening: bool = False) -> None:
         with self._lock:
             if self._stop is not stop:
                 return  # a later connect has begun another loop: this one has no say any more
@@ -269,7 +283,7 @@ class LoopSource(Source[T]):
                 self._first = self._first or True
                 self._lock.notify_all()
         if before != state:
-            self._tell(Change(self.name, before, state, reason))
+            self._tell(Change(self.name, before, state, reason, opening))
 
     def _tell(self, change: Change) -> None:
         for observer in self._observers:

@@ -79,12 +79,21 @@ class Counts:
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a source's state: what the log, the metrics and the terminal say."""
+    """One change of a source's state: what the log, the metrics and the terminal say.
+
+    Attributes:
+        source: its name.
+        before: the state that it left.
+        after: the state that it is in.
+        reason: why, for people; may be empty.
+        opening: it is `stalled` only because its device takes long to open or to give its first sample.
+    """
 
     source: str
     before: State
     after: State
     reason: str
+    opening: bool = False
 
     def __str__(self) -> str:
         return f"{self.source}: {self.after}" + (f" ({self.reason})" if self.reason else "")

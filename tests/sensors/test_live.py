@@ -1,5 +1,6 @@
 """The rig of a live run, on recordings and robots: no hardware, no Ray."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.network_camera import MjpegServer
 from sensors.errors import ConfigError, SourceError
 from sensors.event import NO_LESSON, EventBatch
 from sensors.live import HOST, LiveRig, check, free_directory, make_rig
@@ -172,6 +174,24 @@ def test_a_rig_with_robots_waits_for_its_own_devices(tmp_path: Path) -> None:
         assert rig.states["camera"] in ("connecting", "stalled")
     finally:
         rig.close()
+
+
+def test_a_lone_camera_that_is_still_opening_is_something_to_perceive_with() -> None:
+    server = MjpegServer()
+    server.flowing.clear()
+    config = RigConfig(sensors=SensorsConfig(microphone=None, camera=server.address))
+    check(config)
+    rig = make_rig(config, 0, KINDS)
+    try:
+        threading.Timer(2.0, server.flowing.set).start()
+        rig.start()
+        end = time.monotonic() + 15
+        while rig.states["camera"] != "live":
+            assert time.monotonic() < end
+            rig.step(0.01)
+    finally:
+        rig.close()
+        server.close()
 
 
 def test_settings_survive_a_round_trip() -> None:

@@ -173,6 +173,31 @@ def test_without_warmup_connect_returns_at_once_and_the_device_is_sought(device:
     s.disconnect()
 
 
+@pytest.mark.parametrize("phase", ["open", "first sample"])
+def test_a_device_that_starts_slowly_is_stalled_and_not_given_up(device: Device, phase: str) -> None:
+    changes: list[Change] = []
+    s = source(device, stall=0.5)
+    s.observe(changes.append)
+    device.silent = phase != "open"
+    if phase == "open":
+        device.openable.clear()
+    s.connect(warmup=0)
+    assert wait_for(lambda: s.state == "stalled", 2.0)
+    time.sleep(0.3)
+    assert device.opened == (phase != "open") and s.state == "stalled"
+    device.silent = False
+    device.openable.set()
+    assert wait_for(lambda: s.state == "live", 1.0)
+    s.disconnect()
+    assert device.opened == 1
+    assert [(c.after, c.opening) for c in changes] == [
+        ("connecting", False),
+        ("stalled", True),
+        ("live", False),
+        ("closed", False),
+    ]
+
+
 @pytest.mark.parametrize("phase", ["open", "read"])
 def test_it_stops_while_the_device_is_blocked(device: Device, phase: str) -> None:
     s = source(device, stall=5.0)
