@@ -66,8 +66,8 @@ class Counts:
         given: chunks or frames that came from the device.
         read: those handed to a reader by `read` and `async_read`.
         dropped: how many were lost, by reason: `overflow` (the reader was late and the ring full), `superseded` (a
-            newer one was asked for), `device` (the device itself said that it lost some), `stale` (came from a
-            device that had been given up).
+            newer one was asked for), `device` (the device itself lost some), `stale` (came from a device that had been
+            given up), `damaged` (places of a recording that cannot be read, whatever they held).
         reconnects: how often the device was opened again after it had been lost.
     """
 

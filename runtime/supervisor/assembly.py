@@ -13,6 +13,7 @@ from runtime.supervisor.crew import Member
 from sensors.config import Config
 from sensors.hush import NAME as HUSH
 from sensors.modalities import LETTER, LIPS, SPEECH, kind_of
+from sensors.rig_config import LIVE, RigConfig
 
 CAST: Mapping[str, Any] = {
     "replay": "replay.actor:ReplayActor",
@@ -98,14 +99,12 @@ def assemble(
 
     def sensors() -> Any:
         generations[SENSORS] = generations.get(SENSORS, -1) + 1
-        # An agent that hears itself would learn what it imagines.
-        rig = config.rig.replace(hush=str(path / HUSH)) if config.answer.respond else config.rig
         # On the machine of the run's directory and terminal: that is where the microphone is.
         return _actor(
             classes["sensors"],
             pinned | {"name": SENSORS},
             SENSORS,
-            rig.to_dict(),
+            rig_of(config, path).to_dict(),
             generations[SENSORS],
             crew["replay"].handle,
             kinds(config),
@@ -143,6 +142,14 @@ def assemble(
         member(AGENT, agent)
     member("monitor", monitor)
     return crew
+
+
+def rig_of(config: RunConfig, path: Path) -> RigConfig:
+    """The rig of a run that perceives for itself, with `path` as its directory."""
+    # An agent that hears itself would learn what it imagines; on a recording there is nothing of it.
+    if config.answer.respond and config.rig.source == LIVE:
+        return config.rig.replace(hush=str(path / HUSH))
+    return config.rig
 
 
 def kinds(config: RunConfig) -> list[str]:

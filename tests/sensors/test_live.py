@@ -4,16 +4,20 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.network_camera import MjpegServer
+from sensors.cards import card_image
 from sensors.errors import ConfigError, SourceError
 from sensors.event import NO_LESSON, EventBatch
-from sensors.live import HOST, LiveRig, check, free_directory, make_rig
+from sensors.hush import Hush
+from sensors.live import HOST, AnySource, LiveRig, check, free_directory, make_rig
 from sensors.live_config import SensorsConfig
 from sensors.outbox import Percept
+from sensors.perception import Perception
 from sensors.publisher import Publisher
 from sensors.recording import Recording
 from sensors.remote_config import IngestConfig, PublisherConfig
@@ -66,6 +70,43 @@ def test_a_recording_becomes_events_in_time(session: Path) -> None:
     )
     assert any(note.startswith("microphone closed") for note in rig.take_notes())
     assert rig.take_notes() == []
+
+
+def played(session: Path, **changes: Any) -> LiveRig:
+    recording = Recording(session, speed=10.0)
+    sources: list[AnySource] = [*recording.sounds(), *recording.pictures()]
+    return LiveRig(sources, Perception(HOST, 0, look=card_image), KINDS, played=True, **changes)
+
+
+def pairs_of(rig: LiveRig) -> int:
+    rig.start()
+    try:
+        return sum(len(p.batch) for p in run(rig) if p.batch.kind == "audio+image")
+    finally:
+        rig.close()
+
+
+def test_a_tape_that_is_late_or_slow_keeps_its_pairs(session: Path) -> None:
+    # As after so many seconds of waiting, or of playing slowly: longer than pairing has patience with devices.
+    assert pairs_of(played(session, clock=lambda: time.monotonic() + 20.0)) == 2
+
+
+def test_what_this_machine_says_meanwhile_is_not_on_the_tape(session: Path, tmp_path: Path) -> None:
+    hush = Hush(tmp_path / "hush")
+    hush.begin(1000.0)
+    assert pairs_of(played(session, hush=hush)) == 2
+
+
+def test_damage_in_a_recording_is_told_and_what_follows_is_played(tmp_path: Path) -> None:
+    path = record_session(tmp_path / "session") / "00-0000.rec"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 20] ^= 1
+    path.write_bytes(content)
+    rig = played(tmp_path / "session")
+    assert pairs_of(rig) == 2
+    figures = rig.figures()
+    assert figures["lost/microphone/damaged"] == 1 and figures["read/microphone"] == CHUNKS - 1
+    assert [note for note in rig.take_notes() if note.startswith("00-0000.rec: ")]
 
 
 def test_what_is_played_can_be_recorded_again(session: Path, tmp_path: Path) -> None:
