@@ -1,4 +1,5 @@
 import io
+import threading
 import time
 import zlib
 from pathlib import Path
@@ -188,10 +189,57 @@ def test_the_limit_and_what_does_not_fit_are_counted(tmp_path: Path) -> None:
     assert recorder.written + recorder.dropped["full"] == len(chunks) and recorder.dropped["full"] > 0
     assert sum(path.stat().st_size for path in tmp_path.glob("*.rec")) < 21_000
     with Recorder(tmp_path / "other") as other:
-        assert not other.write("camera", Frame(0.0, np.zeros((0, 4), np.uint8)))
-        assert other.write("camera", Frame(0.0, np.zeros((3, 4), np.uint8)))
-        assert not other.write("camera", chunks[0])
-        assert other.dropped == {"unfit": 2}
+        other.write("camera", Frame(0.0, np.zeros((0, 4), np.uint8)))
+        other.write("camera", Frame(0.0, np.zeros((3, 4), np.uint8)))
+        other.write("camera", chunks[0])
+    assert not other.write("camera", Frame(0.0, np.zeros((3, 4), np.uint8)))
+    assert other.written == 1 and dict(other.dropped) == {"unfit": 2, "closed": 1}
+
+
+def test_a_disk_that_takes_seconds_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sensors.recorder.SEGMENT", 20_000)
+    calls: list[int] = []
+
+    def slow(_: int) -> None:
+        calls.append(0)
+        time.sleep(1.0 if len(calls) == 1 else 0.0)
+
+    monkeypatch.setattr("os.fsync", slow)
+    chunks, _ = session()
+    longest = 0.0
+    with Recorder(tmp_path) as recorder:
+        for chunk in chunks:
+            began = time.monotonic()
+            assert recorder.write("microphone", chunk)
+            longest = max(longest, time.monotonic() - began)
+    assert calls and longest < 0.5
+    assert recorder.written == len(chunks) and not recorder.dropped
+    assert all(map(same, Recording(tmp_path, shift=False).samples("microphone"), chunks))
+
+
+def test_what_a_disk_that_hangs_does_not_take_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sensors.recorder.SEGMENT", 20_000)
+    monkeypatch.setattr("sensors.recorder.QUEUE", 30_000)
+    monkeypatch.setattr("sensors.recorder.DRAIN", 0.2)
+    hangs = threading.Event()
+    monkeypatch.setattr("os.fsync", lambda _: hangs.wait(20))
+    chunks, _ = session(seconds=4.0)
+    recorder = Recorder(tmp_path)
+    taken = 0
+    for chunk in chunks:
+        taken += recorder.write("microphone", chunk)
+        time.sleep(0.001)
+    assert recorder.dropped["late"] == len(chunks) - taken > 50
+    began = time.monotonic()
+    recorder.close()
+    assert time.monotonic() - began < 1.0
+    hangs.set()
+    end = time.monotonic() + 5
+    while recorder.written + recorder.dropped.total() < len(chunks):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    recording = Recording(tmp_path, shift=False)
+    assert len(list(recording.samples("microphone"))) == recorder.written
 
 
 def test_long_recordings_go_to_several_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
