@@ -270,7 +270,7 @@ class LiveRig:
 
     def _changed(self, change: Change) -> None:
         """A source's own thread says that its state has changed."""
-        self._stalls[change.source] += change.after == "stalled"
+        self._stalls[change.source] += change.after == "stalled" != change.before
         again = " again" if change.after == "live" and self._stalls[change.source] else ""
         if change.after != "connecting":
             reason = f" ({change.reason})" if change.reason else ""

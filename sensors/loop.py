@@ -30,6 +30,7 @@ LEFT_BEHIND = 4
 """Workers blocked inside their device at one time; with more, the device is not opened again until one is back."""
 AT_ITS_END = "at its end"
 """Why a source that has come to its end is closed."""
+_HANG = f"{LEFT_BEHIND} attempts hang inside the device; pull it out, or restart"
 _FAREWELL = 0.6
 
 Given = TypeVar("Given", Chunk, Frame, covariant=True)
@@ -103,6 +104,8 @@ class LoopSource(Source[T]):
         self._supervisor: threading.Thread | None = None
         self._left_behind: list[_Worker] = []
         self._first: Exception | bool | None = None  # how the first attempt went: the error, or that there was none
+        self._opening = False  # it is stalled only because it takes long to open
+        self._counted = False  # the loss before the next sample is counted already
         self._was_live = False
         self._reconnects = 0
 
@@ -113,8 +116,8 @@ class LoopSource(Source[T]):
                 self._stop, self._first = threading.Event(), None
                 self._ring.end(False)
                 before, self._state = self._state, "connecting"
-                arguments = (self._stop, Change(self.name, before, "connecting", ""))
-                self._supervisor = threading.Thread(target=self._supervise, args=arguments, name=self.name, daemon=True)
+                begun = (self._stop, Change(self.name, before, "connecting", ""))
+                self._supervisor = threading.Thread(target=self._supervise, args=begun, name=self.name, daemon=True)
                 self._supervisor.start()
             self._lock.wait_for(lambda: self._first is not None, warmup)
             failed = self._first if isinstance(self._first, Exception) else None
@@ -157,6 +160,11 @@ class LoopSource(Source[T]):
         """Have `observer` called at every change of state."""
         self._observers.append(observer)
 
+    def lose(self, reason: str, count: int) -> None:
+        """For drivers, while they are read: what they lost; the gap of their next sample is not counted again."""
+        self._ring.lose(reason, count)
+        self._counted = True
+
     def __str__(self) -> str:
         return f"{self.name} ({self._state})"
 
@@ -182,8 +190,10 @@ class LoopSource(Source[T]):
                 pause = self._pauses[0]
             stop.wait(pause)
             pause = min(2 * pause, self._pauses[1])
-            while self._stuck() >= LEFT_BEHIND and not stop.wait(POLL):
-                pass
+            if self._stuck() >= LEFT_BEHIND and not stop.is_set():
+                self._tell(Change(self.name, self._state, self._state, _HANG))
+                while self._stuck() >= LEFT_BEHIND and not stop.wait(POLL):
+                    pass
         self._enter("closed", AT_ITS_END if ended else "disconnected", stop)
 
     def _begin(self) -> _Worker:
@@ -215,9 +225,8 @@ class LoopSource(Source[T]):
         """Seconds of silence after which a worker is given up."""
         if not worker.opened:
             return OPENING
-        if self._stall is None:
-            return float("inf")
-        return self._stall if worker.samples else FIRST * self._stall
+        stall = float("inf") if self._stall is None else self._stall
+        return stall if worker.samples else FIRST * stall
 
     def _news(self, worker: _Worker) -> bool:
         return worker.samples > 0 and self._state != "live"
@@ -232,7 +241,7 @@ class LoopSource(Source[T]):
     def _part_from(self, worker: _Worker) -> None:
         assert worker.thread is not None
         worker.thread.join(_FAREWELL)
-        self._left_behind = [w for w in [*self._left_behind, worker] if w.alive]
+        self._left_behind.append(worker)
 
     def _stuck(self) -> int:
         self._left_behind = [w for w in self._left_behind if w.alive]
@@ -259,10 +268,11 @@ class LoopSource(Source[T]):
             self._lock.notify_all()
 
     def _take(self, worker: _Worker, sample: T) -> None:
+        counted, self._counted = self._counted, False
         if worker.given_up.is_set():
             self._ring.lose("stale")
             return
-        if isinstance(sample, Chunk) and sample.gap:
+        if isinstance(sample, Chunk) and sample.gap and not counted:
             self._ring.lose("device")
         self._ring.put(sample.after_loss() if self._was_live and not worker.samples else sample)
         worker.last = time.monotonic()
@@ -277,12 +287,14 @@ class LoopSource(Source[T]):
             if self._stop is not stop:
                 return  # a later connect has begun another loop: this one has no say any more
             before, self._state = self._state, state
+            was_opening, self._opening = self._opening, opening
             if state == "closed":
                 stop.set()
                 self._ring.end()
                 self._first = self._first or True
                 self._lock.notify_all()
-        if before != state:
+        # What only took long to open has now failed: that is news, too.
+        if before != state or (was_opening and not opening):
             self._tell(Change(self.name, before, state, reason, opening))
 
     def _tell(self, change: Change) -> None:

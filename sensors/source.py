@@ -79,11 +79,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a source's state: what the log, the metrics and the terminal say.
+    """One change of a source's state, or of what is known of it: what the log, the metrics and the terminal say.
 
     Attributes:
         source: its name.
-        before: the state that it left.
+        before: the state that it left; that in which it stays where there is another reason for it.
         after: the state that it is in.
         reason: why, for people; may be empty.
         opening: it is `stalled` only because its device takes long to open or to give its first sample.
