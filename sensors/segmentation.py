@@ -55,6 +55,12 @@ class SegmentationConfig(Config):
             raise ConfigError(f"loud={self.loud}: lies below quiet={self.quiet}; give a higher loud or a lower quiet")
         if self.shortest > self.longest:
             raise ConfigError(f"shortest={self.shortest}: exceeds longest={self.longest}")
+        needed = self.shortest + self.pause + self.tail + WINDOW / SAMPLE_RATE
+        if needed > self.longest:
+            raise ConfigError(
+                f"longest={self.longest}: every utterance would be cut before its pause of {self.pause} s is over; "
+                f"give at least {needed:.2f}"
+            )
 
 
 @dataclass(frozen=True)
