@@ -112,8 +112,8 @@ def test_every_place_for_a_label_is_seen(tmp_path: Path) -> None:
     (tmp_path / "speech+letter").rmdir()
     events = [pair(0), pair(1)]
     samples = {"audio": np.stack([e[2] for e in events]), "image": np.stack([e[3] for e in events])}
-    starts, ends = (np.array([e[k] for e in events]) for k in (0, 1))
+    starts, ends = (np.array([e[k] + 60 * i for i, e in enumerate(events)]) for k in (0, 1))
     buffer = Buffer(tmp_path / "again", ReplayConfig(capacity=16, min_size=1))
-    buffer.insert(EventBatch("host", 0, np.arange(2), starts, ends, np.array([4, 3]), samples))
+    buffer.insert(EventBatch("host", 0, np.arange(2), starts, ends, np.array([4, 4]), samples))
     buffer.close()
-    assert labels(tmp_path / "again") == ["audio+image: lessons that come back"]
+    assert labels(tmp_path / "again") == ["audio+image: lesson 4, which comes back"]
