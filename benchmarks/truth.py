@@ -40,6 +40,8 @@ that can pass for right ones.
 """
 TABLES = ("audio", "image", "audio+image")
 """All that live sensors may fill."""
+LOCKS = "readers"
+"""Folder of empty files beside the tables."""
 COLUMNS = ("version", "serial", "source", "generation", "seq", "start", "end", "lesson", "crc", "unused")
 """All that is kept of an event beside its samples; `unused` is 0."""
 
@@ -132,6 +134,8 @@ def labels(replay: Path) -> list[str]:
     """
     found = []
     for path in sorted(p for p in replay.iterdir() if p.is_dir()):
+        if path.name == LOCKS and not any(p.stat().st_size for p in path.iterdir()):
+            continue
         if path.name not in TABLES:
             found.append(f"table {path.name}")
             continue

@@ -11,6 +11,7 @@ from benchmarks.stage import Line
 from benchmarks.truth import Verdict, judge, labels
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
+from replay.reader import Reader
 from sensors.event import EventBatch
 from sensors.frames import mnist_images
 from sensors.spectrogram import SAMPLE_RATE, log_mel, quantise
@@ -104,6 +105,11 @@ def test_another_sound_at_the_right_time_and_another_card_are_wrong(tmp_path: Pa
 
 def test_every_place_for_a_label_is_seen(tmp_path: Path) -> None:
     verdict(tmp_path, pair(0), pair(1))
+    Reader(tmp_path).close()
+    assert labels(tmp_path) == []
+    (tmp_path / "readers" / "0").write_bytes(b"3")
+    assert labels(tmp_path) == ["table readers"]
+    (tmp_path / "readers" / "0").write_bytes(b"")
     (tmp_path / "audio+image" / "digit.col").write_bytes(b"")
     assert labels(tmp_path) == ["audio+image: file digit.col"]
     (tmp_path / "audio+image" / "digit.col").unlink()
