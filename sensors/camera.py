@@ -1,5 +1,6 @@
 """A camera: anything that OpenCV's VideoCapture opens, as grey pictures."""
 
+import os
 import re
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from sensors.source import Ended, Frame
 
 OPEN_TIMEOUT, READ_TIMEOUT = 4000, 1500
 """Milliseconds that FFmpeg may take to open a stream and to read a picture of it."""
+_NODE = re.compile(r"/dev/video(\d+)")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -26,9 +28,10 @@ class Camera(LoopSource[Frame]):
     rate and ends.
 
     Args:
-        address: index, path of a video, image sequence (`shot_%03d.png`) or URL (http, rtsp).
+        address: index or `/dev/videoN`, path of a video, image sequence (`shot_%03d.png`) or URL (http, rtsp).
         name: of the source.
         fps: pictures a second at most.
+        delay: how late a device's or stream's pictures come, seconds; taken off their times.
         size: width and height asked of a device, pixels.
         buffer: unread pictures that are kept.
         timeout: longest wait of `read`, seconds.
@@ -41,6 +44,7 @@ class Camera(LoopSource[Frame]):
         *,
         name: str = "camera",
         fps: float = 15.0,
+        delay: float = 0.0,
         size: tuple[int, int] = (640, 480),
         buffer: int = 32,
         timeout: float = 2.0,
@@ -49,7 +53,7 @@ class Camera(LoopSource[Frame]):
         self.address = address
         super().__init__(
             name,
-            lambda: _Capture(address, fps, size),
+            lambda: _Capture(address, fps, size, delay),
             capacity=buffer,
             timeout=timeout,
             stall=None if is_file(address) else stall,
@@ -67,6 +71,7 @@ class Camera(LoopSource[Frame]):
         return cls(
             config.camera,
             fps=config.fps,
+            delay=config.camera_delay,
             size=(config.width, config.height),
             buffer=config.picture_buffer,
             timeout=config.read_timeout,
@@ -78,15 +83,24 @@ class Camera(LoopSource[Frame]):
 
 
 def is_file(address: str) -> bool:
-    """Whether an address is a path (of a video or an image sequence) and no index or URL."""
-    return not address.isdecimal() and not _URL.match(address)
+    """Whether an address is a path (of a video or an image sequence) and no index, device or URL."""
+    return index_of(address) is None and not _URL.match(address)
+
+
+def index_of(address: str) -> int | None:
+    """The index of a device given by it, by `/dev/videoN`, or by a link to that; None for anything else."""
+    if address.isdecimal():
+        return int(address)
+    node = _NODE.fullmatch(os.path.realpath(address)) if address.startswith("/dev/") else None
+    return int(node[1]) if node else None
 
 
 class _Capture:
     """An open VideoCapture, read at its own pace: a device's, a stream's, or the clock for a file."""
 
-    def __init__(self, address: str, fps: float, size: tuple[int, int]) -> None:
+    def __init__(self, address: str, fps: float, size: tuple[int, int], delay: float) -> None:
         self._file = is_file(address)
+        self._delay = delay
         self._shortest = 1 / fps
         if self._file and "%" not in address and not Path(address).is_file():
             raise SourceError(f"camera {address!r}: no such file; give an index, a video, shot_%03d.png or a URL")
@@ -101,8 +115,8 @@ class _Capture:
     def _open(self, address: str, size: tuple[int, int]) -> Any:
         # What cannot be opened is said once, by the error below.
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        if address.isdecimal():
-            capture = cv2.VideoCapture(int(address))
+        if (index := index_of(address)) is not None:
+            capture = cv2.VideoCapture(index)
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
@@ -129,7 +143,7 @@ class _Capture:
         if now < self._due - self._period / 2:
             return None
         self._due = max(self._due + self._shortest, now)
-        return Frame(now, self._retrieve())
+        return Frame(now - self._delay, self._retrieve())
 
     def _play(self, timeout: float) -> Frame | None:
         now = time.monotonic()

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 
 from sensors.errors import SourceError
+from sensors.loop import AT_ITS_END
 from sensors.microphone import portaudio
-from sensors.source import Chunk, Frame, Source
+from sensors.source import Change, Chunk, Frame, Source
 
 DEADLINE = 3.0
 """Seconds after which a library that looks for devices counts as hung."""
@@ -90,7 +91,7 @@ def cameras() -> Devices:
 
 
 def connect(sources: Sequence[Source[Chunk] | Source[Frame]], patience: float = 3.0) -> dict[str, str]:
-    """Connect sources side by side; those that cannot be opened now are sought on.
+    """Connect sources side by side; those that are not live by then are sought on.
 
     Args:
         sources: with names apart.
@@ -100,30 +101,39 @@ def connect(sources: Sequence[Source[Chunk] | Source[Frame]], patience: float = 
         why a source is not live, by its name; empty when all are.
 
     Raises:
-        SourceError: none is live: what was looked for and why there is none. All are disconnected.
+        SourceError: none is there: all have failed, and none is still being opened. Says what was looked for and why
+            there is none. All are disconnected.
     """
-    failed: dict[str, str] = {}
     changed = threading.Condition()
-    told: dict[str, str] = {}
+    told: dict[str, Change] = {}
 
     for source in sources:
 
-        def hear(change: Any, name: str = source.name) -> None:
+        def hear(change: Change) -> None:
             with changed:
-                told[name] = change.reason if change.after in ("stalled", "closed") else change.after
+                told[change.source] = change
                 changed.notify_all()
 
         source.observe(hear)
         source.connect(warmup=0)
+
+    def settled(name: str) -> bool:
+        return name in told and told[name].after != "connecting" and not told[name].opening
+
+    failed: dict[str, str] = {}
+    lost = 0
     with changed:
-        changed.wait_for(lambda: all(told.get(s.name, "connecting") != "connecting" for s in sources), patience)
+        changed.wait_for(lambda: all(settled(source.name) for source in sources), patience)
         for source in sources:
-            if source.state != "live" and told.get(source.name) != "at its end":
-                reason = told.get(source.name, "connecting")
-                if reason in ("connecting", "live"):
-                    reason = "nothing yet"
-                failed[source.name] = reason if reason.startswith(source.name) else f"{source}: {reason}"
-    if sources and len(failed) == len(sources):
+            last = told.get(source.name)
+            reason = last.reason if last is not None and last.after in ("stalled", "closed") else ""
+            if source.state == "live" or reason == AT_ITS_END:
+                continue
+            reason = reason or "nothing yet"
+            failed[source.name] = reason if reason.startswith(source.name) else f"{source}: {reason}"
+            # What is still being opened is there, however slow it is.
+            lost += settled(source.name)
+    if sources and lost == len(sources):
         for source in sources:
             source.disconnect()
         raise SourceError("nothing to perceive with: " + "; ".join(failed.values()))

@@ -3,6 +3,7 @@
 The rule. The largest face that OpenCV's cascade finds is the speaker's. The lips are the box, 4 wide by 3 high, that is
 half as wide as the face, in its middle, and centred at four fifths of its height. The face is sought in every few
 pictures only and its box follows slowly, so that the mouth moves within the box rather than the box with the mouth.
+For programs of one's own: a live run perceives no lips by itself.
 """
 
 from pathlib import Path
@@ -106,14 +107,14 @@ def _load(cascade: str | None) -> Any:
     ]
     path = cascade or next((p for p in places if Path(p).is_file()), None)
     if path is None:
-        raise SourceError("lips: no face cascade is installed; set sensors.cascade to an OpenCV cascade file (XML)")
+        raise SourceError("lips: no face cascade is installed; give an OpenCV cascade file (XML)")
     if not Path(path).is_file():
-        raise SourceError(f"lips: {path}: no such file; set sensors.cascade to an OpenCV cascade file (XML)")
+        raise SourceError(f"lips: {path}: no such file; give an OpenCV cascade file (XML)")
     try:
         made = make(path)
         empty = made.empty()
     except (cv2.error, SystemError):
         empty = True
     if empty:
-        raise SourceError(f"lips: {path}: no face cascade; set sensors.cascade to an OpenCV cascade file (XML)")
+        raise SourceError(f"lips: {path}: no face cascade; give an OpenCV cascade file (XML)")
     return made

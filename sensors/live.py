@@ -27,7 +27,7 @@ from sensors.ingest import RemoteIngest
 from sensors.outbox import Percept
 from sensors.perception import Perception, PerceptionConfig
 from sensors.recorder import ABOUT, Recorder
-from sensors.recording import Recording
+from sensors.recording import RecordedSource, Recording
 from sensors.rig_config import LIVE, RigConfig
 from sensors.source import Change, Chunk, Ended, Frame, Source
 from sensors.spectrogram import SAMPLE_RATE
@@ -86,7 +86,8 @@ class LiveRig:
         self._perception = perception
         self._kinds = frozenset(kinds)
         self._ingest, self._recorder, self._hush = ingest, recorder, hush
-        self._ears = {} if hush is None else {source.name: Ear(hush) for source in sources}
+        # On a tape nothing of what this machine says now can be heard.
+        self._ears = {} if hush is None or played else {source.name: Ear(hush) for source in sources}
         self._clock = clock
         self._ended: set[str] = set()
         self._notes: deque[Note] = deque(maxlen=NOTES)
@@ -100,6 +101,8 @@ class LiveRig:
             # They are asked in turn; the wait is the rig's own.
             source.timeout = 0.0
             source.observe(self._changed)
+            if isinstance(source, RecordedSource):
+                source.recording.on_damage = self._note
 
     def start(self) -> None:
         """Connect all sources; one that is not there is sought in the background, if need be all of them.
@@ -253,7 +256,8 @@ class LiveRig:
             now = self._clock()
             captured = sample.start + len(sample.samples) / SAMPLE_RATE if isinstance(sample, Chunk) else sample.time
             self._newest[source.name] = captured
-            self._add(found, self._perception.observe(sample, now), min(captured, now))
+            # Where a tape is late, its own time counts: its pictures and its sound are late together.
+            self._add(found, self._perception.observe(sample, self._reached(now)), min(captured, now))
         return TURN
 
     def _reached(self, now: float) -> float:
@@ -288,7 +292,7 @@ class LiveRig:
 
     def _changed(self, change: Change) -> None:
         """A source's own thread says that its state has changed."""
-        self._stalls[change.source] += change.after == "stalled"
+        self._stalls[change.source] += change.after == "stalled" != change.before
         again = " again" if change.after == "live" and self._stalls[change.source] else ""
         reason = f" ({change.reason})" if change.reason else ""
         self._note(f"{change.source} {change.after}{again}{reason}")

@@ -20,12 +20,17 @@ STALL = 1.5
 """Seconds of silence after which a device counts as stalled; with the supervisor's own delay it is under 2."""
 OPENING = 10.0
 """Seconds that opening a device may take before it is given up."""
+FIRST = 3.0
+"""How many times as long as for later samples a device may take for its first one: some cameras start slowly."""
 PAUSES = (0.5, 10.0)
 """First and longest pause before a device is opened again, seconds; each is twice the one before."""
 POLL = 0.1
 """Longest that a worker waits inside a well-behaved device at once, seconds."""
 LEFT_BEHIND = 4
 """Workers blocked inside their device at one time; with more, the device is not opened again until one is back."""
+AT_ITS_END = "at its end"
+"""Why a source that has come to its end is closed."""
+_HANG = f"{LEFT_BEHIND} attempts hang inside the device; pull it out, or restart"
 _FAREWELL = 0.6
 
 Given = TypeVar("Given", Chunk, Frame, covariant=True)
@@ -51,6 +56,7 @@ class _Worker:
     """One attempt at a device, seen from the supervisor."""
 
     given_up: threading.Event = field(default_factory=threading.Event)
+    begun: float = field(default_factory=time.monotonic)
     opened: bool = False
     last: float = field(default_factory=time.monotonic)
     samples: int = 0
@@ -98,6 +104,8 @@ class LoopSource(Source[T]):
         self._supervisor: threading.Thread | None = None
         self._left_behind: list[_Worker] = []
         self._first: Exception | bool | None = None  # how the first attempt went: the error, or that there was none
+        self._opening = False  # it is stalled only because it takes long to open
+        self._counted = False  # the loss before the next sample is counted already
         self._was_live = False
         self._reconnects = 0
 
@@ -108,8 +116,8 @@ class LoopSource(Source[T]):
                 self._stop, self._first = threading.Event(), None
                 self._ring.end(False)
                 before, self._state = self._state, "connecting"
-                arguments = (self._stop, Change(self.name, before, "connecting", ""))
-                self._supervisor = threading.Thread(target=self._supervise, args=arguments, name=self.name, daemon=True)
+                begun = (self._stop, Change(self.name, before, "connecting", ""))
+                self._supervisor = threading.Thread(target=self._supervise, args=begun, name=self.name, daemon=True)
                 self._supervisor.start()
             self._lock.wait_for(lambda: self._first is not None, warmup)
             failed = self._first if isinstance(self._first, Exception) else None
@@ -152,6 +160,11 @@ class LoopSource(Source[T]):
         """Have `observer` called at every change of state."""
         self._observers.append(observer)
 
+    def lose(self, reason: str, count: int) -> None:
+        """For drivers, while they are read: what they lost; the gap of their next sample is not counted again."""
+        self._ring.lose(reason, count)
+        self._counted = True
+
     def __str__(self) -> str:
         return f"{self.name} ({self._state})"
 
@@ -177,9 +190,11 @@ class LoopSource(Source[T]):
                 pause = self._pauses[0]
             stop.wait(pause)
             pause = min(2 * pause, self._pauses[1])
-            while self._stuck() >= LEFT_BEHIND and not stop.wait(POLL):
-                pass
-        self._enter("closed", "at its end" if ended else "disconnected", stop)
+            if self._stuck() >= LEFT_BEHIND and not stop.is_set():
+                self._tell(Change(self.name, self._state, self._state, _HANG))
+                while self._stuck() >= LEFT_BEHIND and not stop.wait(POLL):
+                    pass
+        self._enter("closed", AT_ITS_END if ended else "disconnected", stop)
 
     def _begin(self) -> _Worker:
         worker = _Worker()
@@ -198,12 +213,20 @@ class LoopSource(Source[T]):
                 self._settle(True)
             if not worker.alive:
                 return str(worker.error or "the device ended")
-            silent, patience = time.monotonic() - worker.last, self._stall if worker.opened else OPENING
-            if patience is not None and silent > patience:
+            now = time.monotonic()
+            if (silent := now - worker.last) > self._patience(worker):
                 return f"nothing for {silent:.1f} s"
-            if self._stall is not None and silent > self._stall and self._state == "connecting":
-                self._enter("stalled", f"not open after {silent:.1f} s", stop)
+            if self._stall is not None and now - worker.begun > self._stall and self._state == "connecting":
+                lacks = "nothing" if worker.opened else "not open"
+                self._enter("stalled", f"{lacks} after {now - worker.begun:.1f} s", stop, opening=True)
         return "disconnected"
+
+    def _patience(self, worker: _Worker) -> float:
+        """Seconds of silence after which a worker is given up."""
+        if not worker.opened:
+            return OPENING
+        stall = float("inf") if self._stall is None else self._stall
+        return stall if worker.samples else FIRST * stall
 
     def _news(self, worker: _Worker) -> bool:
         return worker.samples > 0 and self._state != "live"
@@ -218,7 +241,7 @@ class LoopSource(Source[T]):
     def _part_from(self, worker: _Worker) -> None:
         assert worker.thread is not None
         worker.thread.join(_FAREWELL)
-        self._left_behind = [w for w in [*self._left_behind, worker] if w.alive]
+        self._left_behind.append(worker)
 
     def _stuck(self) -> int:
         self._left_behind = [w for w in self._left_behind if w.alive]
@@ -245,10 +268,11 @@ class LoopSource(Source[T]):
             self._lock.notify_all()
 
     def _take(self, worker: _Worker, sample: T) -> None:
+        counted, self._counted = self._counted, False
         if worker.given_up.is_set():
             self._ring.lose("stale")
             return
-        if isinstance(sample, Chunk) and sample.gap:
+        if isinstance(sample, Chunk) and sample.gap and not counted:
             self._ring.lose("device")
         self._ring.put(sample.after_loss() if self._was_live and not worker.samples else sample)
         worker.last = time.monotonic()
@@ -258,18 +282,20 @@ class LoopSource(Source[T]):
             with self._lock:
                 self._lock.notify_all()
 
-    def _enter(self, state: State, reason: str, stop: threading.Event) -> None:
+    def _enter(self, state: State, reason: str, stop: threading.Event, opening: bool = False) -> None:
         with self._lock:
             if self._stop is not stop:
                 return  # a later connect has begun another loop: this one has no say any more
             before, self._state = self._state, state
+            was_opening, self._opening = self._opening, opening
             if state == "closed":
                 stop.set()
                 self._ring.end()
                 self._first = self._first or True
                 self._lock.notify_all()
-        if before != state:
-            self._tell(Change(self.name, before, state, reason))
+        # What only took long to open has now failed: that is news, too.
+        if before != state or (was_opening and not opening):
+            self._tell(Change(self.name, before, state, reason, opening))
 
     def _tell(self, change: Change) -> None:
         for observer in self._observers:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -23,9 +24,15 @@ BLOCK = 0.02
 """Sound in a block asked of the device, seconds."""
 INSTALL = "install libportaudio2 (Debian/Ubuntu), portaudio (Homebrew) or portaudio (Fedora)"
 
+BUSY = 5.0
+"""Longest wait for another device that is being opened, seconds."""
+
 _open_streams = 0
 _opened_before = False
+# PortAudio opens one device at a time. A device that hangs while it is opened keeps the lock: nobody waits for that
+# for ever, and closing needs it not.
 _portaudio = threading.Lock()
+_counting = threading.Lock()
 
 
 class Microphone(LoopSource[Chunk]):
@@ -50,7 +57,7 @@ class Microphone(LoopSource[Chunk]):
     ) -> None:
         self.device = device
         capacity = max(1, round(buffer / BLOCK))
-        super().__init__(name, lambda: _Stream(device), capacity=capacity, timeout=timeout, stall=stall)
+        super().__init__(name, lambda: _Stream(device, self.lose), capacity=capacity, timeout=timeout, stall=stall)
 
     @classmethod
     def from_config(cls, config: SensorsConfig) -> "Microphone":
@@ -95,16 +102,20 @@ def find(sounddevice: ModuleType, device: str) -> dict[str, Any]:
     except (ValueError, sounddevice.PortAudioError) as error:
         names = [f"{d['index']} {d['name']!r}" for d in sounddevice.query_devices() if d["max_input_channels"] > 0]
         known = f"there are {', '.join(names)}" if names else "this machine has none: plug one in, or start PulseAudio"
-        raise SourceError(f"microphone {device!r}: {_cause(error)}; {known}") from None
+        # Where a name fits several, PortAudio's own list of them has outputs in it, too.
+        several = "; give the index of one" if "ultiple" in str(error) else ""
+        raise SourceError(f"microphone {device!r}: {_cause(error)}{several}; {known}") from None
     return found
 
 
 class _Stream:
     """An open PortAudio stream; its callback only copies."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, lose: Callable[[str, int], None]) -> None:
         global _open_streams, _opened_before
-        with _portaudio:
+        if not _portaudio.acquire(timeout=BUSY):
+            raise SourceError(f"microphone {device!r}: PortAudio hangs in opening a device; pull it out, or restart")
+        try:
             sounddevice = portaudio()
             if _opened_before and not _open_streams:
                 # PortAudio looks for devices only when it starts: without this, one plugged in later is not found.
@@ -113,12 +124,17 @@ class _Stream:
             _opened_before = True
             info = find(sounddevice, device)
             self._rate = float(info["default_samplerate"])
+            self._lose = lose
             self._blocks: deque[tuple[float, NDArray[np.float32], bool]] = deque(maxlen=BLOCKS)
             self._came = threading.Event()
-            self._overrun = False
+            self._overrun = self._overrun_told = 0  # blocks that had no room; written by one thread each
             self._stream = self._open(sounddevice, info)
-            _open_streams += 1
+            with _counting:
+                _open_streams += 1
+        finally:
+            _portaudio.release()
         self._clock = SampleClock(self._rate)
+        self._end: float | None = None
         self._resampler: Any = None
         self._taken = self._given = 0  # samples into and out of the resampler
         self._gap = False
@@ -156,11 +172,10 @@ class _Stream:
         shortest = count / self._rate
         # Not every host reports times, and some report nonsense.
         seen = now - (age if shortest / 2 <= age < 1.0 else shortest)
-        overrun = len(self._blocks) == BLOCKS
+        self._overrun += len(self._blocks) == BLOCKS
         self._blocks.append(
             (seen, block.mean(axis=1) if block.shape[1] > 1 else block[:, 0].copy(), bool(status.input_overflow))
         )
-        self._overrun = self._overrun or overrun
         self._came.set()
 
     def read(self, timeout: float) -> Chunk | None:
@@ -171,14 +186,20 @@ class _Stream:
                     raise SourceError("the device has stopped")
                 return None
         seen, samples, lost = self._blocks.popleft()
-        if self._overrun:
-            lost, self._overrun = True, False
-        return self._chunk(seen, samples, lost)
+        if overrun := self._overrun - self._overrun_told:
+            self._overrun_told += overrun
+            self._lose("overflow", overrun)
+        return self._chunk(seen, samples, lost, overrun)
 
-    def _chunk(self, seen: float, samples: NDArray[np.float32], lost: bool) -> Chunk | None:
-        start, gap = self._clock.stamp(seen, len(samples), lost)
+    def _chunk(self, seen: float, samples: NDArray[np.float32], lost: bool, overrun: int) -> Chunk | None:
+        start, gap, unsure = self._clock.stamp(seen, len(samples), lost or overrun > 0)
+        if gap and not overrun:
+            # As far as the times tell: the device says that it lost sound, not how much.
+            missing = start - self._end if self._end is not None else 0.0
+            self._lose("device", max(1, round(missing / BLOCK)))
+        self._end = start + len(samples) / self._rate
         if self._rate == SAMPLE_RATE:
-            return Chunk(start, samples, gap)
+            return Chunk(start, samples, gap, unsure)
         if self._resampler is None or gap:
             self._resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float32")
             self._taken, self._given, self._gap = 0, 0, gap
@@ -190,7 +211,7 @@ class _Stream:
         if not len(out):
             return None
         gap, self._gap = self._gap, False
-        return Chunk(start, out, gap)
+        return Chunk(start, out, gap, unsure)
 
     def close(self) -> None:
         global _open_streams
@@ -198,9 +219,10 @@ class _Stream:
             self._stream.abort(ignore_errors=True)
             self._stream.close(ignore_errors=True)
         finally:
-            with _portaudio:
+            with _counting:
                 _open_streams -= 1
 
 
 def _cause(error: Exception) -> str:
-    return str(error.args[0] if error.args else error).strip().rstrip(".")
+    lines = str(error.args[0] if error.args else error).strip().splitlines()
+    return lines[0].rstrip(".:") if lines else type(error).__name__

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sensors.cleaning import clean
 from sensors.config import Config, setting
-from sensors.errors import StateError
+from sensors.errors import ConfigError, StateError
 from sensors.event import NO_LESSON, EventBatch
 from sensors.modalities import AUDIO, IMAGE
 from sensors.pairing import Moment, Pairing, PairingConfig
@@ -36,6 +36,14 @@ class PerceptionConfig(Config):
     views: ViewsConfig = field(default_factory=ViewsConfig)
     pairing: PairingConfig = field(default_factory=PairingConfig)
     clean: bool = setting(True, help="take the background noise out of utterances")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.views.again >= self.pairing.lasting:
+            raise ConfigError(
+                f"views.again={self.views.again}: a view that stays would be taken to be over between two looks; give "
+                f"less than pairing.lasting={self.pairing.lasting}"
+            )
 
 
 class Perception:
@@ -84,7 +92,7 @@ class Perception:
         Returns:
             What is decided by it: one batch for each kind of event, often none.
         """
-        found = self._segmenter.observe(item) if isinstance(item, Chunk) else self._views.observe(item)
+        found = self._segmenter.observe(item) if isinstance(item, Chunk) else self._views.observe(item, now)
         return self._batches(self._take(found, now))
 
     def advance(self, now: float) -> list[EventBatch]:

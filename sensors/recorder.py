@@ -3,13 +3,15 @@
 A recording is a directory: `recording.json` (what it is) and, for each source, `NN-SSSS.rec`: segments whose first
 line (JSON) names the source and what follows are checked records. Records are appended whole and at once, so a
 process that is killed leaves at most one cut-off record in each, which playing back leaves out and reports.
+
+Packing and writing are done by a thread of the recorder's own: a disk that takes seconds holds nobody up who listens.
 """
 
 import json
 import os
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Self
@@ -22,11 +24,16 @@ SEGMENT = 64 * 2**20
 """Bytes after which a source's next segment begins."""
 MOST_SOURCES = 64
 """Sources of one recording."""
+QUEUE = 64 * 2**20
+"""Bytes of samples that wait for the disk at most: 10 s of sound and pictures."""
+DRAIN = 3.0
+"""Longest that closing waits for the disk, seconds."""
 VERSION = 1
 """Of the layout on disk."""
 ABOUT = "recording.json"
 """File that makes a directory a recording."""
 Kind = Literal["sound", "pictures"]
+_WAIT = 1.0
 
 
 @dataclass(eq=False)
@@ -43,16 +50,11 @@ class _Track:
 class Recorder:
     """Writes what sources give to a new recording; safe to call from several threads.
 
-    Nothing it meets ends a run: what cannot be written any more is dropped and counted.
+    Nothing it meets ends a run or holds it up: what cannot be written any more is dropped and counted.
 
     Args:
         directory: made if it is not there; must not hold a recording yet.
         limit: bytes of the whole recording at most.
-
-    Attributes:
-        written: samples on disk.
-        dropped: samples that are not, by reason: `full` (the limit), `disk` (the disk refused), `unfit` (a sample
-            that no record holds), `sources` (from more sources than a recording has).
 
     Raises:
         SourceError: the directory holds a recording, or cannot be written to.
@@ -60,10 +62,12 @@ class Recorder:
 
     def __init__(self, directory: str | Path, limit: int = 4096 * 2**20) -> None:
         self._directory, self._limit = Path(directory), limit
-        self.written, self.dropped = 0, Counter[str]()
+        self._written, self._dropped = 0, Counter[str]()
         self._tracks: dict[str, _Track] = {}
         self._size = 0
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._queue: deque[tuple[str, Chunk | Frame]] = deque()
+        self._queued = 0  # bytes
         self._closed = False
         about = self._directory / ABOUT
         try:
@@ -75,20 +79,70 @@ class Recorder:
             beside.replace(about)
         except OSError as error:
             raise SourceError(f"{directory}: cannot record there ({error.strerror}); choose another folder") from None
+        # A disk that hangs must not keep a process from ending.
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def written(self) -> int:
+        """Samples that were written to files."""
+        return self._written
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """Samples that were not, by reason; a copy.
+
+        `late` (too many waited for the disk), `full` (the limit), `disk` (the disk refused), `unfit` (a sample that no
+        record holds), `sources` (from more sources than a recording has), `closed` (offered afterwards).
+        """
+        with self._changed:
+            return Counter(self._dropped)
 
     def write(self, source: str, sample: Chunk | Frame) -> bool:
-        """Append what `source` gave; says whether it is on disk."""
-        with self._lock:
-            reason = self._write(source, sample)
-            if reason:
-                self.dropped[reason] += 1
-            else:
-                self.written += 1
-        return not reason
+        """Have what `source` gave appended; says whether it is going to be tried. Returns at once."""
+        size = _bytes_of(sample)
+        with self._changed:
+            if self._closed or (self._queued + size > QUEUE and self._queue):
+                self._dropped["closed" if self._closed else "late"] += 1
+                return False
+            self._queue.append((source, sample))
+            self._queued += size
+            self._changed.notify_all()
+        return True
 
-    def _write(self, source: str, sample: Chunk | Frame) -> str:
-        if self._closed:
-            return "full"
+    def close(self) -> None:
+        """Finish, within three seconds; what the disk has not taken by then is dropped."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(DRAIN)
+        with self._changed:
+            if self._queue:
+                self._dropped["late"] += len(self._queue)
+                self._queue.clear()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._changed.wait_for(lambda: self._queue or self._closed, _WAIT):
+                    continue
+                if not self._queue:
+                    break
+                source, sample = self._queue.popleft()
+            reason = self._store(source, sample)
+            with self._changed:
+                self._queued -= _bytes_of(sample)
+                if reason:
+                    self._dropped[reason] += 1
+                else:
+                    self._written += 1
+        for track in self._tracks.values():
+            if track.file is not None:
+                track.file.close()
+                track.file = None
+
+    def _store(self, source: str, sample: Chunk | Frame) -> str:
+        """Append a sample; why it cannot be, or nothing."""
         try:
             record = pack(sample)
         except ValueError:
@@ -138,17 +192,12 @@ class Recorder:
                 track.file.close()
                 track.file = None
 
-    def close(self) -> None:
-        """Finish; what is offered later is dropped."""
-        with self._lock:
-            self._closed = True
-            for track in self._tracks.values():
-                if track.file is not None:
-                    track.file.close()
-                    track.file = None
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _bytes_of(sample: Chunk | Frame) -> int:
+    return (sample.samples if isinstance(sample, Chunk) else sample.picture).nbytes

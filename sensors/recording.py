@@ -3,17 +3,20 @@
 import json
 import threading
 import time
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from sensors.errors import SourceError
 from sensors.loop import LoopSource
 from sensors.recorder import ABOUT, VERSION, Kind
-from sensors.records import Damaged, unpack
-from sensors.source import Chunk, Ended, Frame, T
+from sensors.records import read_samples
+from sensors.source import Chunk, Counts, Ended, Frame, T
 
 _LONGEST_LINE = 4096
+_MOST_DAMAGED = 1000  # damaged places that are told one by one; all are counted
 
 
 class Recording:
@@ -25,7 +28,8 @@ class Recording:
         shift: move the times so that the recording begins when it is first connected; False leaves every bit.
 
     Attributes:
-        damaged: why segments ended early, each with its name; grows while they are played.
+        damaged: what is damaged and left out, each place with its segment's name; grows while they are played.
+        on_damage: called with each of these, in the thread of the source that met it.
 
     Raises:
         SourceError: no recording is there, or one of another version; a damaged segment's beginning.
@@ -34,6 +38,8 @@ class Recording:
     def __init__(self, directory: str | Path, speed: float = 1.0, shift: bool = True) -> None:
         self.directory = Path(directory)
         self.damaged: list[str] = []
+        self.on_damage: Callable[[str], None] = lambda text: None
+        self._damages: Counter[str] = Counter()
         self._speed, self._shift = speed, shift
         self._lock = threading.Lock()
         self._began: float | None = None
@@ -45,8 +51,12 @@ class Recording:
         firsts = [next(self._play(name), None) for name in self._segments]
         times = [time_of(sample) for sample in firsts if sample is not None]
         if not times:
-            raise SourceError(f"{directory}: the recording is empty; record again, or give another folder")
+            why = f"damaged ({self.damaged[0]})" if self.damaged else "empty"
+            raise SourceError(f"{directory}: the recording is {why}; record again, or give another folder")
         self._origin = min(times)
+        # They are met again, and told, when they are played.
+        self.damaged.clear()
+        self._damages.clear()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,21 +75,32 @@ class Recording:
         """What one source gave, at once and with its recorded times."""
         return self._play(name)
 
+    def damages(self, name: str) -> int:
+        """Damaged places that were met in one source."""
+        return self._damages[name]
+
     def _play(self, name: str) -> Generator[Chunk | Frame]:
         kind, paths = self._segments[name]
         wanted = Chunk if kind == "sound" else Frame
         for path in paths:
+
+            def damaged(text: str, segment: str = path.name) -> None:
+                self._damage(name, f"{segment}: {text}")
+
             with path.open("rb") as file:
                 file.readline(_LONGEST_LINE)
-                try:
-                    while (sample := unpack(cast(BinaryIO, file))) is not None:
-                        if not isinstance(sample, wanted):
-                            raise Damaged("a record is of another kind than its file")
+                for sample in read_samples(cast(BinaryIO, file), damaged):
+                    if isinstance(sample, wanted):
                         yield sample
-                except Damaged as damage:
-                    text = f"{path.name}: {damage}"
-                    if text not in self.damaged:
-                        self.damaged.append(text)
+                    else:
+                        damaged(f"a record at {time_of(sample):.3f} s is of another kind than its file")
+
+    def _damage(self, name: str, text: str) -> None:
+        if text not in self.damaged:
+            self._damages[name] += 1
+            if len(self.damaged) < _MOST_DAMAGED:
+                self.damaged.append(text)
+                self.on_damage(text)
 
     def due(self, recorded: float) -> float:
         """The monotonic second at which what was recorded at `recorded` is given; the first call starts the clock."""
@@ -94,8 +115,8 @@ class Recording:
             return sample
         offset = self._began - self._origin
         if isinstance(sample, Chunk):
-            return Chunk(sample.start + offset, sample.samples, sample.gap)
-        return Frame(sample.time + offset, sample.picture)
+            return replace(sample, start=sample.start + offset)
+        return replace(sample, time=sample.time + offset)
 
     def __repr__(self) -> str:
         return f"Recording({str(self.directory)!r}, {', '.join(self.names)})"
@@ -109,6 +130,14 @@ class RecordedSource(LoopSource[T]):
         super().__init__(
             name, lambda: _Tape(recording, name), capacity=capacity, timeout=timeout, stall=None, patient=True
         )
+
+    @property
+    def counts(self) -> Counts:
+        """A copy of the counts so far; what is damaged in the recording is dropped as `damaged`."""
+        counts = super().counts
+        if damages := self.recording.damages(self.name):
+            counts.dropped["damaged"] = damages
+        return counts
 
     def __str__(self) -> str:
         return f"{self.name} of {str(self.recording.directory)!r} ({self.state})"

@@ -52,6 +52,11 @@ class RobotConfig(Config):
     perception: PerceptionConfig = field(default_factory=PerceptionConfig)
     publisher: PublisherConfig = field(default_factory=PublisherConfig)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sensors.camera is not None:
+            self.perception.views.check_rate(self.sensors.fps)
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:

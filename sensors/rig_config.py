@@ -36,3 +36,8 @@ class RigConfig(Config):
     live: LiveConfig = field(default_factory=LiveConfig)
     hush: str | None = setting(None, help="file in which this machine notes when it makes a sound itself")
     log: str | None = setting(None, help="file to which every change of a sensor's state is added")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.source == LIVE and self.sensors.camera is not None:
+            self.perception.views.check_rate(self.sensors.fps)

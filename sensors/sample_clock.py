@@ -1,13 +1,29 @@
 """When sound was heard: the steady clock of its samples, held to the machine's clock against jitter and drift."""
 
+from typing import NamedTuple
+
 GAIN = 0.005
 """Share of the difference between both clocks that one chunk corrects: 4 s to follow at 50 chunks a second."""
-FAR = 0.1
+FAR = 0.05
 """Difference that no jitter explains when it lasts, seconds."""
 LASTING = 0.5
 """How long it must last to count as lost sound, seconds."""
 EARLY = 0.05
 """How far sound may seem to be heard before its time, as the count of samples has it, seconds."""
+
+
+class Stamp(NamedTuple):
+    """When a chunk was heard.
+
+    Attributes:
+        start: monotonic second of its first sample, later than that of the chunk before it.
+        gap: sound was lost, just before it or while it was `unsure`.
+        unsure: it is late as if sound had been lost; what comes next will tell.
+    """
+
+    start: float
+    gap: bool = False
+    unsure: bool = False
 
 
 class SampleClock:
@@ -23,30 +39,29 @@ class SampleClock:
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
+        self._last = -float("inf")
         self._next: float | None = None
         self._far_since: float | None = None
 
-    def stamp(self, seen: float, count: int, gap: bool = False) -> tuple[float, bool]:
+    def stamp(self, seen: float, count: int, gap: bool = False) -> Stamp:
         """The time of a chunk's first sample.
 
         Args:
             seen: when the first sample was heard as far as the callback knows, monotonic seconds.
             count: samples in the chunk.
             gap: the device says that sound was lost before it.
-
-        Returns:
-            the monotonic second of the first sample, and whether sound was lost before it.
         """
         if self._next is None or gap:
             start, self._far_since = seen, None
+        elif (error := seen - self._next) <= FAR:
+            start, self._far_since = min(self._next + GAIN * error, seen + EARLY), None
         else:
-            error = seen - self._next
-            start = min(self._next + GAIN * error, seen + EARLY)
-            if error <= FAR:
-                self._far_since = None
-            elif self._far_since is None:
+            # A busy moment or a loss: neither is drift, so nothing is corrected until it is known which.
+            start = self._next
+            if self._far_since is None:
                 self._far_since = seen
             elif seen - self._far_since >= LASTING:
                 start, gap, self._far_since = seen, True, None
-        self._next = start + count / self._rate
-        return start, gap
+        start = max(start, self._last + 1 / self._rate)
+        self._last, self._next = start, start + count / self._rate
+        return Stamp(start, gap, self._far_since is not None)

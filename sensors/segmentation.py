@@ -4,10 +4,14 @@ An utterance begins where the score (see `sensors/voice.py`) rises over `quiet` 
 it has stayed below `quiet` for `pause`. Then both ends are moved inwards to where the score first and last exceeds a
 share of the utterance's own loudest, and `tail` is kept after it. Utterances so begin with their first sound, as the
 recordings of the datasets do: with 20 ms of background before it, a spectrogram looks like another word's.
+
+Sound that was lost is never spanned. Chunks follow each other in time or there is a gap between them, whether or not
+the source says so. What a gap cut off is not whole; nor is what begins within `pause` of it, as words are silent for as
+long within themselves. While a source is unsure whether it has lost sound, what ends is kept until that is known.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +25,10 @@ from sensors.voice import HOP, SMOOTHED, WINDOW, Voice
 _TRACKING_S = 2.0
 _CENTRE = (WINDOW - HOP) // 2
 _KEPT_S = 0.5
+_ASTRAY_S = 0.25
+"""Seconds by which the times of chunks may run away from the count of their samples."""
+_MOST_UNSURE = 8
+"""Utterances that are kept until it is known whether sound was lost."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,9 @@ class SegmentationConfig(Config):
     shortest: float = setting(0.2, help="shorter ones are dropped", unit="s", low=0.05, high=2.0)
     longest: float = setting(5.5, help="longer ones are cut", unit="s", low=0.5, high=5.5)
     unheard: float = setting(1.0, help="without sound for so long, an utterance is over", unit="s", low=0.1, high=10.0)
-    tolerance: float = setting(0.25, help="time by which a chunk may be off without a gap", unit="s", low=0.02, high=2)
+    tolerance: float = setting(
+        0.01, help="time between a chunk and the one before it that is no gap", unit="s", low=0.002, high=2.0
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,6 +55,12 @@ class SegmentationConfig(Config):
             raise ConfigError(f"loud={self.loud}: lies below quiet={self.quiet}; give a higher loud or a lower quiet")
         if self.shortest > self.longest:
             raise ConfigError(f"shortest={self.shortest}: exceeds longest={self.longest}")
+        needed = self.shortest + self.pause + self.tail + WINDOW / SAMPLE_RATE
+        if needed > self.longest:
+            raise ConfigError(
+                f"longest={self.longest}: every utterance would be cut before its pause of {self.pause} s is over; "
+                f"give at least {needed:.2f}"
+            )
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,7 @@ class Utterance:
         start: monotonic second of its first sample.
         end: of its last one.
         samples: (n,) float32 mono at 16 kHz, `shortest`…`longest` seconds.
-        whole: it began and ended by itself: no gap and no greatest length cut it.
+        whole: it began and ended by itself: no gap, no end of the stream and no greatest length cut it.
         background: (20,) power of the noise around it in the bands of `sensors/voice.py`, or None if not known.
     """
 
@@ -72,7 +88,7 @@ class Segmenter:
     Attributes:
         counts: what became of the sound: `utterances`, of these `broken` (not whole); `too_short` (dropped
             utterances), `gaps` (announced by the source or seen in the times), `late` (chunks dropped because
-            later sound came before them), `bad` (chunks dropped because they hold NaN, infinity or nothing).
+            sound as late came before them), `bad` (chunks dropped because they hold NaN, infinity or nothing).
     """
 
     def __init__(self, config: SegmentationConfig | None = None) -> None:
@@ -82,12 +98,16 @@ class Segmenter:
         self._sound = np.empty(0, np.float32)
         self._begin(0.0)
         self._clocked = 0  # chunks since the gap
+        self._last = self._end = -np.inf  # where the last chunk began and ended by its own time
+        self._unsure: list[Utterance] = []  # told when it is known that no sound was lost
         self._unheard = False  # no sound came for long
         self._silent_until = -np.inf
 
     @property
     def heard(self) -> float:
         """No utterance that is still to come starts before this monotonic second."""
+        if self._unsure:
+            return self._unsure[0].start
         if not self._clocked:
             return self._silent_until
         frame = self._scored if self._rise is None else self._rise
@@ -103,28 +123,34 @@ class Segmenter:
         if not len(chunk.samples) or not np.isfinite(chunk.samples).all():
             self.counts["bad"] += 1
             return []
+        gap = chunk.gap or chunk.start > self._end + self.config.tolerance
+        if self._clocked and not gap and chunk.start <= self._last:
+            self.counts["late"] += 1
+            return []
         done: list[Utterance] = []
         off = chunk.start - self._time_of(self._received)
-        if chunk.gap or not self._clocked or off > self.config.tolerance:
+        if gap or not self._clocked or abs(off) > _ASTRAY_S:
             if self._clocked or self._unheard:
                 self.counts["gaps"] += 1
-                done = self._close(whole=False)
+                done = self._cut_off()
             self._unheard = False
             self._begin(chunk.start)
             self._clocked = 0
-        elif off < -self.config.tolerance:
-            self.counts["late"] += 1
-            return []
         else:
-            # The device's own clock drifts and its chunks come early or late: follow slowly, quickly at first.
+            # The device's own clock drifts: follow slowly, quickly at first.
             share = max(1 / (self._clocked + 1), len(chunk.samples) / SAMPLE_RATE / _TRACKING_S)
             self._origin += min(share, 1.0) * off
         self._clocked += 1
+        self._last, self._end = chunk.start, chunk.start + len(chunk.samples) / SAMPLE_RATE
         self._received += len(chunk.samples)
         self._sound = np.concatenate([self._sound, chunk.samples])
         for score in self._voice.observe(chunk.samples):
-            done += self._step(score)
+            self._unsure += self._step(score)
         self._forget()
+        if not chunk.unsure:
+            done, self._unsure = done + self._unsure, []
+        while len(self._unsure) > _MOST_UNSURE:
+            done.append(self._broken(self._unsure.pop(0)))
         return done
 
     def expire(self, now: float) -> list[Utterance]:
@@ -132,7 +158,7 @@ class Segmenter:
         silent = now - self.config.unheard
         if self._clocked and self._time_of(self._received) > silent:
             return []
-        done = self._close(whole=False)
+        done = self._cut_off()
         self._silent_until = max(self._silent_until, silent)
         if self._clocked:
             # A gap where it cut something, or where sound goes on after it; else it was the end.
@@ -142,8 +168,17 @@ class Segmenter:
         return done
 
     def flush(self) -> list[Utterance]:
-        """End of the stream: the utterance that is under way, if any."""
-        return self._close(whole=True)
+        """End of the stream: the utterance that is under way, if any; it is not whole."""
+        return self._cut_off()
+
+    def _cut_off(self) -> list[Utterance]:
+        """What is unsure and what is under way, neither of them whole."""
+        done, self._unsure = [self._broken(utterance) for utterance in self._unsure], []
+        return done + self._close(whole=False)
+
+    def _broken(self, utterance: Utterance) -> Utterance:
+        self.counts["broken"] += utterance.whole
+        return replace(utterance, whole=False)
 
     @property
     def _tail(self) -> int:
@@ -157,7 +192,7 @@ class Segmenter:
         self._received = self._first = 0  # samples since the gap; the first that is still held
         self._scored = 0  # scores since the gap
         self._cut = 0  # utterances do not reach back beyond this sample ...
-        self._severed = True  # ... and one that touches it has lost its beginning
+        self._severed = True  # ... and one that begins within a pause of it may have lost its beginning
         self._rest()
 
     def _rest(self) -> None:
@@ -194,7 +229,7 @@ class Segmenter:
         start, stop = self._span(self._rise + int(over[0]), self._rise + int(over[-1]), whole)
         if stop - start < self.config.shortest * SAMPLE_RATE:
             start, stop = self._span(self._rise, self._fall, whole)
-        severed = self._severed and start <= self._cut + WINDOW
+        severed = self._severed and self._sample_of(self._rise) <= self._cut + self.config.pause * SAMPLE_RATE
         self._cut, self._severed = stop, not whole
         self._rest()
         if stop - start < self.config.shortest * SAMPLE_RATE:

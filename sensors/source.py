@@ -6,7 +6,7 @@ times are seconds on this machine's monotonic clock (`time.monotonic`), so sound
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Generic, Literal, Self, TypeVar
 
@@ -25,16 +25,20 @@ class Chunk:
     Attributes:
         start: monotonic second of the first sample.
         samples: (n,) float32 mono at 16 kHz, nominally -1…1, n >= 1.
-        gap: sound was lost, or the device was opened anew, just before the first sample.
+        gap: sound was lost, or the device was opened anew, just before the first sample or among the `unsure`
+            chunks before it.
+        unsure: sound may have been lost, here or in an unsure chunk before; the next that is not unsure says by its
+            `gap` whether it was.
     """
 
     start: float
     samples: NDArray[np.float32]
     gap: bool = False
+    unsure: bool = False
 
     def after_loss(self) -> "Chunk":
         """The same sound, marked: some was lost before it."""
-        return Chunk(self.start, self.samples, gap=True)
+        return replace(self, gap=True)
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ class Counts:
         given: chunks or frames that came from the device.
         read: those handed to a reader by `read` and `async_read`.
         dropped: how many were lost, by reason: `overflow` (the reader was late and the ring full), `superseded` (a
-            newer one was asked for), `device` (the device itself said that it lost some), `stale` (came from a
-            device that had been given up).
+            newer one was asked for), `device` (the device itself lost some), `stale` (came from a device that had been
+            given up), `damaged` (places of a recording that cannot be read, whatever they held).
         reconnects: how often the device was opened again after it had been lost.
     """
 
@@ -75,12 +79,21 @@ class Counts:
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a source's state: what the log, the metrics and the terminal say."""
+    """One change of a source's state, or of what is known of it: what the log, the metrics and the terminal say.
+
+    Attributes:
+        source: its name.
+        before: the state that it left; that in which it stays where there is another reason for it.
+        after: the state that it is in.
+        reason: why, for people; may be empty.
+        opening: it is `stalled` only because its device takes long to open or to give its first sample.
+    """
 
     source: str
     before: State
     after: State
     reason: str
+    opening: bool = False
 
     def __str__(self) -> str:
         return f"{self.source}: {self.after}" + (f" ({self.reason})" if self.reason else "")

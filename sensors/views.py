@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.config import Config, setting
+from sensors.errors import ConfigError
 from sensors.source import Frame
 
 Look = Callable[[NDArray[np.uint8]], NDArray[Any] | None]
@@ -38,6 +39,18 @@ class ViewsConfig(Config):
     )
     resume: float = setting(1.0, help="a view shaken for no longer is the same view", unit="s", low=0.0, high=10.0)
     unseen: float = setting(0.5, help="without a picture for so long, a view is over", unit="s", low=0.05, high=10.0)
+
+    def check_rate(self, fps: float) -> None:
+        """Refuse pictures that come so seldom that nothing is ever seen.
+
+        Raises:
+            ConfigError: a picture would come after the one before has been given up.
+        """
+        if 1.5 / fps > self.unseen:
+            raise ConfigError(
+                f"sensors.fps={fps:g}: with views.unseen={self.unseen:g} no view would ever last; give an fps of at "
+                f"least {1.5 / self.unseen:g}, or a longer unseen"
+            )
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,7 @@ class Views:
         self._look = look
         self._anchor: NDArray[np.float32] | None = None
         self._since = self._last = -np.inf
+        self._late = 0.0  # how late the last picture came
         self._looked: float | None = None  # when what holds was last looked at
         self._view: View | None = None
         self._held = False  # the view's picture is the one that holds now
@@ -89,8 +103,13 @@ class Views:
             return self._view.end
         return self._since if self._looked is None else self._last
 
-    def observe(self, frame: Frame) -> list[View]:
-        """Reports on the views that this frame begins, confirms or ends, if any."""
+    def observe(self, frame: Frame, now: float | None = None) -> list[View]:
+        """Reports on the views that this frame begins, confirms or ends, if any.
+
+        Args:
+            frame: the next picture.
+            now: monotonic second at which it came; none: that at which it was taken.
+        """
         if frame.picture.ndim != 2 or frame.picture.dtype != np.uint8 or not frame.picture.size:
             self.counts["bad"] += 1
             return []
@@ -102,6 +121,7 @@ class Views:
         if self._anchor is None or difference(thumb, self._anchor) > self.config.still:
             self._anchor, self._since, self._looked, self._held = thumb, frame.time, None, False
         self._last = frame.time
+        self._late = max(0.0, now - frame.time) if now is not None else 0.0
         if self._held and self._view is not None:
             self._view = replace(self._view, end=frame.time)
         elif self._view is not None and frame.time - self._view.end > self.config.resume:
@@ -114,6 +134,8 @@ class Views:
 
     def expire(self, now: float) -> list[View]:
         """The view that is over because no picture came for `unseen` seconds."""
+        # Pictures that come late, as those of some cameras do, are not missing before they are later than that.
+        now -= self._late
         ended = self._lose(now)
         if self._anchor is None:
             self._since = max(self._since, now - self.config.unseen)

@@ -16,6 +16,7 @@ from sensors.config import Config
 from sensors.hush import NAME as HUSH
 from sensors.journal import NAME as LOG
 from sensors.modalities import LETTER, LIPS, SPEECH, kind_of
+from sensors.rig_config import LIVE, RigConfig
 
 CAST: Mapping[str, Any] = {
     "replay": "replay.actor:ReplayActor",
@@ -104,15 +105,12 @@ def assemble(
 
     def sensors() -> Any:
         generations[SENSORS] = generations.get(SENSORS, -1) + 1
-        # An agent that hears itself would learn what it imagines.
-        hush = str(path / HUSH) if config.answer.respond else None
-        rig = config.rig.replace(hush=hush, log=str(path / LOG))
         # On the machine of the run's directory and terminal: that is where the microphone is.
         return _actor(
             classes["sensors"],
             pinned | {"name": SENSORS},
             SENSORS,
-            rig.to_dict(),
+            rig_of(config, path).to_dict(),
             generations[SENSORS],
             crew["replay"].handle,
             kinds(config),
@@ -151,6 +149,13 @@ def assemble(
         member(AGENT, agent)
     member("monitor", monitor)
     return crew
+
+
+def rig_of(config: RunConfig, path: Path) -> RigConfig:
+    """The rig of a run that perceives for itself, with `path` as its directory."""
+    # An agent that hears itself would learn what it imagines; on a recording there is nothing of it.
+    hush = str(path / HUSH) if config.answer.respond and config.rig.source == LIVE else None
+    return config.rig.replace(hush=hush, log=str(path / LOG))
 
 
 def kinds(config: RunConfig) -> list[str]:

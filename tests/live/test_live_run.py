@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.job import Job, latest
 from benchmarks.stage import Stage, missing, write_script
-from benchmarks.truth import judge
+from benchmarks.truth import judge, labels
 
 ROOT = Path(__file__).parents[2]
 QUICK = (
@@ -15,6 +15,9 @@ QUICK = (
     *("--set", "learner.min_events=4", "--set", "replay.min_size=4", "--set", "learner.batch=16"),
     *("--set", "learner.turn_steps=5"),
 )
+
+LEAST = 18.0
+"""Events in a minute: the script has 28 to 30 lines in one, and sensors are away for a tenth of the longer run."""
 
 pytestmark = [
     pytest.mark.ray,
@@ -52,8 +55,11 @@ def test_what_is_said_and_shown_is_learnt_in_pairs(tmp_path: Path, data_dir: Pat
         assert stage.began is not None
         verdict = judge(run / "replay", lines, stage.began)
     last = latest(run)
+    print(f"\n{verdict}")
     assert verdict.right >= 0.98 * verdict.pairs, verdict.wrong
     assert verdict.found >= 0.9 * verdict.due, verdict
+    assert verdict.per_minute >= LEAST, verdict
+    assert labels(run / "replay") == []
     assert last["sensors/pairs"] == last["events/audio+image"] == verdict.pairs
     assert last["step"] > 0 and last["sensor/microphone"] == last["sensor/camera"] == "closed"
     assert not any(value for key, value in last.items() if key.startswith("dropped/")), last
@@ -92,10 +98,12 @@ def test_two_minutes_in_which_sensors_are_killed_and_come_back(tmp_path: Path, d
         assert stage.began is not None
         verdict = judge(run / "replay", lines, stage.began, outages)
     last = latest(run)
-    print(verdict, {k: v for k, v in last.items() if k.startswith(("sensor", "dropped", "events"))})
+    print(f"\n{verdict}", {k: v for k, v in last.items() if k.startswith(("sensor", "dropped", "events"))})
     assert all(late - early < 25 for early, late in outages)
     assert verdict.right >= 0.98 * verdict.pairs, verdict.wrong
     assert verdict.found >= 0.9 * verdict.due, verdict
+    assert verdict.per_minute >= LEAST, verdict
+    assert labels(run / "replay") == []
     assert last["sensor_stalls/camera"] >= 1 and last["sensor_stalls/microphone"] >= 1
     assert last["sensor/microphone"] == last["sensor/camera"] == "closed"
     assert not any(value for key, value in last.items() if key.startswith("dropped/")), last

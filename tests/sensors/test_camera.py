@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks.network_camera import MjpegServer
-from sensors.camera import Camera, grey
+from sensors.camera import Camera, grey, index_of, is_file
 from sensors.errors import SourceError
+from sensors.live_config import SensorsConfig
 from sensors.source import Change, Ended, Frame
 
 
@@ -105,10 +106,31 @@ def test_a_camera_that_is_just_as_fast_as_asked_loses_no_picture(server: MjpegSe
     assert rate > 17  # every other one lost would be 12.5
 
 
+def test_what_is_known_of_a_cameras_delay_is_taken_off_its_times(server: MjpegServer) -> None:
+    with Camera(server.address, delay=0.7) as camera:
+        for _ in range(5):
+            frame = camera.read()
+            late = time.monotonic() - frame.time
+            assert late > 0.7
+        assert late < 1.5
+    config = SensorsConfig(camera=server.address, camera_delay=0.7)
+    with Camera.from_config(config) as camera:
+        assert time.monotonic() - camera.read().time > 0.7
+
+
+def test_a_device_is_no_file_however_it_is_named(tmp_path: Path) -> None:
+    assert [index_of(a) for a in ("2", "/dev/video12", "/dev/null", "clip.avi", "http://robot/1")] == [
+        *(2, 12),
+        *(None, None, None),
+    ]
+    assert [is_file(a) for a in ("2", "/dev/video12", "clip.avi", "http://robot/1")] == [False, False, True, False]
+
+
 @pytest.mark.parametrize(
     ("address", "message"),
     [
         ("97", "'97': cannot be opened; plug it in"),
+        ("/dev/video97", "'/dev/video97': cannot be opened; plug it in"),
         ("/no/such/video.avi", "no such file"),
         ("http://127.0.0.1:9/x.mjpg", "check that it is being served there"),
     ],

@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,29 @@ def test_with_one_of_two_the_other_is_named_and_sought_on(portaudio: FakePortAud
         assert microphone.read().samples.size
     finally:
         microphone.disconnect()
+        camera.disconnect()
+
+
+def test_a_lone_camera_that_opens_slowly_is_waited_for(server: MjpegServer) -> None:
+    server.flowing.clear()
+    threading.Timer(2.1, server.flowing.set).start()
+    camera = Camera(server.address)
+    try:
+        assert connect([camera], patience=8.0) == {}
+        assert camera.state == "live"
+    finally:
+        camera.disconnect()
+
+
+def test_what_is_still_being_opened_is_not_nothing(server: MjpegServer) -> None:
+    server.flowing.clear()
+    camera = Camera(server.address, timeout=8.0)
+    try:
+        failed = connect([camera], patience=1.8)
+        assert camera.state == "stalled" and "not open after" in failed["camera"]
+        server.flowing.set()
+        assert camera.read().picture.size
+    finally:
         camera.disconnect()
 
 

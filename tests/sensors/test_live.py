@@ -1,18 +1,24 @@
 """The rig of a live run, on recordings and robots: no hardware, no Ray."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks.network_camera import MjpegServer
+from sensors.cards import card_image
 from sensors.errors import ConfigError, LinkError, SourceError
 from sensors.event import NO_LESSON, EventBatch
+from sensors.hush import Hush
 from sensors.ingest import RemoteIngest
-from sensors.live import HOST, NOTES, LiveRig, check, free_directory, make_rig
+from sensors.live import HOST, NOTES, AnySource, LiveRig, check, free_directory, make_rig
 from sensors.live_config import SensorsConfig
 from sensors.outbox import Percept
+from sensors.perception import Perception
 from sensors.publisher import Publisher
 from sensors.recording import Recording
 from sensors.remote_config import IngestConfig, PublisherConfig
@@ -68,6 +74,43 @@ def test_a_recording_becomes_events_in_time(session: Path) -> None:
         mine = [text for text in notes if text.startswith(name)]
         assert mine == [f"{name} connecting", f"{name} live", f"{name} closed (at its end)"]
     assert rig.take_notes() == []
+
+
+def played(session: Path, **changes: Any) -> LiveRig:
+    recording = Recording(session, speed=10.0)
+    sources: list[AnySource] = [*recording.sounds(), *recording.pictures()]
+    return LiveRig(sources, Perception(HOST, 0, look=card_image), KINDS, played=True, **changes)
+
+
+def pairs_of(rig: LiveRig) -> int:
+    rig.start()
+    try:
+        return sum(len(p.batch) for p in run(rig) if p.batch.kind == "audio+image")
+    finally:
+        rig.close()
+
+
+def test_a_tape_that_is_late_or_slow_keeps_its_pairs(session: Path) -> None:
+    # As after so many seconds of waiting, or of playing slowly: longer than pairing has patience with devices.
+    assert pairs_of(played(session, clock=lambda: time.monotonic() + 20.0)) == 2
+
+
+def test_what_this_machine_says_meanwhile_is_not_on_the_tape(session: Path, tmp_path: Path) -> None:
+    hush = Hush(tmp_path / "hush")
+    hush.begin(1000.0)
+    assert pairs_of(played(session, hush=hush)) == 2
+
+
+def test_damage_in_a_recording_is_told_and_what_follows_is_played(tmp_path: Path) -> None:
+    path = record_session(tmp_path / "session") / "00-0000.rec"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 20] ^= 1
+    path.write_bytes(content)
+    rig = played(tmp_path / "session")
+    assert pairs_of(rig) == 2
+    figures = rig.figures()
+    assert figures["lost/microphone/damaged"] == 1 and figures["read/microphone"] == CHUNKS - 1
+    assert [note for note in rig.take_notes() if note.text.startswith("00-0000.rec: ")]
 
 
 def test_what_is_played_can_be_recorded_again(session: Path, tmp_path: Path) -> None:
@@ -265,6 +308,24 @@ def test_a_rig_with_robots_waits_for_its_own_devices(tmp_path: Path) -> None:
         assert rig.states["camera"] in ("connecting", "stalled")
     finally:
         rig.close()
+
+
+def test_a_lone_camera_that_is_still_opening_is_something_to_perceive_with() -> None:
+    server = MjpegServer()
+    server.flowing.clear()
+    config = RigConfig(sensors=SensorsConfig(microphone=None, camera=server.address))
+    check(config)
+    rig = make_rig(config, 0, KINDS)
+    try:
+        threading.Timer(2.0, server.flowing.set).start()
+        rig.start()
+        end = time.monotonic() + 15
+        while rig.states["camera"] != "live":
+            assert time.monotonic() < end
+            rig.step(0.01)
+    finally:
+        rig.close()
+        server.close()
 
 
 def test_settings_survive_a_round_trip() -> None:

@@ -173,6 +173,48 @@ def test_without_warmup_connect_returns_at_once_and_the_device_is_sought(device:
     s.disconnect()
 
 
+@pytest.mark.parametrize("phase", ["open", "first sample"])
+def test_a_device_that_starts_slowly_is_stalled_and_not_given_up(device: Device, phase: str) -> None:
+    changes: list[Change] = []
+    s = source(device, stall=0.5)
+    s.observe(changes.append)
+    device.silent = phase != "open"
+    if phase == "open":
+        device.openable.clear()
+    s.connect(warmup=0)
+    assert wait_for(lambda: s.state == "stalled", 2.0)
+    time.sleep(0.3)
+    assert device.opened == (phase != "open") and s.state == "stalled"
+    device.silent = False
+    device.openable.set()
+    assert wait_for(lambda: s.state == "live", 1.0)
+    s.disconnect()
+    assert device.opened == 1
+    assert [(c.after, c.opening) for c in changes] == [
+        ("connecting", False),
+        ("stalled", True),
+        ("live", False),
+        ("closed", False),
+    ]
+
+
+def test_why_a_slow_device_failed_in_the_end_is_told(device: Device) -> None:
+    changes: list[Change] = []
+    s = source(device, pauses=(0.5, 0.5))
+    s.observe(changes.append)
+    device.there = False
+    device.openable.clear()
+    s.connect(warmup=0)
+    assert wait_for(lambda: s.state == "stalled", 2.0)
+    device.openable.set()
+    assert wait_for(lambda: len(changes) == 3, 2.0)
+    assert [c.opening for c in changes] == [False, True, False]
+    assert "unplugged" in changes[-1].reason
+    time.sleep(0.8)
+    assert len(changes) == 3, "and not at every attempt"
+    s.disconnect()
+
+
 @pytest.mark.parametrize("phase", ["open", "read"])
 def test_it_stops_while_the_device_is_blocked(device: Device, phase: str) -> None:
     s = source(device, stall=5.0)
@@ -203,12 +245,16 @@ def test_what_a_given_up_device_brings_is_counted_and_not_used(device: Device) -
 
 
 def test_a_device_that_blocks_for_good_does_not_gather_threads(device: Device) -> None:
+    changes: list[Change] = []
     s = source(device, stall=0.02, pauses=(0.001, 0.001))
+    s.observe(changes.append)
     s.connect()
     device.readable.clear()
     assert wait_for(lambda: device.opened >= LEFT_BEHIND, 5.0)
     time.sleep(1.0)
     assert sum(t.name == "microphone reader" for t in threading.enumerate()) == device.opened == LEFT_BEHIND
+    assert wait_for(lambda: "4 attempts hang inside the device" in changes[-1].reason, 2.0)
+    assert changes[-1].before == changes[-1].after == "stalled"
     device.readable.set()
     assert wait_for(lambda: s.state == "live", 1.0)
     s.disconnect()

@@ -1,6 +1,8 @@
 import builtins
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -163,19 +165,80 @@ def test_without_portaudio_the_fix_is_named(monkeypatch: pytest.MonkeyPatch, err
         Microphone().connect()
 
 
-def test_a_reader_thread_that_is_not_run_loses_the_oldest_and_says_so(portaudio: FakePortAudio) -> None:
-    stream = _Stream("USB")
+def test_a_reader_thread_that_is_not_run_loses_the_oldest_and_says_how_much(portaudio: FakePortAudio) -> None:
+    lost: Counter[str] = Counter()
+    stream = _Stream("USB", lambda reason, count: lost.update({reason: count}))
     try:
         while not stream.read(1.0):
             pass
         portaudio.silent = True
         time.sleep(0.1)
+        while stream.read(0.0):
+            pass
         block = np.zeros((320, 1), np.float32)
         now = time.monotonic()
-        for i in range(BLOCKS + 10):
+        for i in range(BLOCKS + 744):
             times = SimpleNamespace(currentTime=now, inputBufferAdcTime=now - 0.02)
             stream._heard(block + i, 320, times, SimpleNamespace(input_overflow=False))
         first = stream.read(0.1)
-        assert first is not None and first.gap and first.samples[0] == 10
+        assert first is not None and first.gap and first.samples[0] == 744
+        assert lost == {"overflow": 744}
+        second = stream.read(0.1)
+        assert second is not None and not second.gap and lost == {"overflow": 744}
     finally:
         stream.close()
+
+
+def test_a_loss_is_counted_as_long_as_it_was(portaudio: FakePortAudio) -> None:
+    with Microphone("USB") as microphone:
+        microphone.read()
+        portaudio.silent = True
+        time.sleep(0.5)
+        portaudio.overflow, portaudio.silent = True, False
+        assert wait_for(lambda: microphone.counts.dropped.get("device", 0) > 0, 1.0)
+        # 25 blocks, give or take what a busy machine makes of half a second.
+        assert 15 <= microphone.counts.dropped["device"] <= 60
+
+
+def test_a_device_that_hangs_while_it_is_opened_blocks_no_other(
+    portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sensors.microphone.BUSY", 0.2)
+    freed, plain = threading.Event(), portaudio.InputStream
+
+    def hang(**settings: Any) -> Any:
+        if settings["device"] == 2:
+            freed.wait(20)
+        return plain(**settings)
+
+    portaudio.InputStream = hang
+    working, hanging, other = Microphone("USB"), Microphone("Array", name="array"), Microphone("Built-in")
+    try:
+        working.connect()
+        hanging.connect(warmup=0.2)
+        with pytest.raises(SourceError, match="'Built-in': PortAudio hangs in opening a device"):
+            other.connect(warmup=5.0)
+        working.read()
+        began = time.monotonic()
+        working.disconnect()
+        assert time.monotonic() - began < 0.5 and portaudio.closed == 1
+        freed.set()
+        other.connect(warmup=5.0)
+        assert other.read().samples.size
+    finally:
+        freed.set()
+        for microphone in (working, hanging, other):
+            microphone.disconnect()
+
+
+def test_a_name_that_fits_several_is_said_in_one_line(portaudio: FakePortAudio) -> None:
+    def several(device: Any = None, kind: Any = None) -> Any:
+        if device is None:
+            return FakePortAudio.query_devices(portaudio)
+        raise ValueError(f"Multiple input devices found for {device!r}:\n[0] Built-in, ALSA\n[1] USB stick, ALSA")
+
+    portaudio.query_devices = several  # type: ignore[method-assign]  # the fake's own
+    with pytest.raises(SourceError) as raised:
+        Microphone("i").connect()
+    assert "\n" not in str(raised.value)
+    assert "found for 'i'; give the index of one; there are 0 'Built-in', 1 'USB stick'" in str(raised.value)

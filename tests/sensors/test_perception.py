@@ -8,11 +8,17 @@ from numpy.typing import NDArray
 
 from benchmarks.shown import drawing, show
 from sensors.cards import card_image
-from sensors.errors import StateError
+from sensors.errors import ConfigError, StateError
 from sensors.event import NO_LESSON, EventBatch
+from sensors.live_config import SensorsConfig
+from sensors.pairing import PairingConfig
 from sensors.perception import Perception, PerceptionConfig
+from sensors.remote import RobotConfig
+from sensors.rig_config import RigConfig
+from sensors.segmentation import SegmentationConfig
 from sensors.source import Chunk, Frame
 from sensors.spectrogram import SAMPLE_RATE
+from sensors.views import Views, ViewsConfig
 from teacher.datasets.clips import prepare_waves
 from tests.sensors.speech import chunks, stream
 
@@ -110,6 +116,55 @@ def test_a_pair_is_told_within_a_third_of_a_second_of_the_word() -> None:
         if told is None and any(batch.kind == "audio+image" for batch in perception.observe(chunk, now)):
             told = now
     assert told is not None and told - T0 < 2.5 + 0.33
+
+
+@pytest.mark.parametrize("late", [0.0, 0.9])
+def test_pictures_that_come_late_are_seen_and_paired_by_their_times(late: float) -> None:
+    """As from a camera on the network whose delay is known: its times are right, its pictures come after them."""
+    rng = np.random.default_rng(5)
+    sound, frames = stream([(1.5, 0.5)], 5.0, rng), _frames([(3.0, 1), (2.0, None)], rng)
+    perception = Perception("p", look=card_image)
+    found: list[EventBatch] = []
+    for chunk in chunks(sound, T0):
+        now = chunk.start + 0.02
+        found += perception.observe(chunk, now)
+        while frames and frames[0].time + late <= now:
+            found += perception.observe(frames.pop(0), now)
+        found += perception.advance(now)
+    assert [batch.kind for batch in found] == ["audio+image"]
+    assert perception.counts.get("pictures.gaps", 0) == 0
+
+
+def test_settings_with_which_nothing_would_ever_be_perceived_are_refused() -> None:
+    for views, pairing in ((ViewsConfig(again=1.3), PairingConfig()), (ViewsConfig(), PairingConfig(lasting=0.4))):
+        with pytest.raises(ConfigError, match=r"views\.again=.*pairing\.lasting="):
+            PerceptionConfig(views=views, pairing=pairing)
+    with pytest.raises(ConfigError, match="at least 1"):
+        SegmentationConfig(longest=0.6, pause=1.0)
+    with pytest.raises(ConfigError, match=r"stall=0\.2.*at least 0\.4"):
+        SensorsConfig(fps=5.0, stall=0.2)
+    slow = SensorsConfig(fps=1.0, stall=5.0)
+    for kind in (RigConfig, RobotConfig):
+        with pytest.raises(ConfigError, match=r"sensors\.fps=1:.* at least 3"):
+            kind(sensors=slow)
+        assert kind(sensors=slow.replace(camera=None)).sensors.fps == 1.0
+        assert kind(sensors=slow, perception=PerceptionConfig(views=ViewsConfig(unseen=2.0)))
+    assert RigConfig(source="recorded", sensors=slow)
+
+
+def test_views_last_at_the_lowest_rate_that_is_allowed() -> None:
+    rng = np.random.default_rng(6)
+    views = Views(card_image, ViewsConfig(unseen=0.5))
+    views.config.check_rate(3.0)
+    found = [v for k in range(9) for v in views.observe(Frame(T0 + k / 3, show(drawing(1), rng)))]
+    assert found and {v.number for v in found} == {0} and all(v.lasting for v in found)
+
+
+def test_settings_saved_with_one_that_is_gone_are_read() -> None:
+    saved = SensorsConfig().to_dict()
+    assert SensorsConfig.from_dict({**saved, "cascade": None}) == SensorsConfig()
+    with pytest.raises(ConfigError, match="unknown setting cascade"):
+        SensorsConfig.from_dict({**saved, "cascade": "faces.xml"})
 
 
 def test_ids_and_lessons_go_on_after_a_restart() -> None:

@@ -1,5 +1,6 @@
 """What every source promises, asked of every source."""
 
+import json
 import sys
 import threading
 import time
@@ -13,25 +14,59 @@ import numpy as np
 import pytest
 
 from benchmarks.network_camera import MjpegServer
-from sensors.camera import Camera
+from sensors.camera import Camera, _Capture
 from sensors.errors import SourceError
+from sensors.live import make_sources
 from sensors.live_config import SensorsConfig
 from sensors.microphone import Microphone
 from sensors.recorder import Recorder
-from sensors.recording import Recording
+from sensors.recording import Recording, _Tape
+from sensors.rig_config import LIVE, RigConfig
 from sensors.source import Change, Chunk, Ended, Frame, Source
 from tests.sensors.hardware import FakePortAudio
 
 
 @dataclass
 class Subject:
-    """A source under test; where its device can do so, `block` makes it hang and `silence` keeps it from giving."""
+    """A source under test.
+
+    Attributes:
+        make: it, not connected.
+        sound: whether it gives sound.
+        block: makes its device hang, until the test is over.
+        silence: keeps its device from giving, likewise.
+        missing: the same kind of source where there is nothing of the name `absent`; may raise itself.
+        config: settings that make the same source.
+    """
 
     make: Callable[[], Source[Any]]
     sound: bool
-    block: Callable[[], None] | None = None
-    silence: Callable[[], None] | None = None
-    missing: Callable[[], Source[Any]] | None = None
+    block: Callable[[], None]
+    silence: Callable[[], None]
+    missing: Callable[[], Source[Any]]
+    absent: str
+    config: RigConfig
+
+
+class Gate:
+    """Comes before the driver of a file, so that it can hang and fall silent as a device does.
+
+    Attributes:
+        open: cleared, reading blocks.
+        flowing: cleared, nothing comes.
+    """
+
+    def __init__(self, driver: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.open, self.flowing = threading.Event(), threading.Event()
+        self.open.set()
+        self.flowing.set()
+        read = driver.read
+
+        def gated(made: Any, timeout: float) -> Any:
+            self.open.wait(20)
+            return read(made, timeout) if self.flowing.wait(timeout) else None
+
+        monkeypatch.setattr(driver, "read", gated)
 
 
 @pytest.fixture
@@ -71,39 +106,51 @@ def sequence(folder: Path) -> str:
     return str(folder / "shot_%03d.png")
 
 
-@pytest.fixture(params=["microphone", "recorded sound", "recorded pictures", "video", "sequence", "mjpeg"])
-def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
-    match request.param:
-        case "microphone":
-            fake: FakePortAudio = request.getfixturevalue("portaudio")
-            return Subject(
-                lambda: Microphone(timeout=0.5),
-                True,
-                fake.hang.clear,
-                fake.fall_silent,
-                lambda: Microphone("no such microphone"),
-            )
-        case "recorded sound":
-            recording = Recording(recorded(tmp_path))
-            return Subject(lambda: recording.sounds()[0], True)
-        case "recorded pictures":
-            recording = Recording(recorded(tmp_path))
-            return Subject(lambda: recording.pictures()[0], False)
-        case "video":
-            path = video(tmp_path / "video.avi")
-            return Subject(lambda: Camera(path), False, missing=lambda: Camera(str(tmp_path / "none.avi")))
-        case "sequence":
-            pattern = sequence(tmp_path)
-            return Subject(lambda: Camera(pattern), False, missing=lambda: Camera(str(tmp_path / "none_%03d.png")))
-        case _:
-            server: MjpegServer = request.getfixturevalue("server")
-            return Subject(
-                lambda: Camera(server.address),
-                False,
-                server.flowing.clear,
-                server.flowing.clear,
-                lambda: Camera("http://127.0.0.1:9/camera.mjpg"),
-            )
+KINDS = ["microphone", "recorded sound", "recorded pictures", "video", "sequence", "mjpeg"]
+
+
+@pytest.fixture(params=KINDS)
+def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
+    kind: str = request.param
+    if kind == "microphone":
+        fake: FakePortAudio = request.getfixturevalue("portaudio")
+        yield Subject(
+            lambda: Microphone("USB"),
+            True,
+            fake.hang.clear,
+            fake.fall_silent,
+            lambda: Microphone("no such microphone"),
+            "no such microphone",
+            RigConfig(sensors=SensorsConfig(microphone="USB", camera=None)),
+        )
+        return
+    if kind == "mjpeg":
+        server: MjpegServer = request.getfixturevalue("server")
+        stop, absent = server.flowing.clear, "http://127.0.0.1:9/camera.mjpg"
+        config = RigConfig(sensors=SensorsConfig(microphone=None, camera=server.address))
+        yield Subject(lambda: Camera(server.address), False, stop, stop, lambda: Camera(absent), absent, config)
+        return
+    gate = Gate(_Tape if "recorded" in kind else _Capture, monkeypatch)
+    if "recorded" in kind:
+        recording, absent = Recording(recorded(tmp_path / "tape")), str(tmp_path / "none")
+
+        def of(source: Recording) -> Source[Any]:
+            sources: list[Source[Any]] = [*source.sounds(), *source.pictures()]
+            return sources[kind == "recorded pictures"]
+
+        make, missing = (lambda: of(recording)), (lambda: of(Recording(absent)))
+        config = RigConfig(source=str(tmp_path / "tape"))
+    else:
+        address, absent = (
+            (video(tmp_path / "video.avi"), str(tmp_path / "none.avi"))
+            if kind == "video"
+            else (sequence(tmp_path), str(tmp_path / "none_%03d.png"))
+        )
+        make, missing = (lambda: Camera(address)), (lambda: Camera(absent))
+        config = RigConfig(sensors=SensorsConfig(microphone=None, camera=address))
+    yield Subject(make, kind == "recorded sound", gate.open.clear, gate.flowing.clear, missing, absent, config)
+    gate.open.set()
+    gate.flowing.set()
 
 
 def test_it_gives_samples_in_order_with_times_of_now(subject: Subject) -> None:
@@ -151,13 +198,18 @@ def test_connect_and_disconnect_may_be_repeated(subject: Subject) -> None:
     assert not [t for t in threading.enumerate() if t.name in (name, f"{name} reader")]
 
 
-def test_it_stops_within_a_second_even_when_blocked(subject: Subject) -> None:
+@pytest.mark.parametrize("phase", ["giving", "blocked", "blocked from the start"])
+def test_it_stops_within_a_second_even_when_blocked(subject: Subject, phase: str) -> None:
     source = subject.make()
-    source.connect()
-    source.read()
-    if subject.block:
+    if phase == "blocked from the start":
         subject.block()
-        time.sleep(0.15)
+        source.connect(warmup=0)
+    else:
+        source.connect()
+        source.read()
+    if phase == "blocked":
+        subject.block()
+    time.sleep(0.15)
     began = time.monotonic()
     source.disconnect()
     assert time.monotonic() - began < 1.0
@@ -188,14 +240,27 @@ def test_async_read_gives_what_is_new_or_times_out(subject: Subject) -> None:
         assert dropped >= 1
         if isinstance(newest, Chunk):
             assert newest.gap
-        if subject.silence:
-            subject.silence()
-            time.sleep(0.1)
-            began = time.monotonic()
-            with pytest.raises(TimeoutError):
-                for _ in range(3):
-                    source.async_read(0.1)
-            assert time.monotonic() - began < 0.8
+        subject.silence()
+        time.sleep(0.25)
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            for _ in range(3):
+                source.async_read(0.1)
+        assert time.monotonic() - began < 0.9
+
+
+def test_read_waits_for_its_own_timeout_and_no_longer(subject: Subject) -> None:
+    source = subject.make()
+    source.timeout = 0.3
+    with source:
+        source.read()
+        subject.silence()
+        began, last = time.monotonic(), 0.0
+        with pytest.raises(TimeoutError):
+            while time.monotonic() - began < 5:
+                last = time.monotonic()
+                source.read()
+        assert 0.25 < time.monotonic() - last < 0.8
 
 
 def test_read_latest_looks_and_is_strict_about_age(subject: Subject) -> None:
@@ -220,25 +285,30 @@ def test_it_says_what_it_is(subject: Subject) -> None:
 
 
 def test_what_is_not_there_is_named_within_five_seconds(subject: Subject) -> None:
-    if subject.missing is None:
-        return
-    source = subject.missing()
     began = time.monotonic()
     with pytest.raises(SourceError) as raised:
-        source.connect(warmup=5.0)
+        subject.missing().connect(warmup=5.0)
     assert time.monotonic() - began < 5.0
-    wanted = getattr(source, "address", None) or getattr(source, "device", None)
-    assert str(wanted) in str(raised.value) and "\n" not in str(raised.value)
-    assert source.state == "closed"
+    assert subject.absent in str(raised.value) and "\n" not in str(raised.value)
 
 
-def test_settings_make_the_same_source_again() -> None:
-    config = SensorsConfig(microphone="USB", camera="http://robot/camera", read_timeout=3.0, stall=1.0)
-    again = SensorsConfig.from_dict(config.to_dict())
-    assert again == config
-    camera, microphone = Camera.from_config(again), Microphone.from_config(again)
-    assert (camera.address, microphone.device) == ("http://robot/camera", "USB")
-    assert camera.timeout == microphone.timeout == 3.0
+def test_settings_make_the_same_source_again(subject: Subject) -> None:
+    sensors = subject.config.sensors.replace(read_timeout=3.0)
+    config = RigConfig.from_dict(json.loads(json.dumps(subject.config.replace(sensors=sensors).to_dict())))
+    assert config.sensors == sensors
+    source = subject.make()
+    (again,) = (made for made in make_sources(config) if made.name == source.name)
+    assert (type(again), str(again), repr(again)) == (type(source), str(source), repr(source))
+    if config.source == LIVE:
+        assert again.timeout == 3.0
+    again.connect()
+    sample = again.read()
+    again.disconnect()
+    assert isinstance(sample, Chunk if subject.sound else Frame)
+
+
+def test_settings_that_say_none_make_none() -> None:
+    config = SensorsConfig(microphone=None, camera=None)
     for made in (Camera.from_config, Microphone.from_config):
         with pytest.raises(SourceError, match="the settings say none"):
-            made(SensorsConfig(microphone=None, camera=None))
+            made(config)

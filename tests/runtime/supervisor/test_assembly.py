@@ -1,5 +1,7 @@
+from pathlib import Path
+
 from runtime.settings import RunConfig
-from runtime.supervisor.assembly import kinds
+from runtime.supervisor.assembly import kinds, rig_of
 
 LETTERS = ["speech+lips+letter", "speech+letter"]
 DIGITS = ["audio", "image", "audio+image"]
@@ -16,3 +18,12 @@ def test_tables_are_made_for_what_is_taught() -> None:
 
 def test_what_is_perceived_fills_the_tables_of_digits() -> None:
     assert kinds(RunConfig.of({"run.sensors": "live"})) == DIGITS
+
+
+def test_a_run_listens_for_its_own_voice_only_where_it_can_be_heard(tmp_path: Path) -> None:
+    def hush(sensors: str, respond: str) -> str | None:
+        changes = {"run.sensors": sensors, "answer.respond": respond}
+        return rig_of(RunConfig.of(changes), tmp_path).hush
+
+    assert hush("live", "true") == str(tmp_path / "hush")
+    assert hush("live", "false") is hush(str(tmp_path), "true") is None
