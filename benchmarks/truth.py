@@ -139,7 +139,13 @@ def labels(replay: Path) -> list[str]:
         if path.name not in TABLES:
             found.append(f"table {path.name}")
             continue
-        wanted = {"layout.json", "counters.col", "meta.col", *(f"{kind}.col" for kind in path.name.split("+"))}
+        wanted = {
+            "layout.json",
+            "counters.col",
+            "meta.col",
+            "unchecked.col",
+            *(f"{kind}.col" for kind in path.name.split("+")),
+        }
         found += [f"{path.name}: file {p.name}" for p in sorted(path.iterdir()) if p.name not in wanted]
         layout = json.loads((path / "layout.json").read_text())
         found += [f"{path.name}: column {c[0]}" for c in layout["meta"] if c[0] not in COLUMNS]

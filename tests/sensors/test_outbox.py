@@ -137,7 +137,7 @@ def test_what_is_not_sent_again_goes_with_the_answer_that_does_not_take_it() -> 
     assert outbox.answered(taken, 7, 1, 0.0, 0.2)
     assert outbox.overdue(AGAIN / 2) == [] and balanced(outbox)
     assert outbox.overdue(AGAIN) == [late]
-    assert outbox.dropped == {"throttled": 1, "unanswered": 6, "overflow": 0, "refused": 0}
+    assert outbox.dropped == {"throttled": 1, "unanswered": 6, "overflow": 0, "refused": 0, "stopped": 0}
     assert send(outbox, 2 * AGAIN) == [] and not len(outbox) and balanced(outbox)
     # The answer comes after all.
     assert outbox.answered(late, 4, 0, 0.0, 2 * AGAIN) and balanced(outbox)
