@@ -245,9 +245,9 @@ def losing(v: Mapping[str, Value]) -> list[str]:
             unrecorded += found
         else:
             samples += found
-    counts = ((events, "events lost"), (samples, "samples lost"))
-    counts += ((messages, "messages refused"), (unrecorded, "not recorded"))
-    return [f"{count:.0f} {what}" for count, what in counts if count]
+    counts = {"events lost": events, "samples lost": samples}
+    counts |= {"messages refused": messages, "not recorded": unrecorded}
+    return [f"{count:.0f} {what}" for what, count in counts.items() if count]
 
 
 def itself(v: Mapping[str, Value]) -> str:
