@@ -48,6 +48,9 @@ OTHERS_FLAGS = {
         "--presets",
         "--threads",
         "--quick",
+        "--make-keys",
+        "--name",
+        "--play",
     ),
 }
 """Options of other programs, and of benchmarks, that the pages name."""

@@ -115,8 +115,8 @@ def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
     assert "camera stalled  microphone live" in page and "18 pairs" in page and "teachers" not in page
     lost = Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS | {"dropped/throttled": 3})
     assert "3 events lost" in line(lost)
-    every: dict[str, Value] = {f"dropped/{reason}": 1 for reason in LOST}
-    every |= {
+    every: dict[str, Value] = {
+        **{f"dropped/{reason}": 1 for reason in LOST},
         "sensor_lost/camera/overflow": 4,
         "sensor_lost/microphone/device": 3,
         "sensor_lost/microphone/own": 900,
