@@ -114,17 +114,17 @@ class LearnerActor:
             return None
         return self.tdlft.networks.to_dict()
 
-    def snapshot(self) -> dict[str, float]:
+    def snapshot(self) -> dict[str, float] | None:
         """Hold the state as of this `step`, for `checkpoint` to write; tells the `stall_ms` that it cost the learning.
+
+        None while the one before is still being written.
 
         Raises:
             StateError: the weights are no longer finite.
-            RuntimeError: the one before is still being written.
         """
         seconds = self.learner.snapshot()
-        if seconds is None:
-            raise RuntimeError("an earlier checkpoint is still being written")
-        return {"step": self.learner.steps, "stall_ms": 1000 * seconds}
+        # No error: nobody may be there any more to whom it would be told.
+        return None if seconds is None else {"step": self.learner.steps, "stall_ms": 1000 * seconds}
 
     def checkpoint(self, directory: str, step: int | None = None) -> int:
         """Write the learner's part of a checkpoint into its stage directory; returns its step. May run beside the rest.

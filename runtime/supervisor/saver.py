@@ -128,6 +128,8 @@ class Saver:
             if time.monotonic() > self._patient_until:
                 return None
         told = ray.get(answer, timeout=max(end - time.monotonic(), 0.1))
+        if told is None:
+            raise SaveError("an earlier checkpoint is still being written")
         self.stall_ms = float(told["stall_ms"])
         return int(told["step"])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import ray
+from ray.exceptions import RayActorError
 
 import agent.actor
 from agent.actor import PULL_DEADLINE, MonitorActor
@@ -151,3 +152,22 @@ def test_judges_from_a_folder_examine_what_no_teacher_does(tmp_path: Path) -> No
 def test_a_run_with_a_teacher_is_not_examined_against_itself_unless_asked(tmp_path: Path) -> None:
     assert len(monitor(tmp_path, Handle(None, None), "both").rounds.rounds) == 2
     assert not unlabelled(tmp_path, Handle(None, None), consistency="off").rounds.rounds
+
+
+def test_it_turns_to_whoever_takes_a_dead_learners_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead, alive = Handle(None, None), Handle(weights(), None)
+
+    def die(known: int) -> None:
+        raise RayActorError()
+
+    dead.weights = Remote(die)
+    monkeypatch.setattr(ray, "get_actor", lambda name: {"learner": alive}[name])
+    with closing(monitor(tmp_path, dead, "digits")) as it:
+        assert it._pull_weights(False) is None, "the dead one has nothing, and that is no fault of the monitor's"
+        assert it._pull_weights(False) is not None and it.step > 0
+        # What does not come at once is not waited for, and is there at the next look.
+        waits = iter([([], ["late"]), (["late"], [])])
+        monkeypatch.setattr(ray, "wait", lambda answers, timeout: next(waits))
+        alive.published["weights"] = {**(alive.published["weights"] or {}), "step": it.step + 1}
+        assert it._pull_weights(False) is None and len(alive.asked) == 2
+        assert it._pull_weights(False) is not None and len(alive.asked) == 2

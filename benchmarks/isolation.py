@@ -1,0 +1,155 @@
+"""Isolation: actors of a real run are killed and stopped, one after the other, while the others are watched.
+
+    python benchmarks/isolation.py [--faults learner:kill,learner:stop,…] [--rate 40] [--seconds 15] [--json]
+
+Two teachers of digits teach at a steady pace; each fault strikes the actor that it names, `kill` for good, `stop` for
+ten seconds (SIGSTOP, then SIGCONT for what is still there then). What is told of each: seconds until it was noticed, at
+most, and until the actor worked again, and by how much the rate of the teacher that nothing happened to differs from
+before.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+WATCHED = "teacher-1"
+"""The one whose rate is watched."""
+FAULTS = ",".join(f"{name}:{how}" for name in ("learner", "monitor", "teacher-0", "replay") for how in ("kill", "stop"))
+STOPPED = 10.0
+START = 180.0
+
+
+class Job:
+    """The main job, and what it writes down."""
+
+    def __init__(self, path: Path, rate: float, seed: int) -> None:
+        self.path = path
+        settings = {
+            "run.teachers": 2, "run.checkpoint_every": 5, "run.tick": 0.5, "run.dashboard": "false",
+            "teacher.rate": rate, "replay.samples_per_insert": 0, "replay.capacity": 4000, "learner.min_events": 64,
+        }  # fmt: skip
+        command = [sys.executable, str(ROOT / "launch.py"), "--teach", "digits", "--style", "classroom"]
+        command += ["--seed", str(seed), "--run-dir", str(path)]
+        command += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The figures so far."""
+        with (self.path / "metrics.jsonl").open() as file:
+            return [json.loads(line) for line in file.read().splitlines() if line.endswith("}")]
+
+    def pid(self, name: str) -> int:
+        """Process number of an actor."""
+        return int(json.loads((self.path / "actors.json").read_text())[name])
+
+    def wait(self, met: Any, seconds: float) -> None:
+        """Until `met(last row)`.
+
+        Raises:
+            SystemExit: the job ended, or it took longer.
+        """
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise SystemExit(f"the main job ended with exit code {self.process.returncode}")
+            if (self.path / "metrics.jsonl").exists() and (rows := self.rows()) and met(rows[-1]):
+                return
+            time.sleep(0.1)
+        raise SystemExit("it took too long; is the machine too busy?")
+
+    def rate(self, begin: float, end: float) -> float:
+        """Events a second of the teacher that is watched, between two times of the run."""
+        key = f"accepted/{WATCHED}"
+        found = [(row["time"], row[key]) for row in self.rows() if key in row and begin <= row["time"] <= end]
+        return float((found[-1][1] - found[0][1]) / (found[-1][0] - found[0][0]))
+
+
+def strike(job: Job, name: str, how: str, seconds: float) -> dict[str, float]:
+    """One fault; what came of it."""
+    time.sleep(seconds)
+    before = job.rows()[-1]
+    process = psutil.Process(job.pid(name))
+    os.kill(process.pid, signal.SIGKILL if how == "kill" else signal.SIGSTOP)
+    if how == "stop":
+        time.sleep(STOPPED)
+        if process.is_running() and process.status() == psutil.STATUS_STOPPED:
+            os.kill(process.pid, signal.SIGCONT)
+    key = f"restarts/{name}"
+    hangs = f"hangs/{name}"
+    job.wait(lambda row: row.get(key, 0) > before.get(key, 0) or row.get(hangs, 0) > before.get(hangs, 0), 30.0)
+    job.wait(lambda row: row[f"actor/{name}"] == "up", 60.0)
+    restarted = job.rows()[-1].get(key, 0) - before.get(key, 0)
+    time.sleep(max(seconds / 3, 3.0))
+    after = job.rows()[-1]
+    quiet, kept = job.rate(before["time"] - seconds + 1, before["time"]), job.rate(before["time"], after["time"])
+    what = f"{name}_{how}"
+    return {
+        f"{what}_noticed_s": round(after[f"noticed_s/{name}"], 2),
+        f"{what}_recovered_s": round(after[f"recovered_s/{name}"], 2) if restarted else 0.0,
+        f"{what}_restarts": restarted,
+        f"{what}_others_rate_change": round(kept / quiet - 1, 4),
+    }
+
+
+def falls(rows: list[dict[str, Any]]) -> int:
+    """How often a total fell."""
+    names = ("accepted/", "teacher/", "restarts/", "hangs/", "replay/inserted", "replay/sampled", "learner/steps_done")
+    totals: dict[str, float] = {}
+    fallen = 0
+    for row in rows:
+        for key, value in row.items():
+            if key.startswith(names):
+                fallen += value < totals.get(key, 0)
+                totals[key] = value
+    return fallen
+
+
+def main() -> None:
+    """Measure and print; the last line is JSON on request."""
+    parser = argparse.ArgumentParser(description="what the fault of one actor is to the others")
+    parser.add_argument("--faults", default=FAULTS, help=f"actor:kill or actor:stop, with commas ({FAULTS})")
+    parser.add_argument("--rate", type=float, default=40.0, help="events a second of each teacher (default 40)")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of quiet before each fault (default 15)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="print one flat JSON object as the last line")
+    options = parser.parse_args()
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="reciprocal-") as folder:
+        job = Job(Path(folder) / "run", options.rate, options.seed)
+        try:
+            names = {fault.partition(":")[0] for fault in options.faults.split(",")} | {WATCHED}
+            job.wait(lambda row: row["step"] > 0 and all(row.get(f"actor/{n}") == "up" for n in names), START)
+            time.sleep(5.0)
+            for fault in options.faults.split(","):
+                name, _, how = fault.partition(":")
+                figures |= strike(job, name, how, options.seconds)
+            job.process.send_signal(signal.SIGINT)
+            job.process.wait(60)
+            figures["exit_code"] = job.process.returncode
+            figures["totals_that_fell"] = falls(job.rows())
+        finally:
+            if job.process.poll() is None:
+                job.process.send_signal(signal.SIGTERM)
+                time.sleep(1.0)
+                job.process.send_signal(signal.SIGTERM)
+                job.process.wait(30)
+    figures |= {"seed": options.seed, "date": date.today().isoformat()}
+    for name, value in figures.items():
+        print(f"{name:>36}  {value}")
+    if options.json:
+        print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
