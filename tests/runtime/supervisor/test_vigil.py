@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -55,9 +56,10 @@ class Post:
         self.clock = Clock()
         self.vigil = Vigil(self.clock, str(ray.get_runtime_context().get_node_id()))
 
-    def watch(self, seconds: float) -> Vigil:
+    def watch(self, seconds: float, met: Callable[[Vigil], bool] = lambda vigil: False) -> Vigil:
+        """For so long, or until `met`."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end and not met(self.vigil):
             self.clock.look()
             self.vigil.look(self.handle)
             time.sleep(0.05)
@@ -74,18 +76,18 @@ def test_who_computes_is_busy_who_stands_in_a_deadlock_is_quiet_who_is_stopped_i
     assert vigil.silence < 2 and vigil.quiet < 2 and vigil.process is not None and vigil.process.pid == pid
     assert ray.get(busy, timeout=30) == pid
     post.handle.deadlock.remote()
-    vigil = post.watch(4.5)
+    vigil = post.watch(20.0, lambda it: it.quiet > 2.5)
     assert vigil.silence < 2.5 < vigil.quiet, "it answers pulses, and does nothing"
     assert ray.get(post.handle.checkpoint.remote("beside"), timeout=10) == "beside"
     os.kill(pid, signal.SIGSTOP)
-    vigil = post.watch(3.0)
+    vigil = post.watch(10.0, lambda it: it.silence > 2)
     assert vigil.silence > 2 and vigil.stopped and vigil.died is None
     os.kill(pid, signal.SIGCONT)
-    vigil = post.watch(1.5)
-    assert vigil.silence < 1.5 and not vigil.stopped
+    vigil = post.watch(10.0, lambda it: it.silence < 1)
+    assert vigil.silence < 1 and not vigil.stopped
     os.kill(pid, signal.SIGSTOP)
     process = psutil.Process(pid)
     assert vigil.kill(5.0) and vigil.gone()
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    vigil = post.watch(4.0)
+    vigil = post.watch(10.0, lambda it: it.died is not None or it.error is not None)
     assert vigil.died is not None or vigil.error is not None
