@@ -175,7 +175,7 @@ def test_tables_store_these_columns_and_no_other(tmp_path: Path) -> None:
     buffer = Buffer(tmp_path, ReplayConfig(capacity=64, capacity_single=64, min_size=16), 0)
     buffer.insert(batch := events())
     files = {path.name for path in (tmp_path / batch.kind).iterdir()}
-    assert files == {"layout.json", "meta.col", "counters.col", "audio.col", "image.col"}
+    assert files == {"layout.json", "meta.col", "counters.col", "unchecked.col", "audio.col", "image.col"}
     meta = np.fromfile(tmp_path / batch.kind / "meta.col", META)
     assert not meta["unused"].any(), "nothing hides in the padding"
     buffer.close()
