@@ -37,7 +37,8 @@ class Job:
         self.path = path
         settings = {
             "run.teachers": 2, "run.checkpoint_every": 5, "run.tick": 0.5, "run.dashboard": "false",
-            "teacher.rate": rate, "replay.samples_per_insert": 0, "replay.capacity": 4000, "learner.min_events": 64,
+            "teacher.rate": rate, "teacher.batch_events": 8, "teacher.lesson_length": 4,
+            "replay.samples_per_insert": 0, "replay.capacity": 4000, "learner.min_events": 64,
         }  # fmt: skip
         command = [sys.executable, str(ROOT / "launch.py"), "--teach", "digits", "--style", "classroom"]
         command += ["--seed", str(seed), "--run-dir", str(path)]
@@ -90,7 +91,8 @@ def strike(job: Job, name: str, how: str, seconds: float) -> dict[str, float]:
     job.wait(lambda row: row.get(key, 0) > before.get(key, 0) or row.get(hangs, 0) > before.get(hangs, 0), 30.0)
     job.wait(lambda row: row[f"actor/{name}"] == "up", 60.0)
     restarted = job.rows()[-1].get(key, 0) - before.get(key, 0)
-    time.sleep(max(seconds / 3, 3.0))
+    # As long as the quiet before, so that a report more or less counts for little.
+    time.sleep(seconds)
     after = job.rows()[-1]
     quiet, kept = job.rate(before["time"] - seconds + 1, before["time"]), job.rate(before["time"], after["time"])
     what = f"{name}_{how}"
