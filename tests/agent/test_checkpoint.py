@@ -123,6 +123,7 @@ def test_a_crashed_writing_is_not_seen_and_swept_by_the_next(tmp_path: Path) -> 
 
 def writing(directory: Path, kills: int, seed: int) -> None:
     """A writer of checkpoint after checkpoint, killed again and again at random moments; tells what was left."""
+    torch.set_num_threads(1)  # a child that is forked has none of its parent's others, and would wait for them
     begun = time.monotonic()
     write_checkpoint(directory, 0, put_much, {})
     # Disks differ: half of the kills fall into the first checkpoint, half after it.
