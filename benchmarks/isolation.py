@@ -12,17 +12,17 @@ import argparse
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.job import Job, actors, figures
+
 WATCHED = "teacher-1"
 """The one whose rate is watched."""
 FAULTS = ",".join(f"{name}:{how}" for name in ("learner", "monitor", "teacher-0", "replay") for how in ("kill", "stop"))
@@ -30,8 +30,8 @@ STOPPED = 10.0
 START = 180.0
 
 
-class Job:
-    """The main job, and what it writes down."""
+class Watched:
+    """The main job at a steady pace, and what it writes down."""
 
     def __init__(self, path: Path, rate: float, seed: int) -> None:
         self.path = path
@@ -40,21 +40,11 @@ class Job:
             "teacher.rate": rate, "teacher.batch_events": 8, "teacher.lesson_length": 4,
             "replay.samples_per_insert": 0, "replay.capacity": 4000, "learner.min_events": 64,
         }  # fmt: skip
-        command = [sys.executable, str(ROOT / "launch.py"), "--teach", "digits", "--style", "classroom"]
-        command += ["--seed", str(seed), "--run-dir", str(path)]
-        command += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        arguments = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+        arguments += ["--teach", "digits", "--style", "classroom", "--seed", str(seed), "--run-dir", str(path)]
+        self.job = Job(*arguments)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The figures so far."""
-        with (self.path / "metrics.jsonl").open() as file:
-            return [json.loads(line) for line in file.read().splitlines() if line.endswith("}")]
-
-    def pid(self, name: str) -> int:
-        """Process number of an actor."""
-        return int(json.loads((self.path / "actors.json").read_text())[name])
-
-    def wait(self, met: Any, seconds: float) -> None:
+    def wait(self, met: Callable[[Mapping[str, Any]], bool], seconds: float) -> None:
         """Until `met(last row)`.
 
         Raises:
@@ -62,9 +52,9 @@ class Job:
         """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if self.process.poll() is not None:
-                raise SystemExit(f"the main job ended with exit code {self.process.returncode}")
-            if (self.path / "metrics.jsonl").exists() and (rows := self.rows()) and met(rows[-1]):
+            if self.job.process.poll() is not None:
+                raise SystemExit(f"the main job ended with exit code {self.job.process.returncode}\n{self.job.text}")
+            if (rows := figures(self.path)) and met(rows[-1]):
                 return
             time.sleep(0.1)
         raise SystemExit("it took too long; is the machine too busy?")
@@ -72,15 +62,15 @@ class Job:
     def rate(self, begin: float, end: float) -> float:
         """Events a second of the teacher that is watched, between two times of the run."""
         key = f"accepted/{WATCHED}"
-        found = [(row["time"], row[key]) for row in self.rows() if key in row and begin <= row["time"] <= end]
+        found = [(row["time"], row[key]) for row in figures(self.path) if key in row and begin <= row["time"] <= end]
         return float((found[-1][1] - found[0][1]) / (found[-1][0] - found[0][0]))
 
 
-def strike(job: Job, name: str, how: str, seconds: float) -> dict[str, float]:
+def strike(run: Watched, name: str, how: str, seconds: float) -> dict[str, float]:
     """One fault; what came of it."""
     time.sleep(seconds)
-    before = job.rows()[-1]
-    process = psutil.Process(job.pid(name))
+    before = figures(run.path)[-1]
+    process = actors(run.path)[name]
     os.kill(process.pid, signal.SIGKILL if how == "kill" else signal.SIGSTOP)
     if how == "stop":
         time.sleep(STOPPED)
@@ -88,13 +78,13 @@ def strike(job: Job, name: str, how: str, seconds: float) -> dict[str, float]:
             os.kill(process.pid, signal.SIGCONT)
     key = f"restarts/{name}"
     hangs = f"hangs/{name}"
-    job.wait(lambda row: row.get(key, 0) > before.get(key, 0) or row.get(hangs, 0) > before.get(hangs, 0), 30.0)
-    job.wait(lambda row: row[f"actor/{name}"] == "up", 60.0)
-    restarted = job.rows()[-1].get(key, 0) - before.get(key, 0)
+    run.wait(lambda row: row.get(key, 0) > before.get(key, 0) or row.get(hangs, 0) > before.get(hangs, 0), 30.0)
+    run.wait(lambda row: row[f"actor/{name}"] == "up", 60.0)
+    restarted = figures(run.path)[-1].get(key, 0) - before.get(key, 0)
     # As long as the quiet before, so that a report more or less counts for little.
     time.sleep(seconds)
-    after = job.rows()[-1]
-    quiet, kept = job.rate(before["time"] - seconds + 1, before["time"]), job.rate(before["time"], after["time"])
+    after = figures(run.path)[-1]
+    quiet, kept = run.rate(before["time"] - seconds + 1, before["time"]), run.rate(before["time"], after["time"])
     what = f"{name}_{how}"
     return {
         f"{what}_noticed_s": round(after[f"noticed_s/{name}"], 2),
@@ -126,31 +116,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one flat JSON object as the last line")
     options = parser.parse_args()
-    figures: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="reciprocal-") as folder:
-        job = Job(Path(folder) / "run", options.rate, options.seed)
-        try:
+        run = Watched(Path(folder) / "run", options.rate, options.seed)
+        with run.job as job:
             names = {fault.partition(":")[0] for fault in options.faults.split(",")} | {WATCHED}
-            job.wait(lambda row: row["step"] > 0 and all(row.get(f"actor/{n}") == "up" for n in names), START)
+            run.wait(lambda row: row["step"] > 0 and all(row.get(f"actor/{n}") == "up" for n in names), START)
             time.sleep(5.0)
             for fault in options.faults.split(","):
                 name, _, how = fault.partition(":")
-                figures |= strike(job, name, how, options.seconds)
-            job.process.send_signal(signal.SIGINT)
-            job.process.wait(60)
-            figures["exit_code"] = job.process.returncode
-            figures["totals_that_fell"] = falls(job.rows())
-        finally:
-            if job.process.poll() is None:
-                job.process.send_signal(signal.SIGTERM)
-                time.sleep(1.0)
-                job.process.send_signal(signal.SIGTERM)
-                job.process.wait(30)
-    figures |= {"seed": options.seed, "date": date.today().isoformat()}
-    for name, value in figures.items():
+                found |= strike(run, name, how, options.seconds)
+            job.stop()
+            found["totals_that_fell"] = falls(figures(run.path))
+    found |= {"seed": options.seed, "date": date.today().isoformat()}
+    for name, value in found.items():
         print(f"{name:>36}  {value}")
     if options.json:
-        print(json.dumps(figures))
+        print(json.dumps(found))
 
 
 if __name__ == "__main__":
