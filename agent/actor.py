@@ -13,7 +13,7 @@ from ray.exceptions import RayActorError, RayError
 
 from agent.associations import Associations
 from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
-from agent.exam import Networks, exam_of
+from agent.exam import Networks
 from agent.held_out import TrainingReplay
 from agent.learner import Learner
 from agent.lip_monitor import LipMonitor
@@ -24,6 +24,7 @@ from agent.respond import LATEST, Responder
 from agent.response import warm_up
 from agent.rounds import Round, Rounds
 from agent.self_monitor import SelfMonitor
+from agent.subjects import find_subjects
 from agent.tdlft_config import TdlftTurnsConfig
 from agent.tdlft_turns import TdlftTurns
 from agent.viewer import Window
@@ -33,9 +34,6 @@ from sensors.hush import NAME as HUSH
 from sensors.hush import Hush
 from sensors.speaker import Speaker
 from teacher.config import DataConfig
-from teacher.datasets import ExamSet, load_images, load_speech
-from teacher.datasets.cache import cache_root
-from teacher.datasets.letters import load_letters
 
 LOOK = 0.05
 """Seconds between two looks for new events and weights."""
@@ -91,6 +89,7 @@ class LearnerActor:
             "steps_per_s": report.steps / max(report.seconds, 1e-9),
             "duty": report.busy / max(report.seconds, 1e-9),
             "waiting": report.waiting,
+            "letters_waiting": "" if self.tdlft is None or self.tdlft.turn else self.tdlft.waiting(),
             "losses": report.losses,
             "figures": report.figures | self._taken(),
         }
@@ -206,31 +205,13 @@ class MonitorActor:
         settings = MonitorConfig.from_dict(config)
         os.nice(settings.niceness)
         torch.set_num_threads(settings.threads)
-        source = DataConfig.from_dict(data)
-        samples, judges = Path(run_dir) / "samples", cache_root() / "judges"
         self.learner, self._pending = learner, dict[str, Any]()
         self.step = self.turn = self.self_step = -1
-        rounds = []
-        unlabelled = exam is None and teach != "letters"
-        if teach != "digits":
-            turns = TdlftTurnsConfig.from_dict(tdlft or {})
-            lips = LipMonitor(settings, load_letters(source), turns, samples, judges)
-            rounds.append(Round(lips, self._pull_letters))
-        if unlabelled and settings.judges is not None:
-            # Whoever has no teacher names the labelled data, and what was trained on them, himself.
-            source = source.replace(data=settings.judges, download=False)
-            own = Path(settings.judges).expanduser() / "judges"
-            judges = own if own.is_dir() else judges
-        if exam is not None or (unlabelled and settings.judges is not None):
-            datasets = {"image": load_images(source), "audio": load_speech(source)}
-            tests = exam_of(datasets["image"], datasets["audio"]) if exam is None else ExamSet.from_dict(exam)
-            digits = Monitor(settings, datasets, tests, samples, judges)
-            rounds.append(Round(digits, self._pull_weights))
-        self.reader = None
-        if settings.consistency == "on" or (settings.consistency == "auto" and unlabelled):
-            self.reader = Reader(Path(run_dir) / "replay")
-            rounds.append(Round(SelfMonitor(settings, self.reader, held_out), self._pull_for_self))
-        self.rounds = Rounds(rounds)
+        turns = TdlftTurnsConfig.from_dict(tdlft or {}) if teach != "digits" else None
+        digits, run = teach != "letters", Path(run_dir)
+        self.subjects = find_subjects(settings, DataConfig.from_dict(data), exam, digits, turns, run, held_out)
+        pulls = {LipMonitor: self._pull_letters, Monitor: self._pull_weights, SelfMonitor: self._pull_for_self}
+        self.rounds = Rounds([Round(subject, pulls[type(subject)]) for subject in self.subjects.all])
 
     def run(self, seconds: float) -> dict[str, Any]:
         """Train the judges, or examine when an exam is due."""
@@ -284,8 +265,7 @@ class MonitorActor:
 
     def close(self) -> None:
         """Let go of replay's pages."""
-        if self.reader is not None:
-            self.reader.close()
+        self.subjects.close()
 
     def __repr__(self) -> str:
         if not hasattr(self, "rounds"):

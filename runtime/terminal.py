@@ -128,6 +128,8 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"lips→letter {percent(v, 'exam/lips_all')} ({lips})")
     if turns := number(v, "tdlft/turns"):
         parts.append(f"tdlft turns {turns:.0f}")
+    elif waiting := v.get("tdlft/waiting"):
+        parts.append(f"tdlft waits: {waiting}")
     if own := itself(v):
         parts.append(f"with itself: {own}")
     if answers := answering(v):
@@ -205,9 +207,9 @@ def reading(v: Mapping[str, Value], *exams: str) -> str:
 
 
 def spelling(v: Mapping[str, Value]) -> str:
-    """How far the turns on letters are; empty before the first."""
+    """How far the turns on letters are, or what the first waits for."""
     if not (turns := number(v, "tdlft/turns")):
-        return ""
+        return f"TDLFT waits: {v['tdlft/waiting']}" if v.get("tdlft/waiting") else ""
     counts = [("pairs", "pairs"), ("heard", "heard alone"), ("letters", "letters")]
     known = [f"{found:.0f} {word}" for name, word in counts if (found := number(v, f"tdlft/{name}")) is not None]
     share = "" if number(v, "tdlft/share") is None else f", busy {percent(v, 'tdlft/share')}"

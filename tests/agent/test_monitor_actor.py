@@ -10,7 +10,7 @@ import pytest
 import ray
 from ray.exceptions import RayActorError
 
-import agent.actor
+import agent.subjects
 from agent.actor import PULL_DEADLINE, MonitorActor
 from agent.learner import Learner
 from teacher.config import DataConfig
@@ -52,9 +52,9 @@ def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "samples").mkdir()
     monkeypatch.setenv("RECIPROCAL_CACHE", str(tmp_path / "cache"))
     data = datasets(train=64, test=10)
-    monkeypatch.setattr(agent.actor, "load_letters", lambda source: letter_data())
-    monkeypatch.setattr(agent.actor, "load_images", lambda source: data["image"])
-    monkeypatch.setattr(agent.actor, "load_speech", lambda source: data["audio"])
+    monkeypatch.setattr(agent.subjects, "load_letters", lambda source: letter_data())
+    monkeypatch.setattr(agent.subjects, "load_images", lambda source: data["image"])
+    monkeypatch.setattr(agent.subjects, "load_speech", lambda source: data["audio"])
 
     def get(value: Any, timeout: float) -> Any:
         assert timeout == PULL_DEADLINE

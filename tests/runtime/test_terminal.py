@@ -106,6 +106,13 @@ def test_a_line_tells_of_lip_reading_as_far_as_it_is_known() -> None:
     assert "lips" not in line(SNAPSHOT)
 
 
+def test_what_the_first_turn_on_letters_waits_for_is_told() -> None:
+    values = VALUES | {"tdlft/waiting": "480 different speech+lips+letter events are too few"}
+    text = line(Snapshot(75.0, 62.0, 700, "learning", values=values))
+    assert "tdlft waits: 480 different speech+lips+letter events are too few" in text
+    assert "tdlft waits" not in line(Snapshot(75.0, 62.0, 700, "learning", values=values | {"tdlft/turns": 1.0}))
+
+
 def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
     snapshot = Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS, digits=False)
     assert "18 pairs, 2 only heard, 6 only seen, kept within 63 ms; camera stalled  microphone live" in line(snapshot)
