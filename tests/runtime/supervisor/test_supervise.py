@@ -1,6 +1,5 @@
 """The supervisor on a Ray of its own, as a program of its own, with stand-ins for the actors."""
 
-import contextlib
 import json
 import os
 import pty
@@ -11,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -104,11 +102,6 @@ def assert_all_agree(run: Path) -> int:
     steps |= {json.loads((newest / name).read_text())["step"] for name in ("learner.json", "run.json", "manifest.json")}
     assert len(steps | {figures(run)[-1]["step"]}) == 1
     return steps.pop()
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -299,23 +292,6 @@ def test_an_actor_that_cannot_be_kept_alive_ends_the_run(tmp_path: Path, faults:
 
 
 @pytest.mark.slow
-def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
-    # Without an end of their own: the first must not be over before the second begins.
-    runs = [Run("--run-dir", str(tmp_path / name), "--set", "run.checkpoint_every=1") for name in ("one", "two")]
-    for run in runs:
-        run.wait_for("first step after", timeout=120)
-    end = time.monotonic() + 30
-    while not any((tmp_path / "one" / "checkpoints").glob("step-*")) and time.monotonic() < end:
-        time.sleep(0.1)
-    again = Run("--resume", str(tmp_path / "one"))
-    code, error = again.end()
-    assert code == 2 and "in use by another run" in error
-    for run in runs:
-        run.process.send_signal(signal.SIGINT)
-    assert [run.end() for run in runs] == [(0, ""), (0, "")]
-
-
-@pytest.mark.slow
 def test_sigterm_stops_as_ctrl_c_does(tmp_path: Path) -> None:
     run = Run("--run-dir", str(tmp_path / "run"))
     run.wait_for("first step after")
@@ -381,37 +357,3 @@ def test_what_goes_wrong_at_the_end_is_told_in_a_line(tmp_path: Path, faults: st
     assert ("final exam done" in run.text) == (faults == "late-save-fails")
     saved = [int(name.split("-")[1]) for name in checkpoints(tmp_path / "run")]
     assert max(saved) == 70 if faults == "final-fails" else max(saved) < 70
-
-
-@pytest.mark.slow
-def test_a_cluster_that_was_there_is_joined_and_left_running(tmp_path: Path) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="rcp-", dir="/tmp"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    ray = str(Path(sys.executable).parent / "ray")
-    size = ("--num-cpus=2", "--object-store-memory=100000000", "--include-dashboard=false")
-    head = subprocess.Popen(
-        [ray, "start", "--head", "--block", f"--port={port}", *size, f"--temp-dir={folder}/ray"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},
-    )
-    try:
-        end = time.monotonic() + 60
-        while not answers(port) and time.monotonic() < end:
-            time.sleep(0.5)
-        time.sleep(3.0)
-        run = Run("--address", f"127.0.0.1:{port}", "--steps", "60", "--run-dir", str(tmp_path / "run"))
-        code, error = run.end()
-        assert (code, error) == (0, ""), run.text
-        assert figures(tmp_path / "run")[-1]["step"] >= 60
-        assert head.poll() is None
-    finally:
-        family = psutil.Process(head.pid).children(recursive=True)
-        for process in [psutil.Process(head.pid), *family]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        head.wait()
-        shutil.rmtree(folder, ignore_errors=True)
