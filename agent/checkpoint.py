@@ -122,7 +122,11 @@ def read_manifest(checkpoint: Path) -> dict[str, Any]:
     if unknown := sorted(present - set(parts)):
         raise StateError(f"{checkpoint}: {', '.join(unknown)} is not part of it; remove it or use an older one")
     for name, expected in parts.items():
-        if _measure(checkpoint / name) != expected:
+        try:
+            found = _measure(checkpoint / name)
+        except OSError as error:
+            raise StateError(f"{checkpoint}: {name} cannot be read ({error.strerror})") from error
+        if found != expected:
             raise StateError(f"{checkpoint}: {name} is damaged; resume from an older checkpoint")
     return dict(manifest)
 

@@ -22,7 +22,7 @@ from replay.journal import Journal, Taken
 from replay.sampler import SampleBatch
 from replay.sweep import Sweep
 from replay.table import Table
-from sensors.errors import StateError, StorageError
+from sensors.errors import NoRoomError, StateError, StorageError
 from sensors.event import EventBatch
 from sensors.modalities import kind_of, labelled
 from sensors.state import State, check_state
@@ -247,8 +247,13 @@ class Buffer:
         for table in dict.fromkeys(table for table, _ in taken):
             table.storage.sync()
         with self._mutex:
-            for _, one in taken:
-                self._journal.append(one)
+            try:
+                for _, one in taken:
+                    self._journal.append(one)
+            except NoRoomError:
+                # Recorded in part, at most: what is recorded twice is recorded.
+                self._uncommitted = taken + self._uncommitted
+                raise
         self._journal.sync()
 
     def reserve(self, kinds: Iterable[str]) -> None:

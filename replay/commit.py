@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from sensors.errors import StorageError
+from sensors.errors import NoRoomError, StorageError
 
 PATIENCE = 60.0
 """Seconds to wait for the disk."""
@@ -15,6 +15,7 @@ class GroupCommit:
 
     The first of those who wait runs it, so that no thread is needed, and the rate of flushes follows the disk's.
     A flush that failed is final: what the disk holds is not known any more, and nothing is called committed after it.
+    One that found no room has written nothing, and is tried again by whoever waits next.
 
     Args:
         flush: has the disk take all that was written before it was called; raises StorageError when it does not.
@@ -59,6 +60,10 @@ class GroupCommit:
         try:
             self._flush()
             error = None
+        except NoRoomError:
+            error = None
+            covered = 0
+            raise
         except StorageError as failure:
             error = failure
             raise
@@ -68,5 +73,5 @@ class GroupCommit:
                 self._error = error
                 self.flushes += 1
                 if error is None:
-                    self._done = covered
+                    self._done = max(self._done, covered)
                 self._turn.notify_all()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from sensors.errors import StorageError
+from sensors.errors import NoRoomError, StorageError
 
 RESERVE = 64 << 20
 """Bytes of the disk that replay never takes."""
@@ -38,11 +38,11 @@ def check_space(directory: Path, nbytes: int) -> None:
     """Refuse to start what the disk cannot hold.
 
     Raises:
-        StorageError: fewer than `nbytes` + `RESERVE` bytes are free.
+        NoRoomError: fewer than `nbytes` + `RESERVE` bytes are free.
     """
     free = shutil.disk_usage(directory).free
     if free < nbytes + RESERVE:
-        raise StorageError(
+        raise NoRoomError(
             f"{directory}: {free / 1e6:.0f} MB free, {(nbytes + RESERVE) / 1e6:.0f} MB needed; free some "
             "space or lower replay.capacity"
         )
@@ -65,7 +65,7 @@ def allocate(path: Path, nbytes: int) -> None:
     except OSError as error:
         path.unlink(missing_ok=True)
         if error.errno == errno.ENOSPC:
-            raise StorageError(f"{path}: no space for {nbytes / 1e6:.0f} MB; lower replay.capacity") from None
+            raise NoRoomError(f"{path}: no space for {nbytes / 1e6:.0f} MB; lower replay.capacity") from None
         raise StorageError(f"{path}: cannot be made ({error.strerror})") from None
 
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sensors.errors import NoRoomError
+
 RETRY = 3.0
 """Seconds between two tries to write what could not be written."""
 SPARE = 16 * 2**20
@@ -89,6 +91,8 @@ class Shortage:
 def full(error: BaseException | None) -> bool:
     """Whether an error says that there is no room; one that came from another process may be text alone."""
     while error is not None:
+        if isinstance(error, NoRoomError):
+            return True
         if isinstance(error, OSError) and error.errno in FULL:
             return True
         if any(os.strerror(number) in str(error) for number in FULL):

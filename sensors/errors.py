@@ -29,6 +29,10 @@ class StorageError(UserError):
     """A directory or file of a run cannot be written, read, or is in use by another run."""
 
 
+class NoRoomError(StorageError):
+    """The disk is full; what was to be written can be tried again when there is room."""
+
+
 class TransferError(UserError):
     """A network or an embedding is asked for what it cannot give: unfitted, or a layer, label or size it has not."""
 

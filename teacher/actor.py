@@ -87,6 +87,8 @@ class TeacherActor:
         self._window = WINDOW if resend else WINDOW_UNHEEDED
         self._unacknowledged: deque[_Sent] = deque()
         self._forgotten = 0
+        self._counts: Counter[str] = Counter()
+        self._by_kind: Counter[str] = Counter()
         self._due = time.monotonic()
 
     def __repr__(self) -> str:
@@ -103,9 +105,10 @@ class TeacherActor:
             (events without a final answer now), `waiting_s` (time neither sending nor making batches) and
             `replay_alive`. Over all runs of one teacher offered = accepted + duplicate + dropped + held.
         """
-        counts: Counter[str] = Counter({"dropped/restored": self._forgotten})
+        # Kept from a call that ended in an error, whose answer told nobody of them.
+        counts, by_kind = self._counts, self._by_kind
+        counts["dropped/restored"] += self._forgotten
         self._forgotten = 0
-        by_kind: Counter[str] = Counter()
         waiting, alive = 0.0, True
         end = time.monotonic() + seconds
         while (now := time.monotonic()) < end:
@@ -118,6 +121,7 @@ class TeacherActor:
                 waiting += time.monotonic() - before
         alive = self._collect(counts, by_kind) and alive
         names = ("offered", "accepted", "duplicate", "throttled", "lost", "batches")
+        self._counts, self._by_kind = Counter(), Counter()
         return {
             **{n: counts[n] for n in names},
             "by_kind": dict(by_kind),

@@ -105,11 +105,12 @@ class Member:
             value = ray.get(call.answer, timeout=FETCH)
         except RayError as error:
             raise user_error(error) or error from None
+        now = time.monotonic()
         if not self.started:
-            self.started = True
+            # Time that it took to start is none of good work.
+            self.started, self._well_since = True, now
             self.vigil.begin()
         self._answered.add(call.method)
-        now = time.monotonic()
         # A call that came back early had nothing to do: asking again at once would only burn a core.
         self.not_before = call.began + min(call.expected, 0.1)
         if self.failures and now - self._well_since > HEALTHY:

@@ -126,6 +126,6 @@ class Record:
     def _tell(self, roles: Mapping[str, Role]) -> None:
         """Keep the process numbers of those on this machine, for whoever wants to look at one of them."""
         found = {n: r.member.vigil.process.pid for n, r in roles.items() if r.member.vigil.process is not None}
-        if found != self._told:
+        write = lambda: self._run.write("actors.json", json.dumps(found))  # noqa: E731
+        if found != self._told and self.keep("process numbers", write):
             self._told = found
-            self.keep("process numbers", lambda: self._run.write("actors.json", json.dumps(found)))

@@ -86,6 +86,7 @@ class Supervisor:
         self._saver = Saver(run)
         self._concluded = False
         self._told: set[str] = set()
+        self._recorded: set[str] = set()
         self._next_save = 0.0
         self._shortage = Shortage(run.path, terminal.remark)
         self._record = Record(config, run, terminal, self.board, self._shortage)
@@ -191,7 +192,13 @@ class Supervisor:
         except StorageError as error:
             if not back or self.board.first_step_at is None:
                 raise
-            self._hold(role, error)
+            if isinstance(role, LearnerRole):
+                # It writes nothing: room would not help it, and while it is held it is never asked again.
+                self._failed(role, str(error))
+            elif full(error):
+                self._hold(role, error)
+            else:
+                raise
             return
         except StateError as error:
             if method == "run" and isinstance(role, LearnerRole):
@@ -199,7 +206,8 @@ class Supervisor:
             raise
         except RayError as error:
             cause = getattr(error, "cause", None)
-            if back and isinstance(cause, OSError) and full(cause) and self.board.first_step_at is not None:
+            held = back and self.board.first_step_at is not None and not isinstance(role, LearnerRole)
+            if held and isinstance(cause, OSError) and full(cause):
                 self._hold(role, cause)
             else:
                 self._failed(role, reason(error), dead=isinstance(error, RayActorError))
@@ -212,7 +220,10 @@ class Supervisor:
             self._told.add(name)
             for fact in self.board.facts[name] if name in SPEAKERS else []:
                 self._terminal.note(fact)
-            self._record.keep("facts", partial(self._run.record, **{name: self.board.facts[name]}))
+        # What found no room is tried again.
+        for name in self._told - self._recorded:
+            if self._record.keep(f"facts of {name}", partial(self._run.record, **{name: self.board.facts[name]})):
+                self._recorded.add(name)
         if self.board.datasets:
             self._record.keep("facts", partial(self._run.record_datasets, self.board.datasets))
 
@@ -290,7 +301,9 @@ class Supervisor:
             if self._saver.stall_ms is not None:
                 board.values["learner/checkpoint_stall_ms"] = self._saver.stall_ms
         board.hold(bool(self._shortage), now)
-        if board.first_step_at is None or self._phase != "learning" or self._saver.busy:
+        learner = self.roles["learner"].member
+        # One that was just made anew has not restored what it is to save.
+        if board.first_step_at is None or self._phase != "learning" or self._saver.busy or not learner.started:
             return
         if self._shortage.may_try() if "checkpoint" in self._shortage else now >= self._next_save:
             self._next_save = now + section.checkpoint_every

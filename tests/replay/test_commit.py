@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from replay import commit
+from replay import commit, journal
 from replay.buffer import Answer, Buffer
 from replay.commit import GroupCommit
 from replay.config import DISK, ReplayConfig
-from sensors.errors import StorageError
+from sensors.errors import NoRoomError, StorageError
 from tests.replay.batches import batch_of
 
 CONFIG = ReplayConfig(ack=DISK, samples_per_insert=0.0, capacity_single=1_000, min_size=1)
@@ -135,3 +135,28 @@ def test_a_disk_that_fails_is_said_and_nothing_is_acknowledged_after_it(
     figures = buffer.stats()["image"]
     assert figures["inserted"] == figures["size"] == 16
     buffer.close()
+
+
+def test_a_full_disk_is_waited_for_and_what_was_taken_meanwhile_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buffer = Buffer(tmp_path, CONFIG)
+    buffer.insert(batch_of(range(8)))
+
+    def no_room(path: Path, nbytes: int) -> None:
+        raise NoRoomError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "allocate", no_room)
+        patched.setattr(buffer._journal, "_next", len(buffer._journal._records))  # its file is full
+        for first in (8, 16):
+            with pytest.raises(NoRoomError):
+                buffer.insert(batch_of(range(first, first + 8)))
+    # There is room again: what had no answer is sent again, and is acknowledged when it is recorded.
+    assert buffer.insert(batch_of(range(8, 16))) == Answer(0, 8)
+    assert buffer.insert(batch_of(range(24, 32))) == Answer(8, 0)
+    buffer._lock.close()
+    again = Buffer(tmp_path, CONFIG)
+    assert again.insert(batch_of(range(32))) == Answer(0, 32)
+    assert again.stats()["image"]["inserted"] == 32
+    again.close()

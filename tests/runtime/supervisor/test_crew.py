@@ -1,8 +1,11 @@
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from ray.exceptions import RayTaskError
 
-from runtime.supervisor.crew import user_error
+from runtime.supervisor.crew import Member, user_error
+from runtime.supervisor.vigil import Clock
 from sensors.errors import DataError, UserError
 
 
@@ -23,3 +26,28 @@ def test_a_users_mistake_is_told_plainly_however_many_actors_it_passed() -> None
 def test_other_failures_are_no_mistake_of_the_users() -> None:
     assert user_error(failed(ValueError("no such thing"))) is None
     assert user_error(UserError("not from an actor")) is None
+
+
+def test_a_slow_start_is_no_good_work_so_that_a_crash_loop_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("runtime.supervisor.crew.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("ray.get", lambda answer, timeout: answer)
+
+    class Handle:
+        class run:
+            remote = staticmethod(lambda: "done")
+
+    member = Member("learner", Handle, True, 3, Clock(), "here")
+    alive = []
+    for _ in range(4):
+        member.ask("run", expected=1.0, patience=300.0)
+        now[0] += 90.0  # it starts, and dies at once
+        member.take()
+        alive.append(member.fail())
+    assert alive == [True, True, True, False]
+    member.ask("run", expected=1.0, patience=300.0)
+    member.take()
+    now[0] += 90.0  # of good work
+    member.ask("run", expected=1.0, patience=300.0)
+    member.take()
+    assert member.failures == 0
