@@ -50,6 +50,15 @@ def slope(times: list[float], values: list[float]) -> float:
     return statistics.linear_regression(times, values).slope * 60
 
 
+def _title(process: psutil.Process) -> str:
+    """What a process is called: the last part of its program, or of the module that Python runs."""
+    try:
+        words = [word for word in process.cmdline() if word and not word.startswith("-")]
+    except psutil.Error:
+        return "gone"
+    return next((Path(word).name for word in words if word.endswith(".py")), Path(words[0]).name if words else "")[:32]
+
+
 def main() -> int:
     """Run, look, and print; 1 when anonymous memory grows faster than `LIMIT`."""
     parser = argparse.ArgumentParser(description="whether a long run stays as large as it is")
@@ -76,7 +85,8 @@ def main() -> int:
                 looks.append(look(job))
                 shared.append(shutil.disk_usage("/dev/shm").used / 1e6)
             time.sleep(EVERY)
-        names = {process.pid: name for name, process in actors(run).items()}
+        names = {process.pid: _title(process) for process in job.family()}
+        names |= {process.pid: name for name, process in actors(run).items()}
         job.stop()
     always = set(looks[0]).intersection(*looks)
     sums = [[sum(one[pid][k] for pid in always) for one in looks] for k in range(3)]
@@ -96,7 +106,7 @@ def main() -> int:
     }
     for pid in sorted(always, key=lambda pid: names.get(pid, "~")):
         grown = slope(times, [one[pid][1] for one in looks])
-        print(f"{names.get(pid, 'other'):>16} {looks[-1][pid][1]:8.0f} MB anonymous, {grown:+.2f} MB a minute")
+        print(f"{names.get(pid, 'gone'):>32} {looks[-1][pid][1]:8.0f} MB anonymous, {grown:+.2f} MB a minute")
     for name, value in found.items():
         print(f"{name:>22}  {value}")
     if options.json:
