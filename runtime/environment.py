@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+TASKS_KEPT = 2_000
+"""Calls that Ray's own service remembers for its dashboard; by itself it keeps 100,000, and grows for hours."""
+
 
 def prepare_environment(address: str | None) -> None:
     """Keep Ray from reporting usage, from joining what nobody named, and from forgetting its token.
@@ -16,6 +19,7 @@ def prepare_environment(address: str | None) -> None:
     if address is None:
         # Said by name: an inherited `disabled` would open the dashboard to everyone on the machine.
         os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_task_events_max_num_task_in_gcs", str(TASKS_KEPT))
     # A head that `ray start` began asks for the token by default, but does not tell its drivers so.
     elif has_token():
         os.environ.setdefault("RAY_AUTH_MODE", "token")

@@ -2,13 +2,20 @@ import os
 
 import pytest
 
-from runtime.environment import prepare_environment
+from runtime.environment import TASKS_KEPT, prepare_environment
 
 
 def test_a_private_ray_asks_for_its_token_whatever_was_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": "elsewhere:1"})
     prepare_environment(None)
-    assert os.environ == {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
+    kept = {"RAY_task_events_max_num_task_in_gcs": str(TASKS_KEPT)}
+    assert os.environ == {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", **kept}
+
+
+def test_who_wants_ray_to_remember_more_calls_may_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"RAY_task_events_max_num_task_in_gcs": "7"})
+    prepare_environment(None)
+    assert os.environ["RAY_task_events_max_num_task_in_gcs"] == "7"
 
 
 @pytest.mark.parametrize(("token", "mode"), [("secret", "token"), ("", None)])
