@@ -15,7 +15,7 @@ def test_a_private_ray_asks_for_its_token_whatever_was_inherited(monkeypatch: py
 def test_who_wants_ray_to_remember_more_calls_may_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"RAY_task_events_max_num_task_in_gcs": "7"})
     prepare_environment(None)
-    assert os.environ["RAY_task_events_max_num_task_in_gcs"] == "7"
+    assert dict(os.environ)["RAY_task_events_max_num_task_in_gcs"] == "7"
 
 
 @pytest.mark.parametrize(("token", "mode"), [("secret", "token"), ("", None)])
