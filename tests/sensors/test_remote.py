@@ -101,7 +101,8 @@ def test_a_robot_from_its_session_to_its_host(tmp_path: Path, elsewhere: bool) -
         figures = ingest.robots()["kitchen"]
         assert abs(figures.clock_offset + 86400 * elsewhere) <= figures.clock_error + 1e-6
         assert figures.clock_error < 0.1
-        assert ingest.counts.keys() <= {"disconnected"}
+        # The answer to a last question for the time may find the robot gone.
+        assert ingest.counts.keys() <= {"disconnected", "unanswered"}
         assert ingest.robots()["kitchen"].state == "closed"
 
 
