@@ -19,8 +19,7 @@ from torch import Tensor
 from agent.config import LearnerConfig
 from agent.judges import Judge
 from agent.smart import Side, load_module
-from teacher.config import CONCEPTS
-from teacher.datasets import ExamSet, Samples
+from teacher.datasets import ExamSet
 
 BATCH = 250
 
@@ -130,19 +129,6 @@ def shorten(exam: ExamSet, images: int, clips: int) -> ExamSet:
         image_name=exam.image_name,
         audio_name=exam.audio_name,
         concepts=exam.concepts,
-    )
-
-
-def exam_of(images: Samples, speech: Samples) -> ExamSet:
-    """The exam that the test parts of two datasets give, where no teacher brings one."""
-    return ExamSet(
-        images=images.test,
-        image_labels=images.test_labels,
-        audio=speech.test,
-        audio_labels=speech.test_labels,
-        image_name=images.name,
-        audio_name=speech.name,
-        concepts=CONCEPTS,
     )
 
 

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import MonitorConfig
-from agent.exam import exam_of
 from agent.lip_monitor import LipMonitor
 from agent.monitor import Monitor
 from agent.self_monitor import SelfMonitor
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.reader import Reader
-from teacher.config import DataConfig
+from teacher.config import CONCEPTS, DataConfig
 from teacher.datasets import ExamSet, load_images, load_speech
 from teacher.datasets.cache import cache_root
 from teacher.datasets.letters import load_letters
@@ -70,7 +69,7 @@ def find_subjects(
         judges = own if own.is_dir() else judges
     if exam is not None or (unlabelled and settings.judges is not None):
         datasets = {"image": load_images(data), "audio": load_speech(data)}
-        tests = exam_of(datasets["image"], datasets["audio"]) if exam is None else ExamSet.from_dict(exam)
+        tests = ExamSet.of(datasets["image"], datasets["audio"], CONCEPTS) if exam is None else ExamSet.from_dict(exam)
         found.append(Monitor(settings, datasets, tests, samples, judges))
     reader = None
     if settings.consistency == "on" or (settings.consistency == "auto" and unlabelled):

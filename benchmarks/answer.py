@@ -10,15 +10,10 @@ learner is its speed with the agent asked and without, in windows that alternate
 """
 
 import argparse
-import json
-import logging
-import os
-import platform
 import statistics
 import tempfile
 import time
 from contextlib import closing
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +22,8 @@ import ray
 
 from agent.actor import AnswerActor, LearnerActor
 from agent.config import AnswerConfig, LearnerConfig
+from benchmarks.measured import machine, tell
+from benchmarks.private_ray import private_ray
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from sensors.event import EventBatch
@@ -136,21 +133,6 @@ def measure(preset: str, seconds: float, repeats: int, rate: float, seed: int) -
     }
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),
-        "date": str(date.today()),
-    }
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -162,26 +144,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of weights, events and questions (default 0)")
     arguments = parser.parse_args()
     about = {**machine(), "seed": arguments.seed}
-    print(", ".join(f"{name} {value}" for name, value in about.items()))
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Actors import this checkout's modules, wherever the benchmark is started.
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])
-    )
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     figures: dict[str, float] = {}
-    try:
+    with private_ray(cpus=2):
         for preset in arguments.presets.split(","):
             found = measure(preset, arguments.seconds, arguments.repeats, arguments.rate, arguments.seed)
             for name, value in found.items():
                 figures[f"{preset}_{name}"] = round(value, 2)
-                print(f"{preset:8} {name:24} {value:10,.2f}")
             verdict = "within" if found["call_ms_p99"] <= LIMIT else "beyond"
             print(f"{preset:8} p99 of a call is {verdict} {LIMIT:g} ms")
-    finally:
-        ray.shutdown()
-    if arguments.json:
-        print(json.dumps({**figures, **about}))
+    tell(figures, about, arguments.json)
 
 
 if __name__ == "__main__":

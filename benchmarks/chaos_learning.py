@@ -8,20 +8,17 @@ learned since the last checkpoint is learned again, so the steps that count are 
 """
 
 import argparse
-import json
-import os
-import platform
 import random
 import sys
 import time
 from collections import Counter
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from benchmarks.job import Job, actors, figures, latest
+from benchmarks.measured import machine, tell
 
 TEACHERS = 2
 PLANNED = {"learner": 3, "replay": 2}
@@ -117,14 +114,9 @@ def main() -> int:
     found: dict[str, Any] = {f"calm_{path}": round(share, 4) for path, share in calm.items()}
     found |= {f"disturbed_{path}": round(share, 4) for path, share in disturbed.items()}
     found |= {f"kills_{role}": times for role, times in sorted(harm.kills.items())}
-    found |= {"steps": options.steps, "seed": options.seed, "machine": f"{platform.machine()}, {os.cpu_count()} cores"}
-    found |= {"date": date.today().isoformat()}
-    for name, value in found.items():
-        print(f"{name:>26}  {value}")
     worst = max(calm[path] - disturbed[path] for path in ("image_to_audio", "audio_to_image"))
-    print(f"{'worst loss':>26}  {100 * worst:.1f} points")
-    if options.json:
-        print(json.dumps(found))
+    found |= {"worst_loss": round(worst, 4), "steps": options.steps}
+    tell(found, {**machine(), "seed": options.seed}, options.json)
     return int(worst > SLACK)
 
 

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from agent.config import LearnerConfig, MonitorConfig
 from agent.hardware import choose_hardware
 from agent.judges import Training
 from agent.smart import Smart
+from benchmarks.measured import machine, tell
 from teacher.config import DataConfig
 from teacher.datasets import load_images, load_speech
 from teacher.datasets.cache import cache_root
@@ -120,13 +120,8 @@ def main() -> None:
         "bare_before": round(before, 3),
         "bare_after": round(after, 3),
         "learner": choose_hardware(settings).summary,
-        "seed": options.seed,
-        "date": date.today().isoformat(),
     }
-    for name, value in figures.items():
-        print(f"{name:>20}  {value}")
-    if options.json:
-        print(json.dumps(figures))
+    tell(figures, {**machine(), "seed": options.seed}, options.json)
 
 
 if __name__ == "__main__":

@@ -10,21 +10,16 @@ process from the mapped columns, and, to compare, by plain actor calls. Each fig
 """
 
 import argparse
-import json
-import os
-import platform
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import ray
 
+from benchmarks.measured import machine, tell
+from benchmarks.private_ray import private_ray
 from replay.actor import ReplayActor
 from replay.config import DISK, MEMORY, NONE, ReplayConfig
 from replay.reader import Reader
@@ -97,16 +92,7 @@ def measure(seconds: float, repeats: int, seed: int, modes: Sequence[str]) -> di
     Events accepted are measured for every mode, window by window in turns, so that what else the machine does weighs on
     all of them alike; what is drawn, for the first of them.
     """
-    folder = Path(tempfile.mkdtemp(prefix="rcp", dir="/tmp"))
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray.init(
-        address="local",
-        include_dashboard=False,
-        object_store_memory=200_000_000,
-        log_to_driver=False,
-        _temp_dir=str(folder / "ray"),
-    )
-    try:
+    with private_ray() as folder:
         replays, producers = {}, {}
         for mode in modes:
             config = ReplayConfig(samples_per_insert=0.0, ack=mode)
@@ -136,9 +122,6 @@ def measure(seconds: float, repeats: int, seed: int, modes: Sequence[str]) -> di
             figures = ray.get(replay.stats.remote(), timeout=DEADLINE)[KIND]
             assert figures["inserted"] == figures["size"] + figures["evicted"]
             ray.get(replay.close.remote(), timeout=DEADLINE)
-    finally:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
     return {
         "accepted_per_s": statistics.median(rates[first]),
         **{f"accepted_per_s_ack_{mode}": statistics.median(rates[mode]) for mode in modes},
@@ -146,21 +129,6 @@ def measure(seconds: float, repeats: int, seed: int, modes: Sequence[str]) -> di
         "plain_ray_per_s": called,
         "accepted_per_s_while_sampling": accepted_both,
         "sampled_batches_per_s_while_accepting": mapped_both,
-    }
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),
-        "date": str(date.today()),
     }
 
 
@@ -177,13 +145,8 @@ def main() -> None:
     if unknown := set(modes) - set(MODES):
         parser.error(f"--ack {','.join(unknown)}: choose from {','.join(MODES)}")
     about = {**machine(), "seed": arguments.seed}
-    print(", ".join(f"{name} {value}" for name, value in about.items()))
     found = measure(arguments.seconds, arguments.repeats, arguments.seed, modes)
-    figures = {k: round(v, 1) for k, v in found.items()}
-    for name, value in figures.items():
-        print(f"{name:40} {value:10,.1f}")
-    if arguments.json:
-        print(json.dumps({**figures, **about}))
+    tell({name: round(value, 1) for name, value in found.items()}, about, arguments.json)
 
 
 def _rate(seconds: float, draw: Callable[[], object]) -> float:

@@ -11,7 +11,6 @@ each source has been told of events that it sent after it. The exit code is 1 if
 """
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -27,6 +26,7 @@ from typing import Any
 import numpy as np
 import zmq
 
+from benchmarks.measured import machine, tell
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.dedupe import source_key
@@ -265,22 +265,16 @@ def main() -> int:
         else:
             send(given.dir, words[0])
         return 0
-    # Not at the top: what is killed must not load Ray to come back.
-    from benchmarks.flow import machine
-
     about = {**machine(), "seed": given.seed, "ack": given.ack}
-    print(", ".join(f"{name} {value}" for name, value in about.items()))
     if given.ray:
+        # Not at the top: what is killed must not load Ray to come back.
         from benchmarks.kills_ray import measure as measure_ray
 
         figures = measure_ray(given.kills, given.ack, given.seed)
     else:
         figures = measure(given.kills, given.all_kills, given.ack, given.seed)
     figures = {name: round(value, 2) for name, value in figures.items()}
-    for name, value in figures.items():
-        print(f"{name:24} {value:10,.2f}")
-    if given.json:
-        print(json.dumps({**figures, **about}))
+    tell(figures, about, given.json)
     return int(bool(figures["lost"] or figures["duplicates"] or figures["unaccounted"]))
 
 

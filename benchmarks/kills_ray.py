@@ -6,9 +6,7 @@ was acknowledged to it.
 
 import contextlib
 import os
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 import ray
 from ray.exceptions import RayActorError
 
+from benchmarks.private_ray import private_ray
 from replay.actor import ReplayActor
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
@@ -76,20 +75,8 @@ def measure(kills: int, ack: str, seed: int) -> dict[str, float]:
     Raises:
         TimeoutError: it did not come back.
     """
-    folder = Path(tempfile.mkdtemp(prefix="rcp", dir="/tmp"))
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray.init(
-        address="local",
-        include_dashboard=False,
-        object_store_memory=200_000_000,
-        log_to_driver=False,
-        _temp_dir=str(folder / "ray"),
-    )
-    try:
+    with private_ray() as folder:
         return campaign(folder / "replay", kills, ack, seed)
-    finally:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def campaign(directory: Path, kills: int, ack: str, seed: int) -> dict[str, float]:

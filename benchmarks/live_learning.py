@@ -12,14 +12,11 @@ again.
 """
 
 import argparse
-import json
 import os
-import platform
 import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +24,11 @@ import torch
 
 from agent.checkpoint import newest_checkpoint
 from agent.config import LearnerConfig, MonitorConfig
-from agent.exam import Networks, exam_of, examine
+from agent.exam import Networks, examine
 from agent.learner import Learner
 from benchmarks.grades import load_examiners
 from benchmarks.job import Job, latest
+from benchmarks.measured import machine, tell
 from benchmarks.stage import Stage, missing, write_script
 from benchmarks.trial import Trial
 from benchmarks.truth import judge
@@ -38,8 +36,8 @@ from replay.config import ReplayConfig
 from replay.files import read_json, write_json
 from replay.reader import Reader
 from sensors.errors import UserError
-from teacher.config import DataConfig, TeacherConfig
-from teacher.datasets import Samples, load_images, load_speech
+from teacher.config import CONCEPTS, DataConfig, TeacherConfig
+from teacher.datasets import ExamSet, Samples, load_images, load_speech
 
 START = 180.0
 """Seconds that the run may take to open its sensors, and to end."""
@@ -147,7 +145,7 @@ def main() -> None:
     live = read_json(done)
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
     judges = {m: made["first"] for m, made in _examiners(images, speech).items()}
-    tests = exam_of(images, speech)
+    tests = ExamSet.of(images, speech, CONCEPTS)
     began = time.monotonic()
     figures: dict[str, Any] = {**{k: v for k, v in live.items() if k != "events"}}
     figures |= {f"events_{kind.replace('+', '_')}": n for kind, n in live["events"].items()}
@@ -157,11 +155,7 @@ def main() -> None:
     figures |= {f"simulated_{k}": round(v, 4) for k, v in simulated.items()}
     figures |= {f"judge_{m}": round(j.accuracy, 4) for m, j in judges.items()}
     figures |= {"minutes": options.minutes, "seed": options.seed, "graded_s": round(time.monotonic() - began)}
-    figures |= {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "date": date.today().isoformat()}
-    for name, value in figures.items():
-        print(f"{name:>28}  {value}")
-    if options.json:
-        print(json.dumps(figures))
+    tell(figures, machine(), options.json)
 
 
 def _examiners(images: Samples, speech: Samples) -> dict[str, Any]:

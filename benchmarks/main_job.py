@@ -11,17 +11,17 @@ processes share count once, Ray's own processes are included.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from benchmarks.measured import machine, tell
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_EVERY = 2.0
@@ -96,8 +96,6 @@ def measure(arguments: list[str], run: Path) -> dict[str, Any]:
         "seed": config["config"]["run"]["seed"],
         "data": "; ".join(line.split(";")[0] for line in config.get("teacher-0", [])),
         "learner": config.get("learner", [""])[0],
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "date": date.today().isoformat(),
     }
 
 
@@ -109,10 +107,7 @@ def main() -> None:
     options, others = parser.parse_known_args()
     with tempfile.TemporaryDirectory(prefix="reciprocal-") as folder:
         figures = measure(["--teacher", "simulated", "--minutes", options.minutes, *others], Path(folder) / "run")
-    for name, value in figures.items():
-        print(f"{name:>16}  {value}")
-    if options.json:
-        print(json.dumps(figures))
+    tell(figures, machine(), options.json)
 
 
 if __name__ == "__main__":

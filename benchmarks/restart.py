@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.measured import machine, tell
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from sensors.event import EventBatch
@@ -99,15 +100,9 @@ def main() -> None:
         else:
             reopen(directory, config, first)
         return
-    from benchmarks.flow import machine
-
     about = {**machine(), "events": given.events}
-    print(", ".join(f"{name} {value}" for name, value in about.items()))
     figures = {name: round(value, 3) for name, value in measure(given.events, given.repeats).items()}
-    for name, value in figures.items():
-        print(f"{name:12} {value:8.3f}")
-    if given.json:
-        print(json.dumps({**figures, **about}))
+    tell(figures, about, given.json)
 
 
 def _spawn(directory: Path, events: int, first: int) -> "subprocess.Popen[bytes]":

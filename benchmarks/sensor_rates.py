@@ -9,17 +9,15 @@ while nothing was stopped.
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from benchmarks.job import Job, actors, figures, latest
+from benchmarks.measured import machine, tell
 from benchmarks.stage import Stage, missing, write_script
 
 VICTIMS = ("learner", "monitor", "agent")
@@ -96,12 +94,7 @@ def main() -> None:
         parser.error(f"no stage: {reason}")
     with tempfile.TemporaryDirectory(prefix="reciprocal-") as folder:
         found = measure(Path(options.data), Path(folder), options.seconds, options.seed)
-    found |= {"seed": options.seed, "machine": f"{platform.machine()}, {os.cpu_count()} cores"}
-    found |= {"date": date.today().isoformat()}
-    for name, value in found.items():
-        print(f"{name:>34}  {value}")
-    if options.json:
-        print(json.dumps(found))
+    tell(found, {**machine(), "seed": options.seed}, options.json)
 
 
 if __name__ == "__main__":

@@ -9,19 +9,16 @@ of whomever). Only processes that were there all the time count: a worker that R
 """
 
 import argparse
-import json
-import os
-import platform
 import shutil
 import statistics
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
 import psutil
 
 from benchmarks.job import Job, actors, latest
+from benchmarks.measured import machine, tell
 
 EVERY = 5.0
 """Seconds between two looks."""
@@ -100,17 +97,11 @@ def main() -> int:
         "shared_mb_per_min": round(slope(times, shared), 3),
         "processes": len(always),
         "steps": latest(run)["step"],
-        "seed": options.seed,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "date": date.today().isoformat(),
     }
     for pid in sorted(always, key=lambda pid: names.get(pid, "~")):
         grown = slope(times, [one[pid][1] for one in looks])
         print(f"{names.get(pid, 'gone'):>32} {looks[-1][pid][1]:8.0f} MB anonymous, {grown:+.2f} MB a minute")
-    for name, value in found.items():
-        print(f"{name:>22}  {value}")
-    if options.json:
-        print(json.dumps(found))
+    tell(found, {**machine(), "seed": options.seed}, options.json)
     return int(float(found["anonymous_mb_per_min"]) > LIMIT)
 
 

@@ -7,13 +7,11 @@ between real steps; then a checkpoint is written, flushed and checked as a run d
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import torch
 from agent.checkpoint import write_checkpoint
 from agent.config import LearnerConfig
 from agent.learner import Learner
+from benchmarks.measured import machine, tell
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
@@ -108,11 +107,7 @@ def main() -> None:
     figures: dict[str, Any] = {}
     for preset in options.presets.split(","):
         figures |= measure(preset, options)
-    figures |= {"seed": options.seed, "date": date.today().isoformat()}
-    for name, value in figures.items():
-        print(f"{name:>32}  {value}")
-    if options.json:
-        print(json.dumps(figures))
+    tell(figures, {**machine(), "seed": options.seed}, options.json)
 
 
 if __name__ == "__main__":

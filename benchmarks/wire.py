@@ -11,20 +11,17 @@ else the machine does. Each figure is the median of several windows.
 """
 
 import argparse
-import json
 import multiprocessing
-import os
-import platform
 import statistics
 import tempfile
 import time
-from datetime import date
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.measured import machine, tell
 from sensors.event import EventBatch
 from sensors.ingest import RemoteIngest
 from sensors.keys import make_keys
@@ -105,21 +102,6 @@ def measure(seconds: float, repeats: int, seed: int, keys: Path | None, gap: flo
     return Measured(rates, costs, waits)
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),
-        "date": str(date.today()),
-    }
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -129,7 +111,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the events (default 0)")
     arguments = parser.parse_args()
     about = {**machine(), "seed": arguments.seed}
-    print(", ".join(f"{name} {value}" for name, value in about.items()))
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         make_keys(folder, NAME)
@@ -140,10 +121,7 @@ def main() -> None:
             waits = measure(arguments.seconds, 1, arguments.seed, keys, 0.02, 1).waits
             figures[f"latency_ms_p50{label}"] = round(float(np.quantile(waits, 0.5)) * 1e3, 2)
             figures[f"latency_ms_p99{label}"] = round(float(np.quantile(waits, 0.99)) * 1e3, 2)
-    for name, value in figures.items():
-        print(f"{name:40} {value:12,.2f}")
-    if arguments.json:
-        print(json.dumps({**figures, **about}))
+    tell(figures, about, arguments.json)
 
 
 def _take(ingest: RemoteIngest, seconds: float, enough: float = float("inf")) -> int:

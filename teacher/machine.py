@@ -124,16 +124,7 @@ class Machine:
 
     def exam(self) -> ExamSet:
         """The test parts of both datasets, with labels."""
-        images, speech = self._samples[IMAGE.name], self._samples[AUDIO.name]
-        return ExamSet(
-            images=images.test,
-            image_labels=images.test_labels,
-            audio=speech.test,
-            audio_labels=speech.test_labels,
-            image_name=images.name,
-            audio_name=speech.name,
-            concepts=CONCEPTS,
-        )
+        return ExamSet.of(self._samples[IMAGE.name], self._samples[AUDIO.name], CONCEPTS)
 
     def state_dict(self, cursor: Cursor | None = None) -> State:
         """Seed, generation and cursor (an earlier one, if given), JSON-able."""

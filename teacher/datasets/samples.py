@@ -73,6 +73,19 @@ class ExamSet:
     audio_name: str
     concepts: tuple[str, ...]
 
+    @classmethod
+    def of(cls, images: Samples, speech: Samples, concepts: tuple[str, ...]) -> "ExamSet":
+        """The exam that the test parts of two datasets give."""
+        return cls(
+            images=images.test,
+            image_labels=images.test_labels,
+            audio=speech.test,
+            audio_labels=speech.test_labels,
+            image_name=images.name,
+            audio_name=speech.name,
+            concepts=concepts,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Arrays and plain values by field name, to cross a process boundary."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}

@@ -20,21 +20,6 @@ from sensors.source import Chunk, Frame, Source
 from tests.sensors.hardware import FakePortAudio
 
 
-@pytest.fixture
-def portaudio(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePortAudio]:
-    fake = FakePortAudio([("Built-in", 44_100.0, 2), ("USB stick", 16_000.0, 1)])
-    monkeypatch.setitem(sys.modules, "sounddevice", fake)
-    yield fake
-    fake.hang.set()
-
-
-@pytest.fixture
-def server() -> Iterator[MjpegServer]:
-    made = MjpegServer()
-    yield made
-    made.close()
-
-
 def test_microphones_are_listed_with_the_default_marked(portaudio: FakePortAudio) -> None:
     listed = microphones()
     assert listed.found == (

@@ -1,7 +1,6 @@
 """What every source promises, asked of every source."""
 
 import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -67,21 +66,6 @@ class Gate:
             return read(made, timeout) if self.flowing.wait(timeout) else None
 
         monkeypatch.setattr(driver, "read", gated)
-
-
-@pytest.fixture
-def portaudio(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePortAudio]:
-    fake = FakePortAudio([("Built-in", 44_100.0, 2), ("USB stick", 16_000.0, 1)])
-    monkeypatch.setitem(sys.modules, "sounddevice", fake)
-    yield fake
-    fake.hang.set()
-
-
-@pytest.fixture
-def server() -> Iterator[MjpegServer]:
-    made = MjpegServer()
-    yield made
-    made.close()
 
 
 def recorded(folder: Path) -> Path:

@@ -1,0 +1,24 @@
+"""Stand-ins for hardware that several modules' tests share."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.network_camera import MjpegServer
+from tests.sensors.hardware import FakePortAudio
+
+
+@pytest.fixture
+def portaudio(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePortAudio]:
+    fake = FakePortAudio([("Built-in", 44_100.0, 2), ("USB stick", 16_000.0, 1)])
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    yield fake
+    fake.hang.set()
+
+
+@pytest.fixture
+def server() -> Iterator[MjpegServer]:
+    made = MjpegServer()
+    yield made
+    made.close()
