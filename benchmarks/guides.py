@@ -29,7 +29,7 @@ STRATEGIES: tuple[Mapping[str, Any], ...] = (
 STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "strategies": STRATEGIES,
     "clusters": (*({"clusters": k} for k in (5, 10, 30, 100, 300)), {"variant": "refit"}),
-    "wrong": tuple({"wrong": share, **guides} for share in (0.0, 0.1, 0.2, 0.4) for guides in ({"guides": "pair"}, {})),
+    "wrong": tuple({"wrong": share, **guides} for share in (0.0, 0.05, 0.1, 0.2, 0.4) for guides in ({"guides": "pair"}, {})),
     "pairs": tuple(
         {"pairs": n, **guides}
         for n in (128, 1024)
@@ -37,7 +37,7 @@ STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     ),
     "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
     "confusable": tuple({"noise": 0.3, **guides} for guides in ({}, {"guides": "pair"})),
-    "modes": tuple({"guides": "pair", "mode": m, "wrong": w} for w in (0.0, 0.2, 0.4) for m in (0.0, 1.0, 2.0)),
+    "modes": tuple({"guides": "pair", "mode": m, "wrong": w} for w in (0.0, 0.05, 0.1, 0.2, 0.4) for m in (0.0, 1.0)),
     "turns": tuple(
         {"guides": "pair", **training}
         for training in ({}, *({"training": t} for t in ("together", "audio teaches", "image teaches")))
