@@ -29,7 +29,9 @@ STRATEGIES: tuple[Mapping[str, Any], ...] = (
 STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "strategies": STRATEGIES,
     "clusters": (*({"clusters": k} for k in (5, 10, 30, 100, 300)), {"variant": "refit"}),
-    "wrong": tuple({"wrong": share, **guides} for share in (0.0, 0.05, 0.1, 0.2, 0.4) for guides in ({"guides": "pair"}, {})),
+    "wrong": tuple(
+        {"wrong": share, **guides} for share in (0.0, 0.05, 0.1, 0.2, 0.4) for guides in ({"guides": "pair"}, {})
+    ),
     "pairs": tuple(
         {"pairs": n, **guides}
         for n in (128, 1024)
