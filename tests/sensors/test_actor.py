@@ -12,7 +12,7 @@ from sensors.actor import SensorActor
 from sensors.errors import SourceError
 from sensors.live_config import SensorsConfig
 from sensors.rig_config import LiveConfig, RigConfig
-from tests.patience import PATIENCE, quickest, took
+from tests.patience import PATIENCE, TRIES, quickest, took
 from tests.sensors.sessions import CHUNKS, FRAMES, record_session
 from tests.teacher.scripted import HELD, ScriptedReplay
 
@@ -93,23 +93,26 @@ def test_a_replay_that_hangs_holds_nothing_up(pair: Pair) -> None:
     sensors.run(0.1)
     found = until(sensors, "read/microphone", CHUNKS)
     assert quickest(lambda: took(lambda: sensors.run(0.1)), 0.6) < 0.6
-    assert found["totals"]["outbox/offered"] >= 1 and found["totals"]["outbox/stored"] == 0, "it answers nothing yet"
+    assert found["totals"]["outbox/offered"] >= 1 and "outbox/stored" not in found["totals"], "it answers nothing yet"
     pair.go.touch()
     found = until(sensors, "outbox/stored", 3)
     assert not any(found["dropped"].values())
 
 
 def test_a_replay_that_throttles_costs_the_oldest_and_they_are_counted(pair: Pair) -> None:
-    sensors = pair(*[("throttle", 60.0)] * 1000, queue=1)
-    found = until(sensors, "read/microphone", CHUNKS)
-    end = time.monotonic() + PATIENCE
-    while found["dropped"]["throttled"] < 2 and time.monotonic() < end:
-        found = sensors.run(0.1)
-    totals = found["totals"]
-    assert found["dropped"]["throttled"] >= 2 and totals["outbox/turned_away"] > 2
-    assert found["waiting"] <= 1
-    assert totals["outbox/offered"] == found["dropped"]["throttled"] + found["waiting"]
-    assert ray.get(pair.replay.ids.remote()) == set()
+    # Where the first answer comes after the last event, replay is not known to throttle when they are dropped.
+    for _ in range(TRIES):
+        sensors = pair(*[("throttle", 60.0)] * 1000, queue=1)
+        until(sensors, "read/microphone", CHUNKS)
+        found = until(sensors, "outbox/turned_away", 3)
+        assert found["waiting"] <= 1
+        lost = found["dropped"]["throttled"] + found["dropped"]["overflow"]
+        assert found["totals"]["outbox/offered"] == lost + found["waiting"]
+        assert ray.get(pair.replay.ids.remote()) == set()
+        if found["dropped"]["throttled"] >= 2:
+            break
+        pair.close()
+    assert found["dropped"]["throttled"] >= 2
 
 
 def test_a_replay_that_dies_is_waited_for(pair: Pair) -> None:

@@ -15,7 +15,7 @@ from teacher import actor as shell
 from teacher.actor import TeacherActor
 from teacher.config import LettersConfig, TeacherConfig
 from teacher.datasets import ExamSet
-from tests.patience import PATIENCE, TRIES, quickest, took
+from tests.patience import PATIENCE, quickest, took
 from tests.teacher.scripted import HELD, ScriptedReplay
 from tests.teacher.spelled_toy import toy_letters
 from tests.teacher.tiny import write_fsdd, write_mnist
@@ -41,12 +41,14 @@ class Pair:
         self.go = Path(f"{log}{HELD}")
         self._handles: list[Any] = []
 
-    def __call__(self, *script: tuple[str, float], resend: bool = True, **options: Any) -> tuple[TeacherActor, Any]:
+    def __call__(
+        self, *script: tuple[str, float], resend: bool = True, rate: float = 1600.0, **options: Any
+    ) -> tuple[TeacherActor, Any]:
         kind: Any = ray.remote(ScriptedReplay)
         replay = kind.options(num_cpus=0, **options).remote(list(script), self._log)
         ray.get(replay.ids.remote())
         self._handles.append(replay)
-        return TeacherActor("teacher-0", self._data, TEACHER, 3, 0, replay, resend=resend), replay
+        return TeacherActor("teacher-0", self._data, TEACHER | {"rate": rate}, 3, 0, replay, resend=resend), replay
 
     def close(self) -> None:
         self.go.touch()
@@ -77,7 +79,8 @@ def settle(teacher: TeacherActor, met: Callable[[Counter[str]], object] = lambda
 def at_pace(teacher: TeacherActor, seconds: float, least: float, most: float) -> Counter[str]:
     """Totals of runs until one offered `least` to `most` events a second: a busy machine may hold up some."""
     total: Counter[str] = Counter()
-    for _ in range(TRIES):
+    end = time.monotonic() + PATIENCE / 2
+    while time.monotonic() < end:
         begun = time.monotonic()
         counts = teacher.run(seconds)
         pace = counts["offered"] / (time.monotonic() - begun)
@@ -85,7 +88,7 @@ def at_pace(teacher: TeacherActor, seconds: float, least: float, most: float) ->
         total.update({f"by_kind/{kind}": count for kind, count in counts["by_kind"].items()})
         if least < pace < most:
             return total
-    pytest.fail(f"{pace:.0f} events/s in the last of {TRIES} runs, {total}")
+    pytest.fail(f"{pace:.0f} events/s in the last run, {total}")
 
 
 def kinds(total: Counter[str]) -> dict[str, int]:
@@ -108,9 +111,9 @@ def check_accounts(teacher: TeacherActor, replay: Any, total: Counter[str]) -> N
 
 
 def test_events_arrive_at_the_asked_pace_and_are_counted(pair: Pair) -> None:
-    teacher, replay = pair()
+    teacher, replay = pair(rate=400.0)
     assert repr(teacher) == "Teacher(teacher-0)"
-    counts = at_pace(teacher, 1.0, 1000, 1800)
+    counts = at_pace(teacher, 1.0, 250, 450)
     assert counts["duplicate"] == counts["throttled"] == counts["lost"] == 0 and counts["replay_alive"]
     assert sum(kinds(counts).values()) == counts["accepted"] == counts["batches"] * 16
     assert set(kinds(counts)) <= {"audio", "image", "audio+image"}
@@ -198,6 +201,10 @@ def test_without_resending_what_is_not_taken_is_counted_and_the_cursor_stands_be
         assert total["offered"] == total["accepted"] + total["duplicate"] + gone + counts["held"]
         assert counts["held"] <= shell.WINDOW_UNHEEDED * 16
         assert time.monotonic() < deadline
+    while counts["held"]:  # what is answered is heard, and nothing more is sent
+        counts = teacher.run(0.0)
+        total["accepted"] += counts["accepted"]
+        assert time.monotonic() < deadline
     assert total["dropped/throttled"] >= 16 and total["duplicate"] == 0
     assert teacher.state_dict()["seq"] == total["offered"]
     # The one that died had stored one batch or two.
@@ -254,9 +261,9 @@ def test_told_its_subject_it_teaches_letters(pair: Pair, monkeypatch: pytest.Mon
     corpus = toy_letters()
     monkeypatch.setattr(shell, "load_letters", lambda config: corpus)
     _, replay = pair()
-    settings = LettersConfig(rate=400.0, pairs_first=16).to_dict()
+    settings = LettersConfig(rate=160.0, pairs_first=16).to_dict()
     teacher = TeacherActor("teacher-letters", {}, settings, 3, 0, replay, "letters")
-    counts = at_pace(teacher, 0.8, 250, 625)
+    counts = at_pace(teacher, 0.8, 100, 250)
     assert set(kinds(counts)) == {"speech+lips+letter", "speech+letter"}
     assert sum(kinds(counts).values()) == counts["accepted"]
     assert teacher.summary() == [f"letters: {corpus.summary}"]
