@@ -59,7 +59,7 @@ class Run:
         for row in self.process.stdout:
             self.text += row
 
-    def wait_for(self, text: str, timeout: float = 60.0) -> None:
+    def wait_for(self, text: str, timeout: float = 120.0) -> None:
         end = time.monotonic() + timeout
         while text not in self.text:
             assert time.monotonic() < end, f"no {text!r} in:\n{self.text}"
