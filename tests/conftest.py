@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Threads of one computation that wait for each other give up their core. Where anybody else uses it, those that spin
+# make a step take four times the processor time, and as much longer. Read when torch is loaded, here and in children.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # How long examples take to make says how busy the machine is.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
