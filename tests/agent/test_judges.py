@@ -24,7 +24,7 @@ def finish(training: Training) -> Training:
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_judge_learns_and_tells_its_own_accuracy(modality: str, network: str) -> None:
     data = datasets(test=50)[modality]
-    training = Training(modality, data, 45, 7, None, network)
+    training = Training(modality, data, {"image": 60, "audio": 30}[modality], 7, None, network)
     assert not training.usable
     judge = finish(training).judge
     right = (judge.grade(to_network(data.test)).numpy() == data.test_labels).mean()
