@@ -36,6 +36,7 @@ def start(*arguments: str, token: Path) -> Job:
     environment = {
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_AUTH_MODE": "disabled",  # inherited: it must not open the dashboard
+        "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "150",  # Ray gives up after 60 s, which a busy machine may take
         "RAY_metrics_report_interval_ms": "1000",  # not 10,000: what is reported is the point
     }
     return Job("--teacher", "simulated", *arguments, environment=environment)
@@ -52,7 +53,7 @@ def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
     token_file.write_text(secrets.token_hex(32))
     job = start(*EMBEDDED, *QUICK, *CURRICULUM, "--run-dir", str(run), token=token_file)
     try:
-        job.wait_for(r"first step after", 100)
+        job.wait_for(r"first step after", 180)
         # A 2-core machine that does nothing else takes about 10 s; the figure itself is benchmarks/main_job.py's.
         address = job.wait_for(r"dashboard (http://127\.0\.0\.1:\d+)", 30)[1]
         job.wait_for(r"exam at step", 120)
@@ -117,7 +118,7 @@ def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
 
     again = start("--resume", str(run), token=token_file)
     try:
-        again.wait_for(r"first step after", 100)
+        again.wait_for(r"first step after", 180)
         again.wait_for(r"learning \| step", 60)
         assert again.stop() < 10
     finally:
