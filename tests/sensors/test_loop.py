@@ -177,6 +177,7 @@ def test_connect_says_why_there_is_no_device_and_leaves_nothing_running(device: 
 
 def test_without_warmup_connect_returns_at_once_and_the_device_is_sought(device: Device) -> None:
     device.there = False
+    device.openable.clear()
     s = source(device)
 
     def connect() -> float:
@@ -184,6 +185,7 @@ def test_without_warmup_connect_returns_at_once_and_the_device_is_sought(device:
         return took(lambda: s.connect(warmup=0))
 
     assert quickest(connect, 0.1) < 0.1
+    device.openable.set()
     assert wait_for(lambda: s.state == "stalled")
     device.there = True
     assert wait_for(lambda: s.state == "live")
