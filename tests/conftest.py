@@ -2,13 +2,30 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Threads of one computation that wait for each other give up their core. Where anybody else uses it, those that spin
+# make a step take four times the processor time, and as much longer. Read when torch is loaded, here and in children.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# How long examples take to make says how busy the machine is.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Sums are the same, and take as long, whichever test is the first to ask for one thread."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

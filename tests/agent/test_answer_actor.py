@@ -67,41 +67,45 @@ def test_it_answers_with_the_newest_weights_while_the_learner_is_busy(ray_sessio
         )  # fmt: skip
         found = ray.get_actor("test-agent")
         with pytest.raises(StateError, match="nothing is learned yet"):
-            ray.get(found.evoke.remote("image", pictures), timeout=60)
-        assert ray.get(agent.run.remote(0.1), timeout=60)["note"] == "", "no learner yet, and no harm in it"
+            ray.get(found.evoke.remote("image", pictures), timeout=120)
+        assert ray.get(agent.run.remote(0.1), timeout=120)["note"] == "", "no learner yet, and no harm in it"
         learner: Any = ray.remote(Publisher).options(num_cpus=0, name="test-learner").remote(made)
         end = time.monotonic() + 60
-        while ray.get(agent.figures.remote(), timeout=60).get("answer/step") != made[-1]["step"]:
-            ray.get(agent.run.remote(0.3), timeout=60)
+        while ray.get(agent.figures.remote(), timeout=120).get("answer/step") != made[-1]["step"]:
+            ray.get(agent.run.remote(0.3), timeout=120)
             assert time.monotonic() < end
-        busy = learner.run.remote(3.0)
-        working = agent.run.remote(2.0)
-        began = time.monotonic()
-        asked: Any = found.evoke.remote("image", pictures)
-        answer: Any = ray.get(asked, timeout=60)
-        assert time.monotonic() - began < 2.0, "neither the learner nor its own everyday work was waited for"
+        over: list[Any] = []
+        for busy_for in (1.5, 3.0, 6.0, 12.0):  # for longer where this machine is busy, too
+            work: list[Any] = [learner.run.remote(busy_for), agent.run.remote(busy_for)]
+            asked: Any = found.evoke.remote("image", pictures)
+            answer: Any = ray.get(asked, timeout=120)
+            over = ray.wait(work, num_returns=2, timeout=0)[0]
+            if not over:
+                break
+        assert not over, "neither the learner nor its own everyday work was waited for"
         expected = Networks.build(made[-1]).evoke(to_network(pictures), "image", "audio") * 255
         assert answer["step"] == made[-1]["step"]
         assert np.abs(answer["samples"]["audio"] - expected.numpy()).max() <= 0.51
         with pytest.raises(EventError, match="the agent knows audio, image"):
-            ray.get(found.evoke.remote("speech", pictures), timeout=60)
-        ray.get([busy, working], timeout=60)
+            ray.get(found.evoke.remote("speech", pictures), timeout=120)
+        ray.get(work, timeout=120)
         alone = {"image": pictures[:1]}
         at = np.array([1.0])
         buffer.insert(EventBatch("rig", 0, np.array([1]), at, at, np.array([NO_LESSON]), alone))
-        told = {"note": ""}
+        told: dict[str, Any] = {"note": ""}
         # Where nothing can sound, that is told first.
         while not told["note"].startswith("image") and time.monotonic() < end + 60:
-            told = ray.get(agent.run.remote(0.3), timeout=60)
+            told = ray.get(agent.run.remote(0.3), timeout=120)
         assert told["note"].startswith("image perceived, audio evoked")
         assert told["figures"]["answer/given"] == 1 and told["figures"]["answer/asked"] == 2
         assert len(list((tmp_path / "samples").glob("response-000001-*"))) == 2 and (tmp_path / HUSH).exists()
-        assert ray.get(learner.versions_asked.remote(), timeout=60)[:2] == [0, made[0]["step"]]
+        assert ray.get(learner.versions_asked.remote(), timeout=120)[:2] == [0, made[0]["step"]]
         # The learner dies, and another takes its name.
         ray.kill(learner)
-        ray.get(agent.run.remote(0.3), timeout=60)
-        assert ray.get(found.evoke.remote("image", pictures), timeout=60)["step"] == made[-1]["step"]
-        assert "responds to what is seen or heard alone" in ray.get(agent.describe.remote(), timeout=60)[-1]
-        assert ray.get(agent.ping.remote(), timeout=60) == f"Agent(step {made[-1]['step']})"
-        ray.get(agent.close.remote(), timeout=60)
+        ray.get(agent.run.remote(0.3), timeout=120)
+        answer = ray.get(found.evoke.remote("image", pictures), timeout=120)
+        assert answer["step"] == made[-1]["step"]
+        assert "responds to what is seen or heard alone" in ray.get(agent.describe.remote(), timeout=120)[-1]
+        assert ray.get(agent.ping.remote(), timeout=120) == f"Agent(step {made[-1]['step']})"
+        ray.get(agent.close.remote(), timeout=120)
         ray.kill(agent)

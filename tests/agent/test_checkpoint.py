@@ -124,12 +124,13 @@ def test_a_crashed_writing_is_not_seen_and_swept_by_the_next(tmp_path: Path) -> 
 def writing(directory: Path, kills: int, seed: int) -> None:
     """A writer of checkpoint after checkpoint, killed again and again at random moments; tells what was left."""
     torch.set_num_threads(1)  # a child that is forked has none of its parent's others, and would wait for them
+    write_checkpoint(directory, 0, put_much, {})  # which is slower than all later ones
     begun = time.monotonic()
-    write_checkpoint(directory, 0, put_much, {})
+    write_checkpoint(directory, 1, put_much, {})
     # Disks differ: most kills fall into a later checkpoint than the first.
     longest = min(max(4 * (time.monotonic() - begun), 0.05), 1.0)
     rng = random.Random(seed)
-    done, torn, deaths = 0, 0, 0
+    done, torn, deaths = 1, 0, 0
     for _ in range(kills):
         reader, writer = os.pipe()
         child = os.fork()
@@ -140,6 +141,8 @@ def writing(directory: Path, kills: int, seed: int) -> None:
                 write_checkpoint(directory, step, put_much, {})
                 os.write(writer, step.to_bytes(4, "little"))
         os.close(writer)
+        if deaths % 2:  # in a later one than this process's first, however slow the disk and the machine are now
+            done = int.from_bytes(os.read(reader, 4), "little")
         time.sleep(rng.uniform(0.0, longest))
         os.kill(child, signal.SIGKILL)
         deaths += os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL

@@ -29,7 +29,7 @@ def networks() -> Networks:
 
 @pytest.fixture(scope="module")
 def trainings() -> dict[str, Training]:
-    made = {m: Training(m, data, 40, 7, None) for m, data in datasets().items()}
+    made = {m: Training(m, data, 36, 7, None) for m, data in datasets(test=50).items()}
     for training in made.values():
         while not training.finished:
             training.step()

@@ -23,8 +23,8 @@ def finish(training: Training) -> Training:
 @pytest.mark.parametrize("modality", ["image", "audio"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_judge_learns_and_tells_its_own_accuracy(modality: str, network: str) -> None:
-    data = datasets()[modality]
-    training = Training(modality, data, 60, 7, None, network)
+    data = datasets(test=50)[modality]
+    training = Training(modality, data, {"image": 60, "audio": 30}[modality], 7, None, network)
     assert not training.usable
     judge = finish(training).judge
     right = (judge.grade(to_network(data.test)).numpy() == data.test_labels).mean()
@@ -33,7 +33,7 @@ def test_a_judge_learns_and_tells_its_own_accuracy(modality: str, network: str) 
 
 
 def test_a_judge_is_kept_for_the_same_data_and_no_other(tmp_path: Path) -> None:
-    data = datasets()["image"]
+    data = datasets(test=50)["image"]
     first = finish(Training("image", data, 12, 7, tmp_path))
     again = Training("image", data, 12, 7, tmp_path)
     assert again.cached and again.finished and again.judge.accuracy == first.judge.accuracy

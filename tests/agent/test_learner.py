@@ -148,7 +148,7 @@ def test_what_is_seen_evokes_what_belongs_to_it_and_the_reverse() -> None:
         ListReplay({"audio+image": tables(192, concepts=3)["audio+image"]}),
         0,
     )
-    for _ in range(240):
+    for _ in range(140):
         it.step()
     sides = {m: s for m, s in it.smart.averages.items()}
     rng = np.random.default_rng(5)

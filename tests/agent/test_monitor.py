@@ -11,13 +11,20 @@ from agent.monitor import Monitor
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
 from tests.agent.test_exam import published
 
+SETTINGS = MonitorConfig(judge_steps_image=12, judge_steps_audio=12, images=50, clips=40, wavs=1, every=3600.0)
+DATA = datasets(test=60)
+
 
 @pytest.fixture
-def monitor(tmp_path: Path) -> Monitor:
-    (tmp_path / "samples").mkdir()
-    settings = MonitorConfig(judge_steps_image=30, judge_steps_audio=30, images=50, clips=40, wavs=1, every=3600.0)
-    data = datasets()
-    return Monitor(settings, data, exam_set(data), tmp_path / "samples", None)
+def samples(tmp_path: Path) -> Path:
+    made = tmp_path / "samples"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def monitor(samples: Path) -> Monitor:
+    return Monitor(SETTINGS, DATA, exam_set(DATA), samples, None)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from sensors.speaker import Speaker
 from sensors.spectrogram import log_mel, quantise
 from tests.agent.rigs import clips, images
 from tests.agent.test_associations import networks
+from tests.patience import PATIENCE
 
 FREE = ReplayConfig(samples_per_insert=0.0, capacity=64, capacity_single=64, min_size=1)
 AT_ONCE = AnswerConfig(respond=True, every=0.05, keep=3)
@@ -74,7 +75,7 @@ def responder(tmp_path: Path, associations: Associations, mouth: Speaker | None 
 
 def run(it: Responder) -> str:
     """Look until a response is given; what is said about it."""
-    before, end = it.counts["given"], time.monotonic() + 20
+    before, end = it.counts["given"], time.monotonic() + PATIENCE
     while it.counts["given"] == before:
         assert time.monotonic() < end
         note = it.step()

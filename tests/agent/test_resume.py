@@ -84,11 +84,12 @@ def test_sixty_steps_are_thirty_a_sigkill_a_resume_and_thirty(tmp_path: Path, ro
     shutil.copytree(parts, whole)
     with start(parts, role) as first:
         assert first.stdout is not None and first.stdout.readline() == "saved\n"
-        it = on_disk(whole / "replay")
-        take(it, 60)
+        time.sleep(0.2)
         first.kill()
     assert first.returncode == -9
     with start(parts, "second") as second:
+        it = on_disk(whole / "replay")
+        take(it, 60)
         assert second.wait(120) == 0
     save_state(whole, "end", it.state_dict())
     theirs, ours = load_state(parts, "end"), load_state(whole, "end")

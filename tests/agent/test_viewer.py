@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.viewer import Window, why_none
+from tests.patience import PATIENCE
 
 
 def test_without_a_display_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("DISPLAY", f":{number}")
     yield tmp_path / "Xvfb_screen0"
     server.terminate()
-    server.wait(10)
+    server.wait(PATIENCE)
 
 
 def pixels(screen: Path) -> NDArray[np.uint8]:
@@ -68,11 +69,11 @@ def test_it_shows_what_is_newest_and_ends_with_whoever_opened_it(screen: Path, t
     try:
         for colour in ((10, 20, 230), (220, 120, 10)):
             draw(path, colour)
-            end = time.monotonic() + 40
+            end = time.monotonic() + PATIENCE
             while share(screen, colour) < 0.2:
                 assert time.monotonic() < end and it.open, "it is not shown"
                 time.sleep(0.1)
     finally:
         began = time.monotonic()
         it.close()
-    assert not it.open and time.monotonic() - began < 2.5
+    assert not it.open and time.monotonic() - began < PATIENCE / 2, "it would stay for ever"

@@ -24,6 +24,7 @@ from benchmarks.cells import (
 )
 from replay.files import lock
 from sensors.errors import ConfigError, StorageError, UserError
+from tests.patience import PATIENCE, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +46,7 @@ def count_up(cell: Cell, folder: Path) -> Iterator[Row]:
 
 def stay(cell: Cell, folder: Path) -> Iterator[Row]:
     (folder / "pid").write_text(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(10 * PATIENCE)
     yield {}
 
 
@@ -114,12 +115,10 @@ def test_ctrl_c_ends_the_workers_too(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path)], env=environment, stderr=subprocess.PIPE, text=True
     ) as program:
         pid = cell_folder(tmp_path, {"seed": 1}) / "pid"
-        deadline = time.monotonic() + 30
-        while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert wait_for(lambda: pid.exists() and pid.read_text())
         worker = int(pid.read_text())
         program.send_signal(signal.SIGINT)
-        _, said = program.communicate(timeout=20)
+        _, said = program.communicate(timeout=PATIENCE)
     assert program.returncode == 130 and said.strip().endswith("goes on from here") and "Traceback" not in said
     assert not Path(f"/proc/{worker}/stat").exists()
 

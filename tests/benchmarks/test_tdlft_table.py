@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import tdlft_table
+from benchmarks.cells import run_program
 from benchmarks.tdlft_problem import (
     ORACLE,
     RECIPES,
@@ -215,7 +217,9 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250)
 
 
-def test_the_command_makes_the_table_and_resumes(tmp_path: Path) -> None:
+def test_the_command_makes_the_table_and_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = write_corpus(tmp_path / "synthetic")
     settings = [text for key, value in SMALL.items() for text in ("--set", f"{key}={value}")]
     command = ["--corpus", str(folder), "--out", str(tmp_path / "out"), "--seeds", "0", "--folds", "0,1"]
@@ -234,10 +238,22 @@ def test_the_command_makes_the_table_and_resumes(tmp_path: Path) -> None:
     assert all(r["all"] == alone[r["fold"]] for r in rows if r["i"] == 4 and r["variant"] == "faithful")
     table = (tmp_path / "out/table.md").read_text()
     assert "minus unimodal" in table and "oracle(0) - oracle(3)" in table and "synthetic" in table
-    again = run(*command, "--workers", "0", *settings)
-    assert again.returncode == 0 and "2 cells are finished already" in again.stderr
+    here(monkeypatch, *command, "--workers", "0", *settings)
+    tdlft_table.main()
+    assert "2 cells are finished already" in capsys.readouterr().err
 
 
-def test_the_command_names_a_mistake(tmp_path: Path) -> None:
-    done = run("--corpus", str(tmp_path), "--out", str(tmp_path / "out"))
-    assert done.returncode == 2 and done.stderr.startswith("error: ") and "source.npy" in done.stderr
+def here(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    """The command line for a `main` that is called in this process."""
+    monkeypatch.delenv("RECIPROCAL_DATA", raising=False)
+    monkeypatch.setattr(sys, "argv", ["tdlft_table.py", *arguments])
+
+
+def test_the_command_names_a_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here(monkeypatch, "--corpus", str(tmp_path), "--out", str(tmp_path / "out"))
+    with pytest.raises(SystemExit) as ended:
+        run_program(tdlft_table.main)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.startswith("error: ") and "source.npy" in said

@@ -66,15 +66,16 @@ def test_a_flush_that_failed_is_final() -> None:
 
 def test_a_disk_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit, "PATIENCE", 0.1)
-    go = threading.Event()
+    entered, go = threading.Event(), threading.Event()
 
     def flush() -> None:
+        entered.set()
         assert go.wait(30.0)
 
     group = GroupCommit(flush)
     leader = threading.Thread(target=group.wait)
     leader.start()
-    time.sleep(0.05)
+    assert entered.wait(30.0)
     with pytest.raises(StorageError, match="not taken anything"):
         group.wait()
     go.set()

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.patience import PATIENCE
+
 
 class PortAudioError(Exception):
     """As sounddevice raises it."""
@@ -70,7 +72,7 @@ class FakePortAudio(ModuleType):
 
 
 class FakeStream:
-    """Calls back from its own thread with blocks of a tone, on time on average."""
+    """Calls back from its own thread with blocks of a tone, on time on average; each tells when it was heard."""
 
     def __init__(
         self, audio: FakePortAudio, samplerate: float, blocksize: int, channels: int, callback: Any, **_: Any
@@ -93,13 +95,14 @@ class FakeStream:
             block = np.repeat(tone[:, None], self.channels, axis=1).astype(np.float32)
             count += self.block
             if not self.audio.silent:
-                now = time.monotonic()
                 overflow, self.audio.overflow = self.audio.overflow, False
-                times = SimpleNamespace(currentTime=now, inputBufferAdcTime=now - self.block / self.rate)
+                # As hardware has it: however late this thread is run, the sound was heard when it was.
+                heard = began + (count - self.block) / self.rate
+                times = SimpleNamespace(currentTime=time.monotonic(), inputBufferAdcTime=heard)
                 self.callback(block, self.block, times, SimpleNamespace(input_overflow=overflow))
 
     def abort(self, ignore_errors: bool = True) -> None:
-        self.audio.hang.wait(20)
+        self.audio.hang.wait(PATIENCE)
         self.active = False
         self._stop.set()
 

@@ -14,10 +14,10 @@ from sensors.ingest import RemoteIngest
 from sensors.publisher import Publisher
 from sensors.remote_config import IngestConfig, PublisherConfig
 from sensors.roster import Received
+from tests.patience import PATIENCE
 from tests.sensors.batches import fields
 
 FREE = "tcp://127.0.0.1:0"
-PATIENCE = 10.0
 
 
 def made(

@@ -19,10 +19,12 @@ def test_another_process_map_sees_when_a_sound_begins_and_ends(tmp_path: Path) -
         now = time.monotonic()
         assert not hears.covers(now - 1, now + 1)
         says.begin(5.0)
-        assert hears.covers(now + 4.0, now + 4.1) and not hears.covers(now - 2.0, now - 1.0)
+        begun = time.monotonic()
+        assert hears.covers(begun + 4.0, begun + 4.1) and not hears.covers(now - 2.0, now - 1.0)
         says.end()
-        assert hears.covers(now, now + 0.1)
-        assert not hears.covers(now + TAIL + 1.0, now + TAIL + 1.1), "it was over earlier than it might have been"
+        over = time.monotonic()
+        assert hears.covers(begun, begun + 0.1)
+        assert not hears.covers(over + TAIL, over + TAIL + 0.1), "it was over earlier than it might have been"
 
 
 def test_sound_that_is_looked_at_late_still_meets_its_own(tmp_path: Path) -> None:
@@ -42,7 +44,8 @@ def test_an_ear_passes_over_its_own_voice_and_marks_the_gap(tmp_path: Path) -> N
         before = chunk(now - 5)
         assert ear.observe(before) is before
         hush.begin(0.5)
-        assert ear.observe(chunk(now + 0.1)) is None and ear.observe(chunk(now + 0.2)) is None
+        begun = time.monotonic()
+        assert ear.observe(chunk(begun)) is None and ear.observe(chunk(begun + 0.2)) is None
         after, later = ear.observe(chunk(now + 5)), ear.observe(chunk(now + 5.1))
         assert after is not None and after.gap and later is not None and not later.gap
         assert ear.own == 2

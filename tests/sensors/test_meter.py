@@ -17,7 +17,8 @@ from sensors.ingest import RemoteIngest
 from sensors.keys import make_keys
 from sensors.link import Hello
 from sensors.remote_config import IngestConfig
-from tests.sensors.robots import PATIENCE, host, made, robot, until
+from tests.patience import PATIENCE, quickest, took, wait_for
+from tests.sensors.robots import host, made, robot, until
 from tests.sensors.zmtp import frame, join, message
 
 MIB = 1 << 20
@@ -67,7 +68,8 @@ def test_a_message_without_end_is_cut_off_before_it_fills_memory() -> None:
     with host(batch_mib=1, window_mib=1) as ingest, robot(ingest.address) as kitchen:
         peer = welcomed(ingest)
         part = frame(bytes(MIB // 2), more=True)
-        sent, grown = attacked(ingest, lambda: pour(peer, lambda: part, 480 * MIB))
+        # Not faster than the meter is run where cores are short: it has a second for what takes a twentieth of one.
+        sent, grown = attacked(ingest, lambda: pour(peer, lambda: part, 480 * MIB, pause=0.002))
         peer.close()
         # What fits into the kernel's buffers, and what came between two looks, is sent as well.
         assert sent < 240 * MIB and grown < 200
@@ -127,7 +129,7 @@ def test_a_robot_that_sends_much_for_long_is_left_alone(locked: bool, tmp_path: 
     ours, own = make_keys(tmp_path, "kitchen") if locked else (None, None)
     with host(keys=ours, batch_mib=1, window_mib=1) as ingest, robot(ingest.address, keys=own) as kitchen:
         sent = 0
-        end = time.monotonic() + 30
+        end = time.monotonic() + 2 * PATIENCE
         while kitchen.counts.get("acknowledged", 0) < 60_000:
             assert time.monotonic() < end
             while kitchen.room > 480:
@@ -143,7 +145,7 @@ def test_a_robot_that_sends_much_for_long_is_left_alone(locked: bool, tmp_path: 
         (connection,) = meter._connections.values()
         # Nothing is under way but what is: the account does not drift.
         until(lambda: not kitchen.kept, ingest, kitchen)
-        end = time.monotonic() + 5
+        end = time.monotonic() + PATIENCE
         while connection.taken - connection.settled > 2048 and time.monotonic() < end:
             until(lambda: True, ingest, kitchen)
             kitchen.run(0.05)
@@ -178,12 +180,14 @@ def test_whatever_comes_by_a_raw_connection_is_harmless() -> None:
 
 
 def test_closing_is_quick_and_leaves_no_thread(tmp_path: Path) -> None:
-    before = threading.active_count()
-    ingest = RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0"))
-    peer = join(ingest.address)
-    ingest.run(0.05)
-    began = time.monotonic()
-    ingest.close()
-    assert time.monotonic() - began < 1.0
-    assert threading.active_count() == before
-    peer.close()
+    def close() -> float:
+        before = set(threading.enumerate())
+        ingest = RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0"))
+        peer = join(ingest.address)
+        ingest.run(0.05)
+        seconds = took(ingest.close)
+        assert wait_for(lambda: set(threading.enumerate()) <= before)
+        peer.close()
+        return seconds
+
+    assert quickest(close, 1.0) < 1.0

@@ -13,11 +13,11 @@ from sensors.live_config import SensorsConfig
 from sensors.publisher import Publisher
 from sensors.remote_config import IngestConfig
 from sensors.rig_config import RigConfig
+from tests.patience import PATIENCE
 from tests.sensors.robots import free_port, made, robot
 from tests.teacher.scripted import ScriptedReplay
 
 pytestmark = pytest.mark.ray
-PATIENCE = 30.0
 
 
 class Shell:

@@ -22,6 +22,7 @@ from sensors.recorder import Recorder
 from sensors.recording import Recording, _Tape
 from sensors.rig_config import LIVE, RigConfig
 from sensors.source import Change, Chunk, Ended, Frame, Source
+from tests.patience import PATIENCE, quickest, took, wait_for
 from tests.sensors.hardware import FakePortAudio
 
 
@@ -32,8 +33,9 @@ class Subject:
     Attributes:
         make: it, not connected.
         sound: whether it gives sound.
-        block: makes its device hang, until the test is over.
-        silence: keeps its device from giving, likewise.
+        block: makes its device hang, until it is freed.
+        silence: keeps its device from giving, until the test is over.
+        free: lets a device that hangs go on.
         missing: the same kind of source where there is nothing of the name `absent`; may raise itself.
         config: settings that make the same source.
     """
@@ -41,6 +43,7 @@ class Subject:
     make: Callable[[], Source[Any]]
     sound: bool
     block: Callable[[], None]
+    free: Callable[[], None]
     silence: Callable[[], None]
     missing: Callable[[], Source[Any]]
     absent: str
@@ -62,7 +65,7 @@ class Gate:
         read = driver.read
 
         def gated(made: Any, timeout: float) -> Any:
-            self.open.wait(20)
+            self.open.wait(PATIENCE)
             return read(made, timeout) if self.flowing.wait(timeout) else None
 
         monkeypatch.setattr(driver, "read", gated)
@@ -102,6 +105,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
             lambda: Microphone("USB"),
             True,
             fake.hang.clear,
+            fake.hang.set,
             fake.fall_silent,
             lambda: Microphone("no such microphone"),
             "no such microphone",
@@ -110,9 +114,9 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         return
     if kind == "mjpeg":
         server: MjpegServer = request.getfixturevalue("server")
-        stop, absent = server.flowing.clear, "http://127.0.0.1:9/camera.mjpg"
+        stop, go, absent = server.flowing.clear, server.flowing.set, "http://127.0.0.1:9/camera.mjpg"
         config = RigConfig(sensors=SensorsConfig(microphone=None, camera=server.address))
-        yield Subject(lambda: Camera(server.address), False, stop, stop, lambda: Camera(absent), absent, config)
+        yield Subject(lambda: Camera(server.address), False, stop, go, stop, lambda: Camera(absent), absent, config)
         return
     gate = Gate(_Tape if "recorded" in kind else _Capture, monkeypatch)
     if "recorded" in kind:
@@ -132,7 +136,8 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         )
         make, missing = (lambda: Camera(address)), (lambda: Camera(absent))
         config = RigConfig(sensors=SensorsConfig(microphone=None, camera=address))
-    yield Subject(make, kind == "recorded sound", gate.open.clear, gate.flowing.clear, missing, absent, config)
+    block, free, silence = gate.open.clear, gate.open.set, gate.flowing.clear
+    yield Subject(make, kind == "recorded sound", block, free, silence, missing, absent, config)
     gate.open.set()
     gate.flowing.set()
 
@@ -140,7 +145,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 def test_it_gives_samples_in_order_with_times_of_now(subject: Subject) -> None:
     began = time.monotonic()
     with subject.make() as source:
-        assert source.state == "live"
+        assert wait_for(lambda: source.state == "live")
         samples = [source.read() for _ in range(10)]
     now = time.monotonic()
     times = []
@@ -163,11 +168,14 @@ def test_changes_of_state_are_told(subject: Subject) -> None:
     source.observe(changes.append)
     assert source.state == "closed"
     with source:
+        assert wait_for(lambda: source.state == "live")
         source.read()
-    assert source.state == "closed"
-    assert [c.after for c in changes] == ["connecting", "live", "closed"]
+    assert wait_for(lambda: changes[-1].after == source.state == "closed")
+    # A busy machine may take long to open it.
+    told = [c for c in changes if not c.opening]
+    assert [c.after for c in told] == ["connecting", "live", "closed"]
     assert all(c.source == source.name for c in changes)
-    assert str(changes[1]) == f"{source.name}: live"
+    assert str(told[1]) == f"{source.name}: live"
 
 
 def test_connect_and_disconnect_may_be_repeated(subject: Subject) -> None:
@@ -177,33 +185,36 @@ def test_connect_and_disconnect_may_be_repeated(subject: Subject) -> None:
     source.connect()
     source.disconnect()
     source.disconnect()
-    assert source.state == "closed"
+    assert wait_for(lambda: source.state == "closed")
     name = source.name
-    assert not [t for t in threading.enumerate() if t.name in (name, f"{name} reader")]
+    assert wait_for(lambda: not [t for t in threading.enumerate() if t.name in (name, f"{name} reader")])
 
 
 @pytest.mark.parametrize("phase", ["giving", "blocked", "blocked from the start"])
 def test_it_stops_within_a_second_even_when_blocked(subject: Subject, phase: str) -> None:
-    source = subject.make()
-    if phase == "blocked from the start":
-        subject.block()
-        source.connect(warmup=0)
-    else:
-        source.connect()
-        source.read()
-    if phase == "blocked":
-        subject.block()
-    time.sleep(0.15)
-    began = time.monotonic()
-    source.disconnect()
-    assert time.monotonic() - began < 1.0
-    assert source.state == "closed"
+    def stop() -> float:
+        source = subject.make()
+        if phase == "blocked from the start":
+            subject.block()
+            source.connect(warmup=0)
+        else:
+            source.connect(warmup=PATIENCE)
+            source.read()
+        if phase == "blocked":
+            subject.block()
+        time.sleep(0.15)
+        seconds = took(source.disconnect)
+        assert wait_for(lambda: source.state == "closed")
+        subject.free()
+        return seconds
+
+    assert quickest(stop, 1.0) < 1.0
 
 
 def test_what_is_unread_at_the_end_can_be_read_then_it_has_ended(subject: Subject) -> None:
     source = subject.make()
     source.connect()
-    time.sleep(0.2)
+    assert wait_for(lambda: source.counts.given >= 3)
     source.disconnect()
     got = 0
     with pytest.raises(Ended):
@@ -218,41 +229,50 @@ def test_what_is_unread_at_the_end_can_be_read_then_it_has_ended(subject: Subjec
 def test_async_read_gives_what_is_new_or_times_out(subject: Subject) -> None:
     source = subject.make()
     with source:
-        time.sleep(0.3)
+        assert wait_for(lambda: source.counts.given >= 3)
         newest = source.async_read(1.0)
         dropped = source.counts.dropped.get("superseded", 0)
         assert dropped >= 1
         if isinstance(newest, Chunk):
             assert newest.gap
         subject.silence()
-        time.sleep(0.25)
-        began = time.monotonic()
-        with pytest.raises(TimeoutError):
-            for _ in range(3):
-                source.async_read(0.1)
-        assert time.monotonic() - began < 0.9
+
+        def wait() -> float:
+            began = time.monotonic()
+            with pytest.raises(TimeoutError):
+                while True:  # what was on its way comes first
+                    began = time.monotonic()
+                    source.async_read(0.1)
+            return time.monotonic() - began
+
+        assert 0.09 < quickest(wait, 0.5) < 0.5
 
 
 def test_read_waits_for_its_own_timeout_and_no_longer(subject: Subject) -> None:
     source = subject.make()
     source.timeout = 0.3
     with source:
+        assert wait_for(lambda: source.state == "live")
         source.read()
         subject.silence()
-        began, last = time.monotonic(), 0.0
-        with pytest.raises(TimeoutError):
-            while time.monotonic() - began < 5:
-                last = time.monotonic()
-                source.read()
-        assert 0.25 < time.monotonic() - last < 0.8
+
+        def wait() -> float:
+            began = time.monotonic()
+            with pytest.raises(TimeoutError):
+                while True:  # what was on its way comes first
+                    began = time.monotonic()
+                    source.read()
+            return time.monotonic() - began
+
+        assert 0.25 < quickest(wait, 0.8) < 0.8
 
 
 def test_read_latest_looks_and_is_strict_about_age(subject: Subject) -> None:
     source = subject.make()
     with pytest.raises(TimeoutError):
         source.read_latest(1.0)
-    source.connect()
-    source.read_latest(2.0)
+    source.connect(warmup=PATIENCE)
+    source.read_latest(PATIENCE)
     assert source.counts.read == 0
     source.disconnect()
     time.sleep(0.06)
@@ -265,15 +285,16 @@ def test_it_says_what_it_is(subject: Subject) -> None:
     assert source.name in str(source) and "closed" in str(source)
     assert source.name in repr(source)
     with source:
-        assert "live" in str(source)
+        assert wait_for(lambda: "live" in str(source))
 
 
 def test_what_is_not_there_is_named_within_five_seconds(subject: Subject) -> None:
-    began = time.monotonic()
-    with pytest.raises(SourceError) as raised:
-        subject.missing().connect(warmup=5.0)
-    assert time.monotonic() - began < 5.0
-    assert subject.absent in str(raised.value) and "\n" not in str(raised.value)
+    def look() -> None:
+        with pytest.raises(SourceError) as raised:
+            subject.missing().connect(warmup=PATIENCE)
+        assert subject.absent in str(raised.value) and "\n" not in str(raised.value)
+
+    assert quickest(lambda: took(look), 5.0) < 5.0
 
 
 def test_settings_make_the_same_source_again(subject: Subject) -> None:
@@ -285,7 +306,7 @@ def test_settings_make_the_same_source_again(subject: Subject) -> None:
     assert (type(again), str(again), repr(again)) == (type(source), str(source), repr(source))
     if config.source == LIVE:
         assert again.timeout == 3.0
-    again.connect()
+    again.connect(warmup=PATIENCE)
     sample = again.read()
     again.disconnect()
     assert isinstance(sample, Chunk if subject.sound else Frame)

@@ -6,10 +6,17 @@ from typing import Any
 
 from sensors.errors import EventError
 from sensors.event import EventBatch
+from tests.patience import wait_for
+
+HELD = ".go"
+"""What lets a replay go on that was told to hold."""
 
 
 class ScriptedReplay:
-    """Each answer is 'ok', 'lose' (stored, but the call fails), 'die', 'refuse', seconds of sleep, or throttled ms."""
+    """Each answer is 'ok', 'fail' (stored, but the call fails), 'die', 'refuse', 'hold', sleep of s, or throttled ms.
+
+    'hold' lasts until there is a file of the name `log` with `HELD` after it.
+    """
 
     def __init__(self, script: list[tuple[str, float]], log: str) -> None:
         self._script = script
@@ -28,6 +35,8 @@ class ScriptedReplay:
             os._exit(1)
         if action == "sleep":
             time.sleep(value)
+        if action == "hold":
+            assert wait_for(lambda: os.path.exists(self._log + HELD))
         ids = {(batch.source, batch.generation, int(s)) for s in batch.seq}
         new = ids - self._ids
         self._ids |= new

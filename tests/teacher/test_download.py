@@ -15,6 +15,7 @@ import pytest
 from sensors.errors import DataError
 from teacher.datasets import download
 from teacher.datasets.download import Remote, fetch
+from tests.patience import PATIENCE
 
 CONTENT = os.urandom(300_000)
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
@@ -160,13 +161,13 @@ def test_offline_is_told_in_time(tmp_path: Path) -> None:
 
 def test_a_mirror_that_falls_silent_is_left(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     silent = threading.Event()
-    monkeypatch.setattr(download, "_READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(download, "_READ_TIMEOUT", 1.0)
     server.files["set.bin"] = CONTENT
     plain = Handler.do_GET
 
     def wait_or_serve(self: Handler) -> None:
         if self.path == "/silent":
-            silent.wait(5)
+            silent.wait(PATIENCE)
         else:
             plain(self)
 
