@@ -36,7 +36,6 @@ def start(*arguments: str, token: Path) -> Job:
     environment = {
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_AUTH_MODE": "disabled",  # inherited: it must not open the dashboard
-        "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "150",  # Ray gives up after 60 s, which a busy machine may take
         "RAY_metrics_report_interval_ms": "1000",  # not 10,000: what is reported is the point
     }
     return Job("--teacher", "simulated", *arguments, environment=environment)

@@ -2,13 +2,16 @@ import os
 
 import pytest
 
-from runtime.environment import TASKS_KEPT, prepare_environment
+from runtime.environment import DASHBOARD_PATIENCE, TASKS_KEPT, prepare_environment
 
 
 def test_a_private_ray_asks_for_its_token_whatever_was_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": "elsewhere:1"})
     prepare_environment(None)
-    kept = {"RAY_task_events_max_num_task_in_gcs": str(TASKS_KEPT)}
+    kept = {
+        "RAY_task_events_max_num_task_in_gcs": str(TASKS_KEPT),
+        "RAY_DASHBOARD_STARTUP_TIMEOUT_S": str(DASHBOARD_PATIENCE),
+    }
     assert os.environ == {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", **kept}
 
 
