@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from replay.commit import GroupCommit
 from replay.config import DISK, ReplayConfig
-from replay.dedupe import Seen, source_key
+from replay.dedupe import Seen, runs_of, source_key
 from replay.files import lock, make_directory, read_json, sync_directory, write_json
 from replay.journal import Journal, Taken
 from replay.sampler import SampleBatch
@@ -110,8 +110,12 @@ class Buffer:
                 table.count("throttled", len(batch))
                 return Answer(0, 0, wait)
             if len(rows):
+                runs = runs_of(batch.seq[rows])
+                if self._commit is None:
+                    # First: an event that is stored and seen but not recorded would be called a duplicate.
+                    self._journal.reserve(len(runs))
                 table.insert(batch, rows)
-                runs = self._seen.add(key, batch.generation, batch.seq[rows])
+                self._seen.add(key, batch.generation, batch.seq[rows])
                 taken = Taken(key, batch.generation, runs, table.key, table.totals)
                 if self._commit is None:
                     self._journal.append(taken)
