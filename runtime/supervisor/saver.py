@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from agent.checkpoint import list_checkpoints, read_manifest, write_checkpoint
+from agent.checkpoint import read_manifest, set_aside, write_checkpoint
 from runtime.rundir import RunDirectory
 from runtime.supervisor.crew import reason, user_error
 from sensors.errors import StateError
@@ -34,7 +34,7 @@ class Saver:
 
     Attributes:
         newest: the last whole checkpoint; none before the first.
-        skipped: newer checkpoints that were found damaged, and why, one line each.
+        skipped: checkpoints that were found damaged, why, and where they are now, one line each.
         step: of the last one that this process wrote; -1 before.
         stall_ms: how long the last snapshot held up the learner; none before the first.
     """
@@ -54,20 +54,32 @@ class Saver:
     def load(self) -> State:
         """The supervisor's part of the newest checkpoint whose parts are all whole; that one becomes `newest`.
 
+        All are looked at, and those that are not whole are set aside: what is written from here on bears earlier steps
+        than they may, and must come after them nonetheless; and they would be kept in place of whole ones.
+
         Raises:
-            StateError: there is none; the message tells what is wrong with the newest.
+            StateError: there is none; the message tells what is wrong with the newest, and nothing was changed.
+            StorageError: a damaged one cannot be set aside.
         """
-        first: StateError | None = None
-        for checkpoint in reversed(list_checkpoints(self._folder)):
+        damaged: list[tuple[Path, StateError]] = []
+        found: State | None = None
+        # Those without a manifest, too: they were whole when they got their names.
+        for checkpoint in sorted(self._folder.glob("step-*"), reverse=True):
             try:
                 state = _read(checkpoint)
             except StateError as error:
-                first = first or error
-                self.skipped.append(f"skipped a damaged checkpoint: {error}")
+                damaged.append((checkpoint, error))
                 continue
-            self.newest = checkpoint
-            return state
-        raise first or StateError(f"{self._folder}: holds no whole checkpoint; this run cannot be resumed")
+            if found is None:
+                self.newest, found = checkpoint, state
+        if found is None:
+            if damaged:
+                raise damaged[0][1]
+            raise StateError(f"{self._folder}: holds no whole checkpoint; this run cannot be resumed")
+        for checkpoint, why in damaged:
+            aside = set_aside(checkpoint)
+            self.skipped.append(f"skipped a damaged checkpoint: {why}; it is kept as {aside.name}")
+        return found
 
     def save(
         self, learner: Any, replay: Any, step: int, seconds: float, state: Callable[[int], State], end: float

@@ -125,13 +125,15 @@ class Supervisor:
 
     def _start(self) -> bool:
         """Bring up Ray and all actors at once; False when a stop was asked for meanwhile."""
+        for line in self._saver.skipped:
+            self._terminal.note(line)
         classes = {role: actor_class(c) if isinstance(c, str) else c for role, c in self._cast.items()}
         while not self._cluster.ready(0.1):
             if self._stop.is_set():
                 return False
         # Ray's native part takes SIGTERM for itself while it starts.
         self._signals.arm()
-        for line in (*self._cluster.notes, *self._saver.skipped):
+        for line in self._cluster.notes:
             self._terminal.note(line)
         if self._cluster.dashboard:
             self._terminal.note(f"dashboard {self._cluster.dashboard}  (token: run `ray get-auth-token`)")
