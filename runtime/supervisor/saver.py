@@ -46,6 +46,7 @@ class Saver:
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         self._busy = threading.Lock()
+        self._order = 0
         self.step = -1
         self._took = self._patient_until = 0.0
         self._done = False
@@ -87,8 +88,8 @@ class Saver:
         """Write one checkpoint, named by the step at which the learner saves its part.
 
         Args:
-            learner: handle whose `snapshot` holds its state as of one step, and whose `checkpoint` writes that beside
-                the learning into a directory, and answers the step.
+            learner: handle whose `snapshot` holds its state as of one step, whose `checkpoint` writes that beside
+                the learning into a directory, and answers the step, and whose `give_up` lets go of it.
             replay: handle whose `save` writes what replay's files do not hold.
             step: the learner's last known step, for messages.
             seconds: time of the run.
@@ -120,6 +121,9 @@ class Saver:
                 if held is None and isinstance(cause, RuntimeError):
                     raise SaveError("the learner took too long to come to the end of its step") from None
                 raise user_error(error) or SaveError(reason(error)) from None
+            finally:
+                # One that is still to come, too, or it would be held for nobody, in the way of later steps.
+                learner.give_up.remote(self._order)
             (stage / STATE_FILE).write_text(json.dumps(state(saved)) + "\n")
             return saved
 
@@ -134,7 +138,8 @@ class Saver:
 
     def _snapshot(self, learner: Any, end: float) -> int | None:
         """The step of a new snapshot; none where the learner's present step takes too long: it holds the last one."""
-        answer = learner.snapshot.remote()
+        self._order += 1
+        answer = learner.snapshot.remote(self._order)
         self._patient_until = end - max(WRITING, 1.5 * self._took)
         while not ray.wait([answer], timeout=0.1)[0]:
             if time.monotonic() > self._patient_until:

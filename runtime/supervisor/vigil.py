@@ -19,7 +19,7 @@ PULSE = "pulse"
 """Concurrency group of the pulse."""
 ASIDE = "aside"
 """Concurrency group of what is done beside the work."""
-BESIDE = ("checkpoint",)
+BESIDE = ("checkpoint", "give_up")
 """Methods of actors that are."""
 PULSE_EVERY = 0.5
 """Seconds between two pulses."""

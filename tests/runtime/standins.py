@@ -177,7 +177,7 @@ class LearnerActor:
     def weights(self, version: int) -> tuple[int, dict[str, Any]]:
         return self._step, {}
 
-    def snapshot(self) -> dict[str, float]:
+    def snapshot(self, order: int) -> dict[str, float]:
         if "slow-checkpoint" in FAULTS:
             time.sleep(60)
         if self._step >= 60 and "not-finite" in FAULTS:
@@ -192,6 +192,8 @@ class LearnerActor:
             raise RuntimeError("no snapshot")
         (Path(directory) / "learner.json").write_text(json.dumps({"step": self._held}))
         return self._held
+
+    def give_up(self, order: int) -> None: ...
 
     def restore(self, directory: str) -> None:
         try:

@@ -1,13 +1,17 @@
 """Which checkpoint a resume takes, and what becomes of those that it cannot take."""
 
 import json
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from agent.checkpoint import list_checkpoints, write_checkpoint
 from runtime.rundir import RunDirectory
-from runtime.supervisor.saver import STATE_FILE, STATE_KEYS, Saver
+from runtime.supervisor import saver as room
+from runtime.supervisor.saver import STATE_FILE, STATE_KEYS, SaveError, Saver
 from sensors.errors import StateError
 
 
@@ -76,3 +80,52 @@ def test_where_none_is_whole_nothing_is_changed(run: RunDirectory) -> None:
     assert names(run) == before
     with pytest.raises(StateError, match="no whole checkpoint"):
         Saver(RunDirectory.create(run.path.parent / "other", {}, "1.0")).load()
+
+
+class Handle:
+    """An actor whose calls are noted, and answered at once but for those of `silent`."""
+
+    def __init__(self, calls: list[tuple[Any, ...]], silent: str = "") -> None:
+        self._calls, self._silent = calls, silent
+
+    def __getattr__(self, name: str) -> Any:
+        def remote(*arguments: Any) -> Any:
+            self._calls.append((name, *arguments))
+            if name == "checkpoint":
+                (Path(arguments[0]) / "learner.json").write_text("{}")
+            return (
+                None
+                if name == self._silent
+                else {"snapshot": {"step": 7, "stall_ms": 1.0}, "checkpoint": 7}.get(name, 0)
+            )
+
+        return SimpleNamespace(remote=remote)
+
+
+@pytest.mark.parametrize("silent", ["", "snapshot"])
+def test_what_the_learner_was_asked_to_hold_is_let_go_of(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    monkeypatch.setattr(room, "WRITING", 0.0)
+
+    def ready(answers: list[Any], timeout: float) -> tuple[list[Any], list[Any]]:
+        return [a for a in answers if a is not None], [a for a in answers if a is None]
+
+    monkeypatch.setattr("ray.wait", ready)
+    monkeypatch.setattr("ray.get", lambda answers, timeout: answers)
+    it, calls = Saver(run), list[tuple[Any, ...]]()
+
+    def state(step: int) -> dict[str, Any]:
+        return dict.fromkeys(STATE_KEYS, 0) | {"version": 1, "step": step}
+
+    for _ in range(2):
+        it.save(Handle(calls, silent), Handle([]), 5, 0.0, state, time.monotonic() + 0.2)
+    asked = [call for call in calls if call[0] != "checkpoint"]
+    assert asked == [("snapshot", 1), ("give_up", 1), ("snapshot", 2), ("give_up", 2)]
+    written = [call[2] for call in calls if call[0] == "checkpoint"]
+    assert written == [7, 7] if not silent else written == [None, None]
+    monkeypatch.setattr("ray.get", lambda answers, timeout: None)  # it still holds an earlier one
+    if not silent:
+        with pytest.raises(SaveError, match="still being written"):
+            it.save(Handle(calls), Handle([]), 5, 0.0, state, time.monotonic() + 0.2)
+        assert calls[-2:] == [("snapshot", 3), ("give_up", 3)]
