@@ -109,9 +109,13 @@ class Role(ABC):
         """The next call to make, if any is due."""
         return self.todo.popleft() if self.todo else self.routine(now)
 
+    def begin(self) -> None:
+        """Ask for what comes first, anew."""
+        self.todo = deque(self.opening())
+
     def restarted(self) -> None:
         """Begin again after a restart."""
-        self.todo = deque(self.opening())
+        self.begin()
         if self.member.keeps_handle:
             return  # counted by the change of process
         self.board.counters.add(f"restarts/{self.member.name}", 1)

@@ -85,8 +85,7 @@ class Supervisor:
         self._began = time.monotonic()
         self._saver = Saver(run)
         self._concluded = False
-        self._told: set[str] = set()
-        self._recorded: set[str] = set()
+        self._told, self._recorded = set[str](), set[str]()
         self._next_save = 0.0
         self._shortage = Shortage(run.path, terminal.remark)
         self._record = Record(config, run, terminal, self.board, self._shortage)
@@ -208,6 +207,9 @@ class Supervisor:
             raise
         except RayError as error:
             cause = getattr(error, "cause", None)
+            if member.still_to_come(error):
+                role.begin()
+                return
             held = back and self.board.first_step_at is not None and not isinstance(role, LearnerRole)
             if held and isinstance(cause, OSError) and full(cause):
                 self._hold(role, cause)

@@ -88,14 +88,17 @@ class Vigil:
         node: where who watches is; processes there are looked at, too.
 
     Attributes:
-        process: of the actor, where it is on this node and was heard of.
+        process: of the actor, where it is on this node and is known.
         died: clock time since when its process is gone; none while it is there.
+        halted: seconds for which a process that starts has been stopped; 0 when it is not.
         error: what Ray said of a pulse that failed; none while pulses come.
     """
 
     def __init__(self, clock: Clock, node: str) -> None:
         self._clock, self._node = clock, node
         self.process: psutil.Process | None = None
+        self._stood: float | None = None
+        self._starting: int | None = None
         self.begin()
 
     def begin(self) -> None:
@@ -103,6 +106,7 @@ class Vigil:
         now = self._clock()
         self.died: float | None = None
         self.error: RayError | None = None
+        self._stood, self._starting = None, None
         self._heard = self._active = self._inspected = now
         self._asked: Any = None
         self._next = now
@@ -143,6 +147,39 @@ class Vigil:
         if self._known and self.process is not None and now - self._inspected >= INSPECT_EVERY:
             self._inspected = now
             self._inspect(self.process, now)
+
+    def await_start(self, handle: Any) -> None:
+        """Look at the process of one that starts, from which no pulse comes yet: whether it is stopped, or died."""
+        now = self._clock()
+        if now - self._inspected < INSPECT_EVERY:
+            return
+        self._inspected = now
+        if not self.find(handle):
+            self._stood = None
+            return
+        assert self.process is not None
+        if self._starting not in (None, self.process.pid):
+            # Ray tries again and again, and tells nobody.
+            self.died = now if self.died is None else self.died
+        self._starting = self.process.pid
+        self._stood = (now if self._stood is None else self._stood) if self.stopped else None
+
+    @property
+    def halted(self) -> float:
+        """See the class."""
+        return 0.0 if self._stood is None else self._clock() - self._stood
+
+    def find(self, handle: Any) -> bool:
+        """Ask Ray for the process that is the actor now, pulses or not; whether one on this node is known."""
+        found = process_of(handle, self._node)
+        if found is None:
+            return self._known and self.process is not None
+        if self.process is not None and self.process != found:
+            # Of two that bear one name the earlier one is on its way out, however it was sent there.
+            with contextlib.suppress(psutil.Error):
+                self.process.kill()
+        self.process = found
+        return True
 
     def gone(self) -> bool:
         """Whether no process of it is left on this node."""
@@ -192,6 +229,25 @@ class Vigil:
         except psutil.Error:
             # What cannot be looked at is judged by its pulses alone.
             self.process = None
+
+
+def process_of(handle: Any, node: str) -> psutil.Process | None:
+    """The process that Ray gave to an actor, from before its constructor runs; none on another node, or if not known.
+
+    Ray's public interface tells it of actors that answer, or through the dashboard, which a run may lack. What takes
+    long is Ray's head, which ends whoever cannot reach it for a minute.
+    """
+    try:
+        from ray._private.state import state
+
+        told: Any = state.actor_table(handle._actor_id.hex())
+        if told["Address"]["NodeID"] != node or told["State"] == "DEAD" or not told["Pid"]:
+            return None
+        process = psutil.Process(int(told["Pid"]))
+        # The number of one that has died may be another's by now.
+        return process if process.cmdline()[0].startswith("ray::") else None
+    except (ImportError, AttributeError, LookupError, TypeError, ValueError, RayError, psutil.Error):
+        return None
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -1,16 +1,20 @@
 """What is a hang and what is not: real processes that work, wait, stop and go on."""
 
+import contextlib
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import ray
+from ray.exceptions import ActorUnavailableError
 
+from runtime.supervisor.crew import Member
 from runtime.supervisor.vigil import ASIDE, LONGEST_LOOK, PULSE, Clock, Vigil, watched
 
 
@@ -91,3 +95,52 @@ def test_who_computes_is_busy_who_stands_in_a_deadlock_is_quiet_who_is_stopped_i
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     vigil = post.watch(10.0, lambda it: it.died is not None or it.error is not None)
     assert vigil.died is not None or vigil.error is not None
+
+
+class Stops:
+    """One whose second process stops while it starts."""
+
+    def __init__(self, folder: str) -> None:
+        mark = Path(folder) / str(os.getpid())
+        mark.touch()
+        if len(list(mark.parent.iterdir())) == 2:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def ping(self) -> int:
+        return os.getpid()
+
+
+@pytest.mark.ray
+def test_who_is_stopped_while_it_restarts_is_seen_and_killed_by_its_number(ray_session: None, tmp_path: Path) -> None:
+    def create() -> Any:
+        untyped: Any = ray
+        kind = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(Stops))
+        return kind.options(num_cpus=0, max_restarts=-1, max_task_retries=0).remote(str(tmp_path))
+
+    clock = Clock()
+    member = Member("replay", create, True, 5, clock, str(ray.get_runtime_context().get_node_id()))
+    first = ray.get(member.handle.ping.remote(), timeout=60)
+    assert member.vigil.find(member.handle) and member.vigil.process is not None
+    assert member.vigil.process.pid == first
+    member.vigil.kill(5.0)
+    member.fail()
+    end = time.monotonic() + 60
+    while not member.vigil.halted:
+        assert time.monotonic() < end
+        clock.look()
+        member.revive()
+        member.vigil.await_start(member.handle)
+        time.sleep(0.05)
+    stopped = member.vigil.process
+    assert stopped.pid != first and stopped.status() == psutil.STATUS_STOPPED
+    assert member.fail()
+    member.put_down()
+    assert not stopped.is_running() or stopped.status() == psutil.STATUS_ZOMBIE
+    third, end = 0, time.monotonic() + 60
+    while not third:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+        with contextlib.suppress(ActorUnavailableError):  # asked while the dead one was still thought to live
+            third = ray.get(member.handle.ping.remote(), timeout=60)
+    assert third not in (first, stopped.pid) and len(list(tmp_path.iterdir())) == 3
+    ray.kill(member.handle, no_restart=True)
