@@ -23,7 +23,7 @@ def happens_once(run_dir: str, name: str) -> bool:
     mark = Path(run_dir) / "samples" / name
     if name not in FAULTS or mark.exists():
         return False
-    mark.touch()
+    mark.write_text(str(os.getpid()))
     return True
 
 

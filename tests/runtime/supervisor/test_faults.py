@@ -141,15 +141,17 @@ def test_who_hangs_while_it_restarts_is_killed_and_made_anew(tmp_path: Path, nam
     at_work(run, path, ["learner", "replay"])
     first = pid_of(path, name)
     os.kill(first, signal.SIGKILL)
-    until("it hangs", lambda: (path / "samples" / f"{name}-{how}-at-restart").exists())
-    until("it is known", lambda: pid_of(path, name) != first)
-    hung = psutil.Process(pid_of(path, name))
+    mark = path / "samples" / f"{name}-{how}-at-restart"
+    until("it hangs", lambda: mark.exists() and mark.read_text())
+    hung = psutil.Process(int(mark.read_text()))
     if how == "stops":
         until("it stops", lambda: hung.status() == psutil.STATUS_STOPPED)
     told = "its process is stopped" if how == "stops" else "no answer to "
     until("it is seen and counted", lambda: re.search(rf"{name}: {told}.*; restart 2 of", run.text), 60.0)
     until("it is gone", lambda: not hung.is_running() or hung.status() == psutil.STATUS_ZOMBIE)
-    until("another works", lambda: pid_of(path, name) != hung.pid and newest(path)[f"actor/{name}"] == "up")
+    until(
+        "another works", lambda: pid_of(path, name) not in (first, hung.pid) and newest(path)[f"actor/{name}"] == "up"
+    )
     before = newest(path)
     until("and all goes on", lambda: newest(path)["learner/steps_done"] > before["learner/steps_done"])
     assert newest(path).get(f"hangs/{name}", 0) == (how == "stops")
