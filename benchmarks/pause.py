@@ -70,7 +70,7 @@ def pause(job: Job, run: Path, seconds: float) -> dict[str, float]:
     """Stop both for so long; by how much memory grew, at most, and what came in meanwhile."""
     sleepers = [actors(run)[name] for name in PAUSED]
     base, before = look(job), figures(run)[-1]
-    grown, stopped = [0.0], 0
+    grown, stopped, asleep = [0.0], 0, 0.0
     try:
         for process in sleepers:
             os.kill(process.pid, signal.SIGSTOP)
@@ -78,6 +78,9 @@ def pause(job: Job, run: Path, seconds: float) -> dict[str, float]:
         while time.monotonic() < end:
             time.sleep(1.0)
             stopped += all(process.status() == psutil.STATUS_STOPPED for process in sleepers)
+            if stopped == 3:
+                # What it had answered before has been written down by now.
+                asleep = figures(run)[-1]["step"]
             now = look(job)
             grown.append(sum(now[pid][0] - base[pid][0] for pid in set(now) & set(base)))
     finally:
@@ -92,7 +95,7 @@ def pause(job: Job, run: Path, seconds: float) -> dict[str, float]:
         "rss_growth_mb": round(max(grown), 1),
         "offered_per_s": round(offered / (after["time"] - before["time"]), 1),
         "throttled": after["replay/throttled"] - before["replay/throttled"],
-        "steps_meanwhile": after["step"] - before["step"],
+        "steps_meanwhile": after["step"] - asleep,
     }
 
 

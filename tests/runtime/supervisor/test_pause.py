@@ -25,7 +25,7 @@ def test_a_paused_learner_costs_no_memory_and_no_event(tmp_path: Path, samples: 
         measuring.terminate()
         measuring.wait(30)
     found = json.loads(told.splitlines()[-1])
-    assert found["seconds_stopped"] >= SECONDS - 2 and found["steps_meanwhile"] <= 2, "it happened"
+    assert found["seconds_stopped"] >= SECONDS - 2 and found["steps_meanwhile"] == 0, "it happened"
     assert found["rss_growth_mb"] < 50
     assert found["unaccounted"] == found["counted_wrongly"] == 0 and found["lines"] > 20
     if samples:
