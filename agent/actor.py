@@ -113,15 +113,16 @@ class LearnerActor:
             return None
         return self.tdlft.networks.to_dict()
 
-    def snapshot(self) -> dict[str, float] | None:
+    def snapshot(self, order: int = 0) -> dict[str, float] | None:
         """Hold the state as of this `step`, for `checkpoint` to write; tells the `stall_ms` that it cost the learning.
 
-        None while the one before is still being written.
+        It is held until it is written, or `order` is given up, or a later one comes. None while the one before is still
+        being written.
 
         Raises:
             StateError: the weights are no longer finite.
         """
-        seconds = self.learner.snapshot()
+        seconds = self.learner.snapshot(order)
         # No error: nobody may be there any more to whom it would be told.
         return None if seconds is None else {"step": self.learner.steps, "stall_ms": 1000 * seconds}
 
@@ -142,6 +143,10 @@ class LearnerActor:
         step = self.learner.steps if step is None else step
         self.learner.held.save(Path(directory), step)
         return step
+
+    def give_up(self, order: int) -> None:
+        """The checkpoint of this `order` will not be written any more, or was. May run beside the rest."""
+        self.learner.held.give_up(order)
 
     def restore(self, directory: str) -> None:
         """Go on from a checkpoint."""

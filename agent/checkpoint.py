@@ -24,6 +24,8 @@ from sensors.errors import StateError, StorageError
 VERSION = 1
 KEEP = 3
 """Newest checkpoints that are kept."""
+UNUSABLE = "unusable-"
+"""What a checkpoint's name begins with once it was found unusable: it counts no more, and nobody removes it."""
 _stages = itertools.count()
 
 
@@ -65,7 +67,9 @@ def write_checkpoint(
         target = _free_name(directory, step)
         stage.rename(target)
         _flush(directory)
-        for old in list_checkpoints(directory)[:-keep]:
+        # Whatever else bears a later name, the one that was just written stays.
+        others = [p for p in list_checkpoints(directory) if p != target]
+        for old in others[: max(len(others) - keep + 1, 0)]:
             # Out of sight first: what is half removed must not pass for a checkpoint.
             doomed = old.rename(directory / f".stage-{old.name}")
             shutil.rmtree(doomed)
@@ -101,6 +105,27 @@ def newest_checkpoint(directory: Path) -> Path | None:
     """The last complete checkpoint, or none."""
     found = list_checkpoints(directory)
     return found[-1] if found else None
+
+
+def set_aside(checkpoint: Path) -> Path:
+    """Give an unusable checkpoint a name that is none: it neither counts as newest nor pushes out a good one.
+
+    Returns:
+        Where it is now, whole.
+
+    Raises:
+        StorageError: it cannot be renamed.
+    """
+    number, aside = 0, checkpoint.with_name(UNUSABLE + checkpoint.name)
+    try:
+        while aside.exists():
+            number += 1
+            aside = checkpoint.with_name(f"{UNUSABLE}{checkpoint.name}.{number}")
+        checkpoint.rename(aside)
+        _flush(aside.parent)
+    except OSError as error:
+        raise StorageError(f"{checkpoint}: is unusable and cannot be set aside ({error.strerror})") from error
+    return aside
 
 
 def read_manifest(checkpoint: Path) -> dict[str, Any]:

@@ -325,8 +325,11 @@ class Learner:
         letters = {} if self.letters is None else {"letters": self.letters.state_dict()}
         return {"learner": self.state_dict(), "random": random_state(), **letters}
 
-    def snapshot(self) -> float | None:
-        """Hold all parts as of this step, to be written beside the learning by `held.save`.
+    def snapshot(self, order: int = 0) -> float | None:
+        """Hold all parts as of this step, to be written beside the learning by `held.save`, and until then.
+
+        Args:
+            order: number of the checkpoint that they are for; `held.give_up` of it lets go of them, too.
 
         Returns:
             Seconds that it took; none, and nothing is held anew, while the one before is still being written.
@@ -334,7 +337,7 @@ class Learner:
         Raises:
             StateError: as `parts`.
         """
-        return self.held.take(self.parts(), self.steps)
+        return self.held.take(self.parts(), self.steps, order)
 
     def save(self, directory: Path) -> None:
         """Write the parts (.safetensors and .json each) into a stage directory.

@@ -7,6 +7,7 @@ their ids, were flushed before, so that they outlive a power cut. `replay.journa
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from replay.commit import GroupCommit
 from replay.config import DISK, ReplayConfig
-from replay.dedupe import Seen, source_key
+from replay.dedupe import Seen, runs_of, source_key
 from replay.files import lock, make_directory, read_json, sync_directory, write_json
 from replay.journal import Journal, Taken
 from replay.sampler import SampleBatch
@@ -29,6 +30,10 @@ from sensors.state import State, check_state
 
 LOCK_PATIENCE = 1.0
 """Seconds to wait for a process that is going down to let go of the directory."""
+STATE = "state.json"
+"""The file of what the columns do not hold themselves."""
+CLOSE_PATIENCE = 60.0
+"""Seconds that `close` waits for threads which still write."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,10 @@ class Buffer:
         self._config = config
         self._seed = seed
         self._mutex = threading.Lock()
+        # Apart from the mutex: who leaves its work need not wait for others.
+        self._idle = threading.Condition()
+        self._at_work = 0
+        self._closing = False
         self._rng = np.random.default_rng(seed)
         self._tables: dict[str, Table] = {}
         self._seen = Seen()
@@ -91,27 +100,30 @@ class Buffer:
         Raises:
             StorageError: the batch's table cannot be made, the buffer is closed, or the disk does not take it.
         """
-        if self._commit is not None:
-            self._commit.check()
-        answer = self._insert(batch)
-        # A duplicate, too, may be waiting for the disk.
-        if self._commit is not None and not answer.throttled_ms:
-            self._commit.wait()
-        return answer
+        with self._work():
+            if self._commit is not None:
+                self._commit.check()
+            answer = self._insert(batch)
+            # A duplicate, too, may be waiting for the disk.
+            if self._commit is not None and not answer.throttled_ms:
+                self._commit.wait()
+            return answer
 
     def _insert(self, batch: EventBatch) -> Answer:
         key = source_key(batch.source)
         with self._mutex:
-            if self._lock.closed:
-                raise StorageError(f"{self.directory}: closed; open a new Buffer")
             table = self._table(batch.kind)
             rows = np.flatnonzero(self._seen.unseen(key, batch.generation, batch.seq))
             if len(rows) and (wait := table.wait_ms(len(rows))):
                 table.count("throttled", len(batch))
                 return Answer(0, 0, wait)
             if len(rows):
+                runs = runs_of(batch.seq[rows])
+                if self._commit is None:
+                    # First: an event that is stored and seen but not recorded would be called a duplicate.
+                    self._journal.reserve(len(runs))
                 table.insert(batch, rows)
-                runs = self._seen.add(key, batch.generation, batch.seq[rows])
+                self._seen.add(key, batch.generation, batch.seq[rows])
                 taken = Taken(key, batch.generation, runs, table.key, table.totals)
                 if self._commit is None:
                     self._journal.append(taken)
@@ -124,10 +136,11 @@ class Buffer:
         """Draw `count` events for a reader on another node; one on this node uses `Reader`.
 
         Raises:
-            StorageError: no such table, or it is empty.
+            StorageError: no such table, it is empty, or the buffer is closed.
             ConfigError: no such selector, or options it cannot take.
         """
         with self._mutex:
+            self._check_open()
             table = self._existing(kind)
             batch = table.sampler.draw(count, selector, self._rng, **options)
             table.count_sampled(count)
@@ -156,11 +169,12 @@ class Buffer:
 
         Raises:
             ConfigError: a value is out of range.
-            StorageError: no such table.
+            StorageError: no such table, or the buffer is closed.
         """
         given = {"samples_per_insert": samples_per_insert, "slack": slack, "min_size": min_size}
         limits = {name: float(value) for name, value in given.items() if value is not None}
         with self._mutex:
+            self._check_open()
             limited = [table for name, table in self._tables.items() if not labelled(name)]
             for table in [self._existing(kind)] if kind else limited:
                 table.set_limiter(**limits)
@@ -170,8 +184,7 @@ class Buffer:
     def state_dict(self) -> State:
         """What the tables' files do not hold themselves: random state and the removers'."""
         with self._mutex:
-            removers = {kind: table.remover.state_dict() for kind, table in self._tables.items()}
-            return {"version": 1, "rng": self._rng.bit_generator.state, "removers": removers}
+            return self._state()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Carry on as the buffer that was saved.
@@ -194,20 +207,54 @@ class Buffer:
         """Write `state.json`; the next `Buffer` here carries on from it. After a kill it is not needed.
 
         Raises:
-            StorageError: it cannot be written.
+            StorageError: it cannot be written, or the buffer is closed.
         """
-        write_json(self.directory / "state.json", self.state_dict())
+        with self._work():
+            write_json(self.directory / STATE, self.state_dict())
 
     def checked(self, patience: float) -> bool:
         """Wait until every slot found at opening has been checked; False when that takes longer than `patience` s."""
         return self._sweep.wait(patience)
 
     def close(self) -> None:
-        """Save and let go of the directory; closing twice is fine."""
-        if not self._lock.closed:
-            self.save()
+        """Save and let go of the directory, when nobody writes in it any more; closing twice is fine.
+
+        Raises:
+            StorageError: a thread still waits for the disk, or the state cannot be written. The directory stays ours,
+                and takes nothing new; closing again tries again.
+        """
+        with self._idle:
+            self._closing = True
+            if not self._idle.wait_for(lambda: not self._at_work, CLOSE_PATIENCE):
+                raise StorageError(f"{self.directory}: still being written after {CLOSE_PATIENCE:g} s; not let go of")
+        with self._mutex:
+            if self._lock.closed:
+                return
+            write_json(self.directory / STATE, self._state())
+            # Under the mutex: who checks beside the work looks whether the directory is ours.
             self._lock.close()
-            self._sweep.close()
+        self._sweep.close()
+
+    @contextmanager
+    def _work(self) -> Iterator[None]:
+        """Be one of those whom `close` waits for."""
+        with self._idle:
+            self._check_open()
+            self._at_work += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._at_work -= 1
+                self._idle.notify_all()
+
+    def _check_open(self) -> None:
+        if self._closing or self._lock.closed:
+            raise StorageError(f"{self.directory}: closed; open a new Buffer")
+
+    def _state(self) -> State:
+        removers = {kind: table.remover.state_dict() for kind, table in self._tables.items()}
+        return {"version": 1, "rng": self._rng.bit_generator.state, "removers": removers}
 
     def _open(self) -> None:
         self._journal = Journal(self.directory)
@@ -218,7 +265,7 @@ class Buffer:
                 self._tables[path.name] = Table(path, path.name, self._config, self._seed, self._journal)
         for table in self._tables.values():
             self._note(table)
-        path = self.directory / "state.json"
+        path = self.directory / STATE
         if path.exists():
             self.load_state_dict(read_json(path))
         self._sweep = Sweep(list(self._tables.values()), self._mutex, lambda: not self._lock.closed)
@@ -261,10 +308,12 @@ class Buffer:
 
         Raises:
             EventError: a kind names no registered modality.
-            StorageError: there is no room for them.
+            StorageError: there is no room for them, or the buffer is closed.
         """
-        for kind in kinds:
-            self._table(kind_of(kind.split("+")))
+        with self._mutex:
+            self._check_open()
+            for kind in kinds:
+                self._table(kind_of(kind.split("+")))
 
     def _table(self, kind: str) -> Table:
         if kind not in self._tables:

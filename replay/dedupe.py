@@ -21,6 +21,13 @@ def source_key(source: str) -> int:
     return int.from_bytes(blake2b(source.encode(), digest_size=8).digest(), "little")
 
 
+def runs_of(seq: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Sequence numbers (B,) as intervals (first, last)."""
+    ordered = np.sort(seq)
+    cuts = np.flatnonzero(np.diff(ordered) > 1) + 1
+    return [(int(part[0]), int(part[-1])) for part in np.split(ordered, cuts) if len(part)]
+
+
 class Seen:
     """The ids taken so far; bounded by `MAX_STREAMS` x `MAX_INTERVALS`."""
 
@@ -38,9 +45,7 @@ class Seen:
 
     def add(self, source: int, generation: int, seq: NDArray[np.int64]) -> list[tuple[int, int]]:
         """Take these sequence numbers as seen; returns them as intervals (first, last)."""
-        ordered = np.sort(seq)
-        cuts = np.flatnonzero(np.diff(ordered) > 1) + 1
-        runs = [(int(part[0]), int(part[-1])) for part in np.split(ordered, cuts) if len(part)]
+        runs = runs_of(seq)
         for first, last in runs:
             self.add_interval(source, generation, first, last)
         return runs

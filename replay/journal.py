@@ -109,22 +109,29 @@ class Journal:
         old.unlink(missing_ok=True)
 
     def append(self, taken: Taken) -> None:
-        """Record events that are in their slots.
+        """Record events that are in their slots; what cannot be recorded is not known here either.
 
         Raises:
             StorageError: the journal was full and the disk has no room for a new one.
         """
-        for first, last in taken.runs:
-            if first <= last:
-                self.seen.add_interval(taken.source, taken.generation, first, last)
-        self.totals[taken.table] = taken.totals
-        if self._next + len(taken.runs) > len(self._records):
-            self._rewrite()
-            return
+        self.reserve(len(taken.runs))
         own = (taken.table, taken.totals.inserted, taken.totals.serial)
         rows = _pack([(taken.source, taken.generation, *run, *own) for run in taken.runs])
         self._records[self._next : self._next + len(rows)] = rows
         self._next += len(rows)
+        for first, last in taken.runs:
+            if first <= last:
+                self.seen.add_interval(taken.source, taken.generation, first, last)
+        self.totals[taken.table] = taken.totals
+
+    def reserve(self, count: int) -> None:
+        """Have room for `count` more records, so that to append them cannot fail.
+
+        Raises:
+            StorageError: the journal is full and the disk has no room for a new one.
+        """
+        if self._next + count > len(self._records):
+            self._rewrite(count)
 
     def begin(self, table: int, totals: Totals) -> None:
         """Record where a table stands that is not known here; survives a power cut at once.
@@ -161,17 +168,19 @@ class Journal:
         used = np.flatnonzero(self._records["crc"])
         self._next = int(used[-1]) + 1 if len(used) else 0
 
-    def _rewrite(self) -> None:
+    def _rewrite(self, more: int = 0) -> None:
+        """Write what is needed, with room for as much again and for `more` records."""
         rows: list[tuple[int, ...]] = [(*interval, 0, 0, 0) for interval in self.seen.intervals()]
         rows += [(0, 0, 0, -1, table, totals.inserted, totals.serial) for table, totals in self.totals.items()]
         stage = self._path.with_name(self._path.name + ".new")
         stage.unlink(missing_ok=True)
-        allocate(stage, max(_RECORDS, 2 * len(rows)) * _RECORD.itemsize)
+        allocate(stage, max(_RECORDS, 2 * len(rows) + more) * _RECORD.itemsize)
         _mapped(stage, _RECORD)[: len(rows)] = _pack(rows)
         sync(stage)
         stage.replace(self._path)
-        sync_directory(self._path.parent)
+        # At once: nothing may be recorded any more in the one that has lost its name.
         self._map()
+        sync_directory(self._path.parent)
 
 
 def _mapped(path: Path, dtype: DTypeLike) -> NDArray[np.void]:

@@ -109,9 +109,13 @@ class Role(ABC):
         """The next call to make, if any is due."""
         return self.todo.popleft() if self.todo else self.routine(now)
 
+    def begin(self) -> None:
+        """Ask for what comes first, anew."""
+        self.todo = deque(self.opening())
+
     def restarted(self) -> None:
         """Begin again after a restart."""
-        self.todo = deque(self.opening())
+        self.begin()
         if self.member.keeps_handle:
             return  # counted by the change of process
         self.board.counters.add(f"restarts/{self.member.name}", 1)
@@ -222,7 +226,7 @@ class TeacherRole(Role):
         """What the dead one held is offered anew, or lost."""
         super().restarted()
         self.board.counters.add("teacher/dropped/died", self._held)
-        self._held = 0
+        self._hold(0)
 
     def routine(self, now: float) -> Ask | None:
         """Teach; read the cursor when that is due."""
@@ -248,7 +252,11 @@ class TeacherRole(Role):
                 self.board.counters.add(f"teacher/dropped/{reason}", events)
                 if total := self.board.counters.totals[f"teacher/dropped/{reason}"]:
                     self.board.values[f"dropped/{reason}"] = total
-            self._held = int(value.get("held", 0))
+            self._hold(int(value.get("held", 0)))
+
+    def _hold(self, events: int) -> None:
+        """So many events of it have no final answer."""
+        self._held = self.board.values[f"held/{self.member.name}"] = events
 
 
 class LearnerRole(Role):

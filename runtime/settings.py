@@ -66,7 +66,11 @@ class RunSection(Config):
         300.0, help="time an actor may take to start before it counts as hung", unit="s", low=1.0
     )
     call_deadline: float = setting(
-        60.0, help="time beyond its chunk that a teacher, replay or the learner may take", unit="s", low=0.5
+        60.0,
+        help="time beyond its chunk that a teacher, replay or the learner may take, and that any actor may compute or "
+        "starve without a pulse",
+        unit="s",
+        low=0.5,
     )
     monitor_deadline: float = setting(
         600.0,
@@ -75,7 +79,11 @@ class RunSection(Config):
         low=0.5,
     )
     hang_deadline: float = setting(
-        10.0, help="time without any sign of life after which an actor is put down and made anew", unit="s", low=4.0
+        10.0,
+        help="time without any sign of life, stopped or asleep, after which an actor is put down and made anew; "
+        "one that computes, or is ready to and gets no processor, is put down after call_deadline without a pulse",
+        unit="s",
+        low=4.0,
     )
     restarts: int = setting(5, help="restarts of one actor before the run gives up", low=0, high=1000)
 

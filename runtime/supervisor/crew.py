@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
 
 from runtime.supervisor.vigil import Clock, Vigil
 from sensors.errors import UserError
@@ -19,6 +19,8 @@ BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before one restart after another."""
 HEALTHY = 60.0
 """Seconds of work after which earlier failures are forgiven."""
+ASK_AGAIN = 0.5
+"""Seconds after which one that is still starting, and said so, is asked again."""
 END_WITHIN = 1.0
 """Seconds in which a process that was killed must be gone."""
 FETCH = 30.0
@@ -64,6 +66,7 @@ class Member:
         self.vigil = Vigil(clock, node)
         self._clock = clock
         self._answered: set[str] = set()
+        self._start_by: float | None = None
         self.failures = 0
         self.failed_at = 0.0
         self.fault = ""
@@ -90,7 +93,11 @@ class Member:
         """Begin a call; `expected` seconds of work, then `patience` seconds until it counts as hung."""
         now = self._clock()
         answer = getattr(self.handle, method).remote(*arguments)
-        self.call = Call(answer, method, time.monotonic(), now, expected, now + expected + patience)
+        deadline = now + expected + patience
+        if not self.started:
+            # However often it is asked meanwhile, it has so long to start.
+            deadline = self._start_by = deadline if self._start_by is None else self._start_by
+        self.call = Call(answer, method, time.monotonic(), now, expected, deadline)
 
     def take(self) -> Any:
         """The answer of a call that is done; the member is free for the next.
@@ -108,7 +115,7 @@ class Member:
         now = time.monotonic()
         if not self.started:
             # Time that it took to start is none of good work.
-            self.started, self._well_since = True, now
+            self.started, self._well_since, self._start_by = True, now, None
             self.vigil.begin()
         self._answered.add(call.method)
         # A call that came back early had nothing to do: asking again at once would only burn a core.
@@ -134,10 +141,18 @@ class Member:
             return 0.0
         return max(self.waited - self.call.expected, 0.0)
 
+    def still_to_come(self, error: RayError) -> bool:
+        """Whether an error tells only that Ray is still at bringing it back: then it is to be asked again, soon."""
+        if self.started or not isinstance(error, ActorUnavailableError):
+            return False
+        self.not_before = time.monotonic() + ASK_AGAIN
+        return True
+
     def fail(self) -> bool:
         """Note a failure and plan a restart; False when there were too many."""
         self.call = None
         self.started = self.hung = self.noticed = False
+        self._start_by = None
         self._answered.clear()
         self.failures += 1
         self.failed_at = now = time.monotonic()
@@ -147,8 +162,10 @@ class Member:
 
     def put_down(self) -> None:
         """Kill a hung process, stopped ones too; Ray brings one back whose handle is kept."""
-        # Ray asks the process itself first, and waits seconds for one that is stopped.
-        if not self.vigil.kill(END_WITHIN):
+        # One that starts was not heard of: what is known may be the one before, which is gone.
+        present = self.vigil.find(self.handle)
+        # Ray asks the process itself first, and waits seconds for one that is stopped, beside which it starts another.
+        if not present or not self.vigil.kill(END_WITHIN):
             ray.kill(self.handle, no_restart=not self.keeps_handle)
 
     def revive(self) -> bool:
@@ -168,6 +185,7 @@ class Member:
                 self.down_until = time.monotonic() + BACKOFF[0]
                 return False
         self.down_until = None
+        self.vigil.begin()
         return True
 
 

@@ -125,7 +125,14 @@ class Record:
 
     def _tell(self, roles: Mapping[str, Role]) -> None:
         """Keep the process numbers of those on this machine, for whoever wants to look at one of them."""
-        found = {n: r.member.vigil.process.pid for n, r in roles.items() if r.member.vigil.process is not None}
+        found = dict(self._told)
+        for name, role in roles.items():
+            process = role.member.vigil.process
+            # One that starts is not there yet: the one before it, which is gone, is named until then.
+            if role.member.started and process is not None:
+                found[name] = process.pid
+            elif role.member.started:
+                found.pop(name, None)
         write = lambda: self._run.write("actors.json", json.dumps(found))  # noqa: E731
         if found != self._told and self.keep("process numbers", write):
             self._told = found

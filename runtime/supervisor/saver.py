@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from agent.checkpoint import list_checkpoints, read_manifest, write_checkpoint
+from agent.checkpoint import read_manifest, set_aside, write_checkpoint
 from runtime.rundir import RunDirectory
 from runtime.supervisor.crew import reason, user_error
 from sensors.errors import StateError
@@ -34,7 +34,7 @@ class Saver:
 
     Attributes:
         newest: the last whole checkpoint; none before the first.
-        skipped: newer checkpoints that were found damaged, and why, one line each.
+        skipped: checkpoints that were found damaged, why, and where they are now, one line each.
         step: of the last one that this process wrote; -1 before.
         stall_ms: how long the last snapshot held up the learner; none before the first.
     """
@@ -46,6 +46,7 @@ class Saver:
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         self._busy = threading.Lock()
+        self._order = 0
         self.step = -1
         self._took = self._patient_until = 0.0
         self._done = False
@@ -54,20 +55,32 @@ class Saver:
     def load(self) -> State:
         """The supervisor's part of the newest checkpoint whose parts are all whole; that one becomes `newest`.
 
+        All are looked at, and those that are not whole are set aside: what is written from here on bears earlier steps
+        than they may, and must come after them nonetheless; and they would be kept in place of whole ones.
+
         Raises:
-            StateError: there is none; the message tells what is wrong with the newest.
+            StateError: there is none; the message tells what is wrong with the newest, and nothing was changed.
+            StorageError: a damaged one cannot be set aside.
         """
-        first: StateError | None = None
-        for checkpoint in reversed(list_checkpoints(self._folder)):
+        damaged: list[tuple[Path, StateError]] = []
+        found: State | None = None
+        # Those without a manifest, too: they were whole when they got their names.
+        for checkpoint in sorted(self._folder.glob("step-*"), reverse=True):
             try:
                 state = _read(checkpoint)
             except StateError as error:
-                first = first or error
-                self.skipped.append(f"skipped a damaged checkpoint: {error}")
+                damaged.append((checkpoint, error))
                 continue
-            self.newest = checkpoint
-            return state
-        raise first or StateError(f"{self._folder}: holds no whole checkpoint; this run cannot be resumed")
+            if found is None:
+                self.newest, found = checkpoint, state
+        if found is None:
+            if damaged:
+                raise damaged[0][1]
+            raise StateError(f"{self._folder}: holds no whole checkpoint; this run cannot be resumed")
+        for checkpoint, why in damaged:
+            aside = set_aside(checkpoint)
+            self.skipped.append(f"skipped a damaged checkpoint: {why}; it is kept as {aside.name}")
+        return found
 
     def save(
         self, learner: Any, replay: Any, step: int, seconds: float, state: Callable[[int], State], end: float
@@ -75,8 +88,8 @@ class Saver:
         """Write one checkpoint, named by the step at which the learner saves its part.
 
         Args:
-            learner: handle whose `snapshot` holds its state as of one step, and whose `checkpoint` writes that beside
-                the learning into a directory, and answers the step.
+            learner: handle whose `snapshot` holds its state as of one step, whose `checkpoint` writes that beside
+                the learning into a directory, and answers the step, and whose `give_up` lets go of it.
             replay: handle whose `save` writes what replay's files do not hold.
             step: the learner's last known step, for messages.
             seconds: time of the run.
@@ -108,6 +121,9 @@ class Saver:
                 if held is None and isinstance(cause, RuntimeError):
                     raise SaveError("the learner took too long to come to the end of its step") from None
                 raise user_error(error) or SaveError(reason(error)) from None
+            finally:
+                # One that is still to come, too, or it would be held for nobody, in the way of later steps.
+                learner.give_up.remote(self._order)
             (stage / STATE_FILE).write_text(json.dumps(state(saved)) + "\n")
             return saved
 
@@ -122,7 +138,8 @@ class Saver:
 
     def _snapshot(self, learner: Any, end: float) -> int | None:
         """The step of a new snapshot; none where the learner's present step takes too long: it holds the last one."""
-        answer = learner.snapshot.remote()
+        self._order += 1
+        answer = learner.snapshot.remote(self._order)
         self._patient_until = end - max(WRITING, 1.5 * self._took)
         while not ray.wait([answer], timeout=0.1)[0]:
             if time.monotonic() > self._patient_until:

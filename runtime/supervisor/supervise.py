@@ -85,8 +85,7 @@ class Supervisor:
         self._began = time.monotonic()
         self._saver = Saver(run)
         self._concluded = False
-        self._told: set[str] = set()
-        self._recorded: set[str] = set()
+        self._told, self._recorded = set[str](), set[str]()
         self._next_save = 0.0
         self._shortage = Shortage(run.path, terminal.remark)
         self._record = Record(config, run, terminal, self.board, self._shortage)
@@ -125,13 +124,15 @@ class Supervisor:
 
     def _start(self) -> bool:
         """Bring up Ray and all actors at once; False when a stop was asked for meanwhile."""
+        for line in self._saver.skipped:
+            self._terminal.note(line)
         classes = {role: actor_class(c) if isinstance(c, str) else c for role, c in self._cast.items()}
         while not self._cluster.ready(0.1):
             if self._stop.is_set():
                 return False
         # Ray's native part takes SIGTERM for itself while it starts.
         self._signals.arm()
-        for line in (*self._cluster.notes, *self._saver.skipped):
+        for line in self._cluster.notes:
             self._terminal.note(line)
         if self._cluster.dashboard:
             self._terminal.note(f"dashboard {self._cluster.dashboard}  (token: run `ray get-auth-token`)")
@@ -206,6 +207,9 @@ class Supervisor:
             raise
         except RayError as error:
             cause = getattr(error, "cause", None)
+            if member.still_to_come(error):
+                role.begin()
+                return
             held = back and self.board.first_step_at is not None and not isinstance(role, LearnerRole)
             if held and isinstance(cause, OSError) and full(cause):
                 self._hold(role, cause)

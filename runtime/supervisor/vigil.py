@@ -2,7 +2,9 @@
 
 A pulse is a call in a thread of its own, so it is answered however long the work takes, from any node of a cluster.
 An actor hangs when it gives no sign of life and does nothing: neither computes nor reads nor writes. Who computes is
-busy, however late; who is short of processor time is ready to run, and busy too.
+busy, however late. Who is merely short of processor time is ready to run and stands in the kernel's queue, when it is
+looked at or for a good part of the time between: it is borne as one that computes, which is not for ever (see
+`run.hang_deadline`). Who is stopped does nothing, whatever it did just before.
 """
 
 import contextlib
@@ -19,7 +21,7 @@ PULSE = "pulse"
 """Concurrency group of the pulse."""
 ASIDE = "aside"
 """Concurrency group of what is done beside the work."""
-BESIDE = ("checkpoint",)
+BESIDE = ("checkpoint", "give_up")
 """Methods of actors that are."""
 PULSE_EVERY = 0.5
 """Seconds between two pulses."""
@@ -27,6 +29,9 @@ INSPECT_EVERY = 1.0
 """Seconds between two looks at a process."""
 IDLE_SHARE = 0.05
 """Share of one core below which a process does nothing: pulses and Ray's own threads take about 0.01."""
+QUEUE_SHARE = 0.2
+"""Share of the time that threads of a silent process, all together, stand ready to run and get no processor, from which
+on it is starved: its answer alone would take no longer than this on a machine with time to spare."""
 LONGEST_LOOK = 1.0
 """Seconds that may lie between two looks of who watches; what is beyond was not watched, and nobody is to blame."""
 FETCH = 1.0
@@ -88,14 +93,17 @@ class Vigil:
         node: where who watches is; processes there are looked at, too.
 
     Attributes:
-        process: of the actor, where it is on this node and was heard of.
+        process: of the actor, where it is on this node and is known.
         died: clock time since when its process is gone; none while it is there.
+        halted: seconds for which a process that starts has been stopped; 0 when it is not.
         error: what Ray said of a pulse that failed; none while pulses come.
     """
 
     def __init__(self, clock: Clock, node: str) -> None:
         self._clock, self._node = clock, node
         self.process: psutil.Process | None = None
+        self._stood: float | None = None
+        self._starting: int | None = None
         self.begin()
 
     def begin(self) -> None:
@@ -103,12 +111,14 @@ class Vigil:
         now = self._clock()
         self.died: float | None = None
         self.error: RayError | None = None
+        self._stood, self._starting = None, None
         self._heard = self._active = self._inspected = now
         self._asked: Any = None
         self._next = now
         # The process that is known may be the one before.
         self._known = False
         self._used, self._used_at, self._traffic = 0.0, now, 0
+        self._queued: dict[str, float] = {}
 
     @property
     def silence(self) -> float:
@@ -141,8 +151,41 @@ class Vigil:
         if self._asked is None and now >= self._next and self.error is None:
             self._asked, self._next = handle.pulse.remote(), now + PULSE_EVERY
         if self._known and self.process is not None and now - self._inspected >= INSPECT_EVERY:
-            self._inspected = now
-            self._inspect(self.process, now)
+            since, self._inspected = now - self._inspected, now
+            self._inspect(self.process, now, since)
+
+    def await_start(self, handle: Any) -> None:
+        """Look at the process of one that starts, from which no pulse comes yet: whether it is stopped, or died."""
+        now = self._clock()
+        if now - self._inspected < INSPECT_EVERY:
+            return
+        self._inspected = now
+        if not self.find(handle):
+            self._stood = None
+            return
+        assert self.process is not None
+        if self._starting not in (None, self.process.pid):
+            # Ray tries again and again, and tells nobody.
+            self.died = now if self.died is None else self.died
+        self._starting = self.process.pid
+        self._stood = (now if self._stood is None else self._stood) if self.stopped else None
+
+    @property
+    def halted(self) -> float:
+        """See the class."""
+        return 0.0 if self._stood is None else self._clock() - self._stood
+
+    def find(self, handle: Any) -> bool:
+        """Ask Ray for the process that is the actor now, pulses or not; whether one on this node is known."""
+        found = process_of(handle, self._node)
+        if found is None:
+            return self._known and self.process is not None
+        if self.process is not None and self.process != found:
+            # Of two that bear one name the earlier one is on its way out, however it was sent there.
+            with contextlib.suppress(psutil.Error):
+                self.process.kill()
+        self.process = found
+        return True
 
     def gone(self) -> bool:
         """Whether no process of it is left on this node."""
@@ -175,23 +218,47 @@ class Vigil:
             self._active = now
         self._used, self._used_at = used, now
 
-    def _inspect(self, process: psutil.Process, now: float) -> None:
+    def _inspect(self, process: psutil.Process, now: float, since: float) -> None:
         try:
             if not _alive(process):
                 self.died = now if self.died is None else self.died
                 return
+            states = _states(process.pid)
+            if states and set(states) <= {"T", "t"}:
+                return
             times = process.cpu_times()
             self._measure(times.user + times.system, now)
-            traffic, states = _traffic(process), _states(process.pid)
+            traffic, queued = _traffic(process), _queued(process.pid)
+            waited = sum(seconds - self._queued[task] for task, seconds in queued.items() if task in self._queued)
+            starved = self.silence > 2 and ("R" in states or waited >= QUEUE_SHARE * since)
             # What waits for a disk, or in silence for its turn at the processor, is no hang.
-            if traffic != self._traffic or "D" in states or ("R" in states and self.silence > 2):
+            if traffic != self._traffic or "D" in states or starved:
                 self._active = now
-            self._traffic = traffic
+            self._traffic, self._queued = traffic, queued
         except psutil.NoSuchProcess:
             self.died = now if self.died is None else self.died
         except psutil.Error:
             # What cannot be looked at is judged by its pulses alone.
             self.process = None
+
+
+def process_of(handle: Any, node: str) -> psutil.Process | None:
+    """The process that Ray gave to an actor, from before its constructor runs; none on another node, or if not known.
+
+    Ray's public interface tells it of actors that answer, or through the dashboard, which a run may lack. What takes
+    long is Ray's head, which ends whoever cannot reach it for a minute.
+    """
+    try:
+        from ray._private.state import state
+
+        told: Any = state.actor_table(handle._actor_id.hex())
+        if told["Address"]["NodeID"] != node or told["State"] == "DEAD" or not told["Pid"]:
+            return None
+        process = psutil.Process(int(told["Pid"]))
+        # The number of one that has died may be another's by now.
+        return process if process.cmdline()[0].startswith("ray::") else None
+    except (ImportError, AttributeError, LookupError, TypeError, ValueError, RayError, psutil.Error):
+        return None
 
 
 def _alive(process: psutil.Process) -> bool:
@@ -217,3 +284,16 @@ def _states(pid: int) -> str:
             with contextlib.suppress(OSError):
                 letters += (task / "stat").read_text().rpartition(")")[2].split()[0]
     return letters
+
+
+def _queued(pid: int) -> dict[str, float]:
+    """Seconds for which each of its threads stood ready to run and got no processor; Linux alone, where it is told.
+
+    The kernel adds a wait when it is over: of one that goes on, the thread's state alone tells.
+    """
+    seconds = {}
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                seconds[task.name] = int((task / "schedstat").read_text().split()[1]) / 1e9
+    return seconds

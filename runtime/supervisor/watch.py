@@ -23,7 +23,7 @@ class Watch:
 
     A member whose process is gone has died. One that does nothing hangs: it gives no pulse, or it answers pulses but
     is beyond the time of its call (a deadlock). Only calls that this process has answered before count, since a first
-    one may have to wait for devices.
+    one may have to wait for devices. One that starts may do so for `run.start_deadline`, but not while it is stopped.
 
     Args:
         section: settings of the run.
@@ -43,6 +43,9 @@ class Watch:
         at_work = [role for role in roles if role.member.started and role.member.down_until is None]
         for role in at_work:
             role.member.vigil.look(role.member.handle)
+        for role in roles:
+            if not role.member.started and role.member.down_until is None:
+                found += self._start(role)
         # Nobody is heard of: that is this machine or its Ray, and it would not help to put everyone down.
         deaf = len(at_work) > 1 and all(role.member.vigil.silence >= SILENT for role in at_work)
         troubled = [role for role in roles if _troubled(role.member)]
@@ -52,6 +55,7 @@ class Watch:
                 found.append((role, why, True))
                 continue
             seconds, why = self._hang(member, excused=bool(troubled) and troubled != [role])
+            self._tell(member, seconds, why)
             if why and seconds >= (self._longest if deaf else self._deadline):
                 found.append((role, why, False))
             elif member.vigil.silence > self._longest:
@@ -75,6 +79,17 @@ class Watch:
         # A call under way fails with the account.
         return "its process died" if vigil.silence > ACCOUNT + 1.0 or member.call is None else ""
 
+    def _start(self, role: Role) -> list[tuple[Role, str, bool]]:
+        """Look at one that starts; as `look`."""
+        member = role.member
+        member.vigil.await_start(member.handle)
+        if member.vigil.died is not None:
+            return [(role, "its process died while it started", True)]
+        seconds = member.vigil.halted
+        why = f"its process is stopped for {seconds:.0f} s while it starts" if seconds >= QUIET else ""
+        self._tell(member, seconds, why)
+        return [(role, why, False)] if why and seconds >= self._deadline else []
+
     def _hang(self, member: Member, excused: bool) -> tuple[float, str]:
         """For how many seconds it has hung, and how; empty when it does not.
 
@@ -93,6 +108,10 @@ class Watch:
         ):
             seconds = min(vigil.quiet, member.waited)
             why = f"does nothing in {member.call.method} for {seconds:.0f} s"
+        return seconds, why
+
+    def _tell(self, member: Member, seconds: float, why: str) -> None:
+        """Show that it hangs, or that it does not any more."""
         if why and not member.hung:
             member.noticed = True
             self._board.values[f"noticed_s/{member.name}"] = seconds
@@ -102,7 +121,6 @@ class Watch:
             member.noticed = False
             self._remark(f"{member.name}: back")
         member.hung = bool(why)
-        return seconds, why
 
 
 def _troubled(member: Member) -> bool:

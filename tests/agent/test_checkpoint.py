@@ -51,6 +51,14 @@ def test_the_newest_three_stay(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path) == tmp_path / "step-000000002000"
 
 
+def test_what_was_just_written_stays_whatever_bears_a_later_name(tmp_path: Path) -> None:
+    for step in (500, 600, 700):
+        write_checkpoint(tmp_path, step, put, {})
+    for step in (5, 6):
+        assert read_manifest(write_checkpoint(tmp_path, step, put, {}))["step"] == step
+        assert len(list_checkpoints(tmp_path)) == 3
+
+
 def test_the_same_step_again_stands_beside_the_older_one_until_that_goes(tmp_path: Path) -> None:
     for count in range(1, 6):
         newest = write_checkpoint(tmp_path, 5, put, {"round": count})

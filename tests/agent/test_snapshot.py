@@ -85,6 +85,39 @@ def test_a_slow_step_is_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert it.held.step == 5, "what is no number any more is never held"
 
 
+def test_what_was_promised_stays_until_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent.learner, "SLOW", 0.0)  # each step is followed by a copy
+    it = learner()
+    it.run(600.0, steps=2)
+    assert it.snapshot(1) is not None
+    save_state(tmp_path, "then", it.state_dict())
+    it.run(600.0, steps=3)
+    assert it.steps == 5 and it.held.step == 2
+    it.held.save(tmp_path, 2)
+    alike(load_state(tmp_path, "learner"), load_state(tmp_path, "then"), "learner")
+    it.run(600.0, steps=1)
+    assert it.held.step == 6, "and no longer"
+
+
+def test_what_was_promised_and_given_up_is_in_nobodys_way(tmp_path: Path) -> None:
+    held = Snapshot()
+
+    def take(step: int, order: int | None = None) -> bool:
+        return held.take({"a": {"x": torch.full((3,), float(step))}}, step, order) is not None
+
+    assert take(1) and take(2, order=1) and not take(3) and held.step == 2
+    held.give_up(0)
+    assert not take(3), "another order was given up"
+    held.give_up(1)
+    assert take(3)
+    held.give_up(3)
+    assert take(4, order=2) and take(5), "the order came after it was given up"
+    assert take(6, order=4) and take(7, order=5) and held.step == 7, "a later order takes an earlier one's place"
+    with pytest.raises(OSError):
+        held.save(tmp_path / "nowhere", 7)
+    assert take(8), "who could not write it orders another"
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_every_dtype_and_order_comes_back_as_the_library_reads_it(tmp_path: Path, dtype: torch.dtype) -> None:
     x = (torch.arange(48).reshape(2, 4, 3, 2) % 7).to(dtype)

@@ -5,6 +5,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ def happens_once(run_dir: str, name: str) -> bool:
     mark = Path(run_dir) / "samples" / name
     if name not in FAULTS or mark.exists():
         return False
-    mark.touch()
+    mark.write_text(str(os.getpid()))
     return True
 
 
@@ -32,9 +33,24 @@ def dies(name: str) -> None:
         os._exit(1)
 
 
+def begins(run_dir: str, name: str) -> None:
+    """At every start but the first: stop, sleep or die, once or always, if that was ordered."""
+    first = Path(run_dir) / "samples" / f"{name}-began"
+    if not first.exists():
+        first.touch()
+        return
+    if happens_once(run_dir, f"{name}-stops-at-restart"):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if happens_once(run_dir, f"{name}-sleeps-at-restart") or f"{name}-always-sleeps" in FAULTS:
+        time.sleep(600)
+    if f"{name}-dies-at-restart" in FAULTS:
+        os._exit(1)
+
+
 class ReplayActor:
     def __init__(self, directory: str, config: dict[str, Any], seed: int, reserve: list[str]) -> None:
         self._run = str(Path(directory).parent)
+        begins(self._run, "replay")
         self._file = Path(directory) / "count"
         self._inserted = int(self._file.read_text()) if self._file.exists() else 0
         self._capacity = config["capacity"]
@@ -134,6 +150,7 @@ class LearnerActor:
         self, run_dir: str, config: dict[str, Any], seed: int, replay: Any, teach: str, tdlft: dict[str, Any]
     ) -> None:
         assert tdlft["min_pairs"] > 0
+        begins(run_dir, "learner")
         self._teach, self._run_dir, self._step, self._remaining = teach, run_dir, 0, 1.0
         self._held = -1
 
@@ -177,7 +194,7 @@ class LearnerActor:
     def weights(self, version: int) -> tuple[int, dict[str, Any]]:
         return self._step, {}
 
-    def snapshot(self) -> dict[str, float]:
+    def snapshot(self, order: int) -> dict[str, float]:
         if "slow-checkpoint" in FAULTS:
             time.sleep(60)
         if self._step >= 60 and "not-finite" in FAULTS:
@@ -192,6 +209,8 @@ class LearnerActor:
             raise RuntimeError("no snapshot")
         (Path(directory) / "learner.json").write_text(json.dumps({"step": self._held}))
         return self._held
+
+    def give_up(self, order: int) -> None: ...
 
     def restore(self, directory: str) -> None:
         try:

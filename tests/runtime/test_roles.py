@@ -50,6 +50,7 @@ def test_teachers_events_add_up_at_any_time_over_deaths_and_resumes() -> None:
             answer["dropped"] = {"throttled": parts[2], "unanswered": parts[3]}
             roles[n].hear("run", answer, 0.0)
         assert board.counters.totals.get("teacher/offered", 0) == known(board.counters) + sum(held)
+        assert sum(float(value) for key, value in board.values.items() if key.startswith("held/")) == sum(held)
     assert board.counters.totals["teacher/dropped/died"] == died > 100 and resumed > 5
 
 

@@ -1,16 +1,24 @@
 """What is a hang and what is not: real processes that work, wait, stop and go on."""
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 import ray
+from ray.exceptions import ActorUnavailableError
 
+from runtime.supervisor import vigil
+from runtime.supervisor.crew import Member
 from runtime.supervisor.vigil import ASIDE, LONGEST_LOOK, PULSE, Clock, Vigil, watched
 from tests.patience import PATIENCE, quickest
 
@@ -99,3 +107,123 @@ def test_who_computes_is_busy_who_stands_in_a_deadlock_is_quiet_who_is_stopped_i
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     vigil = post.watch(PATIENCE, lambda it: it.died is not None or it.error is not None)
     assert vigil.died is not None or vigil.error is not None
+
+
+class Stops:
+    """One whose second process stops while it starts."""
+
+    def __init__(self, folder: str) -> None:
+        mark = Path(folder) / str(os.getpid())
+        mark.touch()
+        if len(list(mark.parent.iterdir())) == 2:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def ping(self) -> int:
+        return os.getpid()
+
+
+@pytest.mark.ray
+def test_who_is_stopped_while_it_restarts_is_seen_and_killed_by_its_number(ray_session: None, tmp_path: Path) -> None:
+    def create() -> Any:
+        untyped: Any = ray
+        kind = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(Stops))
+        return kind.options(num_cpus=0, max_restarts=-1, max_task_retries=0).remote(str(tmp_path))
+
+    clock = Clock()
+    member = Member("replay", create, True, 5, clock, str(ray.get_runtime_context().get_node_id()))
+    first = ray.get(member.handle.ping.remote(), timeout=60)
+    assert member.vigil.find(member.handle) and member.vigil.process is not None
+    assert member.vigil.process.pid == first
+    member.vigil.kill(5.0)
+    member.fail()
+    end = time.monotonic() + 60
+    while not member.vigil.halted:
+        assert time.monotonic() < end
+        clock.look()
+        member.revive()
+        member.vigil.await_start(member.handle)
+        time.sleep(0.05)
+    stopped = member.vigil.process
+    assert stopped.pid != first and stopped.status() == psutil.STATUS_STOPPED
+    assert member.fail()
+    member.put_down()
+    assert not stopped.is_running() or stopped.status() == psutil.STATUS_ZOMBIE
+    third, end = 0, time.monotonic() + 60
+    while not third:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+        with contextlib.suppress(ActorUnavailableError):  # asked while the dead one was still thought to live
+            third = ray.get(member.handle.ping.remote(), timeout=60)
+    assert third not in (first, stopped.pid) and len(list(tmp_path.iterdir())) == 3
+    ray.kill(member.handle, no_restart=True)
+
+
+@pytest.fixture
+def crowd() -> Iterator[list[psutil.Process]]:
+    """A process that wants to compute, and three that are in its way: all on one core, it as the least of them."""
+    core = min(os.sched_getaffinity(0))
+    loop = f"import os; os.sched_setaffinity(0, [{core}])\nwhile True: pass"
+    children = [subprocess.Popen([sys.executable, "-c", loop]) for _ in range(4)]
+    os.setpriority(os.PRIO_PROCESS, children[0].pid, 19)
+    yield [psutil.Process(child.pid) for child in children]
+    for child in children:
+        child.kill()
+        child.wait()
+
+
+def test_the_kernel_tells_who_stands_in_the_queue_and_who_is_stopped(crowd: list[psutil.Process]) -> None:
+    starved = crowd[0]
+
+    def waited(seconds: float) -> float:
+        before = vigil._queued(starved.pid)
+        if not before:
+            pytest.skip("this kernel does not tell who waits for a processor")
+        time.sleep(seconds)
+        return sum(vigil._queued(starved.pid).values()) - sum(before.values())
+
+    time.sleep(0.3)
+    assert waited(2.0) > 2.0 * vigil.QUEUE_SHARE
+    assert vigil._states(starved.pid) == "R"
+    starved.suspend()
+    end = time.monotonic() + 30
+    while vigil._states(starved.pid) != "T":  # it needs the processor for that, too
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert waited(1.0) < vigil.QUEUE_SHARE and set(vigil._states(starved.pid)) <= {"T", "t"}
+
+
+SILENT_FOR = 8.0
+
+
+@pytest.mark.parametrize(
+    ("states", "queue", "busy", "quiet"),
+    [
+        ("SS", 0.0, 0.0, True),
+        ("SS", 0.05, 0.0, True),  # its housekeeping on a crowded machine
+        ("SS", 0.5, 0.0, False),  # gets the processor now and then, and sleeps when it is looked at
+        ("SR", 0.0, 0.0, False),  # waits all the time: the kernel adds that when it is over
+        ("SS", 0.0, 0.5, False),
+        ("SD", 0.0, 0.0, False),
+        ("TT", 0.5, 0.5, True),
+    ],
+)
+def test_who_is_silent_is_quiet_only_where_it_could_have_done_something(
+    monkeypatch: pytest.MonkeyPatch, states: str, queue: float, busy: float, quiet: bool
+) -> None:
+    now = [0.0]
+    clock: Any = lambda: now[0]  # noqa: E731
+    it = Vigil(clock, "here")
+    process: Any = SimpleNamespace(
+        pid=1,
+        is_running=lambda: True,
+        status=lambda: "sleeping",
+        cpu_times=lambda: SimpleNamespace(user=busy * now[0], system=0.0),
+    )
+    monkeypatch.setattr(vigil, "_states", lambda pid: states)
+    monkeypatch.setattr(vigil, "_queued", lambda pid: {"1": queue * now[0], f"{now[0]}": 1e6})
+    monkeypatch.setattr(vigil, "_traffic", lambda process: 0)
+    it.process, it._known, it._asked, it._next = process, True, None, 1e9
+    while now[0] < SILENT_FOR:
+        now[0] += 0.25
+        it.look(None)
+    assert it.silence == SILENT_FOR and (it.quiet > 5.0) == quiet and (it.quiet < 1.5) == (not quiet)

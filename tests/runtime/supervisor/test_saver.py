@@ -1,0 +1,131 @@
+"""Which checkpoint a resume takes, and what becomes of those that it cannot take."""
+
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agent.checkpoint import list_checkpoints, write_checkpoint
+from runtime.rundir import RunDirectory
+from runtime.supervisor import saver as room
+from runtime.supervisor.saver import STATE_FILE, STATE_KEYS, SaveError, Saver
+from sensors.errors import StateError
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return RunDirectory.create(tmp_path / "run", {}, "1.0")
+
+
+def write(run: RunDirectory, step: int) -> Path:
+    def put(stage: Path) -> None:
+        (stage / "learner.json").write_text(json.dumps({"step": step}))
+        (stage / STATE_FILE).write_text(json.dumps(dict.fromkeys(STATE_KEYS, 0) | {"version": 1, "step": step}))
+
+    return write_checkpoint(run.checkpoints, step, put, {})
+
+
+def names(run: RunDirectory) -> list[str]:
+    return sorted(p.name for p in run.checkpoints.iterdir())
+
+
+def test_a_damaged_one_never_pushes_out_a_good_one_nor_comes_before_what_is_written_later(run: RunDirectory) -> None:
+    for step in (10, 20, 30):
+        write(run, step)
+    damaged = [run.checkpoints / f"step-{step:012d}" for step in (20, 30)]
+    (damaged[0] / "learner.json").write_text("{}")
+    (damaged[1] / "manifest.json").unlink()
+    saver = Saver(run)
+    assert saver.load()["step"] == 10
+    assert len(saver.skipped) == 2
+    assert "learner.json is damaged" in saver.skipped[1] and "manifest.json" in saver.skipped[0]
+    for step in (12, 14, 20):  # the last as one of the damaged
+        write(run, step)
+        again = Saver(run)
+        assert again.load()["step"] == step and again.skipped == []
+        assert len(list_checkpoints(run.checkpoints)) == min(3, step // 2 - 4)
+    aside = [run.checkpoints / f"unusable-{path.name}" for path in damaged]
+    assert (aside[0] / "learner.json").read_text() == "{}" and (aside[1] / "learner.json").is_file()
+    assert all(path.name in line for path, line in zip(aside, reversed(saver.skipped), strict=True))
+    assert names(run) == [*(f"step-{step:012d}" for step in (12, 14, 20)), *(path.name for path in aside)]
+
+
+def test_the_same_name_is_set_aside_as_often_as_it_must(run: RunDirectory) -> None:
+    write(run, 10)
+    for _ in range(3):
+        (write(run, 20) / "learner.json").write_text("{}")
+        assert Saver(run).load()["step"] == 10
+    plain = f"unusable-step-{20:012d}"
+    assert names(run) == [f"step-{10:012d}", plain, f"{plain}.1", f"{plain}.2"]
+
+
+def test_an_older_damaged_one_takes_no_good_ones_place_either(run: RunDirectory) -> None:
+    for step in (10, 20, 30):
+        write(run, step)
+    (run.checkpoints / f"step-{20:012d}" / "learner.json").write_text("{}")
+    assert Saver(run).load()["step"] == 30
+    write(run, 40)
+    assert [int(p.name[5:]) for p in list_checkpoints(run.checkpoints)] == [10, 30, 40]
+
+
+def test_where_none_is_whole_nothing_is_changed(run: RunDirectory) -> None:
+    for step in (10, 20):
+        (write(run, step) / "learner.json").write_text("{}")
+    before = names(run)
+    with pytest.raises(StateError, match=rf"{20:012d}: learner.json is damaged"):
+        Saver(run).load()
+    assert names(run) == before
+    with pytest.raises(StateError, match="no whole checkpoint"):
+        Saver(RunDirectory.create(run.path.parent / "other", {}, "1.0")).load()
+
+
+class Handle:
+    """An actor whose calls are noted, and answered at once but for those of `silent`."""
+
+    def __init__(self, calls: list[tuple[Any, ...]], silent: str = "") -> None:
+        self._calls, self._silent = calls, silent
+
+    def __getattr__(self, name: str) -> Any:
+        def remote(*arguments: Any) -> Any:
+            self._calls.append((name, *arguments))
+            if name == "checkpoint":
+                (Path(arguments[0]) / "learner.json").write_text("{}")
+            return (
+                None
+                if name == self._silent
+                else {"snapshot": {"step": 7, "stall_ms": 1.0}, "checkpoint": 7}.get(name, 0)
+            )
+
+        return SimpleNamespace(remote=remote)
+
+
+@pytest.mark.parametrize("silent", ["", "snapshot"])
+def test_what_the_learner_was_asked_to_hold_is_let_go_of(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    monkeypatch.setattr(room, "WRITING", 0.0)
+
+    def ready(answers: list[Any], timeout: float) -> tuple[list[Any], list[Any]]:
+        return [a for a in answers if a is not None], [a for a in answers if a is None]
+
+    monkeypatch.setattr("ray.wait", ready)
+    monkeypatch.setattr("ray.get", lambda answers, timeout: answers)
+    it, calls = Saver(run), list[tuple[Any, ...]]()
+
+    def state(step: int) -> dict[str, Any]:
+        return dict.fromkeys(STATE_KEYS, 0) | {"version": 1, "step": step}
+
+    for _ in range(2):
+        it.save(Handle(calls, silent), Handle([]), 5, 0.0, state, time.monotonic() + 0.2)
+    asked = [call for call in calls if call[0] != "checkpoint"]
+    assert asked == [("snapshot", 1), ("give_up", 1), ("snapshot", 2), ("give_up", 2)]
+    written = [call[2] for call in calls if call[0] == "checkpoint"]
+    assert written == [7, 7] if not silent else written == [None, None]
+    monkeypatch.setattr("ray.get", lambda answers, timeout: None)  # it still holds an earlier one
+    if not silent:
+        with pytest.raises(SaveError, match="still being written"):
+            it.save(Handle(calls), Handle([]), 5, 0.0, state, time.monotonic() + 0.2)
+        assert calls[-2:] == [("snapshot", 3), ("give_up", 3)]
