@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.network_camera import MjpegServer
+from tests.sensors.fake_device import Device
 from tests.sensors.hardware import FakePortAudio
 
 
@@ -22,3 +23,11 @@ def server() -> Iterator[MjpegServer]:
     made = MjpegServer()
     yield made
     made.close()
+
+
+@pytest.fixture
+def device() -> Iterator[Device]:
+    made = Device()
+    yield made
+    made.openable.set()
+    made.readable.set()
