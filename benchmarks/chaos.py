@@ -13,8 +13,6 @@ tells everything: a number that is missing is a lost event, one that is there tw
 
 import argparse
 import json
-import os
-import platform
 import random
 import signal
 import statistics
@@ -23,7 +21,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +28,7 @@ import numpy as np
 import psutil
 
 from benchmarks.job import Job, actors, figures, latest
+from benchmarks.measured import machine, tell
 from replay.storage import Storage
 from sensors.modalities import labelled
 
@@ -256,20 +254,16 @@ def main() -> int:
         "unmended": len(report.unmended),
         "backwards": len(report.backwards),
         "recoveries_s": [round(s, 1) for s in times],
-        "seed": options.seed,
         "steps": latest(options.out / "run").get("step"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "date": date.today().isoformat(),
     }
+    about = {**machine(), "seed": options.seed}
     print(f"\n{'fault':<16} {'times':>5} {'mended after, median':>21} {'longest':>8}")
     for fault, taken in sorted(report.mended.items()):
         print(f"{fault:<16} {report.faults[fault]:>5} {statistics.median(taken):>19.1f} s {max(taken):>6.1f} s")
     for line in (*report.unmended, *report.backwards):
         print(line)
-    print(*(f"{name} {value}" for name, value in found.items() if name != "recoveries_s"), sep="\n")
-    (options.out / "report.json").write_text(json.dumps(found | {"mended": report.mended}, indent=1))
-    if options.json:
-        print(json.dumps(found))
+    (options.out / "report.json").write_text(json.dumps(found | about | {"mended": report.mended}, indent=1))
+    tell(found, about, options.json)
     return int(bool(report.lost or report.duplicates or report.unmended or report.backwards))
 
 

@@ -9,19 +9,18 @@ before.
 """
 
 import argparse
-import json
 import os
 import signal
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from benchmarks.job import Job, actors, figures
+from benchmarks.measured import machine, tell
 
 WATCHED = "teacher-1"
 """The one whose rate is watched."""
@@ -128,11 +127,7 @@ def main() -> None:
                 found |= strike(run, name, how, options.seconds)
             job.stop()
             found["totals_that_fell"] = falls(figures(run.path))
-    found |= {"seed": options.seed, "date": date.today().isoformat()}
-    for name, value in found.items():
-        print(f"{name:>36}  {value}")
-    if options.json:
-        print(json.dumps(found))
+    tell(found, {**machine(), "seed": options.seed}, options.json)
 
 
 if __name__ == "__main__":

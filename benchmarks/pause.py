@@ -14,20 +14,18 @@ replay has counted each id in its journal once.
 """
 
 import argparse
-import json
 import os
-import platform
 import signal
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from benchmarks.job import Job, actors, figures, latest
+from benchmarks.measured import machine, tell
 from benchmarks.soak import look
 from replay.journal import Journal
 from replay.storage import Storage
@@ -145,12 +143,8 @@ def main() -> int:
         found |= pause(job, run, options.seconds)
         time.sleep(AFTER)
         job.stop()
-    found |= accounts(run) | {"held_bound": BOUND, "seed": options.seed}
-    found |= {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "date": date.today().isoformat()}
-    for name, value in found.items():
-        print(f"{name:>20}  {value}")
-    if options.json:
-        print(json.dumps(found))
+    found |= accounts(run) | {"held_bound": BOUND}
+    tell(found, {**machine(), "seed": options.seed}, options.json)
     sound = found["unaccounted"] == found["counted_wrongly"] == 0 and found["held_most"] <= BOUND
     return int(not (sound and found["rss_growth_mb"] < LIMIT))
 
