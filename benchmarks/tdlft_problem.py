@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from agent.dbn import DBN
 from agent.embeddings import Embedding, build_embedding
+from agent.embeddings.fields import Fields
 from agent.tdlft import Parallel as Pairs
 from agent.tdlft import fine_tune
 from agent.tdlft_config import EMBEDDINGS, FRAMES, DbnConfig, EmbeddingConfig, TdlftConfig
@@ -51,6 +52,17 @@ class SightConfig(Config):
 
 
 @dataclass(frozen=True)
+class HeardConfig(Config):
+    """What embeddings see of the source network."""
+
+    hidden: str = setting(
+        "fields",
+        help="of its hidden layers: 'means', H^(i) as it is; 'fields', what entered its logistic units, standardised",
+        choices=("means", "fields"),
+    )
+
+
+@dataclass(frozen=True)
 class ChoiceConfig(Config):
     """Choosing inside the training rows."""
 
@@ -63,13 +75,18 @@ class TableConfig(Config):
 
     sizes: SizesConfig = field(default_factory=SizesConfig)
     sight: SightConfig = field(default_factory=SightConfig)
+    heard: HeardConfig = field(default_factory=HeardConfig)
     choice: ChoiceConfig = field(default_factory=ChoiceConfig)
     audio: DbnConfig = field(default_factory=lambda: DbnConfig(pretrain_epochs=60, dropout=0.3))
     video: DbnConfig = field(
-        default_factory=lambda: DbnConfig(pretrain_epochs=60, epochs=100, learning_rate=3e-3, dropout=0.5)
+        # No longer than it takes: units that have learnt the seen letters by heart tell unseen ones apart less well.
+        default_factory=lambda: DbnConfig(pretrain_epochs=60, dropout=0.3)
     )
-    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
-    tdlft: TdlftConfig = field(default_factory=lambda: TdlftConfig(dropout=0.3, noise=1.0))
+    embedding: EmbeddingConfig = field(
+        # Neighbours of two letters or so: within one, the mean of any number of them is that letter.
+        default_factory=lambda: EmbeddingConfig(neighbours=40, svr_cost=3.0, svr_width=1.0)
+    )
+    tdlft: TdlftConfig = field(default_factory=lambda: TdlftConfig(learning_rate=3e-3, dropout=0.3, noise=1.0))
 
     @property
     def hidden(self) -> tuple[int, int, int]:
@@ -214,6 +231,9 @@ class Transfers:
         self.problem, self.video, self.i, self.config, self.seed = problem, trained.video, i, config, seed
         audio = trained.audio.layer(corpus.source[np.concatenate((problem.pairs, problem.star))], i)
         self.audio, self.audio_star = np.split(audio, [len(problem.pairs)])
+        if config.heard.hidden == "fields" and 1 <= i <= trained.audio.depth:
+            fields = Fields(self.audio)
+            self.audio, self.audio_star = fields(self.audio), fields(self.audio_star)
         self.lips = trained.video.layer(corpus.target[problem.pairs], i)
         self.labels = corpus.labels[problem.pairs]
         self.star_labels = corpus.labels[problem.star]

@@ -197,6 +197,22 @@ def test_neither_test_rows_nor_unseen_target_rows_change_an_answer(corpus: Paral
     assert (seen[0] != seen[1]).any()
 
 
+def test_embeddings_see_fields_of_hidden_layers_alone(corpus: Parallel) -> None:
+    fold = folds_of(corpus, "five", 0)[0]
+    problem, config = make_problem(corpus, fold.train, fold.test), TableConfig().override(SMALL)
+    trained = train_networks(problem, config, 0, lambda: None)
+    means = config.override({"heard.hidden": "means"})
+    for i in config.layers:
+        seen, plain = (Transfers(problem, trained, i, kind, 0) for kind in (config, means))
+        assert np.array_equal(seen.lips, plain.lips), "the target's rows are the network's own"
+        assert np.array_equal(plain.audio, trained.audio.layer(corpus.source[problem.pairs], i))
+        hidden = 1 <= i <= trained.audio.depth
+        assert np.array_equal(seen.audio, plain.audio) != hidden
+        assert np.array_equal(seen.audio_star, plain.audio_star) != hidden
+        if hidden:
+            assert np.allclose(seen.audio.mean(0), 0, atol=1e-3) and np.abs(seen.audio_star.mean(0)).max() > 0.01
+
+
 def test_labels_that_take_no_part_get_no_score(corpus: Parallel) -> None:
     inner = inner_problems(problem_of(corpus), 1, 0)[0]
     trained = train_networks(inner, TableConfig().override(SMALL), 0, lambda: None)
