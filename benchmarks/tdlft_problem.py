@@ -63,6 +63,13 @@ class HeardConfig(Config):
 
 
 @dataclass(frozen=True)
+class FaithfulConfig(Config):
+    """Algorithm 1 to the letter, which has nothing but transferred rows to learn from."""
+
+    learning_rate: float = setting(1e-3, help="its step size; a larger one forgets seen labels", low=0.0, high=10.0)
+
+
+@dataclass(frozen=True)
 class ChoiceConfig(Config):
     """Choosing inside the training rows."""
 
@@ -77,6 +84,7 @@ class TableConfig(Config):
     sight: SightConfig = field(default_factory=SightConfig)
     heard: HeardConfig = field(default_factory=HeardConfig)
     choice: ChoiceConfig = field(default_factory=ChoiceConfig)
+    faithful: FaithfulConfig = field(default_factory=FaithfulConfig)
     audio: DbnConfig = field(default_factory=lambda: DbnConfig(pretrain_epochs=60, dropout=0.3))
     video: DbnConfig = field(
         # No longer than it takes: units that have learnt the seen letters by heart tell unseen ones apart less well.
@@ -254,6 +262,8 @@ class Transfers:
         # Inputs are the same to a network whether it trained on them or not; only what it makes of them is surer.
         noise = self.config.tdlft.noise if self.i else 0.0
         config = self.config.tdlft.replace(parallel=parallel, echo=echo, noise=noise)
+        if recipe == "faithful":
+            config = config.replace(learning_rate=self.config.faithful.learning_rate)
         star, labels, source = self.audio_star, self.star_labels, self.audio
         if name == ORACLE:
             star, source = self.video.layer(problem.corpus.target[problem.star], self.i), self.lips

@@ -213,6 +213,17 @@ def test_embeddings_see_fields_of_hidden_layers_alone(corpus: Parallel) -> None:
             assert np.allclose(seen.audio.mean(0), 0, atol=1e-3) and np.abs(seen.audio_star.mean(0)).max() > 0.01
 
 
+def test_algorithm_1_to_the_letter_has_a_step_size_of_its_own(corpus: Parallel) -> None:
+    fold = folds_of(corpus, "five", 0)[0]
+    problem = make_problem(corpus, fold.train, fold.test)
+    config = TableConfig().override(SMALL).override({"faithful.learning_rate": "0"})
+    trained = train_networks(problem, config, 0, lambda: None)
+    transfers = Transfers(problem, trained, 1, config, 0)
+    perfect, before = transfers.embedding("oracle"), scores_of(trained.video, problem)
+    assert np.array_equal(transfers.answer("oracle", perfect, "faithful"), before)
+    assert not np.array_equal(transfers.answer("oracle", perfect, "parallel"), before)
+
+
 def test_labels_that_take_no_part_get_no_score(corpus: Parallel) -> None:
     inner = inner_problems(problem_of(corpus), 1, 0)[0]
     trained = train_networks(inner, TableConfig().override(SMALL), 0, lambda: None)
