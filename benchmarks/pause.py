@@ -14,6 +14,7 @@ replay has counted each id in its journal once.
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -38,6 +39,10 @@ PAUSED = ("learner", "monitor")
 LIMIT = 50.0
 """Megabytes of resident memory by which all processes together may grow."""
 START = 300.0
+STOP = 30.0
+"""Seconds in which a process must have stopped that was told to."""
+SETTLED = 2.0
+"""Seconds of the pause after which all that was answered before it is in the figures."""
 AFTER = 5.0
 """Seconds of work before the pause, and after it."""
 BOUND = TEACHERS * WINDOW * BATCH
@@ -67,33 +72,42 @@ def full(run: Path) -> bool:
 def pause(job: Job, run: Path, seconds: float) -> dict[str, float]:
     """Stop both for so long; by how much memory grew, at most, and what came in meanwhile."""
     sleepers = [actors(run)[name] for name in PAUSED]
+    asleep: float | None = None
     base, before = look(job), figures(run)[-1]
-    grown, stopped, asleep = [0.0], 0, 0.0
+    grown, stopped = [0.0], 0.0
+
+    def both_stopped() -> bool:
+        return all(process.status() == psutil.STATUS_STOPPED for process in sleepers)
+
     try:
         for process in sleepers:
             os.kill(process.pid, signal.SIGSTOP)
-        end = time.monotonic() + seconds
+        until("process stopped", job, both_stopped, STOP)  # every thread of it must have heard
+        seen, then = True, time.monotonic()
+        end = then + seconds
         while time.monotonic() < end:
             time.sleep(1.0)
-            stopped += all(process.status() == psutil.STATUS_STOPPED for process in sleepers)
-            if stopped == 3:
-                # What it had answered before has been written down by now.
+            still, now = both_stopped(), time.monotonic()
+            stopped += now - then if seen and still else 0.0
+            seen, then = still, now
+            if asleep is None and stopped >= SETTLED:
                 asleep = figures(run)[-1]["step"]
-            now = look(job)
-            grown.append(sum(now[pid][0] - base[pid][0] for pid in set(now) & set(base)))
+            sizes = look(job)
+            grown.append(sum(sizes[pid][0] - base[pid][0] for pid in set(sizes) & set(base)))
+        after = figures(run)[-1]  # while they still stand: the next line may tell of a step after it
     finally:
         for process in sleepers:
-            os.kill(process.pid, signal.SIGCONT)
-    after = figures(run)[-1]
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGCONT)
     until("step after the pause", job, lambda: figures(run)[-1]["step"] > after["step"], 60.0)
     assert [actors(run)[name].pid for name in PAUSED] == [process.pid for process in sleepers], "one was replaced"
     offered = after["teacher/offered"] - before["teacher/offered"]
     return {
-        "seconds_stopped": float(stopped),
+        "seconds_stopped": round(stopped, 1),
         "rss_growth_mb": round(max(grown), 1),
         "offered_per_s": round(offered / (after["time"] - before["time"]), 1),
         "throttled": after["replay/throttled"] - before["replay/throttled"],
-        "steps_meanwhile": after["step"] - asleep,
+        "steps_meanwhile": after["step"] - (before["step"] if asleep is None else asleep),
     }
 
 

@@ -7,8 +7,32 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.chaos import works
+
 ROOT = Path(__file__).parents[3]
 MINUTES = 5.0
+
+
+@pytest.mark.parametrize(
+    ("role", "figure"),
+    [("teacher-0", "accepted/teacher-0"), ("learner", "learner/steps_done"), ("replay", "replay/inserted")],
+)
+def test_who_works_again_is_up_and_gets_on_by_itself(role: str, figure: str) -> None:
+    others = [{f"actor/{role}": "up", "accepted/teacher-1": n, "teacher/offered": n, "step": n} for n in range(9)]
+    assert not works(role, []) and not works(role, others), "others get on"
+    assert not works(role, [row | {figure: 7} for row in others]), "it is up, and does nothing"
+    assert not works(role, [row | {figure: int(n > 0)} for n, row in enumerate(others)]), "it did before the fault"
+    working = [row | {figure: n} for n, row in enumerate(others)]
+    assert works(role, working) and works(role, working[:3])
+    assert not works(role, [row | {f"actor/{role}": "hung"} for row in working])
+
+
+def test_the_monitor_works_again_when_it_examined_twice() -> None:
+    up: list[dict[str, float | str]] = [{"actor/monitor": "up", "step": n} for n in range(5)]
+    assert not works("monitor", up) and not works("monitor", [*up, up[0] | {"examined/step": 80}]), "one of before"
+    exams = [up[0] | {"examined/step": 80}, *up, up[0] | {"examined/step": 90}]
+    assert works("monitor", exams)
+    assert not works("monitor", [row | {"actor/monitor": "late"} for row in exams])
 
 
 @pytest.mark.slow
