@@ -22,7 +22,7 @@ HEALTHY = 60.0
 ASK_AGAIN = 0.5
 """Seconds after which one that is still starting, and said so, is asked again."""
 END_WITHIN = 1.0
-"""Seconds in which a process that was killed must be gone."""
+"""Seconds for which a process that was killed is waited for at a time."""
 FETCH = 30.0
 """Seconds in which an answer that is there already must reach this process, from another node of a cluster too."""
 
@@ -163,9 +163,11 @@ class Member:
     def put_down(self) -> None:
         """Kill a hung process, stopped ones too; Ray brings one back whose handle is kept."""
         # One that starts was not heard of: what is known may be the one before, which is gone.
-        present = self.vigil.find(self.handle)
-        # Ray asks the process itself first, and waits seconds for one that is stopped, beside which it starts another.
-        if not present or not self.vigil.kill(END_WITHIN):
+        # Ray asks the process itself first, and waits seconds for one that is stopped, beside which it starts another:
+        # one that is known is killed here alone. What still ends then needs no more help, and Ray or `revive` waits.
+        if self.vigil.find(self.handle):
+            self.vigil.kill(END_WITHIN)
+        else:
             ray.kill(self.handle, no_restart=not self.keeps_handle)
 
     def revive(self) -> bool:

@@ -51,3 +51,23 @@ def test_a_slow_start_is_no_good_work_so_that_a_crash_loop_ends(monkeypatch: pyt
     member.ask("run", expected=1.0, patience=300.0)
     member.take()
     assert member.failures == 0
+
+
+@pytest.mark.parametrize("keeps_handle", [True, False])
+def test_a_process_that_is_known_is_killed_here_alone_however_long_it_takes_to_end(
+    monkeypatch: pytest.MonkeyPatch, keeps_handle: bool
+) -> None:
+    member = Member("replay", lambda: "handle", keeps_handle, 3, Clock(), "here")
+    killed = list[str]()
+    monkeypatch.setattr("ray.kill", lambda handle, no_restart: killed.append("by Ray"))
+
+    def kill(patience: float) -> bool:
+        killed.append("here")
+        return False  # it waits for a disk, and ends after that
+
+    monkeypatch.setattr(member.vigil, "kill", kill)
+    for known, by in ((True, ["here"]), (False, ["by Ray"])):
+        killed.clear()
+        monkeypatch.setattr(member.vigil, "find", lambda handle, known=known: known)
+        member.put_down()
+        assert killed == by
