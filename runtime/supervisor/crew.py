@@ -66,7 +66,7 @@ class Member:
         self.vigil = Vigil(clock, node)
         self._clock = clock
         self._answered: set[str] = set()
-        self._start_by: float | None = None
+        self._first: Call | None = None
         self.failures = 0
         self.failed_at = 0.0
         self.fault = ""
@@ -93,11 +93,9 @@ class Member:
         """Begin a call; `expected` seconds of work, then `patience` seconds until it counts as hung."""
         now = self._clock()
         answer = getattr(self.handle, method).remote(*arguments)
-        deadline = now + expected + patience
-        if not self.started:
-            # However often it is asked meanwhile, it has so long to start.
-            deadline = self._start_by = deadline if self._start_by is None else self._start_by
-        self.call = Call(answer, method, time.monotonic(), now, expected, deadline)
+        self.call = Call(answer, method, time.monotonic(), now, expected, now + expected + patience)
+        if not self.started and self._first is None:
+            self._first = self.call
 
     def take(self) -> Any:
         """The answer of a call that is done; the member is free for the next.
@@ -115,7 +113,7 @@ class Member:
         now = time.monotonic()
         if not self.started:
             # Time that it took to start is none of good work.
-            self.started, self._well_since, self._start_by = True, now, None
+            self.started, self._well_since, self._first = True, now, None
             self.vigil.begin()
         self._answered.add(call.method)
         # A call that came back early had nothing to do: asking again at once would only burn a core.
@@ -125,9 +123,15 @@ class Member:
         return value
 
     @property
-    def overdue(self) -> bool:
-        """Whether the call under way is beyond its deadline."""
-        return self.call is not None and self._clock() > self.call.deadline
+    def overdue(self) -> str:
+        """What has had no answer for how long, beyond its deadline; empty while nothing is.
+
+        However often one that starts is asked meanwhile, and says that it is not there yet, its first call counts.
+        """
+        call = self._first or self.call
+        if call is None or self._clock() <= call.deadline:
+            return ""
+        return f"no answer to {call.method} for {self._clock() - call.asked:.0f} s"
 
     @property
     def waited(self) -> float:
@@ -152,7 +156,7 @@ class Member:
         """Note a failure and plan a restart; False when there were too many."""
         self.call = None
         self.started = self.hung = self.noticed = False
-        self._start_by = None
+        self._first = None
         self._answered.clear()
         self.failures += 1
         self.failed_at = now = time.monotonic()
