@@ -113,11 +113,11 @@ class LearnerActor:
             return None
         return self.tdlft.networks.to_dict()
 
-    def snapshot(self, order: int = 0) -> dict[str, float] | None:
+    def snapshot(self, order: int | None = None) -> dict[str, float] | None:
         """Hold the state as of this `step`, for `checkpoint` to write; tells the `stall_ms` that it cost the learning.
 
-        It is held until it is written, or `order` is given up, or a later one comes. None while the one before is still
-        being written.
+        It is held until it is written, or `order` is given up, or a later one comes; without an order no longer than
+        until the next copy. None while the one before is still being written, or is held for an order and this is none.
 
         Raises:
             StateError: the weights are no longer finite.

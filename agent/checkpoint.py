@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from agent.tensor_file import split, write_tensors
-from sensors.errors import StateError, StorageError
+from sensors.errors import DamageError, StateError, StorageError
 
 VERSION = 1
 KEEP = 3
@@ -128,32 +128,46 @@ def set_aside(checkpoint: Path) -> Path:
     return aside
 
 
-def read_manifest(checkpoint: Path) -> dict[str, Any]:
+def read_manifest(checkpoint: Path, thorough: bool = True) -> dict[str, Any]:
     """The manifest, after every part that it names was found whole.
 
+    Args:
+        checkpoint: its directory.
+        thorough: read all parts and compare their hashes; else only see that they are there and of the right size.
+
     Raises:
-        StateError: damaged, of another version, or a part is missing, unknown or changed.
+        DamageError: torn, or a part is missing, unknown or changed.
+        StateError: of another version, or it cannot be read now; nothing is said of what it holds.
     """
+    name = "manifest.json"
     try:
-        manifest = json.loads((checkpoint / "manifest.json").read_text())
-        version, parts = manifest["version"], dict(manifest["parts"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StateError(f"{checkpoint}: manifest.json cannot be read ({error})") from error
-    if version != VERSION:
-        raise StateError(f"{checkpoint}: format version {version}, this program reads version {VERSION}")
-    present = {p.name for p in checkpoint.iterdir()} - {"manifest.json"}
-    if missing := sorted(set(parts) - present):
-        raise StateError(f"{checkpoint}: {', '.join(missing)} is missing; resume from an older checkpoint")
-    if unknown := sorted(present - set(parts)):
-        raise StateError(f"{checkpoint}: {', '.join(unknown)} is not part of it; remove it or use an older one")
-    for name, expected in parts.items():
-        try:
-            found = _measure(checkpoint / name)
-        except OSError as error:
-            raise StateError(f"{checkpoint}: {name} cannot be read ({error.strerror})") from error
-        if found != expected:
-            raise StateError(f"{checkpoint}: {name} is damaged; resume from an older checkpoint")
+        manifest = json.loads((checkpoint / name).read_text())
+        # Before all else: what another version holds beside it is not known.
+        if (version := manifest["version"]) != VERSION:
+            raise StateError(f"{checkpoint}: format version {version}, this program reads version {VERSION}")
+        parts = {str(part): list(told) for part, told in dict(manifest["parts"]).items()}
+        present = {p.name for p in checkpoint.iterdir()} - {name}
+        if missing := sorted(set(parts) - present):
+            raise DamageError(f"{checkpoint}: {', '.join(missing)} is missing; resume from an older checkpoint")
+        if unknown := sorted(present - set(parts)):
+            raise DamageError(f"{checkpoint}: {', '.join(unknown)} is not part of it; remove it or use an older one")
+        for name, expected in parts.items():
+            path = checkpoint / name
+            if (_measure(path) if thorough else [path.stat().st_size, *expected[1:]]) != expected:
+                raise DamageError(f"{checkpoint}: {name} is damaged; resume from an older checkpoint")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, KeyError, TypeError) as error:
+        raise DamageError(f"{checkpoint}: {name} cannot be read ({error})") from error
+    except OSError as error:
+        raise unreadable(checkpoint, name, error) from error
     return dict(manifest)
+
+
+def unreadable(checkpoint: Path, name: str, error: OSError) -> StateError:
+    """What to tell of a part that cannot be read now, and may well be whole."""
+    return StateError(
+        f"{checkpoint}: {name} cannot be read ({error.strerror}); mend that, or move this checkpoint away to go on "
+        "from an older one"
+    )
 
 
 def save_state(directory: Path, name: str, state: Mapping[str, Any]) -> None:

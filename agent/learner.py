@@ -325,14 +325,15 @@ class Learner:
         letters = {} if self.letters is None else {"letters": self.letters.state_dict()}
         return {"learner": self.state_dict(), "random": random_state(), **letters}
 
-    def snapshot(self, order: int = 0) -> float | None:
-        """Hold all parts as of this step, to be written beside the learning by `held.save`, and until then.
+    def snapshot(self, order: int | None = None) -> float | None:
+        """Hold all parts as of this step, to be written beside the learning by `held.save`.
 
         Args:
-            order: number of the checkpoint that they are for; `held.give_up` of it lets go of them, too.
+            order: number of the checkpoint that they are for, until which they are held, or until `held.give_up` of
+                it; none: until the next copy.
 
         Returns:
-            Seconds that it took; none, and nothing is held anew, while the one before is still being written.
+            Seconds that it took; none, and nothing is held anew, as `Snapshot.take`.
 
         Raises:
             StateError: as `parts`.

@@ -25,6 +25,10 @@ class StateError(UserError):
     """A saved state lacks a key, has one too many, or is of another version."""
 
 
+class DamageError(StateError):
+    """A saved state is not what was written: a part is missing, unknown, torn or changed."""
+
+
 class StorageError(UserError):
     """A directory or file of a run cannot be written, read, or is in use by another run."""
 

@@ -22,7 +22,7 @@ HEALTHY = 60.0
 ASK_AGAIN = 0.5
 """Seconds after which one that is still starting, and said so, is asked again."""
 END_WITHIN = 1.0
-"""Seconds in which a process that was killed must be gone."""
+"""Seconds for which a process that was killed is waited for at a time."""
 FETCH = 30.0
 """Seconds in which an answer that is there already must reach this process, from another node of a cluster too."""
 
@@ -66,7 +66,7 @@ class Member:
         self.vigil = Vigil(clock, node)
         self._clock = clock
         self._answered: set[str] = set()
-        self._start_by: float | None = None
+        self._first: Call | None = None
         self.failures = 0
         self.failed_at = 0.0
         self.fault = ""
@@ -93,11 +93,9 @@ class Member:
         """Begin a call; `expected` seconds of work, then `patience` seconds until it counts as hung."""
         now = self._clock()
         answer = getattr(self.handle, method).remote(*arguments)
-        deadline = now + expected + patience
-        if not self.started:
-            # However often it is asked meanwhile, it has so long to start.
-            deadline = self._start_by = deadline if self._start_by is None else self._start_by
-        self.call = Call(answer, method, time.monotonic(), now, expected, deadline)
+        self.call = Call(answer, method, time.monotonic(), now, expected, now + expected + patience)
+        if not self.started and self._first is None:
+            self._first = self.call
 
     def take(self) -> Any:
         """The answer of a call that is done; the member is free for the next.
@@ -115,7 +113,7 @@ class Member:
         now = time.monotonic()
         if not self.started:
             # Time that it took to start is none of good work.
-            self.started, self._well_since, self._start_by = True, now, None
+            self.started, self._well_since, self._first = True, now, None
             self.vigil.begin()
         self._answered.add(call.method)
         # A call that came back early had nothing to do: asking again at once would only burn a core.
@@ -125,9 +123,15 @@ class Member:
         return value
 
     @property
-    def overdue(self) -> bool:
-        """Whether the call under way is beyond its deadline."""
-        return self.call is not None and self._clock() > self.call.deadline
+    def overdue(self) -> str:
+        """What has had no answer for how long, beyond its deadline; empty while nothing is.
+
+        However often one that starts is asked meanwhile, and says that it is not there yet, its first call counts.
+        """
+        call = self._first or self.call
+        if call is None or self._clock() <= call.deadline:
+            return ""
+        return f"no answer to {call.method} for {self._clock() - call.asked:.0f} s"
 
     @property
     def waited(self) -> float:
@@ -152,7 +156,7 @@ class Member:
         """Note a failure and plan a restart; False when there were too many."""
         self.call = None
         self.started = self.hung = self.noticed = False
-        self._start_by = None
+        self._first = None
         self._answered.clear()
         self.failures += 1
         self.failed_at = now = time.monotonic()
@@ -163,9 +167,11 @@ class Member:
     def put_down(self) -> None:
         """Kill a hung process, stopped ones too; Ray brings one back whose handle is kept."""
         # One that starts was not heard of: what is known may be the one before, which is gone.
-        present = self.vigil.find(self.handle)
-        # Ray asks the process itself first, and waits seconds for one that is stopped, beside which it starts another.
-        if not present or not self.vigil.kill(END_WITHIN):
+        # Ray asks the process itself first, and waits seconds for one that is stopped, beside which it starts another:
+        # one that is known is killed here alone. What still ends then needs no more help, and Ray or `revive` waits.
+        if self.vigil.find(self.handle):
+            self.vigil.kill(END_WITHIN)
+        else:
             ray.kill(self.handle, no_restart=not self.keeps_handle)
 
     def revive(self) -> bool:

@@ -10,10 +10,10 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from agent.checkpoint import read_manifest, set_aside, write_checkpoint
+from agent.checkpoint import read_manifest, set_aside, unreadable, write_checkpoint
 from runtime.rundir import RunDirectory
 from runtime.supervisor.crew import reason, user_error
-from sensors.errors import StateError
+from sensors.errors import DamageError, StateError
 from sensors.state import State, check_state
 
 STATE_FILE = "run.json"
@@ -55,24 +55,32 @@ class Saver:
     def load(self) -> State:
         """The supervisor's part of the newest checkpoint whose parts are all whole; that one becomes `newest`.
 
-        All are looked at, and those that are not whole are set aside: what is written from here on bears earlier steps
-        than they may, and must come after them nonetheless; and they would be kept in place of whole ones.
+        What is damaged is set aside: newer ones, since what is written from here on bears earlier steps than they and
+        must come after them nonetheless; older ones, since they would be kept in place of whole ones. Of those only
+        names and sizes are looked at. One of another content alone may so stay in a whole older one's place until it
+        is the oldest, but never in that of the newest, as the oldest go first.
 
         Raises:
-            StateError: there is none; the message tells what is wrong with the newest, and nothing was changed.
+            StateError: there is none, or a newer one may be whole but is of another version or cannot be read; the
+                message tells what is wrong with it, and nothing was changed.
             StorageError: a damaged one cannot be set aside.
         """
-        damaged: list[tuple[Path, StateError]] = []
+        damaged: list[tuple[Path, DamageError]] = []
         found: State | None = None
         # Those without a manifest, too: they were whole when they got their names.
         for checkpoint in sorted(self._folder.glob("step-*"), reverse=True):
             try:
-                state = _read(checkpoint)
-            except StateError as error:
+                if found is None:
+                    found = _read(checkpoint)
+                    self.newest = checkpoint
+                else:
+                    read_manifest(checkpoint, thorough=False)
+            except DamageError as error:
                 damaged.append((checkpoint, error))
-                continue
-            if found is None:
-                self.newest, found = checkpoint, state
+            except StateError:
+                # An older one is in nobody's way.
+                if found is None:
+                    raise
         if found is None:
             if damaged:
                 raise damaged[0][1]
@@ -200,7 +208,9 @@ def _read(checkpoint: Path) -> State:
     read_manifest(checkpoint)
     try:
         state: State = json.loads((checkpoint / STATE_FILE).read_text())
-    except (OSError, ValueError):
-        raise StateError(f"{checkpoint}: {STATE_FILE} is missing or damaged") from None
+    except (FileNotFoundError, ValueError):
+        raise DamageError(f"{checkpoint}: {STATE_FILE} is missing or damaged") from None
+    except OSError as error:
+        raise unreadable(checkpoint, STATE_FILE, error) from error
     check_state(state, STATE_KEYS, 1, f"{checkpoint}/{STATE_FILE}")
     return state

@@ -175,9 +175,8 @@ class Supervisor:
             self._failed(role, why, dead)
         for role in roles:
             member = role.member
-            if member.overdue:
-                assert member.call is not None
-                self._failed(role, f"no answer to {member.call.method} for {member.waited:.0f} s")
+            if why := member.overdue:
+                self._failed(role, why)
             elif member.down_until is not None:
                 if member.revive():
                     role.restarted()

@@ -30,8 +30,9 @@ INSPECT_EVERY = 1.0
 IDLE_SHARE = 0.05
 """Share of one core below which a process does nothing: pulses and Ray's own threads take about 0.01."""
 QUEUE_SHARE = 0.2
-"""Share of the time that threads of a silent process, all together, stand ready to run and get no processor, from which
-on it is starved: its answer alone would take no longer than this on a machine with time to spare."""
+"""Share of the time that any one thread of a silent process stands ready to run and gets no processor, from which on
+the process is starved: its answer alone would take no longer than this on a machine with time to spare. The waits of
+its many housekeeping threads add up to more on a crowded machine, though the one that works sleeps."""
 LONGEST_LOOK = 1.0
 """Seconds that may lie between two looks of who watches; what is beyond was not watched, and nobody is to blame."""
 FETCH = 1.0
@@ -103,7 +104,9 @@ class Vigil:
         self._clock, self._node = clock, node
         self.process: psutil.Process | None = None
         self._stood: float | None = None
-        self._starting: int | None = None
+        # Of the process last heard or told of, wherever it is; that of the one before; restarts told of since that.
+        self._number = self._before = 0
+        self._restarts: int | None = None
         self.begin()
 
     def begin(self) -> None:
@@ -111,7 +114,7 @@ class Vigil:
         now = self._clock()
         self.died: float | None = None
         self.error: RayError | None = None
-        self._stood, self._starting = None, None
+        self._stood, self._restarts, self._before = None, None, self._number
         self._heard = self._active = self._inspected = now
         self._asked: Any = None
         self._next = now
@@ -160,14 +163,11 @@ class Vigil:
         if now - self._inspected < INSPECT_EVERY:
             return
         self._inspected = now
-        if not self.find(handle):
+        told = told_of(handle)
+        self._count(told, now)
+        if not self._take(told):
             self._stood = None
             return
-        assert self.process is not None
-        if self._starting not in (None, self.process.pid):
-            # Ray tries again and again, and tells nobody.
-            self.died = now if self.died is None else self.died
-        self._starting = self.process.pid
         self._stood = (now if self._stood is None else self._stood) if self.stopped else None
 
     @property
@@ -177,7 +177,22 @@ class Vigil:
 
     def find(self, handle: Any) -> bool:
         """Ask Ray for the process that is the actor now, pulses or not; whether one on this node is known."""
-        found = process_of(handle, self._node)
+        return self._take(told_of(handle))
+
+    def _count(self, told: dict[str, Any], now: float) -> None:
+        """See whether one that starts died meanwhile: Ray tries again and again, and tells nobody."""
+        restarts = told.get("NumRestarts")
+        if restarts is None or told.get("Pid", 0) == self._before != 0:
+            # Ray may still have to see the end of the one before, which counts as a restart, too.
+            return
+        if self._restarts is not None and restarts > self._restarts:
+            self.died = now if self.died is None else self.died
+        self._restarts = restarts
+
+    def _take(self, told: dict[str, Any]) -> bool:
+        """As `find`, of what Ray tells."""
+        self._number = told.get("Pid") or self._number
+        found = process_in(told, self._node)
         if found is None:
             return self._known and self.process is not None
         if self.process is not None and self.process != found:
@@ -201,7 +216,7 @@ class Vigil:
         return self.gone()
 
     def _hear(self, pid: int, node: str, used: float, now: float) -> None:
-        self._heard = now
+        self._heard, self._number = now, pid
         if node != self._node:
             self._measure(used, now)
             self.process = None
@@ -229,7 +244,8 @@ class Vigil:
             times = process.cpu_times()
             self._measure(times.user + times.system, now)
             traffic, queued = _traffic(process), _queued(process.pid)
-            waited = sum(seconds - self._queued[task] for task, seconds in queued.items() if task in self._queued)
+            waits = (seconds - self._queued[task] for task, seconds in queued.items() if task in self._queued)
+            waited = max(waits, default=0.0)
             starved = self.silence > 2 and ("R" in states or waited >= QUEUE_SHARE * since)
             # What waits for a disk, or in silence for its turn at the processor, is no hang.
             if traffic != self._traffic or "D" in states or starved:
@@ -242,22 +258,29 @@ class Vigil:
             self.process = None
 
 
-def process_of(handle: Any, node: str) -> psutil.Process | None:
-    """The process that Ray gave to an actor, from before its constructor runs; none on another node, or if not known.
+def told_of(handle: Any) -> dict[str, Any]:
+    """Ray's own account of an actor; empty if it has none.
 
-    Ray's public interface tells it of actors that answer, or through the dashboard, which a run may lack. What takes
-    long is Ray's head, which ends whoever cannot reach it for a minute.
+    Ray's public interface tells of actors that answer, or through the dashboard, which a run may lack. What takes long
+    is Ray's head, which ends whoever cannot reach it for a minute.
     """
     try:
         from ray._private.state import state
 
-        told: Any = state.actor_table(handle._actor_id.hex())
+        return dict(state.actor_table(handle._actor_id.hex()) or {})
+    except (ImportError, AttributeError, LookupError, TypeError, ValueError, RayError):
+        return {}
+
+
+def process_in(told: dict[str, Any], node: str) -> psutil.Process | None:
+    """The process that is the actor, by Ray's account, from before its constructor runs; none on another node."""
+    try:
         if told["Address"]["NodeID"] != node or told["State"] == "DEAD" or not told["Pid"]:
             return None
         process = psutil.Process(int(told["Pid"]))
         # The number of one that has died may be another's by now.
         return process if process.cmdline()[0].startswith("ray::") else None
-    except (ImportError, AttributeError, LookupError, TypeError, ValueError, RayError, psutil.Error):
+    except (LookupError, TypeError, ValueError, psutil.Error):
         return None
 
 

@@ -1,3 +1,5 @@
+import errno
+import io
 import json
 import os
 import random
@@ -7,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +23,7 @@ from agent.checkpoint import (
     write_checkpoint,
 )
 from agent.tensor_file import write_tensors
-from sensors.errors import StateError, StorageError
+from sensors.errors import DamageError, StateError, StorageError
 
 ROOT = Path(__file__).parents[2]
 STATE = {
@@ -204,14 +207,14 @@ def test_tensors_that_are_missing_or_unknown_are_named(tmp_path: Path) -> None:
 def test_a_missing_part_is_named(tmp_path: Path, name: str) -> None:
     checkpoint = write_checkpoint(tmp_path, 1, put, {})
     (checkpoint / name).unlink()
-    with pytest.raises(StateError, match=name):
+    with pytest.raises(DamageError, match=name):
         read_manifest(checkpoint)
 
 
 def test_an_extra_part_is_named(tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path, 1, put, {})
     shutil.copy(checkpoint / "learner.json", checkpoint / "other.json")
-    with pytest.raises(StateError, match=r"other\.json"):
+    with pytest.raises(DamageError, match=r"other\.json"):
         read_manifest(checkpoint)
 
 
@@ -219,9 +222,44 @@ def test_damage_and_other_versions_are_named(tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path, 1, put, {})
     path = checkpoint / "learner.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\xff")
-    with pytest.raises(StateError, match=r"learner\.safetensors is damaged"):
+    with pytest.raises(DamageError, match=r"learner\.safetensors is damaged"):
         read_manifest(checkpoint)
+    read_manifest(checkpoint, thorough=False)  # as large as it was
+    with path.open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(DamageError, match=r"learner\.safetensors is damaged"):
+        read_manifest(checkpoint, thorough=False)
     manifest = json.loads((checkpoint / "manifest.json").read_text())
     (checkpoint / "manifest.json").write_text(json.dumps(manifest | {"version": 9}))
-    with pytest.raises(StateError, match="version 9"):
+    with pytest.raises(StateError, match="version 9") as told:
         read_manifest(checkpoint)
+    assert not isinstance(told.value, DamageError)
+
+
+@pytest.mark.parametrize(
+    "text", ["", '{"version": 1, "par', "[]", "{}", '{"version": 1, "parts": {"learner.json": 7}}']
+)
+def test_a_torn_manifest_is_damage(tmp_path: Path, text: str) -> None:
+    checkpoint = write_checkpoint(tmp_path, 1, put, {})
+    (checkpoint / "manifest.json").write_text(text)
+    with pytest.raises(DamageError, match=r"manifest\.json cannot be read"):
+        read_manifest(checkpoint)
+
+
+@pytest.mark.parametrize("name", ["learner.json", "manifest.json"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE])
+def test_what_cannot_be_read_now_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, number: int
+) -> None:
+    checkpoint = write_checkpoint(tmp_path, 1, put, {})
+    real = io.open
+
+    def fail(path: Any, *arguments: Any, **named: Any) -> Any:
+        if Path(path).name == name:
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr(io, "open", fail)  # which `Path.open` calls
+    with pytest.raises(StateError, match=rf"{name} cannot be read \({os.strerror(number)}\)") as told:
+        read_manifest(checkpoint)
+    assert not isinstance(told.value, DamageError)

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 import agent.learner
+from agent.actor import LearnerActor
 from agent.checkpoint import load_state, save_state
 from agent.learner import Learner
 from agent.randomness import load_random, random_state
@@ -97,6 +98,18 @@ def test_what_was_promised_stays_until_it_is_written(tmp_path: Path, monkeypatch
     alike(load_state(tmp_path, "learner"), load_state(tmp_path, "then"), "learner")
     it.run(600.0, steps=1)
     assert it.held.step == 6, "and no longer"
+
+
+def test_what_nobody_ordered_is_in_nobodys_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent.learner, "SLOW", 0.0)  # each step is followed by a copy
+    it = learner()
+    it.run(600.0, steps=2)
+    held = LearnerActor.__new__(LearnerActor)
+    held.learner = it
+    for snapshot in (it.snapshot, held.snapshot):
+        assert snapshot() is not None
+        it.run(600.0, steps=1)
+        assert it.held.step == it.steps, "neither written nor given up"
 
 
 def test_what_was_promised_and_given_up_is_in_nobodys_way(tmp_path: Path) -> None:

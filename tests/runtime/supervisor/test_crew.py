@@ -2,7 +2,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import RayTaskError
+from ray.exceptions import ActorUnavailableError, RayTaskError
 
 from runtime.supervisor.crew import Member, user_error
 from runtime.supervisor.vigil import Clock
@@ -51,3 +51,60 @@ def test_a_slow_start_is_no_good_work_so_that_a_crash_loop_ends(monkeypatch: pyt
     member.ask("run", expected=1.0, patience=300.0)
     member.take()
     assert member.failures == 0
+
+
+@pytest.mark.parametrize("keeps_handle", [True, False])
+def test_a_process_that_is_known_is_killed_here_alone_however_long_it_takes_to_end(
+    monkeypatch: pytest.MonkeyPatch, keeps_handle: bool
+) -> None:
+    member = Member("replay", lambda: "handle", keeps_handle, 3, Clock(), "here")
+    killed = list[str]()
+    monkeypatch.setattr("ray.kill", lambda handle, no_restart: killed.append("by Ray"))
+
+    def kill(patience: float) -> bool:
+        killed.append("here")
+        return False  # it waits for a disk, and ends after that
+
+    monkeypatch.setattr(member.vigil, "kill", kill)
+    for known, by in ((True, ["here"]), (False, ["by Ray"])):
+        killed.clear()
+        monkeypatch.setattr(member.vigil, "find", lambda handle, known=known: known)
+        member.put_down()
+        assert killed == by
+
+
+def test_who_says_again_and_again_that_it_still_starts_has_so_long_all_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    clock: Any = lambda: now[0]  # noqa: E731
+    comes: list[Any] = [ActorUnavailableError("it is restarting", b"0" * 16)]
+
+    def get(answer: Any, timeout: float) -> Any:
+        if isinstance(comes[0], Exception):
+            raise comes[0]
+        return comes[0]
+
+    monkeypatch.setattr("ray.get", get)
+    ping = SimpleNamespace(remote=lambda: "to come")
+    member = Member("replay", lambda: SimpleNamespace(ping=ping, stats=ping), True, 3, clock, "here")
+
+    def starts(seconds: float) -> str:
+        end = now[0] + seconds
+        while now[0] < end and not member.overdue:
+            member.ask("ping", expected=0.0, patience=25.0)
+            now[0] += 0.5
+            with pytest.raises(ActorUnavailableError) as told:
+                member.take()
+            assert member.still_to_come(told.value) and member.call is None
+        return member.overdue
+
+    assert starts(24.0) == "" and starts(100.0) == "no answer to ping for 26 s"
+    assert now[0] == pytest.approx(25.5) and member.fail() and member.overdue == ""
+    assert starts(24.0) == "", "and as long again once it was made anew"
+    comes[0] = "well"
+    member.ask("ping", expected=0.0, patience=25.0)
+    member.take()
+    now[0] += 100.0
+    assert member.overdue == "", "it is up"
+    member.ask("stats", expected=1.0, patience=4.0)
+    now[0] += 6.0
+    assert member.overdue == "no answer to stats for 6 s"

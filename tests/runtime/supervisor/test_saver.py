@@ -1,18 +1,21 @@
 """Which checkpoint a resume takes, and what becomes of those that it cannot take."""
 
+import errno
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from agent import checkpoint as format_room
 from agent.checkpoint import list_checkpoints, write_checkpoint
 from runtime.rundir import RunDirectory
 from runtime.supervisor import saver as room
 from runtime.supervisor.saver import STATE_FILE, STATE_KEYS, SaveError, Saver
-from sensors.errors import StateError
+from sensors.errors import DamageError, StateError
 
 
 @pytest.fixture
@@ -75,11 +78,79 @@ def test_where_none_is_whole_nothing_is_changed(run: RunDirectory) -> None:
     for step in (10, 20):
         (write(run, step) / "learner.json").write_text("{}")
     before = names(run)
-    with pytest.raises(StateError, match=rf"{20:012d}: learner.json is damaged"):
+    with pytest.raises(DamageError, match=rf"{20:012d}: learner.json is damaged"):
         Saver(run).load()
     assert names(run) == before
     with pytest.raises(StateError, match="no whole checkpoint"):
         Saver(RunDirectory.create(run.path.parent / "other", {}, "1.0")).load()
+
+
+def newer_manifest(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    told = json.loads((checkpoint / "manifest.json").read_text())
+    (checkpoint / "manifest.json").write_text(json.dumps(told | {"version": 2, "parts": "told otherwise"}))
+    return "format version 2"
+
+
+def newer_part(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    text = json.dumps(json.loads((checkpoint / STATE_FILE).read_text()) | {"version": 2})
+    (checkpoint / STATE_FILE).write_text(text)
+    told = json.loads((checkpoint / "manifest.json").read_text())
+    told["parts"][STATE_FILE] = format_room._measure(checkpoint / STATE_FILE)
+    (checkpoint / "manifest.json").write_text(json.dumps(told))
+    return "format version 2"
+
+
+def bad_moment(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    measure = format_room._measure
+
+    def fail(path: Path) -> list[Any]:
+        if path.parent == checkpoint:
+            raise OSError(errno.EIO, "Input/output error")
+        return measure(path)
+
+    monkeypatch.setattr(format_room, "_measure", fail)
+    return "Input/output error"
+
+
+@pytest.mark.parametrize("spoil", [newer_manifest, newer_part, bad_moment])
+def test_one_that_may_be_whole_is_named_and_never_given_up(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path, pytest.MonkeyPatch], str]
+) -> None:
+    for step in (10, 20, 30):
+        write(run, step)
+    (write(run, 40) / "learner.json").write_text("{}")
+    before = names(run)
+    told = spoil(run.checkpoints / f"step-{30:012d}", monkeypatch)
+    with pytest.raises(StateError, match=rf"{30:012d}.*{told}"):
+        Saver(run).load()
+    assert names(run) == before, "not even the damaged one is set aside"
+    write(run, 50)  # and older than the one that is taken, it is in nobody's way
+    again = Saver(run)
+    assert again.load()["step"] == 50 and len(again.skipped) == 1
+    assert names(run) == [f"step-{step:012d}" for step in (30, 50)] + [f"unusable-step-{40:012d}"]
+
+
+def test_only_the_newest_whole_one_is_read_through(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [write(run, step) for step in (10, 20, 30, 40, 50)]
+    newest, torn = paths[3:]
+    for path in (paths[2], torn):
+        (path / "learner.json").write_text('{"step": 99}')  # as large as it was
+    read = set[str]()
+    measure = format_room._measure
+
+    def note(path: Path) -> list[Any]:
+        read.add(path.parent.name)
+        return measure(path)
+
+    monkeypatch.setattr(format_room, "_measure", note)
+    saver = Saver(run)
+    assert saver.load()["step"] == 40 and saver.newest == newest
+    assert read == {newest.name, torn.name}
+    assert names(run) == [f"step-{step:012d}" for step in (30, 40)] + [f"unusable-{torn.name}"]
+    for step in (41, 42, 43):  # the one that nobody read goes first
+        write(run, step)
+        assert Saver(run).load()["step"] == step
+    assert [int(p.name[5:]) for p in list_checkpoints(run.checkpoints)] == [41, 42, 43]
 
 
 class Handle:

@@ -208,6 +208,8 @@ SILENT_FOR = 8.0
     [
         ("SS", 0.0, 0.0, True),
         ("SS", 0.05, 0.0, True),  # its housekeeping on a crowded machine
+        ("SS", (0.1,) * 30, 0.0, True),  # all its housekeeping threads
+        ("SS", (0.1, 0.5, 0.1), 0.0, False),
         ("SS", 0.5, 0.0, False),  # gets the processor now and then, and sleeps when it is looked at
         ("SR", 0.0, 0.0, False),  # waits all the time: the kernel adds that when it is over
         ("SS", 0.0, 0.5, False),
@@ -216,7 +218,7 @@ SILENT_FOR = 8.0
     ],
 )
 def test_who_is_silent_is_quiet_only_where_it_could_have_done_something(
-    monkeypatch: pytest.MonkeyPatch, states: str, queue: float, busy: float, quiet: bool
+    monkeypatch: pytest.MonkeyPatch, states: str, queue: float | tuple[float, ...], busy: float, quiet: bool
 ) -> None:
     now = [0.0]
     clock: Any = lambda: now[0]  # noqa: E731
@@ -228,10 +230,50 @@ def test_who_is_silent_is_quiet_only_where_it_could_have_done_something(
         cpu_times=lambda: SimpleNamespace(user=busy * now[0], system=0.0),
     )
     monkeypatch.setattr(vigil, "_states", lambda pid: states)
-    monkeypatch.setattr(vigil, "_queued", lambda pid: {"1": queue * now[0], f"{now[0]}": 1e6})
+    threads = queue if isinstance(queue, tuple) else (queue,)
+    # One more thread, which is new at each look, has waited long before anybody looked.
+    monkeypatch.setattr(
+        vigil,
+        "_queued",
+        lambda pid: {f"{n}": share * now[0] for n, share in enumerate(threads)} | {f"new {now[0]}": 1e6},
+    )
     monkeypatch.setattr(vigil, "_traffic", lambda process: 0)
     it.process, it._known, it._asked, it._next = process, True, None, 1e9
     while now[0] < SILENT_FOR:
         now[0] += 0.25
         it.look(None)
     assert it.silence == SILENT_FOR and (it.quiet > 5.0) == quiet and (it.quiet < 1.5) == (not quiet)
+
+
+@pytest.mark.parametrize("before", [0, 7])
+def test_a_crash_loop_is_seen_by_rays_count_though_no_process_ever_is(
+    monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    now = [0.0]
+    clock: Any = lambda: now[0]  # noqa: E731
+    it = Vigil(clock, "here")
+    if before:
+        it._hear(before, "elsewhere", 0.0, 0.0)
+    account: list[dict[str, Any]] = [{}]
+    monkeypatch.setattr(vigil, "told_of", lambda handle: account[0])
+
+    def look(restarts: int | None, pid: int) -> bool:
+        now[0] += vigil.INSPECT_EVERY
+        address = {"NodeID": "elsewhere"}
+        told = {"NumRestarts": restarts, "Pid": pid, "State": "RESTARTING", "Address": address}
+        account[0] = {} if restarts is None else told
+        it.await_start(None)
+        return it.died is not None
+
+    it.begin()
+    assert not look(None, 0)
+    if before:  # the end of which is told late
+        assert not look(0, before) and not look(1, before)
+    assert not look(1, 8) and not look(1, 8) and not look(None, 0)
+    assert look(3, 9), "two have come and gone between two looks"
+    it.begin()
+    assert it.died is None
+    assert not look(3, 9) and not look(4, 9), "it was seen already"
+    assert not look(4, 10) and look(5, 10), "it bears the same number until there is another"
+    it.begin()
+    assert not any(look(6, 11) for _ in range(5)), "it takes its time"
