@@ -83,12 +83,19 @@ def draw_curves(rows: Sequence[Row], out: Path) -> None:
             for panel, x in zip(panels, ("minutes", "events"), strict=True):
                 for path, line in zip(CROSSING, ("-", "--"), strict=True):
                     points = [(point[x], 100 * point[path]) for point in row["curve"]]
-                    panel.plot(*zip(*points, strict=True), line, color=f"C{STYLES.index(row['style'])}", lw=1)
+                    name = f"{path.replace('_to_', ' → ')}, {row['style']}"
+                    panel.plot(
+                        *zip(*points, strict=True), line, color=f"C{STYLES.index(row['style'])}", lw=1, label=name
+                    )
                 panel.set_xlabel({"minutes": "learning, minutes", "events": "events"}[x])
                 panel.grid(alpha=0.3)
         panels[0].set_ylabel("test accuracy, %")
         panels[0].set_ylim(90, 100.2)
-        figure.suptitle(f"{data}: image→audio solid, audio→image dashed; {', '.join(STYLES)} in colours C0, C1")
+        lines, names = panels[1].get_legend_handles_labels()
+        # Seeds share a line's manner, and so one entry.
+        once = dict(zip(names, lines, strict=True))
+        panels[1].legend(once.values(), once.keys(), loc="lower right")
+        figure.suptitle(data)
         figure.tight_layout()
         figure.savefig(out / f"curves-{data}.png", dpi=120)
         plot.close(figure)
