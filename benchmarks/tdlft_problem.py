@@ -66,7 +66,9 @@ class HeardConfig(Config):
 class FaithfulConfig(Config):
     """Algorithm 1 to the letter, which has nothing but transferred rows to learn from."""
 
-    learning_rate: float = setting(1e-3, help="its step size; the larger, the sooner it forgets seen labels", low=0.0, high=10.0)
+    learning_rate: float = setting(
+        1e-3, help="its step size; the larger, the sooner it forgets seen labels", low=0.0, high=10.0
+    )
 
 
 @dataclass(frozen=True)
