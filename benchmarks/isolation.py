@@ -11,6 +11,7 @@ before.
 import argparse
 import os
 import signal
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -59,10 +60,13 @@ class Watched:
         raise SystemExit("it took too long; is the machine too busy?")
 
     def rate(self, begin: float, end: float) -> float:
-        """Events a second of the teacher that is watched, between two times of the run."""
+        """Events a second of the teacher that is watched, between two times of the run, by least squares.
+
+        It is heard of once a second, a second's events at a time: two single figures would be off by as much.
+        """
         key = f"accepted/{WATCHED}"
         found = [(row["time"], row[key]) for row in figures(self.path) if key in row and begin <= row["time"] <= end]
-        return float((found[-1][1] - found[0][1]) / (found[-1][0] - found[0][0]))
+        return float(statistics.linear_regression(*zip(*found, strict=True)).slope)
 
 
 def strike(run: Watched, name: str, how: str, seconds: float) -> dict[str, float]:
