@@ -3,7 +3,9 @@
 Each table of replay asks for samples as it takes in events (its deficit: inserted x samples per insert - sampled; where
 nothing limits sources, what was drawn for each event, below zero). The next turn goes to the table that asks most, so
 single-modality and co-occurring events are learned from in the proportion in which they come, whatever the teacher's
-curriculum is. Turns on one table alternate between its modalities: that is the reciprocating training.
+curriculum is. Where events that co-occur are rarer than the least share of turns that they are to have, they are drawn
+more often than others: they alone connect the modalities. Turns on one table alternate between its modalities: that is
+the reciprocating training.
 """
 
 from collections.abc import Mapping
@@ -73,22 +75,37 @@ class Turn:
 
 
 class Turns:
-    """Chooses turns over the tables that SMART can learn from."""
+    """Chooses turns over the tables that SMART can learn from.
 
-    VERSION = 1
+    Attributes:
+        modalities: those of SMART.
+        min_events: events that a table must hold.
+        least_paired: least share of the turns that tables of co-occurring events have once one holds enough, 0…1.
+        last: table -> the side whose turn came last on it.
+        owed: turns that co-occurring events have yet to get, below 2; from 1 on the next one is theirs.
+    """
 
-    def __init__(self, modalities: tuple[str, ...], min_events: int) -> None:
+    VERSION = 2
+
+    def __init__(self, modalities: tuple[str, ...], min_events: int, least_paired: float = 0.0) -> None:
         self.modalities = modalities
         self.min_events = min_events
+        self.least_paired = least_paired
         self.last: dict[str, str] = {}
+        self.owed = 0.0
 
     def next(self, replay: Replay) -> Turn | None:
         """The next turn, or none while no table holds enough events."""
         kinds = [k for k in replay.kinds() if self._usable(k) and replay.size(k) >= self.min_events]
         if not kinds:
             return None
-        kind = max(kinds, key=replay.deficit)
-        sides = [m for m in kind.split("+") if m in self.modalities]
+        paired = [k for k in kinds if len(self._sides(k)) > 1]
+        # What they are owed while too few co-occurred is one turn, not all of them.
+        self.owed = self.owed + self.least_paired if paired else min(self.owed + self.least_paired, 1.0)
+        kind = max(paired if paired and self.owed >= 1.0 else kinds, key=replay.deficit)
+        if kind in paired:
+            self.owed = max(self.owed - 1.0, 0.0)
+        sides = self._sides(kind)
         before = self.last.get(kind)
         side = sides[(sides.index(before) + 1) % len(sides)] if before in sides else sides[0]
         self.last[kind] = side
@@ -106,13 +123,24 @@ class Turns:
 
         What bears a label is none of SMART's, whatever else is in it.
         """
-        return bool(set(kind.split("+")) & set(self.modalities)) and not labelled(kind)
+        return bool(self._sides(kind)) and not labelled(kind)
+
+    def _sides(self, kind: str) -> list[str]:
+        """The modalities of a table that SMART has; of one alone it learns as from single-modality events."""
+        return [m for m in kind.split("+") if m in self.modalities]
 
     def state_dict(self) -> State:
-        """Whose turn came last on each table."""
-        return {"version": self.VERSION, "last": dict(self.last)}
+        """Whose turn came last on each table, and what co-occurring events are owed."""
+        return {"version": self.VERSION, "last": dict(self.last), "owed": self.owed}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore `state_dict`."""
-        check_state(state, {"last"}, self.VERSION, "turns")
+        """Restore `state_dict`; one of version 1 is of a time when nothing was owed.
+
+        Raises:
+            StateError: a part is missing or unknown, or the version is of another program.
+        """
+        if state.get("version") == 1:
+            state = {**state, "version": self.VERSION, "owed": 0.0}
+        check_state(state, {"last", "owed"}, self.VERSION, "turns")
         self.last = dict(state["last"])
+        self.owed = float(state["owed"])

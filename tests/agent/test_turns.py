@@ -1,10 +1,13 @@
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from agent.turns import Turn, Turns
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
+from sensors.errors import StateError
 from tests.agent.rigs import ListReplay, tables
 from tests.replay.batches import batch_of
 
@@ -46,6 +49,47 @@ def test_a_few_single_events_take_no_more_turns_than_their_share_where_nothing_l
         buffer.close()
 
 
+@pytest.mark.parametrize("least, asking", [(0.5, 200), (0.3, 120), (0.0, 0), (1.0, 400)])
+def test_rare_pairs_have_their_least_share_of_turns(least: float, asking: int) -> None:
+    replay = ListReplay(tables(20))
+    replay.owed |= {"image": 3.0, "audio": 2.0, "audio+image": 1.0}  # co-occurring events never ask most
+    turns = Turns(("audio", "image"), 16, least)
+    taken = Counter(turn.kind for _ in range(400) if (turn := turns.next(replay)))
+    assert abs(taken["audio+image"] - asking) <= 1 and taken["image"] == 400 - taken["audio+image"]
+
+
+def test_frequent_pairs_have_no_more_turns_than_they_ask_for() -> None:
+    replay = ListReplay(tables(20))
+    turns = Turns(("audio", "image"), 16, 0.5)
+    kinds = []
+    for n in range(40):
+        replay.owed |= {"audio+image": 2.0 if n % 4 else 0.0, "image": 1.0, "audio": 0.5}
+        turn = turns.next(replay)
+        assert turn is not None
+        kinds.append(turn.kind)
+    assert kinds == (["image", *["audio+image"] * 3] * 10)
+
+
+def test_events_that_begin_to_co_occur_late_do_not_make_up_for_it() -> None:
+    replay = ListReplay({"image": tables(20)["image"]})
+    turns = Turns(("audio", "image"), 16, 0.5)
+    for _ in range(50):
+        turns.next(replay)
+    replay.tables |= {"audio+image": tables(20)["audio+image"]}
+    replay.owed |= {"image": 5.0, "audio+image": 0.0}
+    kinds = [turn.kind for _ in range(6) if (turn := turns.next(replay))]
+    assert kinds == ["audio+image", "audio+image", "image", "audio+image", "image", "audio+image"]
+
+
+def test_a_table_of_which_one_modality_is_learned_counts_as_single() -> None:
+    pairs = tables(20)["audio+image"]
+    replay = ListReplay({"audio+image": pairs, "audio+lips": pairs})
+    replay.owed |= {"audio+lips": 9.0}
+    turns = Turns(("audio", "image"), 16, 0.5)
+    kinds = [turn.kind for _ in range(4) if (turn := turns.next(replay))]
+    assert kinds == ["audio+lips", "audio+image", "audio+lips", "audio+image"]
+
+
 def test_no_turn_while_tables_are_nearly_empty() -> None:
     turns = Turns(("audio", "image"), 64)
     assert turns.next(ListReplay({})) is None
@@ -71,3 +115,19 @@ def test_names_and_state() -> None:
     one.next(replay)
     two.load_state_dict(one.state_dict())
     assert one.next(replay) == two.next(replay)
+
+
+def test_what_is_owed_is_saved_and_was_nothing_before() -> None:
+    replay = ListReplay(tables(20))
+    replay.owed |= {"image": 3.0, "audio": 2.0, "audio+image": 1.0}
+    one, two = (Turns(("audio", "image"), 16, 0.5) for _ in range(2))
+    one.next(replay)
+    two.load_state_dict(one.state_dict())
+    following = [[t.kind for _ in range(3) if (t := it.next(replay))] for it in (one, two)]
+    assert following[0] == following[1] == ["audio+image", "image", "audio+image"]
+    two.load_state_dict({"version": 1, "last": {"image": "image"}})
+    assert two.owed == 0.0 and two.last == {"image": "image"}
+    with pytest.raises(StateError, match="version 3"):
+        two.load_state_dict({**one.state_dict(), "version": 3})
+    with pytest.raises(StateError, match="lacks owed"):
+        two.load_state_dict({"version": 2, "last": {}})
