@@ -87,7 +87,7 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
     views: int = setting(4, help="events of one lesson in a batch, for guides or selector 'lesson'", low=1, high=1024)
     turn_steps: int = setting(50, help="steps of one turn", unit="steps", low=1, high=100_000)
     min_events: int = setting(512, help="events a table must hold before turns on it begin", low=2)
-    least_paired: float = setting(
+    paired_turns: float = setting(
         0.5,
         help="least share of turns on events that co-occur, however rare they are; 0: in the proportion of events",
         unit="fraction",

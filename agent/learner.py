@@ -122,7 +122,7 @@ class Learner:
             seed,
         )
         self.augment = Augment(config, seed)
-        self.turns = Turns(tuple(names), config.min_events, config.least_paired)
+        self.turns = Turns(tuple(names), config.min_events, config.paired_turns)
         self.turn: Turn | None = None
         self.steps = 0
         self.remaining: float | None = None

@@ -80,17 +80,17 @@ class Turns:
     Attributes:
         modalities: those of SMART.
         min_events: events that a table must hold.
-        least_paired: least share of the turns that tables of co-occurring events have once one holds enough, 0…1.
+        paired_turns: least share of the turns that tables of co-occurring events have once one holds enough, 0…1.
         last: table -> the side whose turn came last on it.
         owed: turns that co-occurring events have yet to get, below 2; from 1 on the next one is theirs.
     """
 
     VERSION = 2
 
-    def __init__(self, modalities: tuple[str, ...], min_events: int, least_paired: float = 0.0) -> None:
+    def __init__(self, modalities: tuple[str, ...], min_events: int, paired_turns: float = 0.0) -> None:
         self.modalities = modalities
         self.min_events = min_events
-        self.least_paired = least_paired
+        self.paired_turns = paired_turns
         self.last: dict[str, str] = {}
         self.owed = 0.0
 
@@ -101,7 +101,7 @@ class Turns:
             return None
         paired = [k for k in kinds if len(self._sides(k)) > 1]
         # What they are owed while too few co-occurred is one turn, not all of them.
-        self.owed = self.owed + self.least_paired if paired else min(self.owed + self.least_paired, 1.0)
+        self.owed = self.owed + self.paired_turns if paired else min(self.owed + self.paired_turns, 1.0)
         kind = max(paired if paired and self.owed >= 1.0 else kinds, key=replay.deficit)
         if kind in paired:
             self.owed = max(self.owed - 1.0, 0.0)
