@@ -71,12 +71,11 @@ def test_frequent_pairs_have_no_more_turns_than_they_ask_for() -> None:
 
 
 def test_events_that_begin_to_co_occur_late_do_not_make_up_for_it() -> None:
-    replay = ListReplay({"image": tables(20)["image"]})
     turns = Turns(("audio", "image"), 16, 0.5)
     for _ in range(50):
-        turns.next(replay)
-    replay.tables |= {"audio+image": tables(20)["audio+image"]}
-    replay.owed |= {"image": 5.0, "audio+image": 0.0}
+        turns.next(ListReplay({"image": tables(20)["image"]}))
+    replay = ListReplay(tables(20))
+    replay.owed["image"] = 5.0
     kinds = [turn.kind for _ in range(6) if (turn := turns.next(replay))]
     assert kinds == ["audio+image", "audio+image", "image", "audio+image", "image", "audio+image"]
 
