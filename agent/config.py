@@ -36,7 +36,9 @@ class SmartConfig(Config):
         low=0.0,
         high=10.0,
     )
-    mode_from: int = setting(600, help="steps of a side from which far guides begin to count less", unit="steps", low=0)
+    mode_from: int = setting(
+        600, help="guided steps of a side from which far guides begin to count less", unit="steps", low=0
+    )
     mode_growth: int = setting(300, help="steps in which this grows to its full", unit="steps", low=0)
     average: float = setting(
         0.998, help="decay, per step, of the averaged weights that are examined", low=0.0, high=0.999999

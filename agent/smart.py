@@ -50,7 +50,7 @@ class Smart:
         seed: of the weights and of the guides' own choices.
     """
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(
         self,
@@ -72,6 +72,7 @@ class Smart:
         self.optimisers = {m: self._optimiser(side) for m, side in self.sides.items()}
         self.guides = build_guides(guide, modalities, network.latent, seed)
         self.steps = dict.fromkeys(modalities, 0)
+        self.guided = dict.fromkeys(modalities, 0)
         self.fixed = {name.strip() for name in config.fixed_teacher.split(",")} - {""}
         if unknown := self.fixed - set(modalities):
             raise ConfigError(f"fixed_teacher: no {sorted(unknown)[0]!r} among the modalities {', '.join(modalities)}")
@@ -115,6 +116,7 @@ class Smart:
         torch.autograd.backward(total)
         optimiser.step()
         self.steps[side] += 1
+        self.guided[side] += bool(guides)
         self._average(side)
         return {name: loss.detach() for name, loss in losses.items()}
 
@@ -138,7 +140,7 @@ class Smart:
 
     def _weights(self, side: str, guess: Tensor, guide: Tensor) -> Tensor | None:
         """What each event's guide counts, (B,); none while all count alike, as they must before guesses mean much."""
-        config, grown = self.config, self.steps[side] - self.config.mode_from
+        config, grown = self.config, self.guided[side] - self.config.mode_from
         sharpness = config.mode * min(max(grown / max(config.mode_growth, 1), 0.0), 1.0)
         return mode_weights(guess, guide, sharpness) if sharpness > 0 else None
 
@@ -169,6 +171,7 @@ class Smart:
             "version": self.VERSION,
             "modalities": list(self.modalities),
             "steps": dict(self.steps),
+            "guided": dict(self.guided),
             "sides": {m: dict(side.state_dict()) for m, side in self.sides.items()},
             "averages": {m: dict(side.state_dict()) for m, side in self.averages.items()},
             "optimisers": {m: _optimiser_state(o) for m, o in self.optimisers.items()},
@@ -176,12 +179,14 @@ class Smart:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore exactly.
+        """Restore exactly; version 1 did not tell guided steps from others.
 
         Raises:
             StateError: parts are missing or unknown, or belong to other modalities or sizes.
         """
-        keys = {"modalities", "steps", "sides", "averages", "optimisers", "guides"}
+        if state.get("version") == 1 and "steps" in state:
+            state = {**state, "version": self.VERSION, "guided": state["steps"]}
+        keys = {"modalities", "steps", "guided", "sides", "averages", "optimisers", "guides"}
         check_state(state, keys, self.VERSION, "SMART")
         if tuple(state["modalities"]) != self.modalities:
             raise StateError(f"SMART: saved for {state['modalities']}, this run has {list(self.modalities)}")
@@ -190,6 +195,7 @@ class Smart:
             load_module(self.averages[m], state["averages"][m], f"SMART {m} average")
             _load_optimiser(self.optimisers[m], state["optimisers"][m])
             self.steps[m] = int(state["steps"][m])
+            self.guided[m] = int(state["guided"][m])
         self.guides.load_state_dict(state["guides"])
 
     def _place(self, side: Side) -> Side:

@@ -43,7 +43,7 @@ SAVE_EVERY = 250
 SLACK = 256
 """Events that the stream may be ahead of the learner: what it knows at a time is what came until then."""
 
-BRISK: dict[str, Any] = {"batch": 64, "turn_steps": 25, "warmup_steps": 20, "min_events": SLACK, "augment": 0.0}
+BRISK: dict[str, Any] = {"batch": 64, "turn_steps": 25, "warmup_steps": 20, "min_events": SLACK}
 """Settings of all trials' learners: two new concepts are known after some 300 steps, where the defaults take 600."""
 
 
@@ -56,15 +56,18 @@ def work(cell: Cell, folder: Path) -> Iterator[Row]:
 
 
 def imbalance(cell: Cell, folder: Path) -> Iterator[Row]:
-    """Few pairs with the single-modality rest, then the same pairs alone: as many steps on pairs, as many in all."""
+    """Few pairs with the single-modality rest, then pairs alone: as many steps on pairs, as many in all.
+
+    Alone, too, no more events co-occur than did so beside the rest: the stream without its single-modality events.
+    """
     share, total = float(cell["share"]), int(cell["steps"])
     single_share = 1 - max(share, float(cell["least_paired"])) if share < 1 else 0.0
     with_rest = _pairs(cell, folder / "rest", total, single_share)
     yield {"arm": "with the rest", **with_rest}
     if share < 1:
-        on_pairs = max(with_rest["steps on pairs"], 1)
-        yield {"arm": "alone, same steps on pairs", **_pairs(cell, folder / "pairs", on_pairs, 0.0)}
-        yield {"arm": "alone, same steps in all", **_pairs(cell, folder / "all", total, 0.0)}
+        on_pairs, events = max(with_rest["steps on pairs"], 1), with_rest["events paired"]
+        yield {"arm": "alone, same steps on pairs", **_pairs(cell, folder / "pairs", on_pairs, 0.0, events)}
+        yield {"arm": "alone, same steps in all", **_pairs(cell, folder / "all", total, 0.0, events)}
 
 
 def arrival(cell: Cell, folder: Path) -> Iterator[Row]:
@@ -157,8 +160,8 @@ def worsen(exam: ExamSet) -> ExamSet:
     return ExamSet.from_dict(values)
 
 
-def _pairs(cell: Cell, folder: Path, steps: int, single_share: float) -> dict[str, Any]:
-    """One arm of the imbalance: its figures, kept in `folder` once they are there."""
+def _pairs(cell: Cell, folder: Path, steps: int, single_share: float, most: int | None = None) -> dict[str, Any]:
+    """One arm of the imbalance, of at most so many events: its figures, kept in `folder` once they are there."""
     result = folder / "result.json"
     if result.exists():
         kept: dict[str, Any] = json.loads(result.read_text())
@@ -169,10 +172,9 @@ def _pairs(cell: Cell, folder: Path, steps: int, single_share: float) -> dict[st
     images, speech = load(cell)
     judges = judges_of(cell, images, speech)
     learner = LearnerConfig.from_dict({**BRISK, **cell["learner"]})
-    # Pairs get no turn before they ask for as many samples as the others may: with little slack that is soon.
     replay = ReplayConfig(limiter_slack=SLACK, min_size=SLACK)
     notes: dict[str, Any] = {"steps on pairs": 0}
-    with Trial(images, speech, teacher, replay, learner, cell["seed"], folder, steps) as trial:
+    with Trial(images, speech, teacher, replay, learner, cell["seed"], folder, steps, most) as trial:
 
         def count() -> None:
             notes["steps on pairs"] += trial.learner.turn is not None and "+" in trial.learner.turn.kind
@@ -257,8 +259,11 @@ def _drive(
 
 
 def _streaming(cell: Cell) -> LearnerConfig:
-    """A learner for a stream whose end nobody knows: no cooldown, and published weights that follow soon."""
-    return LearnerConfig.from_dict({**BRISK, "cooldown": 0.0, "average": 0.98, **cell["learner"]})
+    """A learner for a stream whose end nobody knows: no cooldown, and published weights that follow soon.
+
+    Nothing is moved, so that what is known at a time is what came until then.
+    """
+    return LearnerConfig.from_dict({**BRISK, "augment": 0.0, "cooldown": 0.0, "average": 0.98, **cell["learner"]})
 
 
 def _events(steps: int, learner: LearnerConfig) -> int:

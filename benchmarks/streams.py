@@ -6,9 +6,9 @@ Every trial is the whole system in one process (`trial.py`). Exams are on a vali
 `--part test` is asked for. A second start with the same `--out` goes on where the first one was stopped, and makes
 tables and plots of what is there: `streams.md`, `imbalance.png`, `arrival.png`, `drift.png`.
 
-- imbalance: a share of the training samples co-occurs, the rest comes alone, in that proportion of events; against the
-  same pairs without the rest, for as many learner steps on pairs and for as many in all. Below `--least-paired` the
-  events that co-occur stay that share of the stream and come back more often: the learner would hardly meet them else.
+- imbalance: a share of the training samples co-occurs, the rest comes alone, in that proportion of events; against as
+  many events that co-occur without the rest, for as many learner steps on pairs and for as many in all. Below
+  `--least-paired` the events that co-occur stay that share of the stream and come back more often.
 - arrival: two concepts at a time, in the end the first two again, with a replay that holds less than a phase, `fifo`
   and `reservoir`.
 - drift: from the middle on the microphone gets noisy, the camera dark, or both.

@@ -120,6 +120,36 @@ def test_resume_is_bitwise(tmp_path: Path) -> None:
             assert all(torch.equal(ours[k], theirs[k]) for k in theirs)
 
 
+def test_far_guides_keep_their_say_until_a_side_was_guided_for_a_while() -> None:
+    smart, alike = make(mode=1.0, mode_from=1, mode_growth=1), make(mode=0.0)
+    alone = {"image": events()["image"]}
+    for _ in range(3):  # however many steps on events of one modality came before
+        for it in (smart, alike):
+            it.step("image", alone, LESSONS)
+    assert smart.guided == {"audio": 0, "image": 0} and smart.steps["image"] == 3
+    losses = [
+        [it.step("image", events(seed, 64), LESSONS)["image/audio"] for seed in range(3)] for it in (smart, alike)
+    ]
+    assert smart.guided["image"] == 3
+    assert torch.equal(losses[0][0], losses[1][0]) and torch.equal(losses[0][1], losses[1][1])
+    assert not torch.equal(losses[0][2], losses[1][2])
+
+
+def test_a_state_of_version_1_counts_all_steps_as_guided() -> None:
+    smart, x = make(), events()
+    smart.step("image", {"image": x["image"]}, LESSONS)
+    state = smart.state_dict()
+    assert state["guided"] == {"audio": 0, "image": 0}
+    old = {k: v for k, v in state.items() if k != "guided"} | {"version": 1}
+    other = make()
+    other.load_state_dict(old)
+    assert other.guided == other.steps == {"audio": 0, "image": 1}
+    other.load_state_dict(state)
+    assert other.guided == {"audio": 0, "image": 0}
+    with pytest.raises(StateError, match="lacks guided"):
+        other.load_state_dict(old | {"version": 2})
+
+
 def test_a_state_of_other_sizes_is_refused_by_name() -> None:
     state = make().state_dict()
     del state["sides"]["image"]["autoencoder.encoder.0.weight"]
