@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 ALIKE = 0.05
-"""Share of a batch's pairs of events that count as evoking alike: half of the ten frequent concepts' own."""
+"""Share of a batch that counts as evoking like an event, itself included: half of one of ten frequent concepts."""
+FEWEST = 4
+"""Events that do so at least: a small batch's too are measured against others."""
 MOST = 20.0
 """Largest weight of one partner before a neighbourhood's weights are brought to a mean of one."""
 
@@ -30,7 +32,10 @@ def mode_weights(guess: Tensor, guide: Tensor, sharpness: float) -> Tensor:
     """
     guess, guide = guess.detach().float(), guide.detach().float()
     apart = torch.cdist(guess, guess).square()
-    width = apart.flatten().kthvalue(max(1, int(ALIKE * apart.numel()))).values.clamp_min(1e-6)
+    # To each event its own width: were it one for all, it would be that of the densest concepts, and whoever evokes
+    # what few others do would be measured against itself alone, and end between the groups.
+    near_by = min(max(FEWEST, int(ALIKE * len(apart))), len(apart))
+    width = apart.kthvalue(near_by, dim=1, keepdim=True).values.clamp_min(1e-6)
     alike = torch.exp(-apart / width)
     alike = alike / alike.sum(1, keepdim=True)
     distance = (guess - guide).square().sum(1)

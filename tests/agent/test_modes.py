@@ -62,6 +62,19 @@ def test_things_that_evoke_differently_are_not_measured_against_each_other() -> 
     assert weights[32:].mean() == pytest.approx(1.0, abs=0.2)
 
 
+@pytest.mark.parametrize("crowd", [12, 120])
+def test_an_event_that_evokes_what_few_do_is_measured_against_its_nearest(crowd: int) -> None:
+    # Beside a crowd that evokes all the same, eight events evoke something a little different each.
+    generator = torch.Generator().manual_seed(2)
+    odd = torch.randn(8, 16, generator=generator)
+    guess = torch.cat([torch.full((crowd, 16), 20.0) + 1e-3 * torch.randn(crowd, 16, generator=generator), odd])
+    far = torch.arange(8) % 4 == 0
+    guide = guess.clone()
+    guide[crowd:] += torch.where(far, 3.0, 0.5)[:, None]
+    weights = mode_weights(guess, guide, 1.0)
+    assert weights[crowd:][far].max() < 0.5 < 0.8 < weights[crowd:][~far].min()
+
+
 def test_without_sharpness_or_spread_all_count_alike() -> None:
     guides, _, _ = two_groups(0.5)
     assert torch.allclose(mode_weights(guides.flip(0), guides, 0.0), torch.ones(64))
