@@ -34,7 +34,7 @@ STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     ),
     "pairs": tuple(
         {"pairs": n, **guides}
-        for n in (128, 1024)
+        for n in (128, 1024, 10_000)
         for guides in ({}, {"guides": "pair"}, {"guides": "pair", "mode": 0.0})
     ),
     "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
