@@ -37,7 +37,10 @@ class SmartConfig(Config):
         high=10.0,
     )
     mode_from: int = setting(
-        600, help="guided steps of a side from which far guides begin to count less", unit="steps", low=0
+        600,
+        help="steps that a side was guided by another from which on far guides of it begin to count less",
+        unit="steps",
+        low=0,
     )
     mode_growth: int = setting(300, help="steps in which this grows to its full", unit="steps", low=0)
     average: float = setting(

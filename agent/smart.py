@@ -72,7 +72,8 @@ class Smart:
         self.optimisers = {m: self._optimiser(side) for m, side in self.sides.items()}
         self.guides = build_guides(guide, modalities, network.latent, seed)
         self.steps = dict.fromkeys(modalities, 0)
-        self.guided = dict.fromkeys(modalities, 0)
+        # side -> other modality -> steps in which it guided the side
+        self.guided = {m: dict.fromkeys((o for o in modalities if o != m), 0) for m in modalities}
         self.fixed = {name.strip() for name in config.fixed_teacher.split(",")} - {""}
         if unknown := self.fixed - set(modalities):
             raise ConfigError(f"fixed_teacher: no {sorted(unknown)[0]!r} among the modalities {', '.join(modalities)}")
@@ -104,7 +105,7 @@ class Smart:
             guessed = {other: learner.transcoders[other](seen) for other in guides}  # T(E(x))
         losses = {f"{side}/reconstruction": self._distance(x[side], y)}  # first term of Eq. 1-2
         for other, guide in guides.items():
-            weights = self._weights(side, guessed[other], guide)
+            weights = self._weights(self.guided[side][other], guessed[other], guide)
             losses[f"{side}/{other}"] = self._distance(guide, guessed[other], weights)  # second term
         total = losses[f"{side}/reconstruction"] + self.config.weight * sum(
             loss for name, loss in losses.items() if name != f"{side}/reconstruction"
@@ -116,7 +117,8 @@ class Smart:
         torch.autograd.backward(total)
         optimiser.step()
         self.steps[side] += 1
-        self.guided[side] += bool(guides)
+        for other in guides:
+            self.guided[side][other] += 1
         self._average(side)
         return {name: loss.detach() for name, loss in losses.items()}
 
@@ -138,9 +140,9 @@ class Smart:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None)
 
-    def _weights(self, side: str, guess: Tensor, guide: Tensor) -> Tensor | None:
+    def _weights(self, guided: int, guess: Tensor, guide: Tensor) -> Tensor | None:
         """What each event's guide counts, (B,); none while all count alike, as they must before guesses mean much."""
-        config, grown = self.config, self.guided[side] - self.config.mode_from
+        config, grown = self.config, guided - self.config.mode_from
         sharpness = config.mode * min(max(grown / max(config.mode_growth, 1), 0.0), 1.0)
         return mode_weights(guess, guide, sharpness) if sharpness > 0 else None
 
@@ -171,7 +173,7 @@ class Smart:
             "version": self.VERSION,
             "modalities": list(self.modalities),
             "steps": dict(self.steps),
-            "guided": dict(self.guided),
+            "guided": {m: dict(others) for m, others in self.guided.items()},
             "sides": {m: dict(side.state_dict()) for m, side in self.sides.items()},
             "averages": {m: dict(side.state_dict()) for m, side in self.averages.items()},
             "optimisers": {m: _optimiser_state(o) for m, o in self.optimisers.items()},
@@ -184,8 +186,9 @@ class Smart:
         Raises:
             StateError: parts are missing or unknown, or belong to other modalities or sizes.
         """
-        if state.get("version") == 1 and "steps" in state:
-            state = {**state, "version": self.VERSION, "guided": state["steps"]}
+        if isinstance(state, Mapping) and state.get("version") == 1 and "steps" in state:
+            guided = {m: dict.fromkeys(others, state["steps"].get(m, 0)) for m, others in self.guided.items()}
+            state = {**state, "version": self.VERSION, "guided": guided}
         keys = {"modalities", "steps", "guided", "sides", "averages", "optimisers", "guides"}
         check_state(state, keys, self.VERSION, "SMART")
         if tuple(state["modalities"]) != self.modalities:
@@ -195,7 +198,9 @@ class Smart:
             load_module(self.averages[m], state["averages"][m], f"SMART {m} average")
             _load_optimiser(self.optimisers[m], state["optimisers"][m])
             self.steps[m] = int(state["steps"][m])
-            self.guided[m] = int(state["guided"][m])
+            guided = state["guided"].get(m, {})
+            check_state({"version": 1, **guided}, set(self.guided[m]), 1, f"SMART {m}'s guided steps")
+            self.guided[m] = {other: int(count) for other, count in guided.items()}
         self.guides.load_state_dict(state["guides"])
 
     def _place(self, side: Side) -> Side:

@@ -101,6 +101,9 @@ def test_three_modalities_guide_each_other(monkeypatch: pytest.MonkeyPatch) -> N
     smart = Smart(names, NetworkConfig(), SmartConfig(), GuideConfig(guides="pair"), torch.device("cpu"), "float32", 0)
     x = events() | {"touch": events(1)["image"]}
     assert set(smart.step("touch", x, LESSONS)) == {"touch/reconstruction", "touch/audio", "touch/image"}
+    del x["image"]
+    assert set(smart.step("touch", x, LESSONS)) == {"touch/reconstruction", "touch/audio"}
+    assert smart.guided["touch"] == {"audio": 2, "image": 1}
 
 
 def test_resume_is_bitwise(tmp_path: Path) -> None:
@@ -126,11 +129,11 @@ def test_far_guides_keep_their_say_until_a_side_was_guided_for_a_while() -> None
     for _ in range(3):  # however many steps on events of one modality came before
         for it in (smart, alike):
             it.step("image", alone, LESSONS)
-    assert smart.guided == {"audio": 0, "image": 0} and smart.steps["image"] == 3
+    assert smart.guided["image"] == {"audio": 0} and smart.steps["image"] == 3
     losses = [
         [it.step("image", events(seed, 64), LESSONS)["image/audio"] for seed in range(3)] for it in (smart, alike)
     ]
-    assert smart.guided["image"] == 3
+    assert smart.guided == {"audio": {"image": 0}, "image": {"audio": 3}}
     assert torch.equal(losses[0][0], losses[1][0]) and torch.equal(losses[0][1], losses[1][1])
     assert not torch.equal(losses[0][2], losses[1][2])
 
@@ -139,13 +142,14 @@ def test_a_state_of_version_1_counts_all_steps_as_guided() -> None:
     smart, x = make(), events()
     smart.step("image", {"image": x["image"]}, LESSONS)
     state = smart.state_dict()
-    assert state["guided"] == {"audio": 0, "image": 0}
+    nothing = {"audio": {"image": 0}, "image": {"audio": 0}}
+    assert state["guided"] == nothing
     old = {k: v for k, v in state.items() if k != "guided"} | {"version": 1}
     other = make()
     other.load_state_dict(old)
-    assert other.guided == other.steps == {"audio": 0, "image": 1}
+    assert other.guided == {"audio": {"image": 0}, "image": {"audio": 1}}
     other.load_state_dict(state)
-    assert other.guided == {"audio": 0, "image": 0}
+    assert other.guided == nothing
     with pytest.raises(StateError, match="lacks guided"):
         other.load_state_dict(old | {"version": 2})
 
