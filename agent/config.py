@@ -94,10 +94,11 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
     min_events: int = setting(512, help="events a table must hold before turns on it begin", low=2)
     paired_turns: float = setting(
         0.5,
-        help="least share of turns on events that co-occur, however rare they are; 0: in the proportion of events",
+        help="least share of turns on events that co-occur, however rare they are, once a table of them holds "
+        "min_events; 0: in the proportion of events",
         unit="fraction",
         low=0.0,
-        high=1.0,
+        high=0.9,
     )
     held_out: float = setting(
         0.0,

@@ -3,9 +3,10 @@
 Each table of replay asks for samples as it takes in events (its deficit: inserted x samples per insert - sampled; where
 nothing limits sources, what was drawn for each event, below zero). The next turn goes to the table that asks most, so
 single-modality and co-occurring events are learned from in the proportion in which they come, whatever the teacher's
-curriculum is. Where events that co-occur are rarer than the least share of turns that they are to have, they are drawn
-more often than others: they alone connect the modalities. Turns on one table alternate between its modalities: that is
-the reciprocating training.
+curriculum is. Events that co-occur alone connect the modalities. Where they are rarer than the least share of turns
+that they are to have, they are drawn more often than others, and sources of events that come alone wait the longer for
+the learner; with more than two modalities the tables of such events have these turns one after the other. Turns on one
+table alternate between its modalities: that is the reciprocating training.
 """
 
 from collections.abc import Mapping
@@ -80,9 +81,11 @@ class Turns:
     Attributes:
         modalities: those of SMART.
         min_events: events that a table must hold.
-        paired_turns: least share of the turns that tables of co-occurring events have once one holds enough, 0…1.
+        paired_turns: least share of the turns that tables of co-occurring events have once one holds enough, 0…0.9.
         last: table -> the side whose turn came last on it.
-        owed: turns that co-occurring events have yet to get, below 2; from 1 on the next one is theirs.
+        taken: turns so far.
+        at: table -> the number of its last turn.
+        owed: turns that co-occurring events have yet to get, 0…1.
     """
 
     VERSION = 2
@@ -92,6 +95,8 @@ class Turns:
         self.min_events = min_events
         self.paired_turns = paired_turns
         self.last: dict[str, str] = {}
+        self.taken = 0
+        self.at: dict[str, int] = {}
         self.owed = 0.0
 
     def next(self, replay: Replay) -> Turn | None:
@@ -101,10 +106,14 @@ class Turns:
             return None
         paired = [k for k in kinds if len(self._sides(k)) > 1]
         # What they are owed while too few co-occurred is one turn, not all of them.
-        self.owed = self.owed + self.paired_turns if paired else min(self.owed + self.paired_turns, 1.0)
-        kind = max(paired if paired and self.owed >= 1.0 else kinds, key=replay.deficit)
-        if kind in paired:
-            self.owed = max(self.owed - 1.0, 0.0)
+        owed = self.owed + self.paired_turns if paired else min(self.owed + self.paired_turns, 1.0)
+        if paired and owed >= 1.0:
+            kind = min(paired, key=lambda k: (self.at.get(k, 0), -replay.deficit(k)))
+        else:
+            kind = max(kinds, key=replay.deficit)
+        self.owed = max(owed - 1.0, 0.0) if kind in paired else owed
+        self.taken += 1
+        self.at[kind] = self.taken
         sides = self._sides(kind)
         before = self.last.get(kind)
         side = sides[(sides.index(before) + 1) % len(sides)] if before in sides else sides[0]
@@ -130,8 +139,14 @@ class Turns:
         return [m for m in kind.split("+") if m in self.modalities]
 
     def state_dict(self) -> State:
-        """Whose turn came last on each table, and what co-occurring events are owed."""
-        return {"version": self.VERSION, "last": dict(self.last), "owed": self.owed}
+        """Whose turn came last on each table and when, and what co-occurring events are owed."""
+        return {
+            "version": self.VERSION,
+            "last": dict(self.last),
+            "taken": self.taken,
+            "at": dict(self.at),
+            "owed": self.owed,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore `state_dict`; one of version 1 is of a time when nothing was owed.
@@ -139,8 +154,10 @@ class Turns:
         Raises:
             StateError: a part is missing or unknown, or the version is of another program.
         """
-        if state.get("version") == 1:
-            state = {**state, "version": self.VERSION, "owed": 0.0}
-        check_state(state, {"last", "owed"}, self.VERSION, "turns")
+        if isinstance(state, Mapping) and state.get("version") == 1:
+            state = {**state, "version": self.VERSION, "taken": 0, "at": {}, "owed": 0.0}
+        check_state(state, {"last", "taken", "at", "owed"}, self.VERSION, "turns")
         self.last = dict(state["last"])
+        self.taken = int(state["taken"])
+        self.at = {kind: int(number) for kind, number in state["at"].items()}
         self.owed = float(state["owed"])

@@ -58,11 +58,20 @@ def work(cell: Cell, folder: Path) -> Iterator[Row]:
 def imbalance(cell: Cell, folder: Path) -> Iterator[Row]:
     """Few pairs with the single-modality rest, then pairs alone: as many steps on pairs, as many in all.
 
-    Alone, too, no more events co-occur than did so beside the rest: the stream without its single-modality events.
+    Alone, too, no more events co-occur than did so beside the rest. They are drawn anew from the same paired samples,
+    and all come early.
+
+    Raises:
+        ConfigError: in so few steps fewer events co-occur than a learner begins with.
     """
     share, total = float(cell["share"]), int(cell["steps"])
     single_share = 1 - max(share, float(cell["least_paired"])) if share < 1 else 0.0
     with_rest = _pairs(cell, folder / "rest", total, single_share)
+    if share < 1 and with_rest["events paired"] < BRISK["min_events"]:
+        raise ConfigError(
+            f"steps: with {total} of them {with_rest['events paired']} events co-occur, and the learner begins at "
+            f"{BRISK['min_events']}; raise --steps or --least-paired"
+        )
     yield {"arm": "with the rest", **with_rest}
     if share < 1:
         on_pairs, events = max(with_rest["steps on pairs"], 1), with_rest["events paired"]
@@ -172,6 +181,9 @@ def _pairs(cell: Cell, folder: Path, steps: int, single_share: float, most: int 
     images, speech = load(cell)
     judges = judges_of(cell, images, speech)
     learner = LearnerConfig.from_dict({**BRISK, **cell["learner"]})
+    # Samples begin to be moved at the same share of the way in every arm.
+    moves = {name: getattr(learner, name) * steps // cell["steps"] for name in ("augment_from", "augment_growth")}
+    learner = learner.replace(**moves)
     replay = ReplayConfig(limiter_slack=SLACK, min_size=SLACK)
     notes: dict[str, Any] = {"steps on pairs": 0}
     with Trial(images, speech, teacher, replay, learner, cell["seed"], folder, steps, most) as trial:

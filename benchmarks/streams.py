@@ -7,8 +7,8 @@ Every trial is the whole system in one process (`trial.py`). Exams are on a vali
 tables and plots of what is there: `streams.md`, `imbalance.png`, `arrival.png`, `drift.png`.
 
 - imbalance: a share of the training samples co-occurs, the rest comes alone, in that proportion of events; against as
-  many events that co-occur without the rest, for as many learner steps on pairs and for as many in all. Below
-  `--least-paired` the events that co-occur stay that share of the stream and come back more often.
+  many events that co-occur, drawn anew, without the rest, for as many learner steps on pairs and for as many in all.
+  Below `--least-paired` the events that co-occur stay that share of the stream and come back more often.
 - arrival: two concepts at a time, in the end the first two again, with a replay that holds less than a phase, `fifo`
   and `reservoir`.
 - drift: from the middle on the microphone gets noisy, the camera dark, or both.
@@ -91,7 +91,10 @@ def cells_of(options: argparse.Namespace) -> list[dict[str, Any]]:
         own = {**common, "seed": seed}
         kept = {"capacity": options.capacity}
         kinds: dict[str, list[dict[str, Any]]] = {
-            "imbalance": [{"share": share, "least_paired": options.least_paired} for share in options.shares],
+            # A protocol's number: rows of another one, left in the same folder, are none of its.
+            "imbalance": [
+                {"share": share, "least_paired": options.least_paired, "protocol": 2} for share in options.shares
+            ],
             "arrival": [{"remover": remover, **kept} for remover in ("fifo", "reservoir")],
             "drift": [{"drift": name, "remover": "fifo", **kept} for name in DRIFTS],
         }

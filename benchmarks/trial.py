@@ -189,8 +189,9 @@ class Trial:
         """
         keys = {"about", "seconds", "batches", "events_by_kind", "counters", "learner"}
         check_state(state, keys, self.VERSION, "trial")
-        # A setting that is newer than the checkpoint had its default then.
-        defaults = {"teacher": TeacherConfig(), "replay": ReplayConfig(), "learner": LearnerConfig()}
+        # A setting that is newer than the checkpoint had its default then, or what was done before there was one.
+        learner = LearnerConfig(paired_turns=0.0)
+        defaults = {"teacher": TeacherConfig(), "replay": ReplayConfig(), "learner": learner}
         mine = flatten(self._about)
         theirs = flatten({name: c.to_dict() for name, c in defaults.items()}) | flatten(state["about"])
         if changed := sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k)):

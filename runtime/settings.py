@@ -240,12 +240,16 @@ class RunConfig(Config):
 
     @classmethod
     def from_saved(cls, saved: Mapping[str, Any]) -> Self:
-        """The settings that a run was saved with; those from before letters were taught go on with digits alone.
+        """The settings that a run was saved with; what it did before there was a setting for it, it goes on doing.
+
+        Runs from before letters were taught go on with digits alone, those from before rare pairs had more turns than
+        their share without these.
 
         Raises:
             ConfigError: settings of another version.
         """
-        return cls.from_dict({**saved, "run": {"teach": "digits", **saved.get("run", {})}})
+        before: dict[str, dict[str, Any]] = {"run": {"teach": "digits"}, "learner": {"paired_turns": 0.0}}
+        return cls.from_dict({**saved, **{name: {**old, **saved.get(name, {})} for name, old in before.items()}})
 
     def differences(self, other: Self) -> list[str]:
         """Settings that differ from `other`, each as `section.field: theirs -> ours`."""

@@ -101,6 +101,18 @@ def test_all_tables_are_learned_from_in_the_proportion_they_ask() -> None:
     assert counts[0] == pytest.approx(12, abs=2) and counts[1] == pytest.approx(6, abs=2)
 
 
+@pytest.mark.parametrize("least, expected", [(0.0, 2), (0.5, 12)])
+def test_rare_pairs_are_learned_from_as_often_as_is_set(least: float, expected: int) -> None:
+    it = learner(turn_steps=1, paired_turns=least)
+    replay = it.replay
+    assert isinstance(replay, ListReplay)
+    for _ in range(24):
+        replay.owed = {k: v + w for (k, v), w in zip(replay.owed.items(), (0.4, 1.8, 1.8), strict=True)}
+        it.step()
+        replay.owed[replay.drawn[-1]] -= 4.0
+    assert replay.drawn.count("audio+image") == pytest.approx(expected, abs=1)
+
+
 def test_the_learning_rate_rises_and_falls() -> None:
     it = Learner(config(turn_steps=100, warmup_steps=4, cooldown=0.5), ListReplay(tables()), 0)
     rates = []

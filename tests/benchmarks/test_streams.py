@@ -44,10 +44,18 @@ def test_pairs_alone_get_as_many_steps_on_pairs_and_then_as_many_in_all(tmp_path
     assert 0 < rest["steps on pairs"] < rest["steps"] == 24
     assert pairs["steps on pairs"] == pairs["steps"] == rest["steps on pairs"]
     assert every["steps on pairs"] == every["steps"] == 24
-    assert pairs["events paired"] == pairs["events"]
+    for alone in (pairs, every):  # no more events co-occur than did so beside the rest
+        assert alone["events paired"] == alone["events"] <= rest["events paired"]
     assert {r["share"] for r in (rest, pairs, every)} == {0.1}
     only = rows_of({**cell, "share": 1.0, "steps": 5}, tmp_path / "b")
     assert [r["arm"] for r in only] == ["with the rest"] and only[0]["events paired"] == only[0]["events"]
+
+
+@pytest.mark.slow
+def test_too_few_steps_for_pairs_alone_are_refused(tmp_path: Path) -> None:
+    cell = {"experiment": "imbalance", "share": 0.01, "least_paired": 0.01, "steps": 4}
+    with pytest.raises(ConfigError, match="raise --steps"):
+        rows_of(cell, tmp_path)
 
 
 class Stop(Exception):

@@ -143,3 +143,11 @@ def test_a_run_from_before_letters_goes_on_with_digits_alone() -> None:
     assert RunConfig.from_saved(saved).run.teach == "both"
     del saved["run"]["teach"]
     assert RunConfig.from_saved(saved).run.teach == "digits"
+
+
+def test_a_run_from_before_rare_pairs_had_turns_goes_on_without() -> None:
+    saved = RunConfig().to_dict()
+    assert RunConfig.from_saved(saved).learner.paired_turns == RunConfig().learner.paired_turns > 0
+    del saved["learner"]["paired_turns"]
+    old = RunConfig.from_saved(saved)
+    assert old.learner.paired_turns == 0.0 and old.learner.batch == RunConfig().learner.batch
