@@ -37,7 +37,9 @@ STUDIES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         for n in (128, 1024, 10_000)
         for guides in ({}, {"guides": "pair"}, {"guides": "pair", "mode": 0.0})
     ),
-    "uneven": tuple({"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"})),
+    "uneven": tuple(
+        {"imbalance": 1.0, **guides} for guides in ({}, {"guides": "pair"}, {"guides": "pair", "mode": 0.0})
+    ),
     "confusable": tuple({"noise": 0.3, **guides} for guides in ({}, {"guides": "pair"})),
     "modes": tuple({"guides": "pair", "mode": m, "wrong": w} for w in (0.0, 0.05, 0.1, 0.2, 0.4) for m in (0.0, 1.0)),
     "turns": tuple(
