@@ -38,7 +38,7 @@ class SmartConfig(Config):
     )
     mode_from: int = setting(
         600,
-        help="steps that a side was guided by another from which on far guides of it begin to count less",
+        help="steps in which one modality guided another, after which far guides begin to count less",
         unit="steps",
         low=0,
     )
