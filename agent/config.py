@@ -116,6 +116,10 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
     )
 
 
+BEFORE = {"paired_turns": 0.0}
+"""Settings of the learner whose default differs from what was done before there were such: older runs go on so."""
+
+
 @dataclass(frozen=True)
 class MonitorConfig(Config):
     """The monitor: how often the learner is examined, and by which judges."""

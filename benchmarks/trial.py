@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.checkpoint import load_state, newest_checkpoint, read_manifest, save_state, write_checkpoint
-from agent.config import LearnerConfig
+from agent.config import BEFORE, LearnerConfig
 from agent.exam import Networks
 from agent.learner import Learner
 from replay.buffer import Buffer
@@ -190,7 +190,7 @@ class Trial:
         keys = {"about", "seconds", "batches", "events_by_kind", "counters", "learner"}
         check_state(state, keys, self.VERSION, "trial")
         # A setting that is newer than the checkpoint had its default then, or what was done before there was one.
-        learner = LearnerConfig(paired_turns=0.0)
+        learner = LearnerConfig.from_dict(BEFORE)
         defaults = {"teacher": TeacherConfig(), "replay": ReplayConfig(), "learner": learner}
         mine = flatten(self._about)
         theirs = flatten({name: c.to_dict() for name, c in defaults.items()}) | flatten(state["about"])

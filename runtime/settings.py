@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args, get_type_hints
 
-from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
+from agent.config import BEFORE, AnswerConfig, LearnerConfig, MonitorConfig
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
 from sensors.config import Config, parse, setting
@@ -248,7 +248,7 @@ class RunConfig(Config):
         Raises:
             ConfigError: settings of another version.
         """
-        before: dict[str, dict[str, Any]] = {"run": {"teach": "digits"}, "learner": {"paired_turns": 0.0}}
+        before: dict[str, Mapping[str, Any]] = {"run": {"teach": "digits"}, "learner": BEFORE}
         return cls.from_dict({**saved, **{name: {**old, **saved.get(name, {})} for name, old in before.items()}})
 
     def differences(self, other: Self) -> list[str]:
