@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,10 @@ def test_a_setting_newer_than_the_checkpoint_counts_as_its_default(tmp_path: Pat
         state = trial.state_dict()
         del state["about"]["teacher"]["wrong_pairs"]
         trial.load_state_dict(state)
+        older = copy.deepcopy(state)
+        del older["about"]["learner"]["paired_turns"]  # what was done before was not what its default is
+        with pytest.raises(StateError, match=r"another learner\.paired_turns"):
+            trial.load_state_dict(older)
         del state["about"]["teacher"]["batch_events"]
         with pytest.raises(StateError, match=r"another teacher\.batch_events"):
             trial.load_state_dict(state)
