@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from hypothesis import HealthCheck, settings
 # Threads of one computation that wait for each other give up their core. Where anybody else uses it, those that spin
 # make a step take four times the processor time, and as much longer. Read when torch is loaded, here and in children.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and all that they start: nothing would end by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long examples take to make says how busy the machine is.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
