@@ -1,0 +1,52 @@
+"""What a robot says of its way to the host is true: whether the link was down, or the host was started anew."""
+
+import time
+
+import pytest
+
+from sensors.source import Change
+from tests.sensors.proxy import Link
+from tests.sensors.robots import free_port, host, made, robot, until
+
+CUT = 2.5
+"""Seconds for which the link is cut: longer than the silence that either end bears."""
+
+
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+@pytest.mark.parametrize(("drop", "said"), [(True, "the link was down for"), (False, "the host was silent for")])
+def test_a_link_that_was_down_is_no_new_host(drop: bool, said: str) -> None:
+    changes: list[Change] = []
+    with host() as ingest, Link(port_of(ingest.address)) as link, robot(link.address) as kitchen:
+        kitchen.observe(changes.append)
+        kitchen.publish(made(0))
+        found = until(lambda: not kitchen.kept, ingest, kitchen)
+        link.cut(drop)
+        kitchen.publish(made(10))
+        end = time.monotonic() + CUT
+        found += until(lambda: time.monotonic() > end, ingest, kitchen)
+        assert kitchen.state != "live" and kitchen.kept == 2
+        assert ingest.robots()["kitchen"].state == "stalled"
+        link.mend()
+        found += until(lambda: not kitchen.kept, ingest, kitchen)
+        down = time.monotonic() - end + CUT
+    assert [int(item.batch.seq[0]) for item in found] == [0, 10]
+    reasons = [change.reason for change in changes if change.after == "live"]
+    assert len(reasons) == 2 and reasons[0] == "" and reasons[1].startswith(said)
+    # From the last word before: the robot hears one every half second.
+    assert CUT - 0.7 < float(reasons[1].split()[-2]) < down + 0.7
+    assert not any("anew" in change.reason for change in changes)
+
+
+def test_a_host_that_was_started_anew_is_called_so() -> None:
+    changes: list[Change] = []
+    with robot(f"tcp://127.0.0.1:{free_port()}") as kitchen:
+        kitchen.observe(changes.append)
+        for start in range(2):
+            with host(kitchen.config.to) as ingest:
+                kitchen.publish(made(10 * start))
+                until(lambda: not kitchen.kept, ingest, kitchen)
+    reasons = [change.reason for change in changes if change.after == "live"]
+    assert reasons == ["", "the host was started anew"]
