@@ -189,9 +189,8 @@ class Publisher:
     def _hear(self) -> bool:
         """Take in what waits; whether there was anything."""
         while self._events.poll(0):
-            unknown = recv_monitor_message(self._events)["event"] & _UNKNOWN_KEY
-            why = "does not know this robot's key" if unknown else "and this robot do not have each other's keys"
-            self._greet(f"{self.config.to} {why}", time.monotonic() + ASK)
+            event = recv_monitor_message(self._events)["event"]
+            self._greet(f"{self.config.to} {self._turned_away(event)}", time.monotonic() + ASK)
         for i in range(TURN):
             try:
                 frames = self._socket.recv_multipart(zmq.NOBLOCK)
@@ -202,6 +201,17 @@ class Publisher:
             except WireError:
                 self._counts["malformed"] += 1
         return True
+
+    def _turned_away(self, event: int) -> str:
+        """Why a connection came to nothing."""
+        if event & _UNKNOWN_KEY:
+            return "does not know this robot's key"
+        if self._terms is not None:
+            # It has let this robot in before: it is what lies between that ends the connection, a tunnel say.
+            return "ends the connection"
+        if self.config.keys is None:
+            return "ends the connection: no host is behind it, or one that wants --keys"
+        return "ends the connection: no host is behind it, or it and this robot do not have each other's keys"
 
     def _take_in(self, frames: Sequence[bytes], now: float) -> None:
         kind = frames[0]
