@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -227,6 +227,8 @@ def perceiving(v: Mapping[str, Value]) -> str:
         return ""
     names = {"pairs": "pairs", "heard_alone": "only heard", "seen_alone": "only seen"}
     parts = [f"{number(v, f'sensors/{name}') or 0:.0f} {title}" for name, title in names.items()]
+    if broken := number(v, "sensors/broken"):
+        parts[1] += f" ({broken:.0f} broken off)"
     if (p99 := number(v, "sensors/latency_p99")) is not None:
         parts.append(f"kept within {1000 * p99:.0f} ms")
     return ", ".join(parts + losing(v))
@@ -260,11 +262,21 @@ def itself(v: Mapping[str, Value]) -> str:
         names = sorted(key for key in v if key.startswith(f"self/{kind}_"))
         if names:
             found = "/".join(f"{number(v, key):.2f}" for key in names)
-            parts.append(f"{title} {found}")
+            parts.append(f"{title} {found}" + (_sure(v, names) if kind == "match" else ""))
     if parts and (taken := number(v, "learner/held_out_taken")):
         # What should have been held out and was learnt from makes these figures too good.
         parts.append(f"{taken:.0f} batches not held out")
+    if waiting := v.get("self/waiting"):
+        parts.append(f"{waiting}")
     return ", ".join(parts)
+
+
+def _sure(v: Mapping[str, Value], matches: Sequence[str]) -> str:
+    """The 95 % intervals of these matches, and of how many pairs they are; empty where they are not known."""
+    names = [key.removeprefix("self/") for key in matches]
+    ends = [(number(v, f"self/low_{name}"), number(v, f"self/high_{name}")) for name in names]
+    known = [f"{low:.2f}–{high:.2f}" for low, high in ends if low is not None and high is not None]
+    return f" ({'/'.join(known)}, {number(v, 'self/pairs') or 0:.0f} pairs)" if known else ""
 
 
 def answering(v: Mapping[str, Value]) -> str:

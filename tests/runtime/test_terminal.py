@@ -143,6 +143,23 @@ def test_exams_on_what_was_learnt_from_say_so() -> None:
     assert "held out" not in line(Snapshot(75.0, 62.0, 700, "learning", values=values))
 
 
+def test_how_sure_a_match_is_and_what_wants_more_events_is_told() -> None:
+    def shown(values: dict[str, Value]) -> Snapshot:
+        return Snapshot(75.0, 62.0, 700, "learning", values=values)
+
+    values: dict[str, Value] = SENSORS | {"self/waiting": "match and cycle want 4 held-out pairs, there are 1"}
+    assert "with itself: match and cycle want 4 held-out pairs, there are 1" in line(shown(values))
+    values |= {"self/match_image_to_audio": 0.75, "self/match_audio_to_image": 0.8, "self/cycle_image": 0.5}
+    values |= {"self/low_match_image_to_audio": 0.3, "self/high_match_image_to_audio": 0.95, "self/pairs": 5.0}
+    values |= {"self/low_match_audio_to_image": 0.35, "self/high_match_audio_to_image": 0.97}
+    values["self/waiting"] = "stability and explained want 8 held-out events, there are 5 audio"
+    text = line(shown(values))
+    assert "match 0.80/0.75 (0.35–0.97/0.30–0.95, 5 pairs), cycle 0.50, stability and explained want 8" in text
+    assert "low" not in text and any("5 pairs" in row for row in drawn(shown(values), 100))
+    values["self/waiting"] = ""
+    assert "want" not in line(shown(values))
+
+
 def test_without_a_terminal_one_line_a_while() -> None:
     stream = io.StringIO()
     terminal = Terminal(stream)
