@@ -115,9 +115,8 @@ def decode(data: bytes, name: str) -> Sound:
         if not RATES[0] <= rate <= RATES[1]:
             raise SoundError(_rate_refused(name, rate), "of a sampling rate that is not read")
         if not tells_length(kind, data):
-            raise SoundError(
-                f"{name}: {kind} does not tell whether it is whole; convert it to WAV or FLAC", f"of {kind}"
-            )
+            told = f"{kind} does not tell whether it is whole; convert it to WAV or FLAC"
+            raise SoundError(f"{name}: {told}", "of a kind that does not tell whether it is whole")
         # A FLAC file that came through a pipe does not say how long it is; soundfile gives the largest number then.
         endless = declared > LARGEST_FILE and kind == "FLAC"
         most = round(LONGEST_FILE * rate)
