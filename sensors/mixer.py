@@ -22,7 +22,7 @@ class Mixer:
 
     def __init__(self) -> None:
         self.alone: int | None = None
-        self._powers: NDArray[np.float64] | float = 0.0
+        self._powers: NDArray[np.float64] = np.zeros(1)
         self._mix = 0.0
 
     def mix(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
