@@ -16,6 +16,7 @@ import cv2
 from sensors.errors import SourceError
 from sensors.loop import AT_ITS_END
 from sensors.microphone import portaudio
+from sensors.sound_server import ALSA, NO_PLUGIN, NoPactlError, ServerSource, server_sources
 from sensors.source import Change, Chunk, Frame, Source
 
 DEADLINE = 3.0
@@ -55,16 +56,19 @@ class Devices:
         kind: `microphone` or `camera`.
         found: what there is.
         problem: why there is none, and how to fix it; empty where some are found.
+        note: what else may be there and is not listed, and how to fix that; empty where all are.
     """
 
     kind: str
     found: tuple[Device, ...] = ()
     problem: str = ""
+    note: str = ""
 
     def lines(self) -> list[str]:
         """For a person to read."""
         shown = [str(device) for device in self.found] if self.found else [f"  none: {self.problem}"]
-        return [f"{self.kind}s (sensors.{self.kind}; * is the default):", *shown]
+        noted = [f"  {self.note}"] if self.note else []
+        return [f"{self.kind}s (sensors.{self.kind}; * is the default):", *shown, *noted]
 
 
 def list_devices() -> tuple[Devices, Devices]:
@@ -73,12 +77,12 @@ def list_devices() -> tuple[Devices, Devices]:
 
 
 def microphones() -> Devices:
-    """Every input that PortAudio knows."""
+    """Every input that PortAudio knows, and every source of the sound server."""
     try:
-        found = _within(DEADLINE, _inputs, "PortAudio")
+        found, note = _within(DEADLINE, _inputs, "PortAudio")
     except SourceError as error:
         return Devices("microphone", problem=str(error).removeprefix("microphone: "))
-    return Devices("microphone", tuple(found), "" if found else _why_no_microphone())
+    return Devices("microphone", tuple(found), "" if found else _why_no_microphone(), note)
 
 
 def cameras() -> Devices:
@@ -140,19 +144,36 @@ def connect(sources: Sequence[Source[Chunk] | Source[Frame]], patience: float = 
     return failed
 
 
-def _inputs() -> list[Device]:
+def _inputs() -> tuple[list[Device], str]:
+    """The inputs, and what is to be said of those that are not listed."""
     sounddevice = portaudio()
     default = sounddevice.default.device[0]
-    return [
+    known = sounddevice.query_devices()
+    found = [
         Device(
             int(d["index"]),
             str(d["name"]),
             f"channels: {d['max_input_channels']}, {d['default_samplerate']:.0f} Hz",
             d["index"] == default,
         )
-        for d in sounddevice.query_devices()
+        for d in known
         if d["max_input_channels"] > 0
     ]
+    reached = any(device.name == ALSA for device in found)
+    try:
+        sources = server_sources()
+    except NoPactlError as error:
+        return found, str(error) if reached else ""
+    if sources and not reached:
+        listed = ", ".join(map(str, sources))
+        return found, f"the sound server has {listed}, but {NO_PLUGIN}"
+    return found + [_listed(len(known) + i, source) for i, source in enumerate(sources)], ""
+
+
+def _listed(index: int, source: ServerSource) -> Device:
+    kind = "what an output plays" if source.monitor else "a source of the sound server"
+    preferred = ", the one that it prefers" if source.default else ""
+    return Device(index, source.description, f"{source.name}, {source.format}: {kind}{preferred}")
 
 
 def _listed_cameras() -> list[Device]:

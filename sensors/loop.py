@@ -165,6 +165,10 @@ class LoopSource(Source[T]):
         self._ring.lose(reason, count)
         self._counted = True
 
+    def remark(self, text: str) -> None:
+        """For drivers, while they are read: what the log should say about them, though the state stays."""
+        self._tell(Change(self.name, self._state, self._state, text))
+
     def __str__(self) -> str:
         return f"{self.name} ({self._state})"
 

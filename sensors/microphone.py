@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from sensors.errors import SourceError
 from sensors.live_config import SensorsConfig
 from sensors.loop import STALL, LoopSource
+from sensors.mixer import Mixer
 from sensors.sample_clock import SampleClock
+from sensors.sound_server import ALSA, NO_PLUGIN, NoPactlError, ServerSource, choose, recording_from, server_sources
 from sensors.source import Chunk
 from sensors.spectrogram import SAMPLE_RATE
 
@@ -22,10 +24,14 @@ BLOCKS = 256
 """Blocks between PortAudio's thread and the reader, about 5 s; a full one means that the reader was not run."""
 BLOCK = 0.02
 """Sound in a block asked of the device, seconds."""
+RATES = (48_000.0, 44_100.0, 16_000.0, 32_000.0, 96_000.0, 22_050.0, 8_000.0)
+"""Rates that are tried after the one that the device reports, Hz: some report one that they refuse."""
 INSTALL = "install libportaudio2 (Debian/Ubuntu), portaudio (Homebrew) or portaudio (Fedora)"
 
 BUSY = 5.0
 """Longest wait for another device that is being opened, seconds."""
+_BUSY = "close what else uses it, or choose another"
+_CABLE = "check its cable"
 
 _open_streams = 0
 _opened_before = False
@@ -39,7 +45,8 @@ class Microphone(LoopSource[Chunk]):
     """Sound from an input device of this machine.
 
     Args:
-        device: index, part of a name, or `default`; `sensors.devices` lists them.
+        device: index, part of the name of a device or of the sound server's source, or `default`; `sensors.devices`
+            lists them.
         name: of the source.
         buffer: unread sound that is kept, seconds.
         timeout: longest wait of `read`, seconds.
@@ -57,7 +64,8 @@ class Microphone(LoopSource[Chunk]):
     ) -> None:
         self.device = device
         capacity = max(1, round(buffer / BLOCK))
-        super().__init__(name, lambda: _Stream(device, self.lose), capacity=capacity, timeout=timeout, stall=stall)
+        driver = lambda: _Stream(device, self.lose, self.remark)  # noqa: E731
+        super().__init__(name, driver, capacity=capacity, timeout=timeout, stall=stall)
 
     @classmethod
     def from_config(cls, config: SensorsConfig) -> "Microphone":
@@ -90,8 +98,10 @@ def portaudio() -> ModuleType:
     return module
 
 
-def find(sounddevice: ModuleType, device: str) -> dict[str, Any]:
-    """PortAudio's description of the input that `device` names.
+def find(sounddevice: ModuleType, device: str) -> tuple[dict[str, Any], ServerSource | None]:
+    """PortAudio's description of the input that `device` names, and the sound server's source to open it with.
+
+    PortAudio's own devices go before the server's sources, which are numbered after them.
 
     Raises:
         SourceError: there is none, or several; the message lists what there is.
@@ -99,19 +109,41 @@ def find(sounddevice: ModuleType, device: str) -> dict[str, Any]:
     which = None if device == "default" else int(device) if device.isdecimal() else device
     try:
         found: dict[str, Any] = sounddevice.query_devices(which, "input")
+        return found, None
     except (ValueError, sounddevice.PortAudioError) as error:
-        names = [f"{d['index']} {d['name']!r}" for d in sounddevice.query_devices() if d["max_input_channels"] > 0]
-        known = f"there are {', '.join(names)}" if names else "this machine has none: plug one in, or start PulseAudio"
-        # Where a name fits several, PortAudio's own list of them has outputs in it, too.
-        several = "; give the index of one" if "ultiple" in str(error) else ""
-        raise SourceError(f"microphone {device!r}: {_cause(error)}{several}; {known}") from None
-    return found
+        cause = _cause(error)
+    devices = sounddevice.query_devices()
+    names = [f"{d['index']} {d['name']!r}" for d in devices if d["max_input_channels"] > 0]
+    # Where a name fits several, PortAudio's own list of them has outputs in it, too.
+    several = "; give the index of one" if "ultiple" in cause else ""
+    lacking = ""
+    if which is not None and not several:
+        try:
+            sources = server_sources()
+            names += [f"{len(devices) + i} {source}" for i, source in enumerate(sources)]
+            at = which - len(devices) if isinstance(which, int) else -1
+            source = sources[at] if 0 <= at < len(sources) else choose(sources, device)
+        except NoPactlError as error:
+            source, lacking = None, f"; {error}" if _reaches_server(devices) else ""
+        if source is not None:
+            pulse = next((d for d in devices if d["name"] == ALSA and d["max_input_channels"] > 0), None)
+            if pulse is None:
+                raise SourceError(f"microphone {device!r}: the sound server has {source}, but {NO_PLUGIN}")
+            return pulse, source
+    known = f"there are {', '.join(names)}" if names else "this machine has none: plug one in, or start PulseAudio"
+    raise SourceError(f"microphone {device!r}: {cause}{several}; {known}{lacking}")
+
+
+def _reaches_server(devices: Any) -> bool:
+    return any(d["name"] == ALSA for d in devices)
 
 
 class _Stream:
     """An open PortAudio stream; its callback only copies."""
 
-    def __init__(self, device: str, lose: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, device: str, lose: Callable[[str, int], None], remark: Callable[[str], None] = lambda text: None
+    ) -> None:
         global _open_streams, _opened_before
         if not _portaudio.acquire(timeout=BUSY):
             raise SourceError(f"microphone {device!r}: PortAudio hangs in opening a device; pull it out, or restart")
@@ -122,49 +154,64 @@ class _Stream:
                 sounddevice._terminate()
                 sounddevice._initialize()
             _opened_before = True
-            info = find(sounddevice, device)
-            self._rate = float(info["default_samplerate"])
-            self._lose = lose
+            info, source = find(sounddevice, device)
+            self._rate = 0.0
+            self._lose, self._remark = lose, remark
             self._blocks: deque[tuple[float, NDArray[np.float32], bool]] = deque(maxlen=BLOCKS)
             self._came = threading.Event()
             self._overrun = self._overrun_told = 0  # blocks that had no room; written by one thread each
-            self._stream = self._open(sounddevice, info)
+            with recording_from(source):
+                self._stream = self._open(sounddevice, info, source.description if source else str(info["name"]))
             with _counting:
                 _open_streams += 1
         finally:
             _portaudio.release()
         self._clock = SampleClock(self._rate)
         self._end: float | None = None
+        self._mixer, self._alone = Mixer(), False
         self._resampler: Any = None
         self._taken = self._given = 0  # samples into and out of the resampler
         self._gap = False
 
-    def _open(self, sounddevice: ModuleType, info: dict[str, Any]) -> Any:
-        most = int(info["max_input_channels"])
-        error: Exception | None = None
-        # Many devices mix down themselves; bare hardware may give stereo, or all of its channels, only.
-        for channels in sorted({1, min(2, most), most}):
-            try:
-                stream = sounddevice.InputStream(
-                    device=info["index"],
-                    channels=channels,
-                    samplerate=self._rate,
-                    blocksize=round(self._rate * BLOCK),
-                    dtype="float32",
-                    callback=self._heard,
-                )
-            except sounddevice.PortAudioError as refused:
-                error = error or refused
-                continue
-            try:
-                stream.start()
-            except sounddevice.PortAudioError as refused:
-                stream.close()
-                error = error or refused
-                continue
-            return stream
-        reason = _cause(error) if error else "no input channels"
-        raise SourceError(f"microphone {info['name']!r}: {reason}; close what else uses it, or choose another")
+    def _open(self, sounddevice: ModuleType, info: dict[str, Any], name: str) -> Any:
+        most, usual = int(info["max_input_channels"]), float(info["default_samplerate"])
+        refused: Exception | None = None
+        # Two channels before one: devices that mix them themselves lose the sound of channels that cancel each other.
+        # Bare hardware may give all of its channels only.
+        numbers = list(dict.fromkeys(n for n in (min(2, most), 1, most) if n > 0))
+        rates = list(dict.fromkeys((usual, *RATES)))
+        for self._rate in rates:
+            for channels in numbers:
+                try:
+                    stream = self._start(sounddevice, int(info["index"]), channels)
+                except sounddevice.PortAudioError as error:
+                    refused = refused or error
+                    if "unavailable" in _cause(error):
+                        raise SourceError(f"microphone {name!r}: {_cause(error)}; {_BUSY}") from None
+                    continue
+                if self._rate != usual:
+                    self._remark(f"it reports {usual:g} Hz and refuses them; opened at {self._rate:g} Hz")
+                return stream
+        if refused is None:
+            raise SourceError(f"microphone {name!r}: no input channels; choose another")
+        tried = f"{', '.join(f'{rate:g}' for rate in rates)} Hz with {' and '.join(map(str, numbers))} channels"
+        raise SourceError(f"microphone {name!r}: {_cause(refused)}, tried were {tried}; {_BUSY}")
+
+    def _start(self, sounddevice: ModuleType, index: int, channels: int) -> Any:
+        stream = sounddevice.InputStream(
+            device=index,
+            channels=channels,
+            samplerate=self._rate,
+            blocksize=round(self._rate * BLOCK),
+            dtype="float32",
+            callback=self._heard,
+        )
+        try:
+            stream.start()
+        except sounddevice.PortAudioError:
+            stream.close()
+            raise
+        return stream
 
     def _heard(self, block: NDArray[np.float32], count: int, times: Any, status: Any) -> None:
         now = time.monotonic()
@@ -173,9 +220,7 @@ class _Stream:
         # Not every host reports times, and some report nonsense.
         seen = now - (age if shortest / 2 <= age < 1.0 else shortest)
         self._overrun += len(self._blocks) == BLOCKS
-        self._blocks.append(
-            (seen, block.mean(axis=1) if block.shape[1] > 1 else block[:, 0].copy(), bool(status.input_overflow))
-        )
+        self._blocks.append((seen, block.copy(), bool(status.input_overflow)))
         self._came.set()
 
     def read(self, timeout: float) -> Chunk | None:
@@ -185,7 +230,11 @@ class _Stream:
                 if not self._stream.active:
                     raise SourceError("the device has stopped")
                 return None
-        seen, samples, lost = self._blocks.popleft()
+        seen, block, lost = self._blocks.popleft()
+        samples = self._mixer.mix(block)
+        if self._mixer.alone is not None and not self._alone:
+            self._alone = True
+            self._remark(f"its channels cancel each other: channel {self._mixer.alone + 1} is heard alone; {_CABLE}")
         if overrun := self._overrun - self._overrun_told:
             self._overrun_told += overrun
             self._lose("overflow", overrun)

@@ -24,12 +24,13 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from teacher.datasets.report import Report
 from teacher.datasets.samples import Samples, hash_arrays
 
 VERSION = 1
 LONGEST_WAIT = 120.0
 """Seconds to wait for another process that prepares the same entry."""
-_PREPARING = ("frames", "lips", "mfcc", "sound", "spectrogram")
+_PREPARING = ("containers", "frames", "lips", "mfcc", "mixer", "sound", "spectrogram")
 
 T = TypeVar("T")
 Content = tuple[dict[str, NDArray[Any]], dict[str, Any]]
@@ -147,17 +148,26 @@ def _write(place: Path, content: Content) -> None:
 
 
 def form_of(kind: type[T], arrays: tuple[str, ...]) -> Form[T]:
-    """The form of a dataclass whose fields are `arrays` and JSON values; its tuples come back as tuples."""
+    """The form of a dataclass whose fields are `arrays`, JSON values and reports; its tuples come back as tuples."""
     values = [name for name in inspect.signature(kind).parameters if name not in arrays]
 
     def pack(made: T) -> Content:
-        return {a: getattr(made, a) for a in arrays}, {v: getattr(made, v) for v in values}
+        return {a: getattr(made, a) for a in arrays}, {v: _plain(getattr(made, v)) for v in values}
 
     def unpack(content: Content) -> T:
-        plain = {v: content[1][v] for v in values}
-        return kind(**content[0], **{v: tuple(x) if isinstance(x, list) else x for v, x in plain.items()})
+        return kind(**content[0], **{v: _restored(v, content[1][v]) for v in values})
 
     return Form(arrays, pack, unpack)
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if isinstance(value, Report) else value
+
+
+def _restored(field: str, value: Any) -> Any:
+    if field == "report":
+        return Report.from_dict(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 _SAMPLES = form_of(Samples, ("train", "train_labels", "test", "test_labels"))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sensors.errors import DataError
+from sensors.files import read_regular
 
 
 def read_capped(path: Path, most: int, otherwise: str) -> bytes:
@@ -14,11 +14,6 @@ def read_capped(path: Path, most: int, otherwise: str) -> bytes:
         otherwise: what a larger file is, and the fix, to end the message.
 
     Raises:
-        DataError: it is larger, or cannot be read.
+        DataError: it is larger, no regular file, or cannot be read.
     """
-    try:
-        if path.stat().st_size > most:
-            raise DataError(f"{path}: larger than {most >> 20} MiB, {otherwise}")
-        return path.read_bytes()
-    except OSError as e:
-        raise DataError(f"{path}: cannot be read ({e.strerror}); check its permissions") from None
+    return read_regular(path, most, otherwise)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sensors.errors import DataError
 from teacher.datasets.cache import cached
-from teacher.datasets.clips import cut_note, files_key, prepare_files
+from teacher.datasets.clips import files_key, prepare_files
 from teacher.datasets.samples import Labels, Samples, make_samples
 
 NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[A-Za-z]+)_(?P<index>\d+)\.(?:wav|flac)")
@@ -41,7 +41,7 @@ def load(root: Path | None, held_out: str = "") -> Samples:
         held_out: a speaker: all recordings of that one are test, all of the others training.
 
     Raises:
-        DataError: no recordings, no such speaker, a digit without training or test recordings, or a bad clip.
+        DataError: no recordings, no such speaker, a digit without training or test recordings, or no usable one.
     """
     folder = find(root)
     if folder is None:
@@ -49,17 +49,19 @@ def load(root: Path | None, held_out: str = "") -> Samples:
     paths, labels, test = scan(folder, held_out)
 
     def prepare() -> Samples:
-        audio, cut = prepare_files(paths)
+        clips = prepare_files(paths)
+        digits, tests = labels[clips.kept], test[clips.kept]
+        _check_split(folder, digits, tests, held_out, clips.report.line)
         speakers = len({_speaker(p) for p in paths})
         split = f"official split by index (0…4 test), the same {speakers} speakers in both"
         if held_out:
             split = f"split by speaker, {held_out} tests, the other {speakers - 1} train"
         return make_samples(
             "fsdd",
-            (audio[~test], labels[~test]),
-            (audio[test], labels[test]),
+            (clips.audio[~tests], digits[~tests]),
+            (clips.audio[tests], digits[tests]),
             split,
-            notes=cut_note(cut),
+            notes=(*filter(None, [clips.report.line]), *clips.notes),
         )
 
     return cached("fsdd", files_key(paths) + f".{held_out}" * bool(held_out), prepare)
@@ -78,14 +80,20 @@ def scan(folder: Path, held_out: str = "") -> tuple[list[Path], Labels, NDArray[
         if held_out not in speakers:
             raise DataError(f"{folder}: no speaker {held_out!r} to hold out; there are {', '.join(speakers)}")
         test = np.array([m["speaker"] == held_out for _, m in matches], np.bool_)
-        names = (f"training (all but {held_out}'s)", f"test ({held_out}'s)")
     else:
         test = np.array([int(m["index"]) < TEST_INDICES for _, m in matches], np.bool_)
-        names = ("training (index 5…49)", "test (index 0…4)")
+    _check_split(folder, labels, test, held_out)
+    return [p for p, _ in matches], labels, test
+
+
+def _check_split(folder: Path, labels: Labels, test: NDArray[np.bool_], held_out: str, left_out: str = "") -> None:
+    names = ("training (index 5…49)", "test (index 0…4)")
+    if held_out:
+        names = (f"training (all but {held_out}'s)", f"test ({held_out}'s)")
     for part, chosen in zip(names, (~test, test), strict=True):
         if absent := sorted(set(range(10)) - set(labels[chosen].tolist())):
-            raise DataError(f"{folder}: no {part} recording of digit {absent[0]}; {_FIX}")
-    return [p for p, _ in matches], labels, test
+            why = f" ({left_out})" if left_out else ""
+            raise DataError(f"{folder}: no {part} recording of digit {absent[0]}{why}; {_FIX}")
 
 
 def _speaker(path: Path) -> str:

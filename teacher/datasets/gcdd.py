@@ -8,7 +8,6 @@ asked for, speakers are kept apart instead.
 import hashlib
 import re
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.errors import DataError
-from sensors.sound import read_sound
 from teacher.config import CONCEPTS
 from teacher.datasets.cache import cached
-from teacher.datasets.clips import cut_note, files_key, prepare_files, prepare_waves
-from teacher.datasets.samples import Bytes, Samples, make_samples
+from teacher.datasets.clips import Prepared, files_key, prepare_files, prepare_recordings
+from teacher.datasets.samples import Samples, make_samples
 
 ARCHIVE = "speech_commands_v0.01.tar.gz"
 PAPER_TRAIN = 2_000
@@ -86,7 +84,7 @@ def load(root: Path | None, by_speaker: bool = False) -> Samples:
         by_speaker: keep speakers apart even where the whole set is there, in place of the paper's split.
 
     Raises:
-        DataError: nothing found, a bad clip, a damaged archive, or too little for a split.
+        DataError: nothing found, a damaged archive, or too little for a split.
     """
     found = find(root)
     if found is None:
@@ -99,8 +97,7 @@ def load(root: Path | None, by_speaker: bool = False) -> Samples:
     paths = [p for w in CONCEPTS for p in found.files[w]]
 
     def prepare() -> Samples:
-        audio, cut = prepare_files(paths)
-        return _prepare(words, [p.stem for p in paths], audio, cut, by_speaker)
+        return _prepare(words, [p.stem for p in paths], prepare_files(paths), by_speaker)
 
     return cached("gcdd", files_key(paths) + suffix, prepare)
 
@@ -131,12 +128,16 @@ def split_names(words: Sequence[str], names: Sequence[str], by_speaker: bool = F
     return test, f"split by speaker, {TEST_PERCENT} % of them test, none in both{reason}"
 
 
-def _prepare(words: Sequence[str], names: Sequence[str], audio: Bytes, cut: int, by_speaker: bool) -> Samples:
+def _prepare(words: Sequence[str], names: Sequence[str], clips: Prepared, by_speaker: bool) -> Samples:
+    # Which part a recording is in does not depend on what becomes of others.
     test, split = split_names(words, names, by_speaker)
+    test = test[clips.kept]
+    notes = [*filter(None, [clips.report.line]), *clips.notes]
     if test.all() or not test.any():
-        raise DataError(f"gcdd: {len(names)} recordings are too few for a split by speaker; {_FIX}")
-    labels = np.array([CONCEPTS.index(w) for w in words], np.int64)
-    notes = list(cut_note(cut))
+        few = "; ".join((f"{len(test)} recordings are too few for a split by speaker", *notes))
+        raise DataError(f"gcdd: {few}; {_FIX}")
+    labels = np.array([CONCEPTS.index(w) for w in words], np.int64)[clips.kept]
+    audio = clips.audio
     for part, chosen in (("training", ~test), ("test", test)):
         counts = np.bincount(labels[chosen], minlength=len(CONCEPTS))
         if counts.max() > 2 * counts.min():
@@ -164,21 +165,11 @@ def _archive_key(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _decode(data: bytes, name: str) -> NDArray[np.float32]:
-    with tempfile.NamedTemporaryFile(prefix="reciprocal-", suffix=".wav") as f:
-        f.write(data)
-        f.flush()
-        try:
-            return read_sound(f.name)
-        except DataError as e:
-            raise DataError(str(e).replace(f.name, name)) from None
-
-
-def _read_archive(path: Path) -> tuple[list[str], list[str], Bytes, int]:
+def _read_archive(path: Path) -> tuple[list[str], list[str], Prepared]:
     words: list[str] = []
     names: list[str] = []
 
-    def waves() -> Iterator[NDArray[np.float32]]:
+    def recordings() -> Iterator[tuple[str, bytes]]:
         with tarfile.open(path, "r|gz") as archive:
             for member in archive:
                 place = _MEMBER.fullmatch(member.name)
@@ -188,15 +179,14 @@ def _read_archive(path: Path) -> tuple[list[str], list[str], Bytes, int]:
                 stream = archive.extractfile(member)
                 if member.size > MAX_CLIP_BYTES or stream is None:
                     raise DataError(f"{path}: {member.name} has {member.size:,} bytes, no short clip; {_FIX}")
-                wave = _decode(stream.read(), f"{path}: {member.name}")
                 words.append(place["word"])
                 names.append(name["stem"])
-                yield wave
+                yield f"{place['word']}/{place['file']}", stream.read()
 
     try:
-        audio, cut = prepare_waves(waves())
+        clips = prepare_recordings(recordings())
     except (tarfile.TarError, EOFError, zlib.error, OSError) as e:
         raise DataError(f"{path}: damaged archive ({e}); {_FIX}") from None
     if not names:
         raise DataError(f"{path}: holds no digit recordings; {_FIX}")
-    return words, names, audio, cut
+    return words, names, clips

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.errors import DataError
+from teacher.datasets.report import NOTHING, Report
 
 Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -28,6 +29,7 @@ class Samples:
         fingerprint: hash of all four arrays, 32 hex digits.
         jitter: the dataset is small and its training images gain from affine jitter.
         notes: what else the user should know, one phrase each.
+        report: how many recordings were taken, what was left out and why.
     """
 
     name: str
@@ -39,12 +41,13 @@ class Samples:
     fingerprint: str
     jitter: bool = False
     notes: tuple[str, ...] = ()
+    report: Report = NOTHING
 
     @property
     def summary(self) -> str:
-        """One printable line: what it is, how much of it and how it was split."""
+        """One printable line: what it is, how much of it, how it was split, and what was left out."""
         line = f"{self.name}: {len(self.train):,} training + {len(self.test):,} test samples; {self.split}"
-        return "; ".join((line, *self.notes))
+        return "; ".join(filter(None, (line, self.report.line, *self.notes)))
 
     def noted(self, *notes: str) -> "Samples":
         """A copy with more notes."""
@@ -104,11 +107,12 @@ def make_samples(
     *,
     jitter: bool = False,
     notes: tuple[str, ...] = (),
+    report: Report = NOTHING,
 ) -> Samples:
     """Put `Samples` together: contiguous, read-only arrays and their fingerprint."""
     (samples, labels), (test_samples, test_labels) = map(_frozen, (train, test))
     fingerprint = hash_arrays([samples, labels, test_samples, test_labels])
-    return Samples(name, samples, labels, test_samples, test_labels, split, fingerprint, jitter=jitter, notes=notes)
+    return Samples(name, samples, labels, test_samples, test_labels, split, fingerprint, jitter, notes, report)
 
 
 def hold_out(samples: Samples, count: int, seed: int, people: str = "people") -> Samples:
@@ -147,6 +151,7 @@ def hold_out(samples: Samples, count: int, seed: int, people: str = "people") ->
         f"shares its {people}",
         jitter=samples.jitter,
         notes=samples.notes,
+        report=samples.report,
     )
 
 

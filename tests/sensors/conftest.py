@@ -23,6 +23,7 @@ def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def portaudio(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePortAudio]:
     fake = FakePortAudio([("Built-in", 44_100.0, 2), ("USB stick", 16_000.0, 1)])
     monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    monkeypatch.setenv("PULSE_SERVER", "/none")  # not the one of the machine that runs the tests
     yield fake
     fake.hang.set()
 

@@ -1,5 +1,6 @@
 """What stands in for hardware: PortAudio's Python module with a made-up microphone."""
 
+import os
 import threading
 import time
 from types import ModuleType, SimpleNamespace
@@ -22,6 +23,10 @@ class FakePortAudio(ModuleType):
         silent: callbacks stop, as when a sound server dies.
         overflow: the next callback says that sound was lost.
         hang: closing a stream blocks while this is cleared.
+        takes: rates that a microphone takes, by its name, whatever it reports; any where it is not named.
+        tried: rate and channels of each attempt to open one.
+        upside_down: the second channel of a stream is the first one's negative.
+        servers_source: what PULSE_SOURCE said when a stream was opened last.
     """
 
     def __init__(self, inputs: list[tuple[str, float, int]]) -> None:
@@ -30,6 +35,10 @@ class FakePortAudio(ModuleType):
         self.silent = False
         self.overflow = False
         self.frequency = 440.0
+        self.takes: dict[str, set[float]] = {}
+        self.tried: list[tuple[float, int]] = []
+        self.upside_down = False
+        self.servers_source: str | None = None
         self.hang = threading.Event()
         self.hang.set()
         self.opened = self.closed = self.started = 0
@@ -65,6 +74,11 @@ class FakePortAudio(ModuleType):
     def _open(self, **settings: Any) -> "FakeStream":
         if settings["device"] >= len(self.inputs):
             raise PortAudioError("Device unavailable")
+        self.tried.append((settings["samplerate"], settings["channels"]))
+        name = self.inputs[settings["device"]][0]
+        if settings["samplerate"] not in self.takes.get(name, {settings["samplerate"]}):
+            raise PortAudioError("Error opening InputStream: Invalid sample rate [PaErrorCode -9997]")
+        self.servers_source = os.environ.get("PULSE_SOURCE")
         if settings["channels"] > self.inputs[settings["device"]][2]:
             raise PortAudioError("Invalid number of channels")
         self.opened += 1
@@ -93,6 +107,8 @@ class FakeStream:
             t = (count + np.arange(self.block)) / self.rate
             tone = 0.5 * np.sin(2 * np.pi * self.audio.frequency * t)
             block = np.repeat(tone[:, None], self.channels, axis=1).astype(np.float32)
+            if self.audio.upside_down:
+                block[:, 1:] *= -1
             count += self.block
             if not self.audio.silent:
                 overflow, self.audio.overflow = self.audio.overflow, False

@@ -1,5 +1,4 @@
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -17,9 +16,11 @@ from sensors.camera import Camera
 from sensors.devices import Device, Devices, cameras, connect, list_devices, microphones
 from sensors.errors import SourceError
 from sensors.microphone import Microphone
+from sensors.sound_server import ServerSource
 from sensors.source import Chunk, Frame, Source
 from tests.patience import PATIENCE, quickest, took, wait_for
 from tests.sensors.hardware import FakePortAudio
+from tests.sensors.sound_servers import sound_server
 
 
 def test_microphones_are_listed_with_the_default_marked(portaudio: FakePortAudio) -> None:
@@ -38,6 +39,32 @@ def test_what_is_wrong_is_said_when_there_is_none(portaudio: FakePortAudio, monk
     monkeypatch.setitem(sys.modules, "sounddevice", None)  # as when it is not installed
     assert "pip install" in microphones().problem
     assert "none: " in microphones().lines()[1]
+
+
+def test_the_sound_servers_sources_are_numbered_after_the_devices(
+    portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = (
+        ServerSource("alsa_input.air", "Air Pods", "s16le 1ch 16000Hz", default=True),
+        ServerSource("alsa_output.hdmi.monitor", "Monitor of HDMI", "s16le 2ch 48000Hz", monitor=True),
+    )
+    monkeypatch.setattr(devices, "server_sources", lambda: sources)
+    assert "Air Pods" in microphones().note and "libasound2-plugins" in microphones().lines()[-1]
+    portaudio.inputs.append(("pulse", 44_100.0, 32))
+    listed = microphones()
+    assert [(d.index, d.name) for d in listed.found[2:]] == [(2, "pulse"), (3, "Air Pods"), (4, "Monitor of HDMI")]
+    assert "alsa_input.air, s16le 1ch 16000Hz: a source of the sound server, the one" in listed.found[3].detail
+    assert "what an output plays" in listed.found[4].detail and not listed.note
+
+
+def test_without_pactl_it_is_said_that_sources_may_be_missing(
+    portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert not microphones().note, "nothing says that there is a sound server"
+    portaudio.inputs.append(("pulse", 44_100.0, 32))
+    assert len(microphones().found) == 3
+    assert "pactl is missing; install pulseaudio-utils" in microphones().lines()[-1]
 
 
 def test_a_library_that_hangs_does_not_hang_the_list(portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,29 +152,10 @@ def test_what_is_still_being_opened_is_not_nothing(server: MjpegServer) -> None:
 @pytest.fixture
 def pulse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A real PulseAudio with a microphone that plays what is written to the pipe."""
-    for program in ("pulseaudio", "pactl"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-    try:
-        import sounddevice  # noqa: F401
-    except (ImportError, OSError) as error:
-        pytest.skip(f"PortAudio is not installed: {error}")
-    for name in ("HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH"):
-        monkeypatch.setenv(name, str(tmp_path))
     pipe = tmp_path / "microphone"
     source = f"module-pipe-source source_name=microphone file={pipe} rate=16000 channels=1 format=s16le"
-    command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1"]
-    with (tmp_path / "pulse.log").open("wb") as log:
-        server = subprocess.Popen([*command, "-L", "module-native-protocol-unix", "-L", source], stdout=log, stderr=log)
-    try:
-        end = time.monotonic() + PATIENCE
-        while subprocess.run(["pactl", "info"], capture_output=True, timeout=PATIENCE).returncode:
-            assert time.monotonic() < end, "PulseAudio does not start"
-            time.sleep(0.1)
+    with sound_server(tmp_path, monkeypatch, source):
         yield pipe
-    finally:
-        server.terminate()
-        server.wait(PATIENCE)
 
 
 _LISTEN = """
@@ -155,6 +163,7 @@ import sys
 import numpy as np
 from scipy.signal import correlate
 from sensors.microphone import Microphone
+from sensors.sound_server import ServerSource
 from sensors.source import Chunk, Frame, Source
 burst, best, heard = np.load(sys.argv[1]), 0.0, [np.zeros(0)]
 with Microphone("default", timeout=30.0) as microphone:

@@ -1,4 +1,5 @@
 import builtins
+import os
 import sys
 import threading
 import time
@@ -12,7 +13,8 @@ import pytest
 
 from sensors.errors import SourceError
 from sensors.microphone import BLOCKS, Microphone, _Stream
-from sensors.source import Chunk
+from sensors.sound_server import ServerSource
+from sensors.source import Change, Chunk
 from tests.patience import PATIENCE, quickest, took, wait_for
 from tests.sensors.hardware import FakePortAudio
 
@@ -21,6 +23,7 @@ from tests.sensors.hardware import FakePortAudio
 def portaudio(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePortAudio]:
     fake = FakePortAudio([("Built-in", 44_100.0, 2), ("USB stick", 16_000.0, 1), ("Array", 48_000.0, 4)])
     monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    monkeypatch.setenv("PULSE_SERVER", "/none")  # not the one of the machine that runs the tests
     yield fake
     fake.hang.set()
 
@@ -113,28 +116,129 @@ def test_an_open_microphone_is_not_disturbed_by_one_that_is_sought(portaudio: Fa
 
 
 def test_hardware_that_gives_all_channels_or_none_is_opened(portaudio: FakePortAudio) -> None:
-    opened: list[int] = []
     plain = portaudio.InputStream
 
-    def stereo_only(**settings: Any) -> Any:
-        opened.append(settings["channels"])
-        if settings["channels"] == 1:
+    def all_or_none(**settings: Any) -> Any:
+        if settings["channels"] != 4:
+            portaudio.tried.append((settings["samplerate"], settings["channels"]))
             raise portaudio.PortAudioError("Invalid number of channels")
         return plain(**settings)
 
-    portaudio.InputStream = stereo_only
-    with Microphone("0") as microphone:
+    portaudio.InputStream = all_or_none
+    with Microphone("Array") as microphone:
         assert microphone.read().samples.ndim == 1
-    assert opened == [1, 2]
+    assert portaudio.tried == [(48_000.0, 2), (48_000.0, 1), (48_000.0, 4)]
+
+
+@pytest.mark.parametrize("taken", [48_000.0, 16_000.0, 8_000.0])
+def test_a_rate_that_is_reported_and_refused_gives_way_to_one_that_is_taken(
+    portaudio: FakePortAudio, taken: float
+) -> None:
+    portaudio.takes["Built-in"] = {taken}
+    microphone = Microphone("Built-in")
+    told: list[Change] = []
+    microphone.observe(told.append)
+    chunks = listen(microphone, 0.6)
+    sound = np.concatenate([c.samples for c in chunks])[1600:9600]
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    assert np.fft.rfftfreq(len(sound), 1 / 16_000)[spectrum.argmax()] == pytest.approx(440, abs=2)
+    assert portaudio.tried[0] == (44_100.0, 2) and portaudio.tried[-1] == (taken, 2)
+    assert f"it reports 44100 Hz and refuses them; opened at {taken:g} Hz" in [change.reason for change in told]
+
+
+def test_what_was_tried_is_said_when_all_is_refused(portaudio: FakePortAudio) -> None:
+    portaudio.takes["USB stick"] = {11_025.0}
+    with pytest.raises(SourceError) as raised:
+        Microphone("USB").connect()
+    assert str(raised.value) == (
+        "microphone 'USB stick': Error opening InputStream: Invalid sample rate [PaErrorCode -9997], tried were "
+        "16000, 48000, 44100, 32000, 96000, 22050, 8000 Hz with 1 channels; close what else uses it, or choose another"
+    )
+
+
+def test_channels_that_cancel_are_heard_and_it_is_said_once(portaudio: FakePortAudio) -> None:
+    portaudio.upside_down = True
+    microphone = Microphone("Built-in")
+    told: list[Change] = []
+    microphone.observe(told.append)
+    sound = np.concatenate([c.samples for c in listen(microphone, 0.6)])
+    assert np.sqrt(np.mean(sound[1600:] ** 2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.02)
+    reasons = [change.reason for change in told if "cancel" in change.reason]
+    assert len(reasons) == 1 and "channel 1 is heard alone; check its cable" in reasons[0]
+
+
+SOURCES = (
+    ServerSource("alsa_input.air", "Ann's Air Pods"),
+    ServerSource("alsa_input.stick", "Stick"),
+    ServerSource("alsa_output.air.monitor", "Monitor of Ann's Air Pods", monitor=True),
+)
+
+
+@pytest.fixture
+def sources(portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
+    """ALSA's device of a sound server, last, and the server's sources."""
+    portaudio.inputs.append(("pulse", 44_100.0, 32))
+    monkeypatch.setattr("sensors.microphone.server_sources", lambda: SOURCES)
+    return portaudio
+
+
+@pytest.mark.parametrize(
+    ("device", "opened"),
+    [("air", 0), ("AIR ann", 0), ("4", 0), ("alsa_output.air.monitor", 2), ("monitor", 2), ("5", 1), ("Stick", None)],
+)
+def test_a_source_of_the_sound_server_is_chosen_by_index_or_part_of_its_name(
+    sources: FakePortAudio, monkeypatch: pytest.MonkeyPatch, device: str, opened: int | None
+) -> None:
+    monkeypatch.setenv("PULSE_SOURCE", "of the user")
+    with Microphone(device) as microphone:
+        assert microphone.read().samples.size
+    # PortAudio's own 'USB stick' goes before the server's 'Stick'.
+    assert sources.servers_source == ("of the user" if opened is None else SOURCES[opened].name)
+    assert os.environ["PULSE_SOURCE"] == "of the user"
+
+
+def test_a_name_that_fits_several_sources_lists_them(sources: FakePortAudio) -> None:
+    with pytest.raises(SourceError) as raised:
+        Microphone("alsa").connect()
+    assert str(raised.value) == (
+        "microphone 'alsa': several of the sound server's sources fit; name one of "
+        "\"Ann's Air Pods\" (alsa_input.air), 'Stick' (alsa_input.stick)"
+    )
+
+
+def test_a_name_that_fits_nothing_lists_the_sources_too(sources: FakePortAudio) -> None:
+    for device in ("Telephone", "7"):
+        with pytest.raises(SourceError, match=r"3 'pulse', 4 \"Ann's Air Pods\" \(alsa_input.air\), 5 'Stick'"):
+            Microphone(device).connect()
+
+
+def test_a_source_that_alsa_cannot_reach_is_told_with_the_fix(sources: FakePortAudio) -> None:
+    sources.inputs.pop()
+    with pytest.raises(SourceError, match=r"the sound server has .*Air Pods.*, but ALSA .* libasound2-plugins"):
+        Microphone("air").connect()
+
+
+def test_without_pactl_a_name_that_is_not_found_says_so(
+    portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    portaudio.inputs.append(("pulse", 44_100.0, 32))
+    with pytest.raises(SourceError, match=r"there are 0 'Built-in', .* 3 'pulse'; the sound server: .* install pulse"):
+        Microphone("air").connect()
+    with Microphone("pulse") as microphone:
+        assert microphone.read().samples.size
 
 
 def test_a_busy_device_is_named_with_the_fix(portaudio: FakePortAudio) -> None:
     def busy(**_: Any) -> Any:
+        tries.append(1)
         raise portaudio.PortAudioError("Device unavailable")
 
+    tries: list[int] = []
     portaudio.InputStream = busy
     with pytest.raises(SourceError, match="'USB stick': Device unavailable; close what else uses it"):
         Microphone("USB").connect()
+    assert len(tries) == 1, "other rates would not free it"
 
 
 def test_what_there_is_is_named_when_the_device_is_not_there(portaudio: FakePortAudio) -> None:

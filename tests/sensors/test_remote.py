@@ -110,8 +110,9 @@ def test_a_robot_from_its_session_to_its_host(tmp_path: Path, elsewhere: bool) -
 def test_a_robot_says_what_its_host_did_not_store_and_needs_no_ray(tmp_path: Path) -> None:
     session = record(tmp_path / "session")
     script = (
-        "import sys; from sensors import remote; remote.FLUSH = 0.5; code = remote.main(sys.argv[1:]); "
-        "print('foreign', sorted({'ray', 'torch', 'runtime', 'replay', 'agent', 'teacher'} & set(sys.modules))); "
+        "import sys; from sensors import microphone, remote; remote.FLUSH = 0.5; code = remote.main(sys.argv[1:]); "
+        "foreign = {'ray', 'torch', 'runtime', 'replay', 'agent', 'teacher', 'soundfile'} & set(sys.modules); "
+        "print('foreign', sorted(foreign)); "
         "sys.exit(code)"
     )
     command = [sys.executable, "-c", script, "--play", str(session), "--to", "tcp://127.0.0.1:9", "--name", "hall"]

@@ -1,5 +1,6 @@
 """Prepared datasets on disk: mapped, checked and made anew when damaged."""
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -12,6 +13,7 @@ import pytest
 
 from teacher.datasets import Samples, cache
 from teacher.datasets.cache import cached
+from teacher.datasets.report import Report
 from tests.teacher.tiny import toy
 
 
@@ -21,7 +23,8 @@ class Maker:
 
     def __call__(self) -> Samples:
         self.calls += 1
-        return toy("toy", (1, 4, 4)).noted("one note")
+        made = dataclasses.replace(toy("toy", (1, 4, 4)), report=Report.of(250, [("a.wav", "silent")]))
+        return made.noted("one note")
 
 
 def test_the_second_start_maps_what_the_first_prepared(own_cache: Path) -> None:
@@ -30,10 +33,11 @@ def test_the_second_start_maps_what_the_first_prepared(own_cache: Path) -> None:
     assert make.calls == 1
     assert second.fingerprint == first.fingerprint == make().fingerprint
     assert second.summary == first.summary and "one note" in second.summary
+    assert second.report == make().report and "250 taken, 1 left out: 1 silent (a.wav)" in second.summary
     assert isinstance(second.train, np.memmap) and not second.train.flags.writeable
     assert np.array_equal(second.test_labels, make().test_labels)
     cached("toy", "other", make)
-    assert make.calls == 4
+    assert make.calls == 5
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "garbage", "remove", "meta", "version"])

@@ -1,5 +1,6 @@
 """FSDD: split and bad clips."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,11 +42,45 @@ def no_sound(path: Path) -> None:
     path.write_bytes(b"RIFF but no more")
 
 
-@pytest.mark.parametrize("damage", [bad_rate, empty, not_finite, no_sound])
-def test_a_bad_clip_is_named(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+BAD: dict[Callable[[Path], None], str] = {
+    bad_rate: "1 of a sampling rate that is not read",
+    empty: "1 without samples",
+    not_finite: "1 with NaN, infinite or far too large samples",
+    no_sound: "1 cannot be read",
+}
+
+
+@pytest.mark.parametrize("damage", list(BAD))
+def test_a_bad_clip_is_left_out_of_samples_and_labels_and_named(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     write_fsdd(tmp_path)
+    whole = fsdd.load(tmp_path)
     damage(tmp_path / "3_ann_5.wav")
-    with pytest.raises(DataError, match=r"3_ann_5\.wav"):
+    samples = fsdd.load(tmp_path)
+    # Training has two recordings of each digit, in the order of their names: 3_ann_49, 3_ann_5.
+    expected = np.delete(np.arange(20), 7)
+    np.testing.assert_array_equal(samples.train, whole.train[expected])
+    np.testing.assert_array_equal(samples.train_labels, whole.train_labels[expected])
+    np.testing.assert_array_equal(samples.test, whole.test)
+    assert f"39 taken, 1 left out: {BAD[damage]} (3_ann_5.wav)" in samples.summary
+    assert fsdd.load(tmp_path).summary == samples.summary, "from the cache"
+
+
+def test_a_digit_of_which_no_clip_is_left_is_an_error_that_says_why(tmp_path: Path) -> None:
+    write_fsdd(tmp_path)
+    for index in (5, 49):
+        empty(tmp_path / f"3_ann_{index}.wav")
+    with pytest.raises(DataError) as caught:
+        fsdd.load(tmp_path)
+    assert (
+        "no training (index 5…49) recording of digit 3 "
+        "(38 taken, 2 left out: 2 without samples (3_ann_49.wav, 3_ann_5.wav))" in str(caught.value)
+    )
+
+
+def test_a_fifo_among_the_clips_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    write_fsdd(tmp_path)
+    os.mkfifo(tmp_path / "3_bob_5.wav")
+    with pytest.raises(DataError, match=r"3_bob_5\.wav: is a FIFO; give a regular file, or remove it"):
         fsdd.load(tmp_path)
 
 

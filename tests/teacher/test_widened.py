@@ -37,7 +37,7 @@ def test_one_of_them_is_not_enough(tmp_path: Path) -> None:
 
 def speakers_of(samples: NDArray[np.uint8], paths: Sequence[Path], part: int) -> set[str]:
     """Who said these samples, by the names of the recordings they were made of."""
-    prepared, _ = prepare_files(paths)
+    prepared = prepare_files(paths).audio
     by_content = {x.tobytes(): path.name.split("_")[part] for x, path in zip(prepared, paths, strict=True)}
     return {by_content[x.tobytes()] for x in samples}
 
@@ -81,5 +81,5 @@ def test_no_speaker_of_the_real_test_part_trains(data_dir: Path) -> None:
     assert np.array_equal(samples.train_labels[: (~test).sum()], labels[~test])
     assert np.array_equal(samples.test_labels[: test.sum()], labels[test])
     (recording,) = [path for path in paths if path.stem == "7_theo_0"]
-    own = prepare_files([recording])[0][0].tobytes()
+    own = prepare_files([recording]).audio[0].tobytes()
     assert own in {x.tobytes() for x in samples.test[: test.sum()]} and own not in {x.tobytes() for x in samples.train}
