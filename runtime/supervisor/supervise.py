@@ -10,6 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
+from runtime.environment import token_command
 from runtime.roles import Board, LearnerRole, MonitorRole, Role, TeacherRole, settle
 from runtime.rundir import RunDirectory
 from runtime.sensor_role import SensorRole
@@ -135,7 +136,9 @@ class Supervisor:
         for line in self._cluster.notes:
             self._terminal.note(line)
         if self._cluster.dashboard:
-            self._terminal.note(f"dashboard {self._cluster.dashboard}  (token: run `ray get-auth-token`)")
+            self._terminal.note(f"dashboard {self._cluster.dashboard}  (token: run {token_command()})")
+        if self._cluster.metrics:
+            self._terminal.note(f"metrics {self._cluster.metrics}  (for Prometheus)")
         gpus = check_resources(*self._cluster.resources(), self._config.learner.device)
         here = (self._cluster.here(), self._cluster.joined)
         crew = assemble(self._config, self._run.path, classes, gpus, *here, self._clock, self._generations)

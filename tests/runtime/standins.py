@@ -8,10 +8,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from launch import main
 from runtime.signals import leave
 from sensors.errors import DataError, StateError
 
@@ -278,19 +278,7 @@ class MonitorActor:
     def close(self) -> None: ...
 
 
-def main(arguments: Sequence[str]) -> int:
-    """As `launch.main`, on stand-ins."""
-    from runtime.cli import parse_arguments
-    from runtime.session import conduct
-    from sensors.errors import UserError
-
-    cast = {"replay": ReplayActor, "teacher": TeacherActor, "learner": LearnerActor, "monitor": MonitorActor}
-    try:
-        return conduct(parse_arguments(arguments), cast)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-
+CAST = {"replay": ReplayActor, "teacher": TeacherActor, "learner": LearnerActor, "monitor": MonitorActor}
 
 if __name__ == "__main__":
-    leave(main(sys.argv[1:]))
+    leave(main(sys.argv[1:], CAST))
