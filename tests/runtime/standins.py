@@ -268,10 +268,13 @@ class MonitorActor:
         lips = {"exam/lips_all": 0.3, "exam/lips_unseen": 0.1, "judge/lips": 0.5}
         return {"figures": {"digits": grades, "letters": lips, "both": grades | lips}[self._teach], "note": ""}
 
-    def final(self) -> dict[str, Any]:
+    def final(self, seconds: float) -> dict[str, Any]:
         if "final-fails" in FAULTS:
             raise ValueError("no such sheet")
-        return {"figures": {"exam/image_to_audio": 0.75}, "note": "final exam done"}
+        self._examined = getattr(self, "_examined", 0) + 1
+        if self._examined < 3:
+            return {"figures": {}, "note": "", "progress": f"judged {self._examined} of 3"}
+        return {"figures": {"exam/image_to_audio": 0.75}, "note": "final exam done", "progress": ""}
 
     def ping(self) -> None: ...
 
