@@ -6,9 +6,8 @@ import shlex
 from pathlib import Path
 
 from sensors.errors import StorageError
-from sensors.places import PRIVATE, home, private_folder, writable
+from sensors.places import PRIVATE, caches, home, private_folder, writable
 from sensors.program import beside_python
-from teacher.datasets.cache import cache_root
 
 TASKS_KEPT = 2_000
 """Calls that Ray's own service remembers for its dashboard; by itself it keeps 100,000, and grows for hours."""
@@ -24,10 +23,10 @@ def prepare_environment(address: str | None) -> list[str]:
         address: the cluster to join; none for a private one.
 
     Returns:
-        Printable lines: where the token lies, if that is no usual place.
+        Printable lines: where the token and the cache lie, if that is no usual place.
 
     Raises:
-        StorageError: there is no token yet, and no place for one.
+        StorageError: no place for them can be written.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # A cluster is joined by --address alone, never because the environment names one.
@@ -37,23 +36,24 @@ def prepare_environment(address: str | None) -> list[str]:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_task_events_max_num_task_in_gcs", str(TASKS_KEPT))
         os.environ.setdefault("RAY_DASHBOARD_STARTUP_TIMEOUT_S", str(DASHBOARD_PATIENCE))
-        return _place_token()
+        return _place_token() + _place_caches()
     # A head that `ray start` began asks for the token by default, but does not tell its drivers so.
     if has_token():
         os.environ.setdefault("RAY_AUTH_MODE", "token")
-    return []
+    return _place_caches()
 
 
-def unusual_places() -> list[str]:
-    """Printable lines: where the cache is, if no usual place for it can be written.
-
-    Raises:
-        StorageError: no place at all can be written.
-    """
-    root = cache_root()
-    if os.environ.get("RECIPROCAL_CACHE") or root.parent.name != PRIVATE:
+def _place_caches() -> list[str]:
+    """Where no usual place for caches can be written, have libraries keep theirs beside ours; says so."""
+    place = caches()
+    if place.parent.name != PRIVATE:
         return []
-    return [f"no usual directory for a cache can be written: prepared data and judges are kept in {root}"]
+    os.environ["XDG_CACHE_HOME"] = str(place)
+    return (
+        []
+        if os.environ.get("RECIPROCAL_CACHE")
+        else [f"no usual directory for a cache can be written: it is in {place}"]
+    )
 
 
 def has_token() -> bool:

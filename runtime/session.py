@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.cli import Request
-from runtime.environment import prepare_environment, unusual_places
+from runtime.environment import prepare_environment
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.signals import StopSignals
@@ -19,6 +19,7 @@ from sensors.errors import ConfigError, StateError, UserError
 from sensors.interrupts import BEFORE, INTERRUPTED, Interrupted
 from sensors.modalities import AUDIO, IMAGE, LETTER, LIPS, SPEECH
 from sensors.output import go_on_without, open_log
+from sensors.places import check_link
 from sensors.program import program
 from sensors.rig_config import LIVE
 from teacher.datasets.choose import fetch_missing
@@ -38,12 +39,14 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
     Raises:
         UserError: what the user gave is wrong; a run that had not learned anything yet is gone.
     """
+    check_link("--resume", request.resume)
+    check_link("--run-dir", request.run_dir)
     terminal = Terminal()
     run, config = _resume(request, terminal) if request.resume else _create(request)
     failed = True
     supervisor = None
     try:
-        notes = prepare_environment(config.run.address) + unusual_places()
+        notes = prepare_environment(config.run.address)
         from runtime.supervisor.cluster import RAY_PATIENCE, Cluster
 
         # A private Ray has one run; in a joined one, each has a namespace for its actors' names.
@@ -71,7 +74,7 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
         raise
     finally:
         run.close()
-    if not supervisor.roles and not outcome.problem:
+    if not outcome.begun and not outcome.problem:
         run.discard()
         print(BEFORE, file=sys.stderr)
         return INTERRUPTED
@@ -115,6 +118,7 @@ def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
     config = _absolute(RunConfig.of(request.changes))
     _check_sensors(config)
     if config.data.data is None and (found := os.environ.get(DATA_VARIABLE)):
+        check_link(DATA_VARIABLE, found)
         config = config.override({"data.data": found})
     if config.data.data is not None:
         config = config.override({"data.data": str(Path(config.data.data).expanduser().absolute())})
@@ -160,6 +164,10 @@ def _absolute(config: RunConfig) -> RunConfig:
     }
     if config.run.sensors not in (None, LIVE):
         places["run.sensors"] = config.run.sensors
+    for key, place in places.items():
+        check_link(f"--{key.partition('.')[2]}", place)
+    check_link("--camera", config.sensors.camera)
+    check_link("--data", config.data.data)
     return config.override({k: str(Path(v).expanduser().absolute()) for k, v in places.items() if v is not None})
 
 

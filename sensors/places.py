@@ -6,10 +6,9 @@ Containers run programs as users without a home (`docker run --user 12345`), or 
 import os
 import stat
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
-from sensors.errors import StorageError
+from sensors.errors import ConfigError, StorageError
 
 PRIVATE = f"reciprocal-{os.getuid()}"
 """Name of this user's own directory under `TMPDIR`."""
@@ -42,9 +41,38 @@ def private_folder() -> Path:
     return place
 
 
-def first_writable(places: Iterable[Path]) -> Path | None:
-    """The first directory that can be written, or made; none where there is none. Nothing is made."""
-    return next((place for place in places if writable(place)), None)
+def check_link(option: str, path: str | Path | None) -> None:
+    """Refuse a path that leads through a link to nothing: whoever looks sees it there, and it is not.
+
+    Args:
+        option: by which it was given.
+        path: of a file or a directory; none: nothing was given.
+
+    Raises:
+        ConfigError: names the link and where it points.
+    """
+    if path is None:
+        return
+    whole = Path(os.path.expanduser(path))
+    for place in (whole, *whole.parents):
+        try:
+            if place.is_symlink() and not place.exists():
+                raise ConfigError(f"{option} {path}: {place} is a link to {os.readlink(place)}, which is not there")
+        except OSError:
+            continue
+
+
+def caches() -> Path:
+    """The first place for programs' caches that can be written.
+
+    `XDG_CACHE_HOME`, `~/.cache`, or `cache` in the private folder.
+
+    Raises:
+        StorageError: none of them can be written.
+    """
+    named, at_home = os.environ.get("XDG_CACHE_HOME"), home()
+    usual = ([Path(named)] if named else []) + ([at_home / ".cache"] if at_home else [])
+    return next((place for place in usual if writable(place)), None) or private_folder() / "cache"
 
 
 def writable(place: Path) -> bool:

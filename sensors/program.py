@@ -16,7 +16,7 @@ def program() -> str:
     if script.suffix != ".py" and os.access(script, os.X_OK) and script.is_file():
         found = shutil.which(script.name)
         same = found is not None and Path(found).resolve() == script.resolve()
-        return script.name if same else shlex.quote(str(script))
+        return script.name if same else shlex.quote(sys.argv[0])
     whole = sys.orig_argv
     return shlex.join(whole[: len(whole) - len(arguments)])
 
@@ -27,4 +27,6 @@ def beside_python(command: str) -> str:
     if not path.exists():
         return command
     here = Path.cwd()
+    if path.parent == here:
+        return f"./{command}"
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

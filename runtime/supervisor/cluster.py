@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 import ray
 
+from runtime.environment import token_command
 from runtime.settings import RunSection
 from sensors.errors import ConfigError, UserError
 
@@ -28,6 +29,12 @@ CONNECT_TIMEOUT = 3.0
 
 LOGGED = re.compile(r"^\[[^\]]* [EF] |Check failed|\b\w*Error: ")
 """How Ray's services mark an error in their logs."""
+
+HINTS = {
+    "dashboard": "try it with --set run.dashboard=false",
+    "object_store_memory": "give Ray less shared memory with --set run.object_store=300",
+}
+"""What helps where Ray's error speaks of this."""
 
 RAY_PATIENCE = 3.0
 """Seconds that a stopping run gives Ray to shut down."""
@@ -84,11 +91,19 @@ class Cluster:
             if self.joined:
                 raise UserError(f"--address {self._section.address}: {_brief(self._error)}") from self._error
             why = f"Ray did not start: {_brief(self._error)}"
-            if self._section.dashboard and "dashboard" in str(self._error).lower():
-                raise UserError(f"{why}\ntry it with --set run.dashboard=false") from self._error
+            for cause, hint in HINTS.items():
+                if cause in str(self._error).lower():
+                    raise UserError(f"{why}\n{hint}") from self._error
             logged = None if self._folder is None else last_error(self._folder)
             raise UserError(why + (f"\n{logged}" if logged else "")) from self._error
         return True
+
+    def describe(self) -> list[str]:
+        """Printable lines: what people should know of it, and where to watch it; once Ray is up."""
+        lines = list(self.notes)
+        if self.dashboard:
+            lines.append(f"dashboard {self.dashboard}  (token: run {token_command()})")
+        return lines + ([f"metrics {self.metrics}  (for Prometheus)"] if self.metrics else [])
 
     def close(self, patience: float, keep_logs: bool = False) -> Path | None:
         """Shut Ray down within about `patience` seconds; returns the logs' folder if they are kept."""

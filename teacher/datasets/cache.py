@@ -24,7 +24,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.places import first_writable, home, private_folder
+from sensors.places import caches
 from teacher.datasets.samples import Samples, hash_arrays
 
 VERSION = 1
@@ -40,17 +40,15 @@ Content = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 def cache_root() -> Path:
     """The user's cache directory.
 
-    `RECIPROCAL_CACHE`; else `reciprocal` under `XDG_CACHE_HOME`, or under `~/.cache`, whichever can be written first;
-    else `cache` in a directory of this user alone under `TMPDIR`.
+    `RECIPROCAL_CACHE`; else `reciprocal` under the first that can be written of `XDG_CACHE_HOME`, `~/.cache`, and
+    `cache` in a directory of this user alone under `TMPDIR`.
 
     Raises:
         StorageError: none of them can be written.
     """
     if own := os.environ.get("RECIPROCAL_CACHE"):
         return Path(own).expanduser()
-    named, at_home = os.environ.get("XDG_CACHE_HOME"), home()
-    usual = ([Path(named)] if named else []) + ([at_home / ".cache"] if at_home else [])
-    return first_writable(place / "reciprocal" for place in usual) or private_folder() / "cache"
+    return caches() / "reciprocal"
 
 
 @dataclass(frozen=True)
