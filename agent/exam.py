@@ -7,9 +7,9 @@ The paths through one modality alone bound what the crossing paths can reach: wh
 tells whether the decoder or the transcoder is to blame.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,7 +21,11 @@ from agent.judges import Judge
 from agent.smart import Side, load_module
 from teacher.datasets import ExamSet
 
+T = TypeVar("T")
+
 BATCH = 250
+PIECE = 500
+"""Samples judged between two looks at the progress; whole batches of the networks and of the judges."""
 
 
 @dataclass(frozen=True)
@@ -94,28 +98,52 @@ class Grades:
     counts: Mapping[str, int]
 
 
-def examine(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Grades:
-    """Grade every path for which there is a judge.
+def examining(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Generator[str, None, Grades]:
+    """Grade every path for which there is a judge, piece by piece.
 
     Args:
         networks: what is examined.
         judges: modality -> judge of what is generated in it.
         exam: test samples and their labels.
+
+    Yields:
+        How far it is, for people: samples judged so far, and how many there are over all paths.
     """
     accuracy, confusion, counts = {}, {}, {}
     tests = {"image": (exam.images, exam.image_labels), "audio": (exam.audio, exam.audio_labels)}
     size = len(exam.concepts)
+    done, whole = 0, len(judges) * sum(len(labels) for _, labels in tests.values())
     for source, (samples, labels) in tests.items():
         x = to_network(samples)
         for target, judge in judges.items():
             path = f"{source}_to_{target}"
-            judged = judge.grade(networks.evoke(x, source, target).clone()).numpy()
+            pieces = []
+            for part in torch.split(x, PIECE):
+                pieces.append(judge.grade(networks.evoke(part, source, target).clone()).numpy())
+                done += len(part)
+                yield f"judged {done:,} of {whole:,}"
+            judged = np.concatenate(pieces)
             table = np.zeros((size, size), np.int64)
             np.add.at(table, (labels, judged), 1)
             accuracy[path] = float((judged == labels).mean())
             confusion[path] = table
             counts[path] = len(labels)
     return Grades(networks.step, accuracy, confusion, counts)
+
+
+def examine(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Grades:
+    """As `examining`, all pieces at once."""
+    return result(examining(networks, judges, exam))
+
+
+def result(pieces: Generator[str, None, T]) -> T:
+    """Go through all pieces of some work; what comes of it."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            found: T = end.value
+            return found
 
 
 def shorten(exam: ExamSet, images: int, clips: int) -> ExamSet:

@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 
 from agent.config import MonitorConfig
-from agent.exam import Grades, Networks, examine, shorten, to_network
+from agent.exam import Grades, Networks, examining, result, shorten, to_network
 from agent.judges import Judge, Training
 from agent.sheet import draw_sheet
 from sensors.griffin_lim import invert, write_wav
@@ -34,6 +35,29 @@ class Findings:
 
     figures: dict[str, float | str] = field(default_factory=dict)
     note: str = ""
+
+
+class InOnePiece(ABC):
+    """A subject whose judges are trained, and whose exam is done, in one go."""
+
+    @property
+    @abstractmethod
+    def ready(self) -> bool:
+        """Whether its judges are fully trained."""
+
+    @property
+    def trained(self) -> float:
+        """Share of their training that is done: none or all of it."""
+        return float(self.ready)
+
+    @abstractmethod
+    def examine(self, networks: Any, whole: bool = False) -> Findings:
+        """One exam of what the learner published."""
+
+    def examining(self, networks: Any, whole: bool = False) -> Generator[str, None, Findings]:
+        """As `examine`; yields once, before it begins."""
+        yield "under way"
+        return self.examine(networks, whole)
 
 
 class Monitor:
@@ -88,16 +112,28 @@ class Monitor:
         kept = " (from the cache)" if all(t.cached for t in self.trainings.values()) else ""
         return Findings(self._judges(), f"judges ready{kept}: {', '.join(words)}")
 
+    @property
+    def trained(self) -> float:
+        """Share of the judges' training that is done, 0…1."""
+        return min(t.done / t.steps for t in self.trainings.values())
+
     def examine(self, networks: Networks, whole: bool = False) -> Findings:
-        """One exam: figures, a contact sheet, and at the first and the final exam sounds.
+        """As `examining`, all pieces at once."""
+        return result(self.examining(networks, whole))
+
+    def examining(self, networks: Networks, whole: bool = False) -> Generator[str, None, Findings]:
+        """One exam, piece by piece: figures, a contact sheet, and at the first and the final exam sounds.
 
         Args:
             networks: what the learner published.
             whole: examine on all test data, and call it final.
+
+        Yields:
+            How far it is, for people.
         """
         self._last_exam = time.monotonic()
         judges = {m: t.judge for m, t in self.trainings.items() if t.usable}
-        grades = examine(networks, judges, self.exam if whole else self.short)
+        grades = yield from examining(networks, judges, self.exam if whole else self.short)
         self._exams += 1
         self._draw(networks, judges, grades, whole)
         if whole or self._exams == 1:

@@ -5,13 +5,13 @@ import time
 from agent.config import MonitorConfig
 from agent.consistency import LEAST, LEAST_PAIRS, Clusters, Events, Probe, examine_self
 from agent.exam import Networks
-from agent.monitor import Findings
+from agent.monitor import Findings, InOnePiece
 
 TITLES = {"match": "match", "cycle": "cycle", "stability": "stability", "reconstruction": "explained"}
 """Figures by what people are told, in this order."""
 
 
-class SelfMonitor:
+class SelfMonitor(InOnePiece):
     """Self-consistency exams; there is nothing to train first.
 
     Args:

@@ -79,7 +79,7 @@ class Microphone(LoopSource[Chunk]):
         return cls(config.microphone, buffer=config.sound_buffer, timeout=config.read_timeout, stall=config.stall)
 
     def __str__(self) -> str:
-        return f"{self.name} {self.device!r} ({self.state})"
+        return f"{self.name} {self.device!r} ({self.standing})"
 
 
 def portaudio() -> ModuleType:

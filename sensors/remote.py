@@ -5,8 +5,9 @@
     python -m sensors.remote --to tcp://127.0.0.1:5570            # on the host itself, without keys
 
 What is perceived is published to the host, which says when it is stored. What is not stored yet is kept in a journal on
-this machine's disk, and sent after the next start where the robot ends or is killed before. Ctrl-C ends it, once the
-host has what is left. Exit codes: 0, 1 (not all was stored), 2 (something to mend).
+this machine's disk, and sent after the next start where the robot ends or is killed before. Ctrl-C, SIGTERM or a closed
+terminal end it, once the host has what is left; output that cannot be written is no reason to end. Exit codes: 0, 1
+(not all was stored), 2 (something to mend), 130 (stopped before it began).
 """
 
 import argparse
@@ -28,10 +29,14 @@ from sensors.config import Config
 from sensors.devices import list_devices
 from sensors.errors import ConfigError, UserError
 from sensors.event import MAX_NAME
+from sensors.interrupts import INTERRUPTED, Interrupts, heard
 from sensors.keys import check_name, make_keys, robot_name
 from sensors.live import free_directory
 from sensors.live_config import SensorsConfig
+from sensors.output import failure, go_on_without, steady_output
 from sensors.perception import Perception, PerceptionConfig
+from sensors.places import check_link
+from sensors.program import program
 from sensors.publisher import Publisher
 from sensors.recorder import Recorder
 from sensors.remote_config import MIB, PublisherConfig
@@ -71,25 +76,47 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a robot, or make its keys; returns the exit code."""
+    with steady_output(), Interrupts("stopped before anything was perceived") as interrupts:
+        try:
+            return _main(arguments)
+        except BaseException:
+            # Libraries make other errors of an interruption while they look for devices.
+            if not interrupts.came:
+                raise
+            interrupts.say()
+            return INTERRUPTED
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     try:
         given = _parser().parse_args(arguments)
         if given.list_devices:
             print(*(line for devices in list_devices() for line in devices.lines()), sep="\n")
-            return 0
+            return _page_is_out()
         if given.make_keys:
             host, robot = make_keys(given.make_keys, given.name or "robot")
             print(f"{host}: the host's keys, which stay there\n{robot}: copy to the robot, and give it as --keys")
-            return 0
+            return _page_is_out()
         return _run(given, _config(given))
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except SystemExit as page:  # --help
+        return _page_is_out() or int(page.code or 0)
+
+
+def _page_is_out() -> int:
+    """The exit code of what only prints: whether all of it was written."""
+    if why := failure():
+        print(why, file=sys.stderr)
+        return 1
+    return 0
 
 
 def _parser() -> _Parser:
     about = (__doc__ or "").partition("\n\n")
     parser = _Parser(
-        prog="python -m sensors.remote",
+        prog=program(),
         description=about[0],
         epilog=about[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -114,6 +141,7 @@ def _config(given: argparse.Namespace) -> RobotConfig:
     """The settings of the file, changed by the options."""
     config = RobotConfig()
     if given.config:
+        check_link("--config", given.config)
         try:
             values = json.loads(given.config.read_text())
         except (OSError, ValueError) as error:
@@ -160,6 +188,9 @@ def _sources(config: SensorsConfig, play: Path | None) -> list[Source[Chunk] | S
 
 
 def _run(given: argparse.Namespace, config: RobotConfig) -> int:
+    check_link("--play", given.play)
+    check_link("--keys", config.publisher.keys)
+    check_link("--camera", config.sensors.camera)
     name = _name(given, config.publisher.keys)
     sources = _sources(config.sensors, given.play)
     with ExitStack() as stack:
@@ -180,7 +211,8 @@ def _run(given: argparse.Namespace, config: RobotConfig) -> int:
         perception = Perception(name, generation, config.perception, look=card_image)
         robot = Robot(sources, perception, publisher, recorder)
         stopped = threading.Event()
-        before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+        go_on_without(lambda why: None)
+        before = {number: signal.signal(number, lambda *_: stopped.set()) for number in heard()}
         try:
             for missing, why in robot.start().items():
                 _complain(f"{missing}: {why}")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agent.exam import Networks, examine, shorten, to_network
+from agent.exam import PIECE, Networks, examine, examining, shorten, to_network
 from agent.judges import Training
 from agent.learner import Learner
 from agent.sheet import draw_sheet
@@ -34,6 +34,29 @@ def trainings() -> dict[str, Training]:
         while not training.finished:
             training.step()
     return made
+
+
+def test_pieces_of_an_exam_are_graded_as_all_of_it_at_once(networks: Networks, trainings: dict[str, Training]) -> None:
+    exam = exam_set(datasets(test=PIECE + 30))
+    judges = {m: t.judge for m, t in trainings.items()}
+    pieces, told = examining(networks, judges, exam), list[str]()
+    try:
+        while True:
+            told.append(next(pieces))
+    except StopIteration as end:
+        grades = end.value
+    size = len(exam.images) + len(exam.audio)
+    assert told[0] == f"judged {PIECE} of {2 * size:,}" and told[-1] == f"judged {2 * size:,} of {2 * size:,}"
+    for source, samples, labels in (
+        ("image", exam.images, exam.image_labels),
+        ("audio", exam.audio, exam.audio_labels),
+    ):
+        for target, judge in judges.items():
+            judged = judge.grade(networks.evoke(to_network(samples), source, target).clone()).numpy()
+            assert grades.accuracy[f"{source}_to_{target}"] == float((judged == labels).mean())
+            by_hand = np.zeros((10, 10), np.int64)
+            np.add.at(by_hand, (labels, judged), 1)
+            assert np.array_equal(grades.confusion[f"{source}_to_{target}"], by_hand)
 
 
 def test_published_networks_evoke_as_the_learner_does() -> None:

@@ -1,4 +1,5 @@
 import io
+import re
 from collections import deque
 
 import pytest
@@ -168,6 +169,50 @@ def test_without_a_terminal_one_line_a_while() -> None:
     terminal.remark("a note")
     terminal.close()
     assert stream.getvalue().splitlines() == ["0:00 starting", "0:05 starting", "a note"]
+
+
+def test_a_line_that_says_the_same_comes_ever_more_seldom() -> None:
+    stream = io.StringIO()
+    terminal = Terminal(stream)
+    for seconds in range(300):
+        terminal.update(Snapshot(float(seconds), 0.0, 0, "waiting" if seconds != 200 else "learning"))
+    times = [row.split()[0] for row in stream.getvalue().splitlines()]
+    assert times[:7] == ["0:00", "0:05", "0:15", "0:35", "1:15", "2:15", "3:15"]
+    assert times[7:] == ["3:20", "3:25", "3:30", "3:40", "4:00", "4:40"]
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for term, drawn in (("dumb", False), ("unknown", False), ("xterm", True)):
+        monkeypatch.setenv("TERM", term)
+        screen = Screen()
+        terminal = Terminal(screen)
+        terminal.update(Snapshot(0.0, 0.0, 0, "starting"))
+        terminal.close()
+        assert ("\x1b" in screen.getvalue()) == drawn
+        assert screen.getvalue() == "0:00 starting\n" or drawn
+
+
+def test_a_view_keeps_its_width_in_ascii_and_paths_keep_their_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    raw = io.BytesIO()
+    terminal = Terminal(Screen(raw, "ascii", "strict", write_through=True))
+    terminal.update(Snapshot(0.0, 0.0, 0, "starting"))
+    terminal.remark("Größe → [b]:smile:")
+    terminal.update(Snapshot(75.0, 62.0, 700, "waiting: disk is full at /tmp/[b]/Größe", values=VALUES | LETTERS))
+    last = re.sub(r"\x1b\[[0-9;]*m", "", raw.getvalue().decode("ascii").rpartition("Reciprocal")[2])
+    for told in (r"Gr\xf6\xdfe -> [b]:smile:", r"/tmp/[b]/Gr\xf6\xdfe", "image -> audio  93.1%"):
+        assert told in last
+    rows = [row for row in last.splitlines() if row.startswith("|")]
+    assert len(rows) > 10 and {len(row) for row in rows} == {80}
 
 
 def test_clock() -> None:

@@ -171,7 +171,8 @@ def test_a_robot_records_what_its_sources_give(tmp_path: Path) -> None:
     assert [source.name for source in Recording(copy).sounds()] == ["microphone"]
 
 
-def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_signal_ends_it(tmp_path: Path, number: signal.Signals) -> None:
     session = record(tmp_path / "session", later=3 * PATIENCE)
     with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0")) as ingest:
         process = start("--play", str(session), "--name", "hall", "--to", ingest.address)
@@ -180,7 +181,11 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
             while not ingest.robots():
                 assert time.monotonic() < end
                 ingest.acknowledge(ingest.run(0.05))
-            process.send_signal(signal.SIGINT)
+            if number == signal.SIGHUP:
+                assert process.stdout is not None
+                process.stdout.close()  # as a closed terminal does
+                process.stdout = None
+            process.send_signal(number)
             hear(ingest, process)  # which is not patient enough for the rest of the session
             assert process.communicate(timeout=PATIENCE)[1] == ""
             assert process.returncode == 0
