@@ -4,7 +4,7 @@ import time
 
 from agent.config import MonitorConfig
 from agent.consistency import Clusters, Events, Probe, examine_self
-from agent.exam import Networks
+from agent.inference import Networks
 from agent.monitor import Findings
 
 TITLES = {"match": "match", "cycle": "cycle", "stability": "stability", "reconstruction": "explained"}

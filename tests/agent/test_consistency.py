@@ -6,8 +6,8 @@ import torch
 
 from agent.config import MonitorConfig
 from agent.consistency import Clusters, Probe, agreement, examine_self, explained, match, remoteness
-from agent.exam import Networks
 from agent.held_out import held_out
+from agent.inference import Networks
 from agent.learner import Learner
 from agent.self_monitor import SelfMonitor
 from replay.buffer import Buffer
