@@ -14,8 +14,8 @@ from ray.exceptions import RayActorError, RayError
 
 from agent.associations import Associations
 from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
-from agent.exam import Networks
 from agent.held_out import TrainingReplay
+from agent.inference import Networks
 from agent.learner import Learner
 from agent.lip_monitor import LipMonitor
 from agent.lip_networks import LipNetworks

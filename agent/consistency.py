@@ -18,7 +18,7 @@ None of these says that the learner is right: an agent whose every picture evoke
 as can be. Match and reconstruction unmask it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any, Protocol
@@ -28,12 +28,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agent.exam import BATCH, Networks
 from agent.held_out import held_out
+from agent.inference import Networks, to_network
 from replay.sampler import Keep, SampleBatch
 from sensors.event import NO_LESSON
 from sensors.modalities import kind_of, labelled
-from sensors.modalities import modality as registered
 
 LEAST = 8
 """Events of a modality without which neither stability nor reconstruction is measured."""
@@ -142,26 +141,26 @@ def examine_self(networks: Networks, probe: Probe, before: dict[str, Clusters], 
         found[f"events_{m}"] = 0.0 if stored is None else float(len(stored))
         if stored is None or len(stored) < LEAST:
             continue
-        x = _load(m, stored)
-        z = _encode(networks, m, x)
-        found[f"reconstruction_{m}"] = explained(x, _decode(networks, m, z))
+        x = to_network(stored, m)
+        z = networks.encode(x, m)
+        found[f"reconstruction_{m}"] = explained(x, networks.decode(z, m))
         now = _cluster(z, probe.keys[m], clusters)
         if (agreed := agreement(before.get(m, Clusters()), now)) is not None:
             found[f"stability_{m}"] = agreed
         before[m] = now
     if pairs < LEAST_PAIRS:
         return found
-    latents = {m: _encode(networks, m, _load(m, stored)) for m, stored in probe.pairs.items()}
+    latents = {m: networks.encode(to_network(stored, m), m) for m, stored in probe.pairs.items()}
     for m, z in latents.items():
         for other in latents:
             if other == m:
                 continue
-            evoked = _apply(networks.sides[m].transcoders[other], z)
+            evoked = networks.translate(z, m, other)
             name = f"match_{m}_to_{other}"
             found[name] = match(evoked, latents[other])
             found[f"low_{name}"], found[f"high_{name}"] = interval(found[name], probe.lessons)
-            seen = _encode(networks, other, _decode(networks, other, evoked))
-            back = _apply(networks.sides[other].transcoders[m], seen)
+            seen = networks.encode(networks.decode(evoked, other), other)
+            back = networks.translate(seen, other, m)
             # With more than two modalities there are several ways round: the worst one counts.
             found[f"cycle_{m}"] = max(found.get(f"cycle_{m}", 0.0), remoteness(z, back))
     return found
@@ -224,20 +223,3 @@ def _cluster(z: Tensor, keys: NDArray[np.int64], clusters: int) -> Clusters:
     count = max(2, min(clusters, len(z) // 4))
     labels = KMeans(count, n_init=4, random_state=SEED).fit_predict(z.numpy()[order])
     return Clusters(keys[order], labels.astype(np.int64))
-
-
-def _load(modality: str, stored: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(np.array(stored)).float().mul_(registered(modality).scale)
-
-
-def _encode(networks: Networks, modality: str, x: Tensor) -> Tensor:
-    return _apply(networks.sides[modality].autoencoder.encode, x)
-
-
-def _decode(networks: Networks, modality: str, z: Tensor) -> Tensor:
-    return _apply(networks.sides[modality].autoencoder.decode, z)
-
-
-def _apply(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return torch.cat([network(part) for part in torch.split(x, BATCH)])

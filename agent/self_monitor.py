@@ -4,7 +4,7 @@ import time
 
 from agent.config import MonitorConfig
 from agent.consistency import LEAST, LEAST_PAIRS, Clusters, Events, Probe, examine_self
-from agent.exam import Networks
+from agent.inference import Networks
 from agent.monitor import Findings, InOnePiece
 
 TITLES = {"match": "match", "cycle": "cycle", "stability": "stability", "reconstruction": "explained"}

@@ -7,8 +7,8 @@ import torch
 
 from agent.config import MonitorConfig
 from agent.consistency import LEAST_PAIRS, Clusters, Probe, agreement, explained, interval, match, remoteness
-from agent.exam import Networks
 from agent.held_out import held_out
+from agent.inference import Networks
 from agent.learner import Learner
 from agent.monitor import Findings
 from agent.self_monitor import SelfMonitor

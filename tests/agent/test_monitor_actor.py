@@ -20,7 +20,7 @@ from tests.agent.test_consistency import fill
 from tests.agent.test_exam import published
 
 MONITOR = {
-    "niceness": 0, "judge_steps_image": 6, "judge_steps_audio": 6, "images": 10, "clips": 10, "wavs": 0,
+    "niceness": 0, "judge_steps": 6, "exam_samples": 10, "wavs": 0,
     "every": 3600.0,
 }  # fmt: skip
 
@@ -67,7 +67,7 @@ def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def monitor(tmp_path: Path, handle: Handle, teach: str) -> MonitorActor:
-    exam = None if teach == "letters" else vars(exam_set(datasets(train=64, test=10)))
+    exam = None if teach == "letters" else exam_set(datasets(train=64, test=10)).to_dict()
     tdlft = TURNS.replace(tune_epochs=1).to_dict()
     return MonitorActor(str(tmp_path), MONITOR, DataConfig().to_dict(), exam, handle, teach, tdlft)
 
