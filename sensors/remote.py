@@ -40,6 +40,8 @@ STEP = 0.02
 """Seconds between two looks at the sources."""
 FIGURES = 10.0
 """Seconds between two lines of figures."""
+COMMAND = "reciprocal-robot"
+"""The name of this program where a wheel is installed."""
 NONE = ("none", "")
 """What says that there is no such device."""
 
@@ -83,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> _Parser:
     about = (__doc__ or "").partition("\n\n")
     parser = _Parser(
-        prog="python -m sensors.remote",
+        prog=COMMAND if Path(sys.argv[0]).name == COMMAND else "python -m sensors.remote",
         description=about[0],
         epilog=about[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,

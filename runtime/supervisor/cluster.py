@@ -19,6 +19,7 @@ import psutil
 import ray
 
 from runtime.settings import RunSection
+from runtime.supervisor.imports import rooms_elsewhere, standing_at_home
 from sensors.errors import ConfigError, UserError
 
 CONNECT_TIMEOUT = 3.0
@@ -104,7 +105,8 @@ class Cluster:
 
     def _live(self) -> None:
         try:
-            self._init()
+            with standing_at_home():
+                self._init()
         except Exception as error:
             self._error = error
         self._up.set()
@@ -121,7 +123,7 @@ class Cluster:
         }
         s = self._section
         if s.address is not None:
-            ray.init(address=s.address, **common)
+            ray.init(address=s.address, runtime_env={"worker_process_setup_hook": rooms_elsewhere()}, **common)
             return
         wanted, there = s.object_store * 2**20, _shared_memory()
         if there is not None and there < wanted:
