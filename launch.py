@@ -2,7 +2,11 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+# Before all else that is searched, as PYTHONPATH may name a folder with modules of the same names.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from runtime.signals import leave
 from sensors.interrupts import INTERRUPTED, Interrupts
@@ -31,8 +35,10 @@ def _run(arguments: Sequence[str], cast: Mapping[str, Any] | None) -> int:
     # All imports are here, where Ctrl-C leaves no traceback.
     from runtime.cli import Page, parse_arguments
     from sensors.errors import UserError
+    from sensors.rooms import check_rooms
 
     try:
+        check_rooms()
         request = parse_arguments(arguments)
         # Ray takes a second to import: --help and mistakes on the command line need not wait for it.
         from runtime.session import conduct

@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import IO
 
+from sensors.rooms import child_process
+
 LOOK = 200
 """Milliseconds between two looks at the file."""
 
@@ -33,11 +35,10 @@ class Window:
             return
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "agent.viewer", str(path), "--follow-parent"],
+                **child_process("agent.viewer", str(path.absolute()), "--follow-parent"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                cwd=Path(__file__).parents[1],
             )
         except OSError as error:
             self.problem = f"the window cannot be opened ({error.strerror})"

@@ -156,7 +156,7 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
 
 
 def _absolute(config: RunConfig) -> RunConfig:
-    """Folders of recordings and keys by their whole paths: actors have working directories of their own."""
+    """Folders of recordings and keys, and films, by their whole paths: actors have working directories of their own."""
     places = {
         "live.record": config.live.record,
         "ingest.keys": config.ingest.keys,
@@ -168,6 +168,11 @@ def _absolute(config: RunConfig) -> RunConfig:
         check_link(f"--{key.partition('.')[2]}", place)
     check_link("--camera", config.sensors.camera)
     check_link("--data", config.data.data)
+    if config.run.sensors == LIVE and (film := config.sensors.camera) is not None:
+        # Brings OpenCV, which a run that is taught does not need here.
+        from sensors.camera import is_file
+
+        places["sensors.camera"] = film if is_file(film) else None
     return config.override({k: str(Path(v).expanduser().absolute()) for k, v in places.items() if v is not None})
 
 

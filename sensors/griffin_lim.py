@@ -1,8 +1,10 @@
 """Log-mel spectrograms back to sound that can be listened to."""
 
+import inspect
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -42,8 +44,11 @@ def invert(db: NDArray[np.float32], *, iterations: int = 32, seed: int = 0) -> N
     import librosa
 
     power = np.where(db > -TOP_DB, 10 ** (np.clip(db.astype(np.float64), -TOP_DB, 0) / 10), 0)
+    # librosa 1.0, which needs Python 3.12, has another name for the seed.
+    known = inspect.signature(librosa.griffinlim).parameters
+    seeded: dict[str, Any] = {"rng" if "rng" in known else "random_state": seed}
     wave = librosa.griffinlim(
-        np.sqrt(_spread(power)), n_iter=iterations, hop_length=HOP, win_length=WINDOW, n_fft=N_FFT, random_state=seed
+        np.sqrt(_spread(power)), n_iter=iterations, hop_length=HOP, win_length=WINDOW, n_fft=N_FFT, **seeded
     )
     peak = float(np.abs(wave).max())
     return np.asarray(wave * (PEAK / peak) if peak > 0 else wave, np.float32)

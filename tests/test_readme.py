@@ -57,6 +57,7 @@ OTHERS_FLAGS = {
         "--faults",
         "--ray",
         "--count",
+        "--no-deps",
     ),
 }
 """Options of other programs, and of benchmarks, that the pages name."""

@@ -22,6 +22,7 @@ import ray
 
 from runtime.environment import token_command
 from runtime.settings import RunSection
+from runtime.supervisor.imports import rooms_elsewhere, standing_at_home
 from sensors.errors import ConfigError, UserError
 
 CONNECT_TIMEOUT = 3.0
@@ -133,7 +134,8 @@ class Cluster:
         # without them a run could not stop with a checkpoint. Ctrl-C Ray itself keeps from them in the same way.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
-            self._init()
+            with standing_at_home():
+                self._init()
             self.metrics = self._find_metrics()
         except Exception as error:
             self._error = error
@@ -151,7 +153,7 @@ class Cluster:
         }
         s = self._section
         if s.address is not None:
-            ray.init(address=s.address, **common)
+            ray.init(address=s.address, runtime_env={"worker_process_setup_hook": rooms_elsewhere()}, **common)
             return
         wanted, there = s.object_store * 2**20, _shared_memory()
         if there is not None and there < wanted:

@@ -7,7 +7,6 @@ process on one kind of machine.
 
 import argparse
 import ctypes
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.errors import DataError, UserError
+from sensors.rooms import child_process
 
 # Values of the library's public header.
 _SYNCHRONOUS = 2
@@ -156,13 +156,9 @@ def run_speaker(module: str, seed: int, out: Path) -> None:
     Raises:
         DataError: it fails, writes nothing or takes longer than two minutes; its own one-line message where it has one.
     """
-    home = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", module, "--out", str(out), "--seed", str(seed)]
+    speaker = child_process(module, "--out", str(out.absolute()), "--seed", str(seed))
     try:
-        done = subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=_TIMEOUT
-        )
+        done = subprocess.run(**speaker, capture_output=True, text=True, timeout=_TIMEOUT)
     except (OSError, subprocess.TimeoutExpired) as e:
         raise DataError(f"synthetic speech: the synthesiser's process failed ({e})") from None
     if done.returncode != 0 or not out.is_file():

@@ -155,7 +155,10 @@ def test_only_training_samples_are_emitted_and_only_test_samples_examined(
     assert exam.parts["image"].samples is toy_images.test
     assert exam.parts["audio"].labels is toy_speech.test_labels
     assert exam.concepts == CONCEPTS
-    assert ExamSet.from_dict(exam.to_dict()) == exam
+    again = ExamSet.from_dict(exam.to_dict())
+    # From Python 3.13 on, == of dataclasses asks each array for one truth.
+    for part in dataclasses.fields(exam):
+        assert np.array_equal(getattr(again, part.name), getattr(exam, part.name))
 
 
 def test_jitter_touches_images_of_a_small_set_alone(toy_images: Samples, toy_speech: Samples) -> None:
