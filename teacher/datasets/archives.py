@@ -14,7 +14,7 @@ from tarfile import EOFHeaderError, HeaderError, ReadError  # type: ignore[attr-
 from typing import BinaryIO, Self, cast
 
 from sensors.errors import DataError
-from sensors.files import open_regular
+from sensors.files import open_regular, refuse_pointer
 
 _GZIP = b"\x1f\x8b"
 _BLOCK = 1 << 20
@@ -54,7 +54,9 @@ def read_members(path: Path, most_bytes: int, wanted: Callable[[str], bool], fix
     """
     try:
         with open_regular(path) as file:
-            packed = file.read(len(_GZIP)) == _GZIP
+            start = file.read(256)
+            refuse_pointer(path, start)
+            packed = start.startswith(_GZIP)
             file.seek(0)
             if not packed:
                 yield from _members(path, file, most_bytes, wanted, fix)

@@ -7,7 +7,7 @@ import pytest
 
 from sensors.errors import DataError
 from teacher.config import DataConfig
-from teacher.datasets import gcdd, load_images, load_speech, synthetic
+from teacher.datasets import gcdd_files, load_images, load_speech, synthetic
 from tests.teacher.tiny import write_fsdd, write_mnist, write_words
 
 
@@ -27,7 +27,7 @@ def test_auto_takes_speech_commands_only_where_every_digit_has_enough(
     few = load_speech(DataConfig(data=str(tmp_path)))
     assert few.name == "synthetic"
     assert "Speech Commands too uneven (zero 20," in few.summary and "no FSDD" in few.summary
-    monkeypatch.setattr(gcdd, "ENOUGH", 20)
+    monkeypatch.setattr(gcdd_files, "ENOUGH", 20)
     enough = load_speech(DataConfig(data=str(tmp_path)))
     assert enough.name == "gcdd" and "auto: no FSDD" in enough.summary
     assert load_speech(DataConfig(data=str(tmp_path), speech="gcdd")).fingerprint == enough.fingerprint
