@@ -1,13 +1,28 @@
-"""The channels of a stream to one, without losing the sound of channels that cancel each other."""
+"""Several channels to one, without losing the sound of channels that cancel each other."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.sound import CANCELLED
-
+CANCELLED = 0.01
+"""Channels cancel each other where the mix has less than this share of the power that unrelated ones would leave it."""
 MEMORY = 0.95
 """What is left, after one block, of what earlier blocks say about the channels: about 0.4 s of blocks of 20 ms."""
 _AGAIN = 4.0  # how far above the bound the mix must come before channels are mixed again, so that it does not flutter
+
+
+def cancelled(channels: NDArray[np.float32]) -> int | None:
+    """The channel to take alone because the average of all would lose the sound; None where the average keeps it.
+
+    Args:
+        channels: (samples, channels) float32.
+    """
+    count = channels.shape[1]
+    if count == 1:
+        return None
+    # Constant offsets are no sound.
+    powers = channels.var(axis=0, dtype=np.float64)
+    mix = channels.mean(axis=1, dtype=np.float64).var()
+    return int(powers.argmax()) if mix < CANCELLED * powers.sum() / count**2 else None
 
 
 class Mixer:
@@ -22,7 +37,7 @@ class Mixer:
 
     def __init__(self) -> None:
         self.alone: int | None = None
-        self._powers: NDArray[np.float64] | float = 0.0
+        self._powers: NDArray[np.float64] = np.zeros(1)
         self._mix = 0.0
 
     def mix(self, block: NDArray[np.float32]) -> NDArray[np.float32]:

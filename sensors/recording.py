@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from sensors.errors import SourceError
+from sensors.files import open_regular
 from sensors.loop import LoopSource
 from sensors.recorder import ABOUT, VERSION, Kind
 from sensors.records import read_samples
@@ -33,6 +34,7 @@ class Recording:
 
     Raises:
         SourceError: no recording is there, or one of another version; a damaged segment's beginning.
+        DataError: a segment is no regular file, or must not be read.
     """
 
     def __init__(self, directory: str | Path, speed: float = 1.0, shift: bool = True) -> None:
@@ -87,9 +89,9 @@ class Recording:
             def damaged(text: str, segment: str = path.name) -> None:
                 self._damage(name, f"{segment}: {text}")
 
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 file.readline(_LONGEST_LINE)
-                for sample in read_samples(cast(BinaryIO, file), damaged):
+                for sample in read_samples(file, damaged):
                     if isinstance(sample, wanted):
                         yield sample
                     else:
@@ -172,19 +174,26 @@ def time_of(sample: Chunk | Frame) -> float:
 
 
 def _check_about(directory: Path) -> None:
+    none = f"{directory}: holds no recording; give a folder that --record wrote"
     try:
-        with (directory / ABOUT).open("rb") as file:
+        (directory / ABOUT).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(none) from None
+    except OSError:
+        pass  # what keeps it from being read is told below
+    try:
+        with open_regular(directory / ABOUT) as file:
             about = json.loads(file.read(_LONGEST_LINE))
         version = about["version"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise SourceError(f"{directory}: holds no recording; give a folder that --record wrote") from None
+        raise SourceError(none) from None
     if version != VERSION:
         raise SourceError(f"{directory}: a recording of version {version!r}; this program reads version {VERSION}")
 
 
 def _label(path: Path) -> tuple[str, Kind]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             label = json.loads(file.readline(_LONGEST_LINE))
         source, kind = label["source"], label["kind"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sensors.containers import SINGLE, end_missing, mended, tells_length
 from sensors.errors import DataError
 from sensors.files import read_regular
+from sensors.mixer import cancelled
 from sensors.spectrogram import SAMPLE_RATE
 
 LONGEST_FILE = 600.0
@@ -29,8 +30,6 @@ LOUDEST = 1e15
 """Largest sample that is taken; the power of a larger one overflows in a spectrogram."""
 SILENCE = 2 / 32_768
 """Largest distance of a recording's samples from each other that counts as silence: two steps of 16 bits."""
-CANCELLED = 0.01
-"""Channels cancel each other where the mix has less than this share of the power that unrelated ones would leave it."""
 
 
 class SoundError(DataError):
@@ -161,21 +160,6 @@ def _sound(channels: NDArray[np.float32], rate: int, cut: bool, name: str, size:
     if not len(wave):
         raise SoundError(f"{name}: shorter than one sample at {SAMPLE_RATE} Hz; remove the file", "too short")
     return Sound(wave, cut, alone, silent)
-
-
-def cancelled(channels: NDArray[np.float32]) -> int | None:
-    """The channel to take alone because the average of all would lose the sound; None where the average keeps it.
-
-    Args:
-        channels: (samples, channels) float32.
-    """
-    count = channels.shape[1]
-    if count == 1:
-        return None
-    # Constant offsets are no sound.
-    powers = channels.var(axis=0, dtype=np.float64)
-    mix = channels.mean(axis=1, dtype=np.float64).var()
-    return int(powers.argmax()) if mix < CANCELLED * powers.sum() / count**2 else None
 
 
 def resample(wave: NDArray[np.float32], rate: int) -> NDArray[np.float32]:

@@ -67,12 +67,17 @@ def server_sources() -> tuple[ServerSource, ...]:
     default = re.search(r"^Default Source: (.*)$", _pactl("info") or "", re.MULTILINE)
     found = []
     for part in re.split(r"^Source #", told, flags=re.MULTILINE)[1:]:
-        fields = dict(_FIELD.findall(part))
-        if name := fields.get("Name"):
-            monitor = fields.get("Monitor of Sink", "n/a") != "n/a"
-            preferred = default is not None and default[1] == name
-            description = fields.get("Description", name)
-            found.append(ServerSource(name, description, fields.get("Sample Specification", ""), monitor, preferred))
+        fields: dict[str, str] = dict(_FIELD.findall(part))
+        if name := fields.get("Name", ""):
+            found.append(
+                ServerSource(
+                    name,
+                    fields.get("Description", name),
+                    fields.get("Sample Specification", ""),
+                    monitor=fields.get("Monitor of Sink", "n/a") != "n/a",
+                    default=default is not None and default[1] == name,
+                )
+            )
     return tuple(sorted(found, key=lambda source: source.monitor))
 
 

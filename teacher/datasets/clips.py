@@ -59,13 +59,13 @@ def prepare_recordings(recordings: Iterable[tuple[str, bytes]]) -> Prepared:
                 left.append((name, reason))
                 continue
             if sound.cut:
-                changed.append((name, "without their end, taken as far as they are whole"))
+                changed.append((name, "clips without their end, taken as far as they are whole"))
             if sound.alone is not None:
-                changed.append((name, "with channels that cancel each other, of which the loudest was taken"))
+                changed.append((name, "clips with channels that cancel each other, of which the loudest was taken"))
             yield sound.wave
 
     audio, cut = prepare_waves(waves())
-    notes = tuple(f"clips {entry.line}" for entry in Report.of(len(audio), changed).left)
+    notes = tuple(entry.line for entry in Report.of(len(audio), changed).left)
     return Prepared(audio, np.array(kept, np.bool_), Report.of(len(audio), left), cut_note(cut) + notes)
 
 

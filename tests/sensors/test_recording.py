@@ -1,4 +1,5 @@
 import io
+import os
 import threading
 import time
 import zlib
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sensors.errors import SourceError
+from sensors.errors import DataError, SourceError
 from sensors.recorder import ABOUT, Recorder
 from sensors.recording import Recording, time_of
 from sensors.records import _HEADER, Damaged, unpack
@@ -264,4 +265,15 @@ def test_folders_without_a_recording_are_refused(tmp_path: Path) -> None:
         Recording(tmp_path)
     (tmp_path / ABOUT).write_text("nonsense")
     with pytest.raises(SourceError, match="holds no recording"):
+        Recording(tmp_path)
+
+
+def test_what_is_no_regular_file_in_a_recording_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    record(tmp_path, *session())
+    os.mkfifo(tmp_path / "microphone-9999.rec")
+    with pytest.raises(DataError, match=r"microphone-9999\.rec: is a FIFO"):
+        Recording(tmp_path)
+    (tmp_path / ABOUT).unlink()
+    os.mkfifo(tmp_path / ABOUT)
+    with pytest.raises(DataError, match=f"{ABOUT}: is a FIFO"):
         Recording(tmp_path)

@@ -79,8 +79,8 @@ def test_what_is_taken_but_not_as_it_was_is_named() -> None:
     assert clips.kept.all() and clips.report.taken == 5 and not clips.report.left
     assert clips.notes == (
         "1 clips longer than 5.57 s were cut",
-        "clips 2 without their end, taken as far as they are whole (half.wav, open.wav)",
-        "clips 1 with channels that cancel each other, of which the loudest was taken (cable.wav)",
+        "2 clips without their end, taken as far as they are whole (half.wav, open.wav)",
+        "1 clips with channels that cancel each other, of which the loudest was taken (cable.wav)",
     )
     np.testing.assert_array_equal(clips.audio[2], clips.audio[0])
     np.testing.assert_array_equal(clips.audio[3], clips.audio[0])

@@ -43,7 +43,7 @@ def no_sound(path: Path) -> None:
     path.write_bytes(b"RIFF but no more")
 
 
-BAD = {
+BAD: dict[Callable[[Path], None], str] = {
     bad_rate: "1 of a sampling rate that is not read",
     empty: "1 without samples",
     not_finite: "1 with NaN, infinite or far too large samples",
