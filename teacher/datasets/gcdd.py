@@ -24,6 +24,7 @@ from teacher.datasets.gcdd_files import (
     ArchiveReader,
     Found,
     archive_key,
+    check_words,
     find,
     missing,
     speaker_of,
@@ -62,7 +63,7 @@ def load(root: Path | None, by_speaker: bool = False) -> Samples:
     paths = [p for w in CONCEPTS for p in found.files[w]]
     names = [p.stem for p in paths]
     by_name = Report.of(len(paths), found.left)
-    _check_words(found.place, words, by_name)
+    found.check()
 
     def prepare() -> Samples:
         return _prepare(found.place, words, names, prepare_files(paths), by_speaker)
@@ -123,7 +124,7 @@ def _prepare(place: Path, words: Sequence[str], names: Sequence[str], clips: Pre
             )
         )
         raise DataError(f"gcdd: {few}; {FIX}")
-    _check_words(place, [word for word, kept in zip(words, clips.kept, strict=True) if kept], clips.report)
+    check_words(place, sorted({word for word, kept in zip(words, clips.kept, strict=True) if kept}), clips.report)
     labels = np.array([CONCEPTS.index(w) for w in words], np.int64)[clips.kept]
     audio = clips.audio
     for part, chosen in (("training", ~test), ("test", test)):
@@ -134,15 +135,6 @@ def _prepare(place: Path, words: Sequence[str], names: Sequence[str], clips: Pre
             notes.append(f"{part} is uneven: " + ", ".join(f"{w} {n}" for w, n in zip(CONCEPTS, counts, strict=True)))
     parts = (audio[~test], labels[~test]), (audio[test], labels[test])
     return make_samples("gcdd", *parts, split, notes=tuple(notes), report=clips.report)
-
-
-def _check_words(place: Path, words: Sequence[str], report: Report) -> None:
-    """Refuse to train on some of the digits as if they were all."""
-    if absent := [word for word in CONCEPTS if word not in set(words)]:
-        why = f" ({report.line})" if report.left else ""
-        raise DataError(
-            f"gcdd: {place}: no recordings of {', '.join(absent)}{why}; add them, or choose other speech with --speech"
-        )
 
 
 def _counts(words: Sequence[str]) -> list[int]:
@@ -165,6 +157,6 @@ def _read_archive(path: Path, by_speaker: bool) -> Samples:
     if not reader.names:
         raise DataError(f"{path}: holds no digit recordings; {FIX}")
     by_name = Report.of(len(reader.names), reader.left)
-    _check_words(path, reader.words, by_name)
+    check_words(path, sorted(set(reader.words)), by_name)
     samples = _prepare(path, reader.words, reader.names, clips, by_speaker)
     return dataclasses.replace(samples, report=by_name.after(samples.report))

@@ -63,6 +63,34 @@ class Found:
         """Recordings of each digit, printable."""
         return ", ".join(f"{w} {len(self.files.get(w, ()))}" for w in CONCEPTS)
 
+    def check(self) -> None:
+        """Refuse a folder that lacks a digit; an archive is checked once it is read.
+
+        Raises:
+            DataError: a digit has no recording.
+        """
+        if not self.archive:
+            words = [word for word, paths in self.files.items() if paths]
+            check_words(self.place, words, Report.of(sum(map(len, self.files.values())), self.left))
+
+
+def check_words(place: Path, words: Sequence[str], report: Report) -> None:
+    """Refuse to train on some of the digits as if they were all.
+
+    Args:
+        place: of the recordings.
+        words: the digits of which there are any.
+        report: what was left out.
+
+    Raises:
+        DataError: a digit is not among them.
+    """
+    if absent := [word for word in CONCEPTS if word not in words]:
+        why = f" ({report.line})" if report.left else ""
+        raise DataError(
+            f"gcdd: {place}: no recordings of {', '.join(absent)}{why}; add them, or choose other speech with --speech"
+        )
+
 
 def find(root: Path | None) -> Found | None:
     """Where the set is, else None.
