@@ -90,7 +90,7 @@ def corpus(root: Path | None) -> Corpus:
         for name in folder.files if folder is not None else ():
             if folder and name.lower().endswith(end) and NAME.fullmatch(name[: -len(end)]):
                 found[name[: -len(end)]] = folder.path / name
-            elif Path(name).suffix.lower() == Path(end).suffix and not name.startswith("."):
+            elif name.lower().endswith(end[-4:]) and not name.startswith("."):
                 left.append((f"{place.name}/{name}", f"not named <letter><n>_<speaker>{end}"))
         have.append(found)
     lips, speech = have

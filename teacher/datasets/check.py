@@ -15,7 +15,8 @@ from teacher.datasets.choose import (
     data_root,
     named_root,
 )
-from teacher.datasets.folders import DEPTH
+from teacher.datasets.folders import DEPTH, walk
+from teacher.datasets.report import printable
 
 LAYOUTS = (
     "mnist/train-images-idx3-ubyte.gz, fsdd/recordings/0_<speaker>_0.wav, speech_commands/zero/<speaker>_nohash_0.wav, "
@@ -34,8 +35,8 @@ def check_data(config: DataConfig, digits: bool, letters: bool, source: str = ""
 
     Raises:
         DataError: the directory or a file in it cannot be read; a chosen dataset is missing; or a directory is named,
-            nothing in it is used, and embedded data are not asked for. A variable may name what other runs use: it
-            is no mistake where letters alone are taught.
+            nothing in it is used, and embedded images and speech are not asked for. A variable may name what other
+            runs use: it is no mistake where letters alone are taught.
     """
     if not (digits or letters):
         return
@@ -46,13 +47,14 @@ def check_data(config: DataConfig, digits: bool, letters: bool, source: str = ""
     if letters:
         choices["letters"] = choose_letters(config)
     source = source or ("--data" if config.data else VARIABLE)
-    fell_back = {kind: choice for kind, choice in choices.items() if choice.embedded and choice.lacks}
+    # Where digits are taught, letters alone do not make a directory that lacks them a mistake.
+    fell_back = {k: c for k, c in choices.items() if c.embedded and c.lacks and not (digits and k == "letters")}
     unused = fell_back and named_root(config) and all(choice.embedded for choice in choices.values())
     if unused and (digits or source != VARIABLE):
-        lacks = ", ".join(choice.lacks.replace(f" under {root}", "") for choice in fell_back.values())
+        lacks = ", ".join(c.lacks.replace(f" under {root}", "") for c in choices.values() if c.lacks)
         embedded = " ".join(f"--{kind} {choice.name}" for kind, choice in fell_back.items())
         raise DataError(
-            f"{source} {root}: nothing in it can be used: {lacks};\n"
+            f"{source} {root}: nothing in it can be used: {lacks}{_closed(root)};\n"
             f"looked there and {DEPTH} folders deep for {LAYOUTS}; {embedded} asks for embedded data"
         )
     for choice in choices.values():
@@ -61,6 +63,17 @@ def check_data(config: DataConfig, digits: bool, letters: bool, source: str = ""
                 # Opened, and not read: that is its loader's.
                 with open_regular(path) as file:
                     refuse_pointer(path, file.read(256))
+
+
+def _closed(root: Path | None) -> str:
+    """Which folders a search could not look into, as the end of a phrase."""
+    closed: list[Path] = []
+    for _ in walk(root, closed) if root is not None else ():
+        pass
+    if not closed:
+        return ""
+    more = ", …" if len(closed) > 3 else ""
+    return f"; not permitted to look into {', '.join(printable(str(path)) for path in closed[:3])}{more}"
 
 
 def _files(name: str, root: Path | None, held_out: str) -> list[Path]:

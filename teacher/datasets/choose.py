@@ -67,13 +67,17 @@ def data_root(config: DataConfig, source: str = "") -> Path | None:
     return root
 
 
-def fetch_missing(config: DataConfig) -> None:
+def fetch_missing(config: DataConfig, source: str = "") -> None:
     """Download what `config` asks for and its directory lacks; does nothing unless `config.download`.
+
+    Args:
+        config: which data, and where.
+        source: how the user named the directory, as in `data_root`.
 
     Raises:
         DataError: a download fails; the message names what to fetch by hand and where to put it.
     """
-    root = data_root(config)
+    root = data_root(config, source)
     if not config.download or root is None:
         return
     # Imported only where it is asked for: it brings an HTTP client.
@@ -141,7 +145,9 @@ def instead(config: DataConfig, kind: str, choice: Choice) -> str:
     """
     if not (choice.embedded and choice.lacks and named_root(config)):
         return ""
-    return f"{kind} are not from {named_root(config)}: {choice.lacks}; --{kind} {choice.name} asks for embedded ones"
+    root = data_root(config)
+    lacks = choice.lacks.replace(f" {_under(root)}", "")
+    return f"{kind} are not from {root}, but embedded: {lacks} there; --{kind} {choice.name} asks for embedded ones"
 
 
 def load_images(config: DataConfig, seed: int = 0) -> Samples:

@@ -102,8 +102,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def walk(root: Path) -> Iterator[Listing]:
+def walk(root: Path, closed: list[Path] | None = None) -> Iterator[Listing]:
     """The folders below `root` that can be read, breadth first, without hidden ones; within the bounds above.
+
+    Args:
+        root: where to begin.
+        closed: takes the folders that cannot be read.
 
     Raises:
         DataError: `root` itself cannot be read.
@@ -121,7 +125,9 @@ def walk(root: Path) -> Iterator[Listing]:
                 try:
                     found = list_folder(here.path / name)
                 except DataError:
-                    # What nobody named may be closed; a place of its own that is closed is told by its loader.
+                    # What nobody named may be closed; a usual place that is closed is told by its loader.
+                    if closed is not None:
+                        closed.append(here.path / name)
                     continue
                 if found is not None:
                     folders, entries = folders + 1, entries + len(found.files) + len(found.folders)
