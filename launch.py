@@ -33,23 +33,26 @@ def main(arguments: Sequence[str] | None = None, cast: Mapping[str, Any] | None 
 
 def _run(arguments: Sequence[str], cast: Mapping[str, Any] | None) -> int:
     # All imports are here, where Ctrl-C leaves no traceback.
-    from runtime.cli import Page, parse_arguments
     from sensors.errors import UserError
     from sensors.rooms import check_rooms
 
     try:
+        # Before any other room is imported: a module of the same name would fail in its own way.
         check_rooms()
-        request = parse_arguments(arguments)
+        from runtime.cli import Page, parse_arguments
+
+        try:
+            request = parse_arguments(arguments)
+        except Page as page:
+            print(page)
+            if why := failure():
+                print(f"error: {why}", file=sys.stderr)
+                return 1
+            return 0
         # Ray takes a second to import: --help and mistakes on the command line need not wait for it.
         from runtime.session import conduct
 
         return conduct(request, cast)
-    except Page as page:
-        print(page)
-        if why := failure():
-            print(f"error: {why}", file=sys.stderr)
-            return 1
-        return 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -22,6 +22,7 @@ from sensors.output import go_on_without, open_log
 from sensors.places import check_link
 from sensors.program import program
 from sensors.rig_config import LIVE
+from teacher.datasets.check import check_data
 from teacher.datasets.choose import fetch_missing
 
 FAILED = 1
@@ -122,10 +123,7 @@ def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
         config = config.override({"data.data": found})
     if config.data.data is not None:
         config = config.override({"data.data": str(Path(config.data.data).expanduser().absolute())})
-        _check_data(config)
-    # Here and once, not in the actors: its progress is seen, and several teachers do not fetch the same files.
-    if config.run.sensors is None and config.run.digits:
-        fetch_missing(config.data)
+    _prepare_data(config, "--data" if "data.data" in request.changes else DATA_VARIABLE)
     run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), _needed_bytes(config))
     return run, config
 
@@ -141,10 +139,8 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
         # What `auto` chose stays chosen, whatever other data are found by now.
         chosen = {f"data.{kind}": told.partition(":")[0] for kind, told in run.saved.get("datasets", {}).items()}
         config = _absolute(saved.override(chosen | request.changes))
-        _check_data(config)
         _check_sensors(config, fresh=False)
-        if config.run.sensors is None and config.run.digits:
-            fetch_missing(config.data)
+        _prepare_data(config)
         for difference in config.differences(saved):
             terminal.note(f"changed: {difference}")
         if config != saved:
@@ -178,19 +174,24 @@ def _absolute(config: RunConfig) -> RunConfig:
 
 def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
     """Before anything is started: whether there is anything to perceive with, and what judges learn from."""
-    if (judges := config.monitor.judges) is not None and not Path(judges).is_dir():
-        raise ConfigError(f"--judges {judges}: no such directory; name one with labelled datasets")
     if config.run.sensors is not None:
+        if config.monitor.judges is not None:
+            check_data(config.data.replace(data=config.monitor.judges, download=False), True, False, "--judges")
         # Brings OpenCV and the libraries of devices, which no simulated teacher needs here.
         from sensors.live import check
 
         check(config.rig, fresh)
 
 
-def _check_data(config: RunConfig) -> None:
-    folder = config.data.data
-    if folder is not None and not config.data.download and not Path(folder).is_dir():
-        raise ConfigError(f"--data {folder}: no such directory (or {DATA_VARIABLE} names it)")
+def _prepare_data(config: RunConfig, source: str = "--data") -> None:
+    """Fetch what is to be downloaded and check what teachers load; sensors need none of it."""
+    if config.run.sensors is not None:
+        return
+    # Here and once, not in the actors: its progress is seen, and several teachers do not fetch the same files.
+    source = source if config.data.data else ""
+    if config.run.digits:
+        fetch_missing(config.data, source)
+    check_data(config.data, config.run.digits, config.run.letters, source)
 
 
 def _needed_bytes(config: RunConfig) -> int:

@@ -7,6 +7,8 @@ from typing import BinaryIO
 
 from sensors.errors import DataError
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How the small text begins that Git LFS leaves in a file's place until its content is fetched."""
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a FIFO"),
@@ -51,15 +53,31 @@ def read_regular(path: str | Path, most: int | None = None, otherwise: str = "")
         otherwise: what a larger file is, and the fix, to end the message.
 
     Raises:
-        DataError: it is larger, or cannot be read, as in `open_regular`.
+        DataError: it is larger, a pointer of Git LFS, or cannot be read, as in `open_regular`.
     """
     try:
         with open_regular(path) as file:
             if most is not None and os.fstat(file.fileno()).st_size > most:
                 raise DataError(f"{path}: larger than {most >> 20} MiB, {otherwise}")
-            return file.read()
+            data = file.read()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the disk, or copy it anew") from None
+    refuse_pointer(path, data)
+    return data
+
+
+def refuse_pointer(path: str | Path, start: bytes) -> None:
+    """Tell a file's content from the pointer that Git LFS leaves in its place.
+
+    Args:
+        path: of the file.
+        start: its first bytes, or all of them.
+
+    Raises:
+        DataError: it is such a pointer.
+    """
+    if start.startswith(LFS_POINTER):
+        raise DataError(f"{path}: a Git LFS pointer, not the file itself; run git lfs pull where it was cloned")
 
 
 def _kind(mode: int) -> str:

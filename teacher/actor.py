@@ -142,7 +142,7 @@ class TeacherActor:
         return self._machine.exam().to_dict()
 
     def summary(self) -> list[str]:
-        """Printable lines: what is shown and what is played."""
+        """Printable lines: what is shown and what is played, and where embedded data stand in for missing ones."""
         return list(self._summary)
 
     def datasets(self) -> dict[str, str]:
@@ -260,6 +260,7 @@ def _teach_digits(data: DataConfig, teacher: Mapping[str, Any], name: str, seed:
     used = {"images": load_images(data), "speech": load_speech(data)}
     machine = Machine(TeacherConfig.from_dict(teacher), used["images"], used["speech"], name, seed, generation)
     lines = [f"{kind}: {samples.summary}" for kind, samples in used.items()]
+    lines += [samples.instead for samples in used.values() if samples.instead]
     return machine, lines, {kind: f"{samples.name}:{samples.fingerprint}" for kind, samples in used.items()}
 
 
@@ -268,4 +269,5 @@ def _teach_letters(data: DataConfig, teacher: Mapping[str, Any], name: str, seed
     machine = LettersMachine(LettersConfig.from_dict(teacher), corpus, name, seed, generation)
     # The corpus that is made here says so in its name: 'synthetic-letters' is what data.letters=synthetic chooses.
     choice = corpus.utterances.name.removesuffix("-letters")
-    return machine, [f"letters: {corpus.summary}"], {"letters": f"{choice}:{corpus.utterances.fingerprint}"}
+    lines = [f"letters: {corpus.summary}", *filter(None, [corpus.instead])]
+    return machine, lines, {"letters": f"{choice}:{corpus.utterances.fingerprint}"}

@@ -62,6 +62,11 @@ def test_parsing_needs_neither_ray_nor_torch() -> None:
         (["--set", "replay.bogus=1"], "replay.bogus|'bogus'"),
         (["--resume", "nowhere"], "no such directory"),
         (["--data", "nowhere"], "--data"),
+        (["--data", str(ROOT / "docs")], "--data .*docs: nothing in it can be used"),
+        (
+            ["--sensors", "live", "--microphone", "none", "--camera", "none", "--judges", str(ROOT / "docs")],
+            "--judges .*nothing in it",
+        ),
     ],
 )
 def test_mistakes_end_with_code_2(arguments: list[str], told: str, tmp_path: Path) -> None:

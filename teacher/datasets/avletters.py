@@ -9,8 +9,9 @@ Nothing is kept in the cache: reading and preparing all 780 utterances takes abo
 """
 
 import io
-import re
 import struct
+import unicodedata
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,14 @@ from scipy import ndimage
 
 from sensors.errors import DataError
 from sensors.modalities import LIPS, SPEECH
+from teacher.datasets.avletters_files import FIX, NAME, corpus, find, missing
 from teacher.datasets.files import read_capped
+from teacher.datasets.report import Report
 from teacher.datasets.samples import Bytes
 from teacher.datasets.utterances import LETTERS, Utterances, make_utterances, store_lips
 
-FOLDERS = ("avletters", ".")
-LIPS_FOLDER, SPEECH_FOLDER = Path("Lips"), Path("Audio/mfcc/Clean")
+__all__ = ["corpus", "cut_out", "find", "load", "missing", "read_lips", "read_speech"]
+
 COMPLETE = 780
 FILM_FRAMES, SPEECH_FRAMES = LIPS.shape[0], SPEECH.shape[0]
 HEIGHT, WIDTH = LIPS.shape[1:]
@@ -39,27 +42,14 @@ SMOOTHING = 3.0
 """Deviation of the Gaussian that smooths energy, in speech frames."""
 MOST_BYTES = 4 << 20
 """Largest file read; the corpus' largest has 0.2 MB."""
+MOST_UNPACKED = 64 << 20
+"""Largest part of a file that is unpacked."""
 MOST_FRAMES = 800
 """Longest film read, 32 s; the corpus' longest has 40 frames."""
 
-_NAME = re.compile(r"(?P<letter>[A-Z])(?P<repetition>[1-9])_(?P<speaker>[A-Za-z]+)(?P<end>-lips\.mat|\.mfcc)")
+_COMPRESSED = 15
+"""The kind of MATLAB's elements that are packed with zlib."""
 _HEADER = struct.Struct(">iihh")
-_FIX = "put the original distribution there, with Lips/ and Audio/mfcc/Clean/, and name its folder with --data DIR"
-
-
-def find(root: Path | None) -> Path | None:
-    """The folder of the corpus: `root/avletters` or `root`, else None."""
-    for name in FOLDERS if root else ():
-        folder = root / name if root else Path()
-        if (folder / LIPS_FOLDER).is_dir() or (folder / SPEECH_FOLDER).is_dir():
-            return folder
-    return None
-
-
-def missing(root: Path | None) -> str:
-    """What `find` looked for, and the fix, in one line."""
-    where = f"under {root}" if root else "(no data directory given)"
-    return f"avletters: avletters/Lips and avletters/Audio/mfcc/Clean not found {where}; {_FIX}"
 
 
 def load(root: Path | None) -> Utterances:
@@ -72,29 +62,28 @@ def load(root: Path | None) -> Utterances:
         DataError: no corpus, an utterance without its lips or speech, or a file that is damaged, too large or of
             another kind.
     """
-    folder = find(root)
-    if folder is None:
-        raise DataError(missing(root))
-    names = _paired(folder)
+    found = corpus(root)
+    names = sorted(found.lips)
     speech, lips, cut, padded = [], [], 0, 0
     for name in names:
-        film, frames = read_lips(folder / LIPS_FOLDER / f"{name}-lips.mat"), read_speech(_speech_path(folder, name))
+        film, frames = read_lips(found.lips[name]), read_speech(found.speech[name])
         heard, difference, lacking = cut_out(film, frames)
         cut += int((np.abs(difference) > 127 / 255).sum())
         padded = max(padded, lacking)
         speech.append(heard)
         lips.append(store_lips(difference))
-    parts = [m for name in names if (m := _NAME.fullmatch(f"{name}.mfcc"))]
+    parts = [m for name in names if (m := NAME.fullmatch(name))]
     notes = [] if len(names) == COMPLETE else [f"{len(names)} of the original's {COMPLETE}"]
     notes.append(f"at most {padded} speech frames repeat an utterance's last one")
     if cut:
         notes.append(f"{cut / (len(names) * LIPS.nbytes):.1e} of the lip pixels saturate")
+    notes += filter(None, [Report.of(len(names), found.left).line, found.note])
     return make_utterances(
         "avletters",
         np.stack(speech),
         np.stack(lips),
-        np.array([LETTERS.index(m["letter"]) for m in parts], np.int64),
-        [m["speaker"] for m in parts],
+        np.array([LETTERS.index(m["letter"].upper()) for m in parts], np.int64),
+        [unicodedata.normalize("NFC", m["speaker"]) for m in parts],
         np.array([int(m["repetition"]) for m in parts], np.int64),
         notes=tuple(notes),
     )
@@ -152,18 +141,19 @@ def read_lips(path: Path) -> Bytes:
         shapes = {name: shape for name, shape, _ in matlab.whosmat(io.BytesIO(data))}
         shape = shapes.get("vid", ())
         if len(shape) != 2 or shape[0] != HEIGHT * WIDTH or not 1 <= shape[1] <= MOST_FRAMES:
-            raise DataError(f"{path}: vid is {_shape(shape)}, expected {HEIGHT * WIDTH}×(1…{MOST_FRAMES}); {_FIX}")
+            raise DataError(f"{path}: vid is {_shape(shape)}, expected {HEIGHT * WIDTH}×(1…{MOST_FRAMES}); {FIX}")
+        _check_packed(path, data)
         content = matlab.loadmat(io.BytesIO(data), variable_names=["vid", "siz"])
         film = np.asarray(content["vid"])
         stated = np.asarray(content.get("siz", (HEIGHT, WIDTH, shape[1]))).ravel().tolist()
     except DataError:
         raise
     except Exception as error:  # scipy raises whatever a damaged file happens to trip over
-        raise DataError(f"{path}: no MATLAB file, or damaged ({error}); {_FIX}") from None
+        raise DataError(f"{path}: no MATLAB file, or damaged ({error}); {FIX}") from None
     if film.dtype.kind not in "uif" or not ((film >= 0) & (film <= 255) & (film == np.floor(film))).all():
-        raise DataError(f"{path}: vid holds other values than whole numbers 0…255; {_FIX}")
+        raise DataError(f"{path}: vid holds other values than whole numbers 0…255; {FIX}")
     if stated != [HEIGHT, WIDTH, shape[1]]:
-        raise DataError(f"{path}: siz says {stated}, vid holds {[HEIGHT, WIDTH, shape[1]]}; {_FIX}")
+        raise DataError(f"{path}: siz says {stated}, vid holds {[HEIGHT, WIDTH, shape[1]]}; {FIX}")
     # MATLAB's columns are frames, and within a frame the columns of the picture.
     return np.ascontiguousarray(film.T.reshape(-1, WIDTH, HEIGHT).swapaxes(1, 2).astype(np.uint8))
 
@@ -179,41 +169,42 @@ def read_speech(path: Path) -> NDArray[np.float32]:
     """
     data = _read(path)
     if len(data) < _HEADER.size:
-        raise DataError(f"{path}: truncated, {len(data)} bytes are no HTK file; {_FIX}")
+        raise DataError(f"{path}: truncated, {len(data)} bytes are no HTK file; {FIX}")
     frames, period, size, kind = _HEADER.unpack_from(data)
     if (period, size, kind) != (PERIOD, 4 * SPEECH.shape[1], KIND):
         expected = f"{PERIOD}, {4 * SPEECH.shape[1]}, {KIND}"
-        raise DataError(f"{path}: header says period, bytes, kind {period}, {size}, {kind}, not {expected}; {_FIX}")
+        raise DataError(f"{path}: header says period, bytes, kind {period}, {size}, {kind}, not {expected}; {FIX}")
     if frames < 1 or len(data) - _HEADER.size != frames * size:
-        raise DataError(f"{path}: {len(data) - _HEADER.size:,} bytes for {frames} frames of {size}; {_FIX}")
+        raise DataError(f"{path}: {len(data) - _HEADER.size:,} bytes for {frames} frames of {size}; {FIX}")
     values = np.frombuffer(data, ">f4", offset=_HEADER.size).reshape(frames, -1).astype(np.float32)
     if not (np.isfinite(values).all() and SPEECH.low <= values.min() and values.max() <= SPEECH.high):
-        raise DataError(f"{path}: holds values that are not finite or beyond {SPEECH.low:g}…{SPEECH.high:g}; {_FIX}")
+        raise DataError(f"{path}: holds values that are not finite or beyond {SPEECH.low:g}…{SPEECH.high:g}; {FIX}")
     return values
 
 
-def _paired(folder: Path) -> list[str]:
-    """Names of utterances, sorted; each has both files."""
-    have: list[set[str]] = []
-    for place, end in ((LIPS_FOLDER, "-lips.mat"), (SPEECH_FOLDER, ".mfcc")):
-        files = (folder / place).iterdir() if (folder / place).is_dir() else ()
-        found = (m for path in files if (m := _NAME.fullmatch(path.name)))
-        have.append({m.string.removesuffix(end) for m in found if m["end"] == end})
-    lips, speech = have
-    for name in sorted(lips ^ speech)[:1]:
-        path = folder / LIPS_FOLDER / f"{name}-lips.mat" if name in speech else _speech_path(folder, name)
-        raise DataError(f"{path}: missing, its partner is there ({len(lips ^ speech)} without a partner); {_FIX}")
-    if not lips:
-        raise DataError(f"{folder}: no utterances such as Lips/A1_Anya-lips.mat; {_FIX}")
-    return sorted(lips)
-
-
-def _speech_path(folder: Path, name: str) -> Path:
-    return folder / SPEECH_FOLDER / f"{name}.mfcc"
+def _check_packed(path: Path, data: bytes) -> None:
+    """Compare the checksums of what is packed: scipy reads no further than it needs, and so leaves them out."""
+    order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
+    if order is None:
+        return  # MATLAB's version 4, which packs nothing
+    at = 128
+    while at + 8 <= len(data):
+        kind, size = struct.unpack_from(f"{order}II", data, at)
+        unpacker = zlib.decompressobj()
+        if (
+            kind == _COMPRESSED
+            and len(unpacker.decompress(data[at + 8 : at + 8 + size], MOST_UNPACKED)) == MOST_UNPACKED
+        ):
+            raise DataError(f"{path}: unpacks to more than {MOST_UNPACKED >> 20} MiB, no file of this corpus; {FIX}")
+        if kind == _COMPRESSED and not unpacker.eof:
+            raise ValueError("the packed data end early")
+        at += 8 + size
+    if at != len(data):
+        raise ValueError(f"{len(data):,} bytes, expected {at:,}")
 
 
 def _read(path: Path) -> bytes:
-    return read_capped(path, MOST_BYTES, f"no file of this corpus; {_FIX}")
+    return read_capped(path, MOST_BYTES, f"no file of this corpus; {FIX}")
 
 
 def _shape(shape: tuple[int, ...]) -> str:

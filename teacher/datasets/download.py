@@ -8,9 +8,7 @@ import os
 import re
 import shutil
 import sys
-import tarfile
 import tempfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ import requests
 from tqdm import tqdm
 
 from sensors.errors import DataError
+from teacher.datasets.archives import read_members
 
 _MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -32,6 +31,7 @@ _BLOCK = 1 << 13
 """Bytes written at a time, and the most that a break costs."""
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables that name the certificates by which hosts are trusted."""
+_MAX_CLIP_BYTES = 8 << 20
 _RETRY = "remove it and try again"
 
 
@@ -249,16 +249,7 @@ def _unpack_recordings(archive: Path, folder: Path) -> int:
     """Copy `…/recordings/{digit}_{speaker}_{index}.wav` out of the archive; nothing else."""
     name = re.compile(r"(?:.*/)?recordings/(\d_[A-Za-z]+_\d+\.wav)")
     count = 0
-    try:
-        with tarfile.open(archive, "r|gz") as tar:
-            for member in tar:
-                found = name.fullmatch(member.name)
-                stream = tar.extractfile(member) if found and member.isfile() else None
-                if found and stream is not None:
-                    if member.size > 8 << 20:
-                        raise DataError(f"{archive}: {member.name} has {member.size:,} bytes, no clip")
-                    (folder / found[1]).write_bytes(stream.read())
-                    count += 1
-    except (tarfile.TarError, EOFError, zlib.error) as e:
-        raise DataError(f"{archive}: damaged archive ({e}); {_RETRY}") from None
+    for member, data in read_members(archive, _MAX_CLIP_BYTES, lambda m: bool(name.fullmatch(m)), _RETRY):
+        (folder / member.rpartition("/")[2]).write_bytes(data)
+        count += 1
     return count

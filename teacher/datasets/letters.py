@@ -8,7 +8,7 @@ import numpy as np
 from sensors.errors import DataError
 from teacher.config import DataConfig
 from teacher.datasets import avletters, spelled, synthetic
-from teacher.datasets.choose import data_root
+from teacher.datasets.choose import choose_letters, data_root, instead
 from teacher.datasets.folds import Rows, five_folds, stratified_folds
 from teacher.datasets.utterances import LETTERS, SEEN, UNSEEN, Utterances
 
@@ -32,6 +32,7 @@ class LetterData:
         seen: labels of letters of which training may use lips.
         unseen: labels of letters of which training may use speech alone.
         names: of letters, by label.
+        instead: a line of its own, where these are embedded data in place of what a named directory lacks.
     """
 
     utterances: Utterances
@@ -41,6 +42,7 @@ class LetterData:
     seen: tuple[int, ...] = tuple(SEEN.tolist())
     unseen: tuple[int, ...] = tuple(UNSEEN.tolist())
     names: tuple[str, ...] = LETTERS
+    instead: str = ""
 
     @property
     def summary(self) -> str:
@@ -57,19 +59,18 @@ def load_letters(config: DataConfig) -> LetterData:
     Raises:
         DataError: the choice cannot be satisfied; the message names what was looked for and the fix.
     """
-    root = data_root(config)
-    if config.letters == "avletters" or (config.letters == "auto" and avletters.find(root) is not None):
-        data = _split_by_fold(avletters.load(root))
-    elif config.letters == "synthetic":
-        data = _split_by_speaker(spelled.load())
+    choice = choose_letters(config)
+    if choice.name == "avletters":
+        data = _split_by_fold(avletters.load(data_root(config)))
+    elif choice.lacks and not synthetic.available():
+        raise DataError(
+            f"no letters (auto: {choice.lacks});\n{synthetic.missing()}, give a --data DIR with avletters/, or leave "
+            "letters away with --teach digits"
+        )
     else:
-        lacks = f"auto: no AV-Letters under {root}" if root else "auto: no AV-Letters (no --data)"
-        if not synthetic.available():
-            raise DataError(
-                f"no letters ({lacks});\n{synthetic.missing()}, give a --data DIR with avletters/, or leave letters "
-                "away with --teach digits"
-            )
-        data = _split_by_speaker(spelled.load().noted(lacks))
+        letters = spelled.load()
+        data = _split_by_speaker(letters.noted(f"auto: {choice.lacks}") if choice.lacks else letters)
+        data = dataclasses.replace(data, instead=instead(config, "letters", choice))
     return data if config.part == "test" else _validation(data)
 
 

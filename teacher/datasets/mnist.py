@@ -2,7 +2,10 @@
 
 import gzip
 import hashlib
+import io
+import re
 import zlib
+from collections.abc import Iterator, Sequence
 from math import prod
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from sensors.errors import DataError
 from sensors.frames import mnist_images
 from teacher.datasets.cache import cached
 from teacher.datasets.files import read_capped
+from teacher.datasets.folders import Listing, Match, list_folder, locate
 from teacher.datasets.samples import Bytes, Labels, Samples, make_samples
 
 FILES = {
@@ -20,25 +24,57 @@ FILES = {
 }
 MAX_BYTES = 256 << 20
 """Largest IDX file read, unpacked; MNIST's largest has 47 MB."""
+TEST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
+"""Images of each digit in MNIST's test part."""
+_PACKED = b"\x1f\x8b"
+_IDX = b"\0\0\x08"
+_OTHERS = re.compile(r"fashion|kuzushiji|(?<![a-z])(?:k|e|q|o|not|med|affn|extended)[-_ ]?mnist", re.IGNORECASE)
+"""Folders of other sets, whose files have the same names."""
 _FIX = "get it with --download, or name the directory that holds it with --data DIR"
 
+Files = dict[str, tuple[Path, Path]]
+"""The image file and the label file of each part."""
 
-def find(root: Path | None) -> dict[str, tuple[Path, Path]] | None:
-    """The image and label files of both parts under `root/mnist` or `root`, or None where one is missing."""
-    found = {}
-    for part, stems in FILES.items():
-        paths = [_locate(root, stem) for stem in stems]
-        if paths[0] is None or paths[1] is None:
-            return None
-        found[part] = (paths[0], paths[1])
-    return found
+
+def find(root: Path | None) -> Files | None:
+    """The image and label files of both parts, or None where one is missing.
+
+    They are sought in `root/mnist`, then in `root`, then below; a file may be packed, may have a dot in its name
+    (`train-images.idx3-ubyte`), and may lie in a folder of its own name.
+
+    Raises:
+        DataError: `root` or `root/mnist` cannot be read.
+    """
+    match = where(root)
+    return match.value if match is not None else None
+
+
+def where(root: Path | None) -> Match[Files] | None:
+    """As `find`, with the place and a note on it."""
+
+    def usual(root: Path) -> Iterator[Match[Files]]:
+        places = _usual(root)
+        if files := _complete(places):
+            yield Match(places[0].path, files)
+
+    def look(here: Listing) -> Iterator[Match[Files]]:
+        if root and not _OTHERS.search(str(here.path.relative_to(root.parent))) and (files := _complete([here])):
+            yield Match(here.path, files)
+
+    return locate(root, usual, look)
 
 
 def missing(root: Path | None) -> str:
     """Which file `find` lacks, and the fix, in one line."""
-    stems = [s for pair in FILES.values() for s in pair if _locate(root, s) is None]
-    where = f"in {root / 'mnist'} or {root}" if root else "(no data directory given)"
-    return f"mnist: {stems[0] if stems else 'nothing'}(.gz) not found {where}; {_FIX}"
+    absent = lacks(root)
+    where = f"in {root / 'mnist'}, {root} or below" if root else "(no data directory given)"
+    return f"mnist: {absent[0] if absent else 'nothing'}(.gz) not found {where}; {_FIX}"
+
+
+def lacks(root: Path | None) -> list[str]:
+    """The files that are not in the usual places."""
+    places = _usual(root) if root else []
+    return [stem for pair in FILES.values() for stem in pair if _among(places, stem) is None]
 
 
 def load(root: Path | None) -> Samples:
@@ -47,9 +83,10 @@ def load(root: Path | None) -> Samples:
     Raises:
         DataError: a file is missing, truncated or no IDX file of its kind.
     """
-    found = find(root)
-    if found is None:
+    match = where(root)
+    if match is None:
         raise DataError(missing(root))
+    found = match.value
     key = hashlib.blake2b(digest_size=16)
     for pair in found.values():
         for path in pair:
@@ -57,9 +94,12 @@ def load(root: Path | None) -> Samples:
 
     def prepare() -> Samples:
         parts = {part: _read_part(*paths) for part, paths in found.items()}
-        return make_samples("mnist", parts["train"], parts["test"], "official split")
+        counts = np.bincount(parts["test"][1], minlength=10)
+        notes = () if tuple(counts) == TEST_COUNTS else ("not the original MNIST: other test labels",)
+        return make_samples("mnist", parts["train"], parts["test"], "official split", notes=notes)
 
-    return cached("mnist", key.hexdigest(), prepare)
+    samples = cached("mnist", key.hexdigest(), prepare)
+    return samples.noted(match.note) if match.note else samples
 
 
 def read_idx(path: Path, dimensions: int) -> Bytes:
@@ -99,11 +139,31 @@ def _read_part(images: Path, labels: Path) -> tuple[Bytes, Labels]:
     return mnist_images(pixels), numbers.astype(np.int64)
 
 
-def _locate(root: Path | None, stem: str) -> Path | None:
-    if root is None:
-        return None
-    places = (folder / (stem + end) for folder in (root / "mnist", root) for end in (".gz", ""))
-    return next((p for p in places if p.is_file()), None)
+def _usual(root: Path) -> list[Listing]:
+    return [here for folder in (root / "mnist", root) if (here := list_folder(folder)) is not None]
+
+
+def _complete(places: Sequence[Listing]) -> Files | None:
+    found: Files = {}
+    for part, (images, labels) in FILES.items():
+        pixels, numbers = _among(places, images), _among(places, labels)
+        if pixels is None or numbers is None:
+            return None
+        found[part] = (pixels, numbers)
+    return found
+
+
+def _among(places: Sequence[Listing], stem: str) -> Path | None:
+    dotted = stem.replace("-idx", ".idx")
+    names = (f"{stem}.gz", stem, f"{dotted}.gz", dotted)
+    for here in places:
+        if (path := here.file(*names)) is not None:
+            return path
+        folder = here.folder(stem, dotted)
+        within = list_folder(folder) if folder is not None else None
+        if within is not None and (path := within.file(*names)) is not None:
+            return path
+    return None
 
 
 def _file_bytes(path: Path) -> bytes:
@@ -111,11 +171,13 @@ def _file_bytes(path: Path) -> bytes:
 
 
 def _unpack(path: Path) -> bytes:
-    if path.suffix != ".gz":
-        return _file_bytes(path)
+    data = _file_bytes(path)
+    # Some programs unpack what they fetch and leave the name as it was.
+    if data[:2] != _PACKED and (path.suffix.lower() != ".gz" or data[:3] == _IDX):
+        return data
     try:
         # One byte beyond the cap tells a bomb from a large file without unpacking the rest.
-        with gzip.open(path) as f:
+        with gzip.open(io.BytesIO(data)) as f:
             data = f.read(MAX_BYTES + 1)
     except EOFError:
         raise DataError(f"{path}: truncated, the packed data ends early; {_FIX}") from None

@@ -30,6 +30,7 @@ class Samples:
         jitter: the dataset is small and its training images gain from affine jitter.
         notes: what else the user should know, one phrase each.
         report: how many recordings were taken, what was left out and why.
+        instead: a line of its own, where these are embedded data in place of what a named directory lacks.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Samples:
     jitter: bool = False
     notes: tuple[str, ...] = ()
     report: Report = NOTHING
+    instead: str = ""
 
     @property
     def summary(self) -> str:
@@ -98,7 +100,7 @@ def hold_out(samples: Samples, count: int, seed: int, people: str = "people") ->
     chosen = np.zeros(len(labels), np.bool_)
     for concept, quota in enumerate(quotas):
         chosen[rng.permutation(np.flatnonzero(labels == concept))[:quota]] = True
-    return make_samples(
+    held = make_samples(
         samples.name,
         (samples.train[~chosen], labels[~chosen]),
         (samples.train[chosen], labels[chosen]),
@@ -108,6 +110,7 @@ def hold_out(samples: Samples, count: int, seed: int, people: str = "people") ->
         notes=samples.notes,
         report=samples.report,
     )
+    return dataclasses.replace(held, instead=samples.instead)
 
 
 def hash_arrays(arrays: list[NDArray[Any]]) -> str:

@@ -257,3 +257,46 @@ def test_the_real_corpus_is_whole(data_dir: Path) -> None:
     for letter, repetition, speaker in (("M", 1, "Verity"), ("M", 2, "Anya"), ("X", 3, "Nicola")):
         who = utterances.speaker_names.index(speaker)
         assert (LETTERS.index(letter), who, repetition) in pairs
+
+
+def test_no_flipped_bit_of_packed_lips_alters_a_film(tmp_path: Path) -> None:
+    frames = film(12)
+    path = tmp_path / "A1_Ann-lips.mat"
+    content = {"vid": frames.swapaxes(1, 2).reshape(len(frames), -1).T, "siz": np.array([[60.0, 80.0, len(frames)]])}
+    matlab.savemat(path, content, do_compression=True)
+    whole = path.read_bytes()
+    assert np.array_equal(avletters.read_lips(path), frames)
+    bits = np.random.default_rng(0).integers(8 * 128, 8 * len(whole), 150)
+    refused = 0
+    for bit in [*range(8 * 116, 8 * 136), *bits, *range(8 * len(whole) - 64, 8 * len(whole))]:
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            assert np.array_equal(avletters.read_lips(path), frames), bit
+        except DataError:
+            refused += 1
+    assert refused > 200
+    path.write_bytes(whole + b"more")
+    with pytest.raises(DataError, match="damaged"):
+        avletters.read_lips(path)
+
+
+def test_any_names_and_capitals_are_read_and_others_counted(tmp_path: Path) -> None:
+    folder = corpus(tmp_path)
+    whole = avletters.load(tmp_path)
+    for place, end in (("Lips", "-lips.mat"), ("Audio/mfcc/Clean", ".mfcc")):
+        (folder / place / f"A1_Bob{end}").rename(folder / place / f"a1_Bob{end.upper()}")
+        (folder / place / f"B2_Ann{end}").rename(folder / place / f"B2_Ann-Marie Müller{end}")
+        (folder / place / f"AB_Ann{end}").write_bytes(b"")
+    (folder / "Audio").rename(folder / "AUDIO")
+    (tmp_path / "corpora").mkdir()
+    folder.rename(tmp_path / "corpora" / "AVLetters")
+    utterances = avletters.load(tmp_path)
+    assert utterances.speaker_names == ("Ann-Marie Müller", "Bob")
+    # In the order of names, small letters come last.
+    assert np.array_equal(utterances.stored_lips[::-1], whole.stored_lips)
+    assert "found in corpora/AVLetters" in utterances.summary
+    assert (
+        "2 taken, 2 left out: 1 not named <letter><n>_<speaker>-lips.mat (Lips/AB_Ann-lips.mat)" in utterances.summary
+    )

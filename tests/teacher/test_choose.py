@@ -7,7 +7,8 @@ import pytest
 
 from sensors.errors import DataError
 from teacher.config import DataConfig
-from teacher.datasets import gcdd, load_images, load_speech, synthetic
+from teacher.datasets import gcdd_files, load_images, load_speech, synthetic
+from teacher.datasets.letters import load_letters
 from tests.teacher.tiny import write_fsdd, write_mnist, write_words
 
 
@@ -27,7 +28,7 @@ def test_auto_takes_speech_commands_only_where_every_digit_has_enough(
     few = load_speech(DataConfig(data=str(tmp_path)))
     assert few.name == "synthetic"
     assert "Speech Commands too uneven (zero 20," in few.summary and "no FSDD" in few.summary
-    monkeypatch.setattr(gcdd, "ENOUGH", 20)
+    monkeypatch.setattr(gcdd_files, "ENOUGH", 20)
     enough = load_speech(DataConfig(data=str(tmp_path)))
     assert enough.name == "gcdd" and "auto: no FSDD" in enough.summary
     assert load_speech(DataConfig(data=str(tmp_path), speech="gcdd")).fingerprint == enough.fingerprint
@@ -38,6 +39,35 @@ def test_without_data_auto_is_the_embedded_sets_and_says_so(no_data: None) -> No
     assert (images.name, speech.name) == ("digits", "synthetic")
     assert "auto: no MNIST (no --data)" in images.summary
     assert "auto: no FSDD (no --data), no Speech Commands" in speech.summary
+
+
+def test_embedded_data_in_place_of_what_a_named_directory_lacks_are_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_mnist(tmp_path)
+    config = DataConfig(data=str(tmp_path))
+    told = f"speech are not from {tmp_path}, but embedded: no FSDD, no Speech Commands there; --speech synthetic asks"
+    assert load_images(config).instead == ""
+    assert load_speech(config).instead.startswith(told)
+    assert load_speech(config.replace(part="validation")).instead.startswith(told)
+    assert load_speech(config.replace(speech="synthetic")).instead == ""
+    assert load_speech(DataConfig(download=True)).instead == ""
+    assert load_letters(config).instead.startswith(f"letters are not from {tmp_path}, but embedded: no AV-Letters")
+    assert load_letters(config.replace(letters="synthetic")).instead == ""
+    monkeypatch.setenv("RECIPROCAL_DATA", str(tmp_path))
+    assert load_speech(DataConfig()).instead.startswith(told)
+
+
+def test_auto_says_what_is_missing_of_what_is_there_in_part(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    (tmp_path / "train-labels-idx1-ubyte.gz").unlink()
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "five.wav").write_bytes(b"")
+    config = DataConfig(data=str(tmp_path))
+    assert "no MNIST (train-labels-idx1-ubyte missing)" in load_images(config).summary
+    assert (
+        "(recordings: 0 taken, 1 left out: 1 not named <digit>_<speaker>_<n> (five.wav))" in load_speech(config).summary
+    )
 
 
 def test_the_environment_names_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,6 +92,15 @@ def test_an_explicit_choice_is_never_replaced(tmp_path: Path, no_data: None, cho
 def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"--data .*none: no such directory"):
         load_speech(DataConfig(data=str(tmp_path / "none"), speech="synthetic"))
+
+
+def test_what_is_no_directory_or_has_no_owner_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for name, cause in (("file", "is no directory"), ("file/x", "no such directory"), ("x" * 300, "too long")):
+        with pytest.raises(DataError, match=rf"(?s)^--data .*{cause}"):
+            load_images(DataConfig(data=str(tmp_path / name)))
+    with pytest.raises(DataError, match=r"^--data ~nosuchuser/x: .*home directory"):
+        load_images(DataConfig(data="~nosuchuser/x"))
 
 
 def test_no_speech_at_all_names_every_way_out(no_data: None, monkeypatch: pytest.MonkeyPatch) -> None:

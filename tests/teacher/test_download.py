@@ -225,3 +225,16 @@ def test_fsdd_with_recordings_missing_is_not_put_in_place(server: Server, tmp_pa
     with pytest.raises(DataError, match="holds 1 recordings, expected 3,000"):
         download.fetch_fsdd(tmp_path, spec)
     assert not (tmp_path / "fsdd" / "recordings").exists()
+
+
+def test_a_damaged_archive_is_not_put_in_place(server: Server, tmp_path: Path) -> None:
+    whole = recordings(*(f"set-1/recordings/{n}_ann_0.wav" for n in range(9)))
+    for place in (-6, len(whole) // 2):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        server.files["fsdd"] = bytes(damaged)
+        spec = Remote("fsdd.tar.gz", (server.url("fsdd"),), None, 1 << 20)
+        with pytest.raises(DataError, match=r"fsdd\.tar\.gz: damaged archive .*; remove it and try again"):
+            download.fetch_fsdd(tmp_path, spec, recordings=9)
+        assert os.listdir(tmp_path / "fsdd") == ["fsdd.tar.gz"]
+        (tmp_path / "fsdd" / "fsdd.tar.gz").unlink()

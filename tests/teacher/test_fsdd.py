@@ -1,6 +1,7 @@
 """FSDD: split and bad clips."""
 
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,8 +51,10 @@ BAD: dict[Callable[[Path], None], str] = {
 }
 
 
-@pytest.mark.parametrize("damage", list(BAD))
-def test_a_bad_clip_is_left_out_of_samples_and_labels_and_named(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(("damage", "told"), list(BAD.items()))
+def test_a_bad_clip_is_left_out_of_samples_and_labels_and_named(
+    tmp_path: Path, damage: Callable[[Path], None], told: str
+) -> None:
     write_fsdd(tmp_path)
     whole = fsdd.load(tmp_path)
     damage(tmp_path / "3_ann_5.wav")
@@ -61,7 +64,7 @@ def test_a_bad_clip_is_left_out_of_samples_and_labels_and_named(tmp_path: Path, 
     np.testing.assert_array_equal(samples.train, whole.train[expected])
     np.testing.assert_array_equal(samples.train_labels, whole.train_labels[expected])
     np.testing.assert_array_equal(samples.test, whole.test)
-    assert f"39 taken, 1 left out: {BAD[damage]} (3_ann_5.wav)" in samples.summary
+    assert f"39 taken, 1 left out: {told} (3_ann_5.wav)" in samples.summary
     assert fsdd.load(tmp_path).summary == samples.summary, "from the cache"
 
 
@@ -146,3 +149,73 @@ def test_an_unknown_speaker_is_refused_and_the_known_ones_are_named(tmp_path: Pa
         path.unlink()
     with pytest.raises(DataError, match=r"no training \(all but ann's\) recording of digit 0"):
         fsdd.load(tmp_path, "ann")
+
+
+def test_a_speaker_may_have_any_name(tmp_path: Path) -> None:
+    speakers = ("ann", "jean-luc", "Jörg", "s01", "a_b", "von Bülow")
+    write_fsdd(tmp_path, speakers)
+    for path in sorted(tmp_path.glob("*_s01_*")):
+        path.rename(path.with_name(path.name.upper()))
+    samples = fsdd.load(tmp_path)
+    assert len(samples.train) == len(samples.test) == 20 * len(speakers)
+    assert "the same 6 speakers" in samples.summary and "left out" not in samples.summary
+    # Some systems write an umlaut as two characters.
+    assert len(fsdd.load(tmp_path, unicodedata.normalize("NFD", "Jörg")).test) == 40
+
+
+def test_what_is_left_out_by_name_is_counted_and_named(tmp_path: Path) -> None:
+    write_fsdd(tmp_path, ("ann",))
+    whole = fsdd.load(tmp_path)
+    for name in (
+        "five_ann_1.wav",
+        "x_ann_1.wav",
+        "3_ann.flac",
+        "12_ann_3.wav",
+        "5_ann_1.mp3",
+        "README.md",
+        "._5_a_1.wav",
+    ):
+        (tmp_path / name).write_bytes(b"whatever")
+    samples = fsdd.load(tmp_path)
+    assert samples.fingerprint == whole.fingerprint and whole.report.line == ""
+    assert samples.report.line == (
+        "40 taken, 5 left out: 4 not named <digit>_<speaker>_<n> (12_ann_3.wav, 3_ann.flac, five_ann_1.wav, …), "
+        "1 not .wav or .flac (5_ann_1.mp3)"
+    )
+    assert samples.report.line in samples.summary
+    (tmp_path / "4_ann_5.wav").unlink(missing_ok=True)
+    (tmp_path / "4_ann_5.flac").write_bytes(b"no sound")
+    assert "39 taken, 6 left out: 4 not named" in fsdd.load(tmp_path).summary
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "free-spoken-digit-dataset-master/recordings",
+        "fsdd/free-spoken-digit-dataset-1.0.10/recordings",
+        "FSDD/Recordings",
+        "fsdd",
+    ],
+)
+def test_other_layouts_are_read_alike_and_named(tmp_path: Path, folder: str) -> None:
+    write_fsdd(tmp_path / "usual")
+    write_fsdd(tmp_path / "root" / folder)
+    samples = fsdd.load(tmp_path / "root")
+    assert samples.fingerprint == fsdd.load(tmp_path / "usual").fingerprint
+    assert f"found in {folder}" in samples.summary
+
+
+def test_names_alike_in_other_folders_are_no_fsdd(tmp_path: Path) -> None:
+    write_fsdd(tmp_path / "AudioMNIST" / "data" / "01", ("01",))
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "zero-ann.wav").write_bytes(b"")
+    assert fsdd.find(tmp_path) is None
+    with pytest.raises(DataError, match=r"\(recordings: 0 taken, 1 left out: 1 not named .* \(zero-ann\.wav\)\)"):
+        fsdd.load(tmp_path)
+
+
+def test_preparing_one_speakers_split_leaves_that_of_a_longer_name(tmp_path: Path, own_cache: Path) -> None:
+    write_fsdd(tmp_path, ("jean", "jean-luc", "j[a-z]n"))
+    for held_out in ("jean-luc", "j[a-z]n", "jean", ""):
+        fsdd.load(tmp_path, held_out)
+    assert len(list((own_cache / "prepared").glob("fsdd-*"))) == 4

@@ -1,5 +1,6 @@
 """MNIST: IDX files and every way in which they may be damaged."""
 
+import contextlib
 import gzip
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,89 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         mnist.load(tmp_path)
     with pytest.raises(DataError, match="no data directory given"):
         mnist.load(None)
+
+
+STEMS = [stem for pair in mnist.FILES.values() for stem in pair]
+
+
+def moved(root: Path, place: Callable[[str], str]) -> Path:
+    """The four files, not packed, where `place` puts each of them."""
+    write_mnist(root / "before", packed=False)
+    for stem in STEMS:
+        (root / place(stem)).parent.mkdir(parents=True, exist_ok=True)
+        (root / "before" / stem).rename(root / place(stem))
+    (root / "before").rmdir()
+    return root
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        (lambda stem: f"archive/{stem.replace('-idx', '.idx')}", "found in archive"),
+        (lambda stem: f"archive/{stem}/{stem}", "found in archive"),
+        (lambda stem: f"{stem.replace('-idx', '.idx')}/{stem.replace('-idx', '.idx')}", ""),
+        (lambda stem: f"MNIST/raw/{stem}", "found in MNIST/raw"),
+        (lambda stem: f"mnist/MNIST/raw/{stem}", "found in mnist/MNIST/raw"),
+        (lambda stem: stem.upper(), ""),
+        (lambda stem: f"a/b/c/the_mnist/{stem}", "found in a/b/c/the_mnist"),
+    ],
+)
+def test_other_layouts_are_read_alike(tmp_path: Path, place: Callable[[str], str], told: str) -> None:
+    write_mnist(tmp_path / "usual" / "mnist")
+    samples = mnist.load(moved(tmp_path / "other", place))
+    assert samples.fingerprint == mnist.load(tmp_path / "usual").fingerprint
+    assert told in samples.summary and ("found in" in samples.summary) == bool(told)
+
+
+@pytest.mark.parametrize("name", ["FashionMNIST/raw", "KMNIST/raw", "emnist", "not-mnist", "a/b/c/d/e"])
+def test_files_of_other_sets_and_far_below_are_not_taken(tmp_path: Path, name: str) -> None:
+    write_mnist(tmp_path / name)
+    assert mnist.find(tmp_path) is None
+
+
+def test_of_several_copies_the_nearest_is_taken_then_the_first_by_name(tmp_path: Path) -> None:
+    for name in ("b", "a/raw", "c"):
+        write_mnist(tmp_path / name)
+    match = mnist.where(tmp_path)
+    assert match is not None and match.place == tmp_path / "b"
+    assert match.note == "found in b, not taken from c, a/raw"
+
+
+def test_other_images_in_its_files_are_told(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    assert "not the original MNIST" in mnist.load(tmp_path).summary
+
+
+def test_packed_or_not_is_told_by_content(tmp_path: Path) -> None:
+    write_mnist(tmp_path / "packed")
+    write_mnist(tmp_path / "named", packed=False)
+    for stem in STEMS:
+        (tmp_path / "named" / stem).rename(tmp_path / "named" / f"{stem}.gz")
+    assert mnist.load(tmp_path / "named").fingerprint == mnist.load(tmp_path / "packed").fingerprint
+
+
+def test_no_flipped_bit_of_a_packed_file_alters_an_image(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    path = tmp_path / f"{LABELS}.gz"
+    whole, labels = path.read_bytes(), mnist.read_idx(path, 1)
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        with contextlib.suppress(DataError):
+            assert np.array_equal(mnist.read_idx(path, 1), labels), bit
+
+
+def test_a_pointer_and_a_link_to_nothing_are_told_as_such(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    path = tmp_path / f"{LABELS}.gz"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(DataError, match=rf"{LABELS}\.gz: a Git LFS pointer.*git lfs pull"):
+        mnist.load(tmp_path)
+    path.unlink()
+    path.symlink_to(tmp_path / "gone")
+    with pytest.raises(DataError, match=rf"{LABELS}\.gz: a link to nothing"):
+        mnist.load(tmp_path)
 
 
 def test_the_complete_set(data_dir: Path) -> None:
