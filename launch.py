@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from runtime.cli import parse_arguments
 from runtime.signals import leave
+from sensors.address import redact_text
 from sensors.errors import UserError
 
 
@@ -17,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return conduct(request)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {redact_text(str(error))}", file=sys.stderr)
         return 2
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from sensors.address import redact_text
 from sensors.cards import card_image
 from sensors.config import Config
 from sensors.devices import list_devices
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         return _run(given, _config(given))
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(redact_text(str(error)), file=sys.stderr)
         return 2
 
 
