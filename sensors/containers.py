@@ -10,7 +10,7 @@ _LONGEST_CHAIN = 1_000_000
 
 
 def is_cut_off(path: Path) -> bool | None:
-    """Whether a file ends before the end that it declares; none where it declares none.
+    """Whether a file ends before the end that it declares; none for a file of another kind, or one that cannot be read.
 
     Read are the lengths of the outermost parts of AVI (RIFF), MP4 and MOV (ISO), and Matroska and WebM (EBML).
     """
