@@ -9,6 +9,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from runtime.signals import leave
+from sensors.address import redact_text
 from sensors.interrupts import INTERRUPTED, Interrupts
 from sensors.output import failure, steady_output
 
@@ -54,7 +55,7 @@ def _run(arguments: Sequence[str], cast: Mapping[str, Any] | None) -> int:
 
         return conduct(request, cast)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {redact_text(str(error))}", file=sys.stderr)
         return 2
 
 

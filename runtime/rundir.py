@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from runtime.secrets import conceal, reveal
 from sensors.errors import StateError, StorageError
 
 FORMAT = 1
@@ -26,7 +27,7 @@ class RunDirectory:
     Attributes:
         path: the directory, absolute.
         fresh: whether this process made the run (false after `resume`).
-        saved: what `config.json` holds.
+        saved: what `config.json` holds, with the passwords that it does not hold.
     """
 
     def __init__(self, path: Path, fresh: bool, made: bool) -> None:
@@ -98,7 +99,7 @@ class RunDirectory:
         with _storage_errors(path):
             # First of all: a run that has just begun in another process lacks its checkpoints yet.
             run = cls(path, fresh=False, made=False)
-            run.saved = saved
+            run.saved = reveal(path, saved)
             try:
                 if missing := [name for name in SUBFOLDERS if not (path / name).is_dir()]:
                     raise StateError(f"{path}: lacks {', '.join(missing)}; this run cannot be resumed")
@@ -159,7 +160,9 @@ class RunDirectory:
         Raises:
             StorageError: the directory cannot be written.
         """
-        self.write("config.json", json.dumps(self.saved, indent=2))
+        with _storage_errors(self.path):
+            shown = conceal(self.path, self.saved)
+        self.write("config.json", json.dumps(shown, indent=2))
 
     def write(self, name: str, text: str) -> None:
         """Write a small file of the run in one piece.

@@ -15,6 +15,7 @@ from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.signals import StopSignals
 from runtime.terminal import Terminal, clock
+from sensors.address import file_of
 from sensors.errors import ConfigError, StateError, UserError
 from sensors.interrupts import BEFORE, INTERRUPTED, Interrupted
 from sensors.modalities import AUDIO, IMAGE, LETTER, LIPS, SPEECH
@@ -165,10 +166,8 @@ def _absolute(config: RunConfig) -> RunConfig:
     check_link("--camera", config.sensors.camera)
     check_link("--data", config.data.data)
     if config.run.sensors == LIVE and (film := config.sensors.camera) is not None:
-        # Brings OpenCV, which a run that is taught does not need here.
-        from sensors.camera import is_file
-
-        places["sensors.camera"] = film if is_file(film) else None
+        # Actors stand in another directory.
+        places["sensors.camera"] = film if file_of(film) == film else None
     return config.override({k: str(Path(v).expanduser().absolute()) for k, v in places.items() if v is not None})
 
 

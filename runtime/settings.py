@@ -8,6 +8,7 @@ from typing import Any, Self, get_args, get_type_hints
 from agent.config import BEFORE, RENAMED, AnswerConfig, LearnerConfig, MonitorConfig
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
+from sensors.address import redact
 from sensors.config import Config, parse, setting
 from sensors.errors import ConfigError
 from sensors.live_config import SensorsConfig
@@ -256,9 +257,13 @@ class RunConfig(Config):
         return cls.from_dict(saved)
 
     def differences(self, other: Self) -> list[str]:
-        """Settings that differ from `other`, each as `section.field: theirs -> ours`."""
+        """Settings that differ from `other`, each as `section.field: theirs -> ours`, without passwords."""
         ours, theirs = flatten(self.to_dict()), flatten(other.to_dict())
-        return [f"{key}: {theirs[key]} -> {value}" for key, value in ours.items() if theirs[key] != value]
+        return [
+            f"{key}: {redact(str(theirs[key]))} -> {redact(str(value))}"
+            for key, value in ours.items()
+            if theirs[key] != value
+        ]
 
 
 @dataclass(frozen=True)

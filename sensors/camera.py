@@ -1,34 +1,41 @@
-"""A camera: anything that OpenCV's VideoCapture opens, as grey pictures."""
+"""A camera: a device, a film, a picture sequence or an address on the network, as grey pictures."""
 
-import os
+import contextlib
 import re
 import time
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from sensors.address import NUMBER, file_of, index_of, is_redacted, redact
 from sensors.errors import SourceError
+from sensors.film import Film, Progress, declared_count, open_capture
+from sensors.film_containers import is_cut_off
 from sensors.live_config import SensorsConfig
-from sensors.loop import STALL, LoopSource
-from sensors.source import Ended, Frame
+from sensors.loop import STALL, Driver, LoopSource
+from sensors.pictures import grey
+from sensors.sequence import open_sequence, picture_file
+from sensors.snapshots import Snapshots
+from sensors.source import Frame
+from sensors.web import Web, diagnose, unplayable
 
 OPEN_TIMEOUT, READ_TIMEOUT = 4000, 1500
 """Milliseconds that FFmpeg may take to open a stream and to read a picture of it."""
-_NODE = re.compile(r"/dev/video(\d+)")
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_HTTP = re.compile(r"https?://", re.IGNORECASE)
 
 
 class Camera(LoopSource[Frame]):
-    """Pictures from a camera of this machine, a video file, an image sequence or a stream on the network.
+    """Pictures from a camera of this machine, of files, or from the network.
 
-    A device or stream gives its newest pictures, `fps` of them at most; a file or sequence is played at its own
-    rate and ends.
+    What is live gives its newest pictures, `fps` of them a second at most, and is sought again when it is lost: a
+    device, a stream, and an address that gives one picture at a time, which is asked again and again. What is finite is
+    played once at its own pace and ends: films and pictures, as files or from the network. Which of the two an address
+    on the network is, is told by what its server answers and by whether FFmpeg finds a length.
 
     Args:
-        address: index or `/dev/videoN`, path of a video, image sequence (`shot_%03d.png`) or URL (http, rtsp).
+        address: index or `/dev/videoN`, path of a film or a picture, image sequence (`shot_%03d.png`), or URL (file,
+            http, https, rtsp, …).
         name: of the source.
         fps: pictures a second at most.
         delay: how late a device's or stream's pictures come, seconds; taken off their times.
@@ -36,6 +43,9 @@ class Camera(LoopSource[Frame]):
         buffer: unread pictures that are kept.
         timeout: longest wait of `read`, seconds.
         stall: silence of the device that means a stall, seconds.
+
+    Attributes:
+        address: as given, with the password that it may hold; `redact` it before it is shown.
     """
 
     def __init__(
@@ -51,23 +61,22 @@ class Camera(LoopSource[Frame]):
         stall: float = STALL,
     ) -> None:
         self.address = address
-        super().__init__(
-            name,
-            lambda: _Capture(address, fps, size, delay),
-            capacity=buffer,
-            timeout=timeout,
-            stall=None if is_file(address) else stall,
-        )
+        self._fps, self._delay, self._size, self._silence = fps, delay, size, stall
+        self._progress = Progress()
+        # A file may take as long as it likes.
+        patience = stall if file_of(address) is None else None
+        super().__init__(name, self._driver, capacity=buffer, timeout=timeout, stall=patience)
 
     @classmethod
     def from_config(cls, config: SensorsConfig) -> "Camera":
         """The camera that the settings name.
 
         Raises:
-            SourceError: they say that there is none.
+            SourceError: they say that there is none, or hold an address without its password.
         """
         if config.camera is None:
             raise SourceError("camera: the settings say none; set sensors.camera")
+        _check_whole(config.camera)
         return cls(
             config.camera,
             fps=config.fps,
@@ -78,64 +87,87 @@ class Camera(LoopSource[Frame]):
             stall=config.stall,
         )
 
+    def connect(self, warmup: float = 1.0) -> None:
+        """Open the camera; see `Source.connect`. A film that was closed begins anew."""
+        if self.state == "closed":
+            self._progress = Progress()
+        super().connect(warmup)
+
     def __str__(self) -> str:
-        return f"{self.name} {self.address!r} ({self.standing})"
+        return f"{self.name} {redact(self.address)!r} ({self.standing})"
 
+    def _driver(self) -> Driver[Frame]:
+        """Open what the address names.
 
-def is_file(address: str) -> bool:
-    """Whether an address is a path (of a video or an image sequence) and no index, device or URL."""
-    return index_of(address) is None and not _URL.match(address)
+        Raises:
+            SourceError: it cannot be opened; says why and what helps.
+        """
+        _check_whole(self.address)
+        if (index := index_of(self.address)) is not None:
+            return self._device(index)
+        if (path := file_of(self.address)) is not None:
+            return self._file(path)
+        return self._network()
 
-
-def index_of(address: str) -> int | None:
-    """The index of a device given by it, by `/dev/videoN`, or by a link to that; None for anything else."""
-    if address.isdecimal():
-        return int(address)
-    node = _NODE.fullmatch(os.path.realpath(address)) if address.startswith("/dev/") else None
-    return int(node[1]) if node else None
-
-
-class _Capture:
-    """An open VideoCapture, read at its own pace: a device's, a stream's, or the clock for a file."""
-
-    def __init__(self, address: str, fps: float, size: tuple[int, int], delay: float) -> None:
-        self._file = is_file(address)
-        self._delay = delay
-        self._shortest = 1 / fps
-        if self._file and "%" not in address and not Path(address).is_file():
-            raise SourceError(f"camera {address!r}: no such file; give an index, a video, shot_%03d.png or a URL")
-        self._capture = self._open(address, size)
-        rate = float(self._capture.get(cv2.CAP_PROP_FPS))
-        # A sequence of images has no rate, and some files claim an absurd one.
-        self._period = 1 / rate if 0.1 <= rate <= 1000 else self._shortest
-        self._began: float | None = None
-        self._count = 0
-        self._due = 0.0
-
-    def _open(self, address: str, size: tuple[int, int]) -> Any:
-        # What cannot be opened is said once, by the error below.
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        if (index := index_of(address)) is not None:
-            capture = cv2.VideoCapture(index)
-            capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
-            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
-            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-            fix = "plug it in, close what else uses it, or choose another; --list-devices shows what there is"
-        elif self._file:
-            capture = cv2.VideoCapture(address)
-            fix = "give a video or an image sequence that OpenCV reads, such as shot_%03d.png"
-        else:
-            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT]
-            capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
-            fix = "check that it is being served there"
+    def _device(self, index: int) -> "_Live":
+        capture = open_capture(index)
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         if not capture.isOpened():
             capture.release()
-            raise SourceError(f"camera {address!r}: cannot be opened; {fix}")
-        return capture
+            fix = "plug it in, close what else uses it, or choose another; --list-devices shows what there is"
+            raise SourceError(f"camera {self.address!r}: cannot be opened; {fix}")
+        return _Live(capture, self._fps, self._delay)
+
+    def _file(self, address: str) -> Driver[Frame]:
+        path, period = Path(address), 1 / self._fps
+        if not path.exists() and NUMBER.search(path.name.replace("%%", "")):
+            return open_sequence(address, period, self.lose, self.well)
+        _check_file(self.address, path)
+        if (pictures := picture_file(path, period, self.lose, self.well)) is not None:
+            return pictures
+        capture = open_capture(str(path.absolute()), cv2.CAP_FFMPEG)
+        if not capture.isOpened():
+            capture.release()
+            cut = "is cut off, and what tells how it is played is missing"
+            why = cut if is_cut_off(path) else "is no film or picture that can be read"
+            fix = "give a film, a picture, or an image sequence such as shot_%03d.png"
+            raise SourceError(f"camera {self.address!r}: {why}; {fix}")
+        return Film(capture, self._fps, self._progress, self.lose, self.well, path)
+
+    def _network(self) -> Driver[Frame]:
+        served = None
+        if _HTTP.match(self.address):
+            web = Web(self.address)
+            served = web.ask()
+            if served.picture:
+                return Snapshots(web, self._fps, self._delay, self._silence, self.lose, self.well)
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT]
+        capture = open_capture(self.address, cv2.CAP_FFMPEG, limits)
+        if not capture.isOpened():
+            capture.release()
+            why = diagnose(self.address) if served is None else unplayable(served.type)
+            raise SourceError(f"camera {redact(self.address)!r}: {why}")
+        if declared_count(capture) is not None or (served is not None and served.finite):
+            return Film(capture, self._fps, self._progress, self.lose, self.well)
+        if served is not None and served.playlist:
+            return Film(capture, self._fps, Progress(), self.lose, self.well, endless=True)
+        return _Live(capture, self._fps, self._delay)
+
+
+class _Live:
+    """The driver of what is live: the newest pictures that it gives, some left out where it is faster than asked."""
+
+    def __init__(self, capture: Any, fps: float, delay: float) -> None:
+        self._capture, self._delay = capture, delay
+        self._shortest = 1 / fps
+        rate = float(capture.get(cv2.CAP_PROP_FPS))
+        self._period = 1 / rate if 0.1 <= rate <= 1000 else self._shortest
+        self._due = 0.0
 
     def read(self, timeout: float) -> Frame | None:
-        if self._file:
-            return self._play(timeout)
+        """The next picture, unless it comes sooner than asked."""
         if not self._capture.grab():
             raise SourceError("the device gives no picture any more")
         now = time.monotonic()
@@ -143,46 +175,41 @@ class _Capture:
         if now < self._due - self._period / 2:
             return None
         self._due = max(self._due + self._shortest, now)
-        return Frame(now - self._delay, self._retrieve())
-
-    def _play(self, timeout: float) -> Frame | None:
-        now = time.monotonic()
-        if self._began is None:
-            self._began = now
-        due = self._began + self._count * self._period
-        if due - now > timeout:
-            time.sleep(timeout)
-            return None
-        time.sleep(max(due - now, 0.0))
-        if not self._capture.grab():
-            raise Ended("the file is at its end")
-        self._count += 1
-        return Frame(due, self._retrieve())
-
-    def _retrieve(self) -> NDArray[np.uint8]:
         ok, picture = self._capture.retrieve()
         if not ok or picture is None or not picture.size:
             raise SourceError("the device gave a picture that cannot be decoded")
-        return grey(picture)
+        return Frame(now - self._delay, grey(picture))
 
     def close(self) -> None:
+        """Let go of the device."""
         self._capture.release()
 
 
-def grey(picture: NDArray[Any]) -> NDArray[np.uint8]:
-    """A camera's picture as (H, W) uint8 grey.
-
-    Args:
-        picture: (H, W) or (H, W, 1, 3 or 4) in OpenCV's order BGR, uint8; uint16 is scaled down.
+def _check_whole(address: str) -> None:
+    """Refuse an address that was copied from where it is shown without its password.
 
     Raises:
-        SourceError: another shape or dtype.
+        SourceError: a part is left out.
     """
-    channels = picture.shape[2] if picture.ndim == 3 else 1
-    if picture.dtype not in (np.uint8, np.uint16) or picture.ndim not in (2, 3) or channels not in (1, 3, 4):
-        raise SourceError(f"camera: cannot read pictures of shape {picture.shape} and dtype {picture.dtype}")
-    if channels > 1:
-        picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY if channels == 3 else cv2.COLOR_BGRA2GRAY)
-    if picture.dtype == np.uint16:
-        picture = picture >> 8
-    return np.ascontiguousarray(picture.reshape(picture.shape[:2]), np.uint8)
+    if is_redacted(address):
+        raise SourceError(f"camera {address!r}: its password is left out; give the whole address with --camera")
+
+
+def _check_file(address: str, path: Path) -> None:
+    """Refuse what is no file that can be read.
+
+    Raises:
+        SourceError: says what it is instead.
+    """
+    if not path.is_absolute() and address.lower().startswith("file:"):
+        raise SourceError(f"camera {address!r}: names no file of this machine; write file:///path")
+    try:
+        with path.open("rb") if path.is_file() else contextlib.nullcontext() as file:
+            if file is None:
+                what = "is a folder" if path.is_dir() else "is no file" if path.exists() else "no such file"
+                fix = "give an index, a film, a picture, shot_%03d.png or a URL"
+                raise SourceError(f"camera {address!r}: {what}; {fix}")
+            if not file.read(1):
+                raise SourceError(f"camera {address!r}: is empty; give another file")
+    except OSError as error:
+        raise SourceError(f"camera {address!r}: cannot be read ({error.strerror}); check its permissions") from None

@@ -14,7 +14,6 @@ from typing import TypeVar
 import cv2
 
 from sensors.errors import SourceError
-from sensors.loop import AT_ITS_END
 from sensors.microphone import portaudio
 from sensors.sound_server import ALSA, NO_PLUGIN, NoPactlError, ServerSource, server_sources
 from sensors.source import Change, Chunk, Frame, Source
@@ -131,7 +130,9 @@ def connect(sources: Sequence[Source[Chunk] | Source[Frame]], patience: float = 
         for source in sources:
             last = told.get(source.name)
             reason = last.reason if last is not None and last.after in ("stalled", "closed") else ""
-            if source.state == "live" or reason == AT_ITS_END:
+            # A film or recording may be over already; one that gave nothing was not there.
+            over = last is not None and last.after == "closed" and source.counts.given > 0
+            if source.state == "live" or over:
                 continue
             reason = reason or "nothing yet"
             failed[source.name] = reason if reason.startswith(source.name) else f"{source}: {reason}"

@@ -6,6 +6,7 @@ fails, or that has been silent for too long, is given up, and after a pause anot
 inside a library cannot be stopped; it closes its device as soon as it comes back, and what it brings is not used.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -29,7 +30,7 @@ POLL = 0.1
 LEFT_BEHIND = 4
 """Workers blocked inside their device at one time; with more, the device is not opened again until one is back."""
 AT_ITS_END = "at its end"
-"""Why a source that has come to its end is closed."""
+"""Why a source that has come to its end is closed, unless its driver says more."""
 _HANG = f"{LEFT_BEHIND} attempts hang inside the device; pull it out, or restart"
 _FAREWELL = 0.6
 
@@ -43,7 +44,7 @@ class Driver(Protocol[Given]):
         """The next sample, or None when there was none within about `timeout` seconds.
 
         Raises:
-            Ended: it has come to its end.
+            Ended: it has come to its end; the message says why it is closed, if not just for that.
             Exception: the device is lost; the message says why.
         """
 
@@ -60,7 +61,7 @@ class _Worker:
     opened: bool = False
     last: float = field(default_factory=time.monotonic)
     samples: int = 0
-    ended: bool = False
+    ended: str = ""
     error: Exception | None = None
     thread: threading.Thread | None = None
 
@@ -105,6 +106,7 @@ class LoopSource(Source[T]):
         self._left_behind: list[_Worker] = []
         self._first: Exception | bool | None = None  # how the first attempt went: the error, or that there was none
         self._opening = False  # it is stalled only because it takes long to open
+        self._well = -math.inf  # when a driver last said so
         self._counted = False  # the loss before the next sample is counted already
         self._was_live = False
         self._reconnects = 0
@@ -174,6 +176,10 @@ class LoopSource(Source[T]):
         """The state, for people; before it was ever connected, that it is about to be."""
         return "opening" if self._supervisor is None else self._state
 
+    def well(self) -> None:
+        """For drivers, while they are read: the device answers, it only has nothing new yet; that is no silence."""
+        self._well = time.monotonic()
+
     def __str__(self) -> str:
         return f"{self.name} ({self.standing})"
 
@@ -182,7 +188,7 @@ class LoopSource(Source[T]):
 
     def _supervise(self, stop: threading.Event, begun: Change) -> None:
         self._tell(begun)
-        pause, ended = self._pauses[0], False
+        pause, ended = self._pauses[0], ""
         while not stop.is_set() and not ended:
             lost = self._was_live
             worker = self._begin()
@@ -203,7 +209,7 @@ class LoopSource(Source[T]):
                 self._tell(Change(self.name, self._state, self._state, _HANG))
                 while self._stuck() >= LEFT_BEHIND and not stop.wait(POLL):
                     pass
-        self._enter("closed", AT_ITS_END if ended else "disconnected", stop)
+        self._enter("closed", ended or "disconnected", stop)
 
     def _begin(self) -> _Worker:
         worker = _Worker()
@@ -223,7 +229,7 @@ class LoopSource(Source[T]):
             if not worker.alive:
                 return str(worker.error or "the device ended")
             now = time.monotonic()
-            if (silent := now - worker.last) > self._patience(worker):
+            if (silent := now - max(worker.last, self._well)) > self._patience(worker):
                 return f"nothing for {silent:.1f} s"
             if self._stall is not None and now - worker.begun > self._stall and self._state == "connecting":
                 lacks = "nothing" if worker.opened else "not open"
@@ -269,8 +275,8 @@ class LoopSource(Source[T]):
                         self._take(worker, sample)
             finally:
                 driver.close()
-        except Ended:
-            worker.ended = True
+        except Ended as end:
+            worker.ended = str(end) or AT_ITS_END
         except Exception as error:  # whatever the library of a device raises means that the device is lost
             worker.error = error
         with self._lock:

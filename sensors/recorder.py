@@ -1,17 +1,20 @@
 """Writes a session to disk: what the sources gave, with its times.
 
-A recording is a directory: `recording.json` (what it is) and, for each source, `NN-SSSS.rec`: segments whose first
-line (JSON) names the source and what follows are checked records. Records are appended whole and at once, so a
-process that is killed leaves at most one cut-off record in each, which playing back leaves out and reports.
+A recording is a directory: `recording.json` (what it is and, once it is closed, how many samples of each source it
+has) and, for each source, `NN-SSSS.rec`: segments whose first line (JSON) names the source and what follows are checked
+records. Records are appended whole and at once, so a process that is killed leaves at most one cut-off record in each,
+which playing back leaves out and reports.
 
 Packing and writing are done by a thread of the recorder's own: a disk that takes seconds holds nobody up who listens.
 """
 
+import contextlib
 import json
 import os
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Self
@@ -64,19 +67,18 @@ class Recorder:
         self._directory, self._limit = Path(directory), limit
         self._written, self._dropped = 0, Counter[str]()
         self._tracks: dict[str, _Track] = {}
+        self._samples = Counter[str]()
         self._size = 0
         self._changed = threading.Condition()
         self._queue: deque[tuple[str, Chunk | Frame]] = deque()
         self._queued = 0  # bytes
         self._closed = False
-        about = self._directory / ABOUT
+        self._begun = time.time()
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            if about.exists():
+            if (self._directory / ABOUT).exists():
                 raise SourceError(f"{directory}: holds a recording already; choose another folder")
-            beside = about.with_suffix(".new")
-            beside.write_text(json.dumps({"version": VERSION, "begun": time.time()}) + "\n")
-            beside.replace(about)
+            self._tell(None)
         except OSError as error:
             raise SourceError(f"{directory}: cannot record there ({error.strerror}); choose another folder") from None
         # A disk that hangs must not keep a process from ending.
@@ -140,6 +142,16 @@ class Recorder:
             if track.file is not None:
                 track.file.close()
                 track.file = None
+        # A recording that does not say it is played as one whose end may be missing.
+        with contextlib.suppress(OSError):
+            self._tell(self._samples)
+
+    def _tell(self, samples: Mapping[str, int] | None) -> None:
+        """Write what this recording is; `samples` of each source, none while it goes on."""
+        about = self._directory / ABOUT
+        beside = about.with_suffix(".new")
+        beside.write_text(json.dumps({"version": VERSION, "begun": self._begun, "samples": samples}) + "\n")
+        beside.replace(about)
 
     def _store(self, source: str, sample: Chunk | Frame) -> str:
         """Append a sample; why it cannot be, or nothing."""
@@ -166,6 +178,7 @@ class Recorder:
             self._drop_tail(track)
             return "disk"
         track.size += len(record)
+        self._samples[source] += 1
         self._size += len(record)
         return ""
 

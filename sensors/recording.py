@@ -1,22 +1,25 @@
 """Recorded sessions: sources that give again what `sensors.recorder` wrote, bit for bit and with its timing."""
 
 import json
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from sensors.errors import SourceError
 from sensors.files import open_regular
-from sensors.loop import LoopSource
-from sensors.recorder import ABOUT, VERSION, Kind
+from sensors.loop import AT_ITS_END, LoopSource
+from sensors.recorder import ABOUT, MOST_SOURCES, VERSION, Kind
 from sensors.records import read_samples
 from sensors.source import Chunk, Counts, Ended, Frame, T
 
 _LONGEST_LINE = 4096
+_SEGMENT_NUMBER = re.compile(r"-(\d{4,})\.rec$")
 _MOST_DAMAGED = 1000  # damaged places that are told one by one; all are counted
 
 
@@ -45,7 +48,11 @@ class Recording:
         self._speed, self._shift = speed, shift
         self._lock = threading.Lock()
         self._began: float | None = None
-        _check_about(self.directory)
+        about = _read_about(self.directory)
+        self._declared: dict[str, Any] | None = about.get("samples")
+        self._unclosed = "samples" in about and self._declared is None
+        self._given: Counter[str] = Counter()
+        self._missing: Counter[str] = Counter()
         self._segments: dict[str, tuple[Kind, list[Path]]] = {}
         for path in sorted(self.directory.glob("*.rec")):
             source, kind = _label(path)
@@ -81,10 +88,40 @@ class Recording:
         """Damaged places that were met in one source."""
         return self._damages[name]
 
+    def missing(self, name: str) -> int:
+        """Samples of one source that were recorded and not found, beyond one for each damaged place."""
+        return self._missing[name]
+
+    def ending(self, name: str) -> str:
+        """In words what one source that was played to its end has lacked; empty where it lacked nothing."""
+        parts = []
+        declared = (self._declared or {}).get(name)
+        if self._missing[name] or self._damages[name]:
+            of = f" of {declared}" if isinstance(declared, int) else ""
+            parts.append(f"{self._given[name]}{of} samples")
+        if places := self._damages[name]:
+            parts.append(f"{places} damaged place{'s' if places > 1 else ''}")
+        if self._unclosed:
+            parts.append("the recorder did not close it: the last moments may be missing")
+        return f"{AT_ITS_END}: {', '.join(parts)}" if parts else ""
+
     def _play(self, name: str) -> Generator[Chunk | Frame]:
+        self._given[name] = 0
+        for sample in self._read(name):
+            self._given[name] += 1
+            yield sample
+        if isinstance(declared := (self._declared or {}).get(name), int):
+            self._missing[name] = max(0, declared - self._given[name] - self._damages[name])
+
+    def _read(self, name: str) -> Generator[Chunk | Frame]:
         kind, paths = self._segments[name]
         wanted = Chunk if kind == "sound" else Frame
+        expected = 0
         for path in paths:
+            if number := _SEGMENT_NUMBER.search(path.name):
+                for gone in range(expected, int(number[1])):
+                    self._damage(name, f"{path.name[: number.start(1)]}{gone:04d}.rec: is missing")
+                expected = int(number[1]) + 1
 
             def damaged(text: str, segment: str = path.name) -> None:
                 self._damage(name, f"{segment}: {text}")
@@ -135,10 +172,10 @@ class RecordedSource(LoopSource[T]):
 
     @property
     def counts(self) -> Counts:
-        """A copy of the counts so far; what is damaged in the recording is dropped as `damaged`."""
+        """A copy of the counts so far; what the recording lacks is dropped as `damaged` and `missing`."""
         counts = super().counts
-        if damages := self.recording.damages(self.name):
-            counts.dropped["damaged"] = damages
+        lacks = {"damaged": self.recording.damages(self.name), "missing": self.recording.missing(self.name)}
+        counts.dropped |= {reason: count for reason, count in lacks.items() if count}
         return counts
 
     def __str__(self) -> str:
@@ -149,13 +186,13 @@ class _Tape:
     """The driver of a recorded source."""
 
     def __init__(self, recording: Recording, name: str) -> None:
-        self._recording = recording
+        self._recording, self._name = recording, name
         self._samples = recording.samples(name)
         self._next: Chunk | Frame | None = next(self._samples, None)
 
     def read(self, timeout: float) -> Any:  # a Chunk or a Frame: what the source's own type says
         if self._next is None:
-            raise Ended("the recording is at its end")
+            raise Ended(self._recording.ending(self._name))
         wait = self._recording.due(time_of(self._next)) - time.monotonic()
         if wait > 0:
             time.sleep(min(wait, timeout))
@@ -173,7 +210,7 @@ def time_of(sample: Chunk | Frame) -> float:
     return sample.start if isinstance(sample, Chunk) else sample.time
 
 
-def _check_about(directory: Path) -> None:
+def _read_about(directory: Path) -> dict[str, Any]:
     none = f"{directory}: holds no recording; give a folder that --record wrote"
     try:
         (directory / ABOUT).lstat()
@@ -183,12 +220,15 @@ def _check_about(directory: Path) -> None:
         pass  # what keeps it from being read is told below
     try:
         with open_regular(directory / ABOUT) as file:
-            about = json.loads(file.read(_LONGEST_LINE))
+            about: dict[str, Any] = json.loads(file.read(_LONGEST_LINE * MOST_SOURCES))
         version = about["version"]
+        if not isinstance(about.get("samples"), dict | NoneType):
+            raise ValueError
     except (OSError, ValueError, KeyError, TypeError):
         raise SourceError(none) from None
     if version != VERSION:
         raise SourceError(f"{directory}: a recording of version {version!r}; this program reads version {VERSION}")
+    return about
 
 
 def _label(path: Path) -> tuple[str, Kind]:

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from sensors.address import redact_text
 from sensors.cards import card_image
 from sensors.config import Config
 from sensors.devices import list_devices
@@ -99,7 +100,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             return _page_is_out()
         return _run(given, _config(given))
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(redact_text(str(error)), file=sys.stderr)
         return 2
     except SystemExit as page:  # --help
         return _page_is_out() or int(page.code or 0)

@@ -14,10 +14,10 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from sensors.containers import SINGLE, end_missing, mended, tells_length
 from sensors.errors import DataError
 from sensors.files import read_regular
 from sensors.mixer import cancelled
+from sensors.sound_containers import SINGLE, end_missing, mended, tells_length
 from sensors.spectrogram import SAMPLE_RATE
 
 LONGEST_FILE = 600.0

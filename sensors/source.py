@@ -67,7 +67,9 @@ class Counts:
         read: those handed to a reader by `read` and `async_read`.
         dropped: how many were lost, by reason: `overflow` (the reader was late and the ring full), `superseded` (a
             newer one was asked for), `device` (the device itself lost some), `stale` (came from a device that had been
-            given up), `damaged` (places of a recording that cannot be read, whatever they held).
+            given up), `damaged` (pictures that are torn, and places of a recording that cannot be read, whatever they
+            held), `missing` (what a film, a recording or the numbers of a picture sequence promise, and was not there),
+            and of pictures `empty`, `unreadable` and `refused` (see `PictureError`).
         reconnects: how often the device was opened again after it had been lost.
     """
 

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ import ray
 from runtime.environment import token_command
 from runtime.settings import RunSection
 from runtime.supervisor.imports import rooms_elsewhere, standing_at_home
+from sensors.address import redact_text
 from sensors.errors import ConfigError, UserError
 
 CONNECT_TIMEOUT = 3.0
@@ -153,6 +155,7 @@ class Cluster:
         }
         s = self._section
         if s.address is not None:
+            self.notes += _hide_passwords()
             ray.init(address=s.address, runtime_env={"worker_process_setup_hook": rooms_elsewhere()}, **common)
             return
         wanted, there = s.object_store * 2**20, _shared_memory()
@@ -163,6 +166,7 @@ class Cluster:
             )
         # Ray's sockets need a path of less than 107 characters, which a run directory seldom has.
         self._folder = Path(tempfile.mkdtemp(prefix="rcp-", dir="/tmp" if os.access("/tmp", os.W_OK) else None))
+        self.notes += _hide_passwords()
         context = ray.init(
             address="local",
             num_cpus=s.cpus,
@@ -270,6 +274,24 @@ def _check_address(address: str) -> None:
         socket.create_connection((host, int(port)), CONNECT_TIMEOUT).close()
     except (OSError, OverflowError) as error:
         raise ConfigError(f"--address {address}: no Ray head answers there ({error})") from None
+
+
+def _hide_passwords() -> list[str]:
+    """Leave passwords out of this process's command line, which `ps` shows, and Ray's dashboard as its entry point.
+
+    Returns:
+        what people should know of it.
+    """
+    given = psutil.Process().cmdline()
+    shown = [redact_text(argument) for argument in given]
+    if shown == given:
+        return []
+    # Ray names its workers by it.
+    rename = getattr(ray._raylet, "setproctitle", None)
+    if rename is None:
+        return ["the command line, as ps and Ray's dashboard show it, holds the camera's password"]
+    rename(shlex.join(shown))
+    return []
 
 
 def _family() -> list[psutil.Process]:

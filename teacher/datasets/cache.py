@@ -31,7 +31,7 @@ from teacher.datasets.samples import Samples, hash_arrays
 VERSION = 1
 LONGEST_WAIT = 120.0
 """Seconds to wait for another process that prepares the same entry."""
-_PREPARING = ("containers", "frames", "lips", "mfcc", "mixer", "sound", "spectrogram")
+_PREPARING = ("frames", "lips", "mfcc", "mixer", "sound", "sound_containers", "spectrogram")
 
 T = TypeVar("T")
 Content = tuple[dict[str, NDArray[Any]], dict[str, Any]]

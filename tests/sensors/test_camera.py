@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from benchmarks.network_camera import MjpegServer
-from sensors.camera import Camera, grey, index_of, is_file
+from sensors.address import file_of, index_of
+from sensors.camera import Camera
 from sensors.errors import SourceError
 from sensors.live_config import SensorsConfig
+from sensors.pictures import grey
 from sensors.source import Change, Ended, Frame
 from tests.patience import PATIENCE, TRIES, quickest, took, wait_for
 
@@ -123,7 +125,7 @@ def test_a_device_is_no_file_however_it_is_named(tmp_path: Path) -> None:
         *(2, 12),
         *(None, None, None),
     ]
-    assert [is_file(a) for a in ("2", "/dev/video12", "clip.avi", "http://robot/1")] == [False, False, True, False]
+    assert [file_of(a) for a in ("2", "/dev/video12", "clip.avi", "http://robot/1")] == [None, None, "clip.avi", None]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_a_device_is_no_file_however_it_is_named(tmp_path: Path) -> None:
         ("97", "'97': cannot be opened; plug it in"),
         ("/dev/video97", "'/dev/video97': cannot be opened; plug it in"),
         ("/no/such/video.avi", "no such file"),
-        ("http://127.0.0.1:9/x.mjpg", "check that it is being served there"),
+        ("http://127.0.0.1:9/x.mjpg", "connection refused: nothing listens there"),
     ],
 )
 def test_what_cannot_be_opened_is_named_with_the_fix(address: str, message: str) -> None:
@@ -143,7 +145,7 @@ def test_what_cannot_be_opened_is_named_with_the_fix(address: str, message: str)
 def test_a_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "video.avi"
     path.write_bytes(b"nothing of the kind" * 100)
-    with pytest.raises(SourceError, match="give a video"):
+    with pytest.raises(SourceError, match="is no film or picture that can be read"):
         Camera(str(path)).connect(warmup=PATIENCE)
 
 
@@ -153,7 +155,8 @@ def test_every_form_of_picture_becomes_grey() -> None:
     assert np.array_equal(grey(one), one)
     assert np.array_equal(grey(one[:, :, None]), one)
     assert np.array_equal(grey(np.repeat(one[:, :, None], 3, axis=2)), one)
-    assert np.array_equal(grey(np.repeat(one[:, :, None], 4, axis=2)), one)
+    opaque = np.full((4, 6, 1), 255, np.uint8)
+    assert np.array_equal(grey(np.concatenate([np.repeat(one[:, :, None], 3, axis=2), opaque], axis=2)), one)
     assert np.array_equal(grey(one.astype(np.uint16) * 256 + 7), one)
     red = np.zeros((4, 6, 3), np.uint8)
     red[..., 2] = 255

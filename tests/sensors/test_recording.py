@@ -13,7 +13,7 @@ from sensors.errors import DataError, SourceError
 from sensors.recorder import ABOUT, Recorder
 from sensors.recording import Recording, time_of
 from sensors.records import _HEADER, Damaged, unpack
-from sensors.source import Chunk, Ended, Frame, Source, T
+from sensors.source import Change, Chunk, Ended, Frame, Source, T
 from tests.patience import PATIENCE, quickest, took, wait_for
 
 
@@ -276,4 +276,56 @@ def test_what_is_no_regular_file_in_a_recording_is_named_and_not_waited_for(tmp_
     (tmp_path / ABOUT).unlink()
     os.mkfifo(tmp_path / ABOUT)
     with pytest.raises(DataError, match=f"{ABOUT}: is a FIFO"):
+        Recording(tmp_path)
+
+
+def ending(source: Source[Chunk]) -> tuple[int, dict[str, int], str]:
+    """Samples that were played, those that the recording lacks, and why it closed."""
+    changes: list[Change] = []
+    source.observe(changes.append)
+    count = len(play(source))
+    assert wait_for(lambda: changes[-1].after == "closed")
+    lost = {reason: n for reason, n in source.counts.dropped.items() if reason != "device"}
+    return count, lost, changes[-1].reason
+
+
+def test_what_was_recorded_is_held_against_what_is_found(tmp_path: Path) -> None:
+    chunks, _ = session()
+    record(tmp_path, chunks, [])
+    path = tmp_path / "00-0000.rec"
+    assert ending(Recording(tmp_path, speed=1000).sounds()[0]) == (50, {}, "at its end")
+    # Cut where a record ends: nothing is torn, and nothing but their number tells.
+    record_bytes = _HEADER.size + 4 * 320
+    path.write_bytes(path.read_bytes()[: -10 * record_bytes])
+    told = ending(Recording(tmp_path, speed=1000).sounds()[0])
+    assert told == (40, {"missing": 10}, "at its end: 40 of 50 samples")
+    path.write_bytes(path.read_bytes()[:-1])
+    told = ending(Recording(tmp_path, speed=1000).sounds()[0])
+    assert told == (39, {"damaged": 1, "missing": 10}, "at its end: 39 of 50 samples, 1 damaged place")
+
+
+def test_a_segment_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sensors.recorder.SEGMENT", 15_000)
+    chunks, _ = session()
+    record(tmp_path, chunks, [])
+    (tmp_path / "00-0001.rec").unlink()
+    recording = Recording(tmp_path, speed=1000)
+    count, lost, reason = ending(recording.sounds()[0])
+    assert recording.damaged == ["00-0001.rec: is missing"]
+    assert lost == {"damaged": 1, "missing": 49 - count}
+    assert reason == f"at its end: {count} of 50 samples, 1 damaged place"
+
+
+def test_a_recording_that_was_not_closed_says_so(tmp_path: Path) -> None:
+    chunks, _ = session()
+    record(tmp_path, chunks, [])
+    about = tmp_path / ABOUT
+    about.write_text('{"version": 1, "begun": 1.0, "samples": null}')
+    told = ending(Recording(tmp_path, speed=1000).sounds()[0])
+    assert told == (50, {}, "at its end: the recorder did not close it: the last moments may be missing")
+    # As earlier versions wrote it.
+    about.write_text('{"version": 1, "begun": 1.0}')
+    assert ending(Recording(tmp_path, speed=1000).sounds()[0])[2] == "at its end"
+    about.write_text('{"version": 1, "samples": [3]}')
+    with pytest.raises(SourceError, match="holds no recording"):
         Recording(tmp_path)

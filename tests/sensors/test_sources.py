@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 
 from benchmarks.network_camera import MjpegServer
-from sensors.camera import Camera, _Capture
+from sensors.camera import Camera
 from sensors.errors import SourceError
+from sensors.film import Film
 from sensors.live import make_sources
 from sensors.live_config import SensorsConfig
 from sensors.microphone import Microphone
 from sensors.recorder import Recorder
 from sensors.recording import Recording, _Tape
 from sensors.rig_config import LIVE, RigConfig
+from sensors.sequence import Sequence
 from sensors.source import Change, Chunk, Ended, Frame, Source
 from tests.patience import PATIENCE, quickest, took, wait_for
 from tests.sensors.hardware import FakePortAudio
@@ -118,7 +120,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         config = RigConfig(sensors=SensorsConfig(microphone=None, camera=server.address))
         yield Subject(lambda: Camera(server.address), False, stop, go, stop, lambda: Camera(absent), absent, config)
         return
-    gate = Gate(_Tape if "recorded" in kind else _Capture, monkeypatch)
+    gate = Gate(_Tape if "recorded" in kind else Film if kind == "video" else Sequence, monkeypatch)
     if "recorded" in kind:
         recording, absent = Recording(recorded(tmp_path / "tape")), str(tmp_path / "none")
 

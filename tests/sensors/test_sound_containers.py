@@ -8,9 +8,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from sensors.containers import FORMATS
 from sensors.errors import DataError
 from sensors.sound import Sound, SoundError, decode
+from sensors.sound_containers import FORMATS
 from sensors.spectrogram import SAMPLE_RATE
 
 
