@@ -1,21 +1,49 @@
 """Run the main job: `python launch.py --teacher simulated`; `python launch.py --help` lists the options."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from runtime.cli import parse_arguments
 from runtime.signals import leave
-from sensors.errors import UserError
+from sensors.interrupts import INTERRUPTED, Interrupts
+from sensors.output import failure, steady_output
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run from the command line; returns the exit code: 0 well, 1 broke down, 2 bad input."""
+def main(arguments: Sequence[str] | None = None, cast: Mapping[str, Any] | None = None) -> int:
+    """Run from the command line; returns the exit code: 0 well, 1 broke down, 2 bad input, 130 stopped at once.
+
+    Args:
+        arguments: of the command line; this process's own by default.
+        cast: actors other than the usual ones, by role.
+    """
+    with steady_output(), Interrupts() as interrupts:
+        try:
+            return _run(sys.argv[1:] if arguments is None else arguments, cast)
+        except BaseException:
+            # Libraries make other errors of an interruption while they are imported.
+            if not interrupts.came:
+                raise
+            interrupts.say()
+            return INTERRUPTED
+
+
+def _run(arguments: Sequence[str], cast: Mapping[str, Any] | None) -> int:
+    # All imports are here, where Ctrl-C leaves no traceback.
+    from runtime.cli import Page, parse_arguments
+    from sensors.errors import UserError
+
     try:
-        request = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+        request = parse_arguments(arguments)
         # Ray takes a second to import: --help and mistakes on the command line need not wait for it.
         from runtime.session import conduct
 
-        return conduct(request)
+        return conduct(request, cast)
+    except Page as page:
+        print(page)
+        if why := failure():
+            print(f"error: {why}", file=sys.stderr)
+            return 1
+        return 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

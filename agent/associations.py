@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agent.exam import Networks
+from agent.inference import Networks
 from sensors.errors import EventError, StateError
 from sensors.modalities import Modality
 from sensors.modalities import modality as registered

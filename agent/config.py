@@ -118,6 +118,8 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
 
 BEFORE = {"paired_turns": 0.0}
 """Settings of the learner whose default differs from what was done before there were such: older runs go on so."""
+RENAMED = ("images", "clips", "judge_steps_image", "judge_steps_audio")
+"""Settings of the monitor that older runs were saved with, and that `exam_samples` and `judge_steps` replace."""
 
 
 @dataclass(frozen=True)
@@ -125,13 +127,19 @@ class MonitorConfig(Config):
     """The monitor: how often the learner is examined, and by which judges."""
 
     every: float = setting(20.0, help="time between exams", unit="s", low=1.0, high=86_400.0)
-    images: int = setting(2000, help="test images in a running exam (the final exam uses all)", low=1)
-    clips: int = setting(500, help="test clips in a running exam (the final exam uses all)", low=1)
+    exam_samples: int = setting(
+        1000, help="test samples of each sense in a running exam (the final exam uses all)", low=1, high=10**6
+    )
     niceness: int = setting(10, help="how far the monitor gives way to the learner (Unix nice)", low=0, high=19)
     threads: int = setting(1, help="CPU threads of the monitor", low=1, high=1024)
     wavs: int = setting(3, help="evoked sounds written as WAV at the first and the last exam", low=0, high=100)
-    judge_steps_image: int = setting(1400, help="training steps of the image judge", unit="steps", low=6)
-    judge_steps_audio: int = setting(900, help="training steps of the audio judge", unit="steps", low=6)
+    judge_steps: int = setting(
+        0,
+        help="training steps of each judge; 0: as many as its kind of sample asks for",
+        unit="steps",
+        low=0,
+        high=10**6,
+    )
     judge_seed: int = setting(7, help="seed of the judges' weights and augmentation", low=0)
     judges: str | None = setting(
         None,

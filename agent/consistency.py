@@ -10,12 +10,17 @@
 * reconstruction: the share of the samples' variance that D(E(x)) explains: 1 is perfect, 0 is as good as the mean
   sample. On events that were held out of training it falls when the learner learns its events by heart.
 
+How sure a match is depends on how many events were held out, and these are few at first: `LEAST_PAIRS` are enough for a
+match and a cycle, and the match comes with a 95 % interval (Wilson's, of a share). Pairs of one lesson share a view and
+count as one there. The interval is a wide one: an event's match is a share itself, which varies less than yes or no.
+
 None of these says that the learner is right: an agent whose every picture evokes one and the same sound is as stable
 as can be. Match and reconstruction unmask it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,14 +28,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agent.exam import BATCH, Networks
 from agent.held_out import held_out
+from agent.inference import Networks, to_network
 from replay.sampler import Keep, SampleBatch
+from sensors.event import NO_LESSON
 from sensors.modalities import kind_of, labelled
-from sensors.modalities import modality as registered
 
 LEAST = 8
-"""Events without which nothing is measured."""
+"""Events of a modality without which neither stability nor reconstruction is measured."""
+LEAST_PAIRS = 4
+"""Co-occurring events without which neither match nor cycle is measured."""
+SURE = 1.96
+"""Standard errors on each side that make an interval of 95 %."""
 SEED = 0
 """Of the clusters' starts, the same at every exam."""
 _TABLE_BITS = 48
@@ -52,14 +61,16 @@ class Probe:
 
     Attributes:
         pairs: modality -> (N, *shape) stored samples of co-occurring events, all of them in every modality; empty
-            where there are fewer than `LEAST`.
+            where there are none.
         single: modality -> (M, *shape) stored samples of all events that have it.
         keys: modality -> (M,) int64, which events these are, over exams.
+        lessons: how many lessons the co-occurring events are of.
     """
 
     pairs: Mapping[str, NDArray[Any]]
     single: Mapping[str, NDArray[Any]]
     keys: Mapping[str, NDArray[np.int64]]
+    lessons: int = 0
 
     @classmethod
     def take(cls, events: Events, modalities: tuple[str, ...], count: int, share: float) -> "Probe":
@@ -79,6 +90,7 @@ class Probe:
         pairs: dict[str, NDArray[Any]] = {}
         samples: dict[str, list[NDArray[Any]]] = {}
         keys: dict[str, list[NDArray[np.int64]]] = {}
+        lessons = 0
         for kind in events.kinds():
             if labelled(kind) or not set(kind.split("+")) & set(modalities):
                 continue
@@ -88,11 +100,11 @@ class Probe:
                 # A table's number is its name's own: tables that appear later must not move the others'.
                 table = sum(1 << modalities.index(m) for m in kind.split("+") if m in modalities)
                 keys.setdefault(name, []).append(batch.serial + (table << _TABLE_BITS))
-            if kind == whole and len(batch) >= LEAST:
+            if kind == whole and len(batch):
                 pairs = dict(batch.samples)
+                lessons = _lessons(batch.lesson)
         joined = {m: np.concatenate(columns) for m, columns in samples.items()}
-        enough = [m for m, column in joined.items() if len(column) >= LEAST]
-        return cls(pairs, {m: joined[m] for m in enough}, {m: np.concatenate(keys[m]) for m in enough})
+        return cls(pairs, joined, {m: np.concatenate(columns) for m, columns in keys.items()}, lessons)
 
 
 @dataclass
@@ -118,27 +130,37 @@ def examine_self(networks: Networks, probe: Probe, before: dict[str, Clusters], 
         clusters: how many are sought.
 
     Returns:
-        'cycle_<m>', 'match_<m>_to_<other>', 'stability_<m>', 'reconstruction_<m>' and 'events_<m>'.
+        'cycle_<m>', 'match_<m>_to_<other>' with 'low_match_…' and 'high_match_…' (the ends of its 95 % interval),
+        'stability_<m>', 'reconstruction_<m>', as far as there are enough events for them; and how many there are in any
+        case: 'pairs', 'lessons' (of these pairs) and 'events_<m>'.
     """
-    found: dict[str, float] = {}
-    for m, stored in probe.single.items():
-        x = _load(m, stored)
-        z = _encode(networks, m, x)
-        found[f"events_{m}"] = float(len(x))
-        found[f"reconstruction_{m}"] = explained(x, _decode(networks, m, z))
+    pairs = min((len(stored) for stored in probe.pairs.values()), default=0)
+    found: dict[str, float] = {"pairs": float(pairs), "lessons": float(probe.lessons)}
+    for m in networks.sides:
+        stored = probe.single.get(m)
+        found[f"events_{m}"] = 0.0 if stored is None else float(len(stored))
+        if stored is None or len(stored) < LEAST:
+            continue
+        x = to_network(stored, m)
+        z = networks.encode(x, m)
+        found[f"reconstruction_{m}"] = explained(x, networks.decode(z, m))
         now = _cluster(z, probe.keys[m], clusters)
         if (agreed := agreement(before.get(m, Clusters()), now)) is not None:
             found[f"stability_{m}"] = agreed
         before[m] = now
-    latents = {m: _encode(networks, m, _load(m, stored)) for m, stored in probe.pairs.items()}
+    if pairs < LEAST_PAIRS:
+        return found
+    latents = {m: networks.encode(to_network(stored, m), m) for m, stored in probe.pairs.items()}
     for m, z in latents.items():
         for other in latents:
             if other == m:
                 continue
-            evoked = _apply(networks.sides[m].transcoders[other], z)
-            found[f"match_{m}_to_{other}"] = match(evoked, latents[other])
-            seen = _encode(networks, other, _decode(networks, other, evoked))
-            back = _apply(networks.sides[other].transcoders[m], seen)
+            evoked = networks.translate(z, m, other)
+            name = f"match_{m}_to_{other}"
+            found[name] = match(evoked, latents[other])
+            found[f"low_{name}"], found[f"high_{name}"] = interval(found[name], probe.lessons)
+            seen = networks.encode(networks.decode(evoked, other), other)
+            back = networks.translate(seen, other, m)
             # With more than two modalities there are several ways round: the worst one counts.
             found[f"cycle_{m}"] = max(found.get(f"cycle_{m}", 0.0), remoteness(z, back))
     return found
@@ -163,6 +185,14 @@ def match(guess: Tensor, truth: Tensor) -> float:
     return farther / (count * (count - 1))
 
 
+def interval(share: float, count: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share (0…1) that was measured over `count` >= 1 independent events."""
+    weight = SURE**2 / count
+    centre = (share + weight / 2) / (1 + weight)
+    half = sqrt(weight * (share * (1 - share) + weight / 4)) / (1 + weight)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
 def explained(x: Tensor, y: Tensor) -> float:
     """Share of the variance of x (N, *shape) about its mean sample that y explains; below 0: worse than the mean."""
     total = float((x - x.mean(0)).square().sum())
@@ -179,6 +209,12 @@ def agreement(before: Clusters, now: Clusters) -> float | None:
     return float(adjusted_rand_score(before.labels[theirs], now.labels[ours]))
 
 
+def _lessons(lesson: NDArray[np.int64]) -> int:
+    """How many lessons these events (N,) are of; one without a lesson counts as a lesson of its own."""
+    alone = int((lesson == NO_LESSON).sum())
+    return len(np.unique(lesson[lesson != NO_LESSON])) + alone
+
+
 def _cluster(z: Tensor, keys: NDArray[np.int64], clusters: int) -> Clusters:
     # Seconds to import: those of the first exam, not of the start.
     from sklearn.cluster import KMeans
@@ -187,20 +223,3 @@ def _cluster(z: Tensor, keys: NDArray[np.int64], clusters: int) -> Clusters:
     count = max(2, min(clusters, len(z) // 4))
     labels = KMeans(count, n_init=4, random_state=SEED).fit_predict(z.numpy()[order])
     return Clusters(keys[order], labels.astype(np.int64))
-
-
-def _load(modality: str, stored: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(np.array(stored)).float().mul_(registered(modality).scale)
-
-
-def _encode(networks: Networks, modality: str, x: Tensor) -> Tensor:
-    return _apply(networks.sides[modality].autoencoder.encode, x)
-
-
-def _decode(networks: Networks, modality: str, z: Tensor) -> Tensor:
-    return _apply(networks.sides[modality].autoencoder.decode, z)
-
-
-def _apply(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return torch.cat([network(part) for part in torch.split(x, BATCH)])

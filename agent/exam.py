@@ -1,80 +1,27 @@
-"""Exams: the learner's four paths over test data, graded by judges.
+"""Exams: every path of the learner over test data, graded by judges.
 
-    image->audio   D_A(T_I->A(E_I(x)))  graded by GLC        image->image   D_I(E_I(x))  graded by MLC
-    audio->image   D_I(T_A->I(E_A(x)))  graded by MLC        audio->audio   D_A(E_A(x))  graded by GLC
+    image->audio   D_A(T_I->A(E_I(x)))  graded by the judge of sounds     image->image   D_I(E_I(x))
+    audio->image   D_I(T_A->I(E_A(x)))  graded by the judge of images     audio->audio   D_A(E_A(x))
 
 The paths through one modality alone bound what the crossing paths can reach: where image->audio is poor, audio->audio
-tells whether the decoder or the transcoder is to blame.
+tells whether the decoder or the transcoder is to blame. With more senses there are as many paths as pairs of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from agent.config import LearnerConfig
+from agent.inference import Networks, to_network
 from agent.judges import Judge
-from agent.smart import Side, load_module
 from teacher.datasets import ExamSet
 
-BATCH = 250
+T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class Networks:
-    """The learner's published networks, as the monitor holds them.
-
-    Attributes:
-        step: learner step at which they were published.
-        sides: modality -> E, D and T, in evaluation mode.
-    """
-
-    step: int
-    sides: Mapping[str, Side]
-
-    @classmethod
-    def build(cls, published: Mapping[str, Any]) -> "Networks":
-        """From what `LearnerActor.weights` answers: step, preset, latent, modalities and arrays by name.
-
-        Raises:
-            StateError: arrays are missing, unknown or of another shape.
-        """
-        names = tuple(published["modalities"])
-        config = LearnerConfig(preset=published["preset"], latent=published["latent"])
-        arrays: Mapping[str, NDArray[Any]] = published["arrays"]
-        sides = {}
-        for m in names:
-            # Without memory of its own: drawing weights only to replace them takes longer than all the rest.
-            with torch.device("meta"):
-                side = Side(m, tuple(o for o in names if o != m), config)
-            own = {k.partition("/")[2]: torch.from_numpy(np.array(v)) for k, v in arrays.items() if _of(k, m)}
-            load_module(side, own, f"published weights of {m}", assign=True)
-            sides[m] = side.eval().requires_grad_(False)
-        return cls(int(published["step"]), sides)
-
-    def evoke(self, x: Tensor, source: str, target: str) -> Tensor:
-        """What a sample of one modality evokes in another, or in its own.
-
-        Args:
-            x: (B, *shape) float 0…1 of `source`.
-            source: the modality that is perceived.
-            target: the modality that is generated.
-
-        Returns:
-            (B, *shape) float 0…1 of `target`.
-        """
-        with torch.inference_mode():
-            out = []
-            for part in torch.split(x, BATCH):
-                z = self.sides[source].autoencoder.encode(part)
-                if source != target:
-                    z = self.sides[source].transcoders[target](z)
-                out.append(self.sides[target].autoencoder.decode(z))
-            return torch.cat(out)
+PIECE = 500
+"""Samples judged between two looks at the progress; whole batches of the networks and of the judges."""
 
 
 @dataclass(frozen=True)
@@ -94,48 +41,48 @@ class Grades:
     counts: Mapping[str, int]
 
 
-def examine(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Grades:
-    """Grade every path for which there is a judge.
+def examining(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Generator[str, None, Grades]:
+    """Grade every path for which there is a judge, piece by piece.
 
     Args:
         networks: what is examined.
         judges: modality -> judge of what is generated in it.
         exam: test samples and their labels.
+
+    Yields:
+        How far it is, for people: samples judged so far, and how many there are over all paths.
     """
     accuracy, confusion, counts = {}, {}, {}
-    tests = {"image": (exam.images, exam.image_labels), "audio": (exam.audio, exam.audio_labels)}
     size = len(exam.concepts)
-    for source, (samples, labels) in tests.items():
-        x = to_network(samples)
+    sources = {m: part for m, part in exam.parts.items() if m in networks.sides}
+    done, whole = 0, len(judges) * sum(map(len, sources.values()))
+    for source, part in sources.items():
         for target, judge in judges.items():
-            path = f"{source}_to_{target}"
-            judged = judge.grade(networks.evoke(x, source, target).clone()).numpy()
+            pieces = []
+            for at in range(0, len(part), PIECE):
+                x = to_network(part.samples[at : at + PIECE], source)
+                pieces.append(judge.grade(networks.evoke(x, source, target).clone()).numpy())
+                done += len(x)
+                yield f"judged {done:,} of {whole:,}"
+            path, verdicts = f"{source}_to_{target}", np.concatenate(pieces)
             table = np.zeros((size, size), np.int64)
-            np.add.at(table, (labels, judged), 1)
-            accuracy[path] = float((judged == labels).mean())
+            np.add.at(table, (part.labels, verdicts), 1)
+            accuracy[path] = float((verdicts == part.labels).mean())
             confusion[path] = table
-            counts[path] = len(labels)
+            counts[path] = len(part)
     return Grades(networks.step, accuracy, confusion, counts)
 
 
-def shorten(exam: ExamSet, images: int, clips: int) -> ExamSet:
-    """The first `images` and an even spread of `clips`: the running exam (the final exam takes all)."""
-    rows = np.unique(np.linspace(0, len(exam.audio) - 1, min(clips, len(exam.audio))).round().astype(np.int64))
-    return ExamSet(
-        images=exam.images[:images],
-        image_labels=exam.image_labels[:images],
-        audio=exam.audio[rows],
-        audio_labels=exam.audio_labels[rows],
-        image_name=exam.image_name,
-        audio_name=exam.audio_name,
-        concepts=exam.concepts,
-    )
+def examine(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Grades:
+    """As `examining`, all pieces at once."""
+    return result(examining(networks, judges, exam))
 
 
-def to_network(samples: NDArray[np.uint8]) -> Tensor:
-    """Stored uint8 samples as network values 0…1."""
-    return torch.from_numpy(np.array(samples)).float() / 255
-
-
-def _of(key: str, modality: str) -> bool:
-    return key.partition("/")[0] == modality
+def result(pieces: Generator[str, None, T]) -> T:
+    """Go through all pieces of some work; what comes of it."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            found: T = end.value
+            return found

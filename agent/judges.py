@@ -1,4 +1,4 @@
-"""Judges: classifiers trained with labels, that grade what the learner generates (the papers' MLC and GLC).
+"""Judges: classifiers trained with labels, that grade what the learner generates (MLC and GLC in the SMART paper).
 
 A judge never touches the learner. It is trained once on a dataset's training part and kept in the user's cache under
 that data's fingerprint; its own accuracy on clean test data is printed beside every exam. Trained on clean samples
@@ -22,27 +22,22 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from agent.inference import to_network
 from agent.judge_networks import NETWORKS, build_judge
+from agent.layouts import layout_of
+from sensors.errors import DataError
+from sensors.modalities import modality as registered
 from teacher.datasets import Samples
 
 LOOKS = 6
 """How often, while it is trained, a judge is examined and made available."""
-_NAMES = {
-    ("image", "first"): "MLC",
-    ("audio", "first"): "GLC",
-    ("image", "second"): "MLC2",
-    ("audio", "second"): "GLC2",
-    ("image", "reference"): "MLC-reference",
-    ("audio", "reference"): "GLC-reference",
-}
 
 
 class Judge:
     """A trained classifier of one modality.
 
     Attributes:
-        name: 'MLC' (images) or 'GLC' (audio), as in the SMART paper; 'MLC2', 'GLC2', 'MLC-reference' and
-            'GLC-reference' for the other networks.
+        name: the modality that it judges; for the other networks 'image-second', 'image-reference'.
         accuracy: on the clean test part of its dataset, a fraction; that of the last look.
         trained: share of its training that is done, 0…1.
     """
@@ -64,17 +59,19 @@ class Training:
     """Trains a judge step by step, so that its owner can do other things in between.
 
     Args:
-        modality: 'image' or 'audio'.
+        modality: whose samples it judges.
         samples: labelled data; only `train` is learned from, `test` gives the judge's accuracy.
-        steps: in all.
+        steps: in all; 0: as many as the modality's layout asks for.
         seed: of weights, order and augmentation.
         cache: directory of trained judges; none: neither read nor written.
         network: 'first', 'second' or 'reference', see `agent.judge_networks`.
         preset: sizes of the reference's encoder.
         device: where it is trained and stays.
+        concepts: how many there are.
 
     Raises:
         ConfigError: no such modality, network or preset.
+        DataError: a label beyond the number of concepts.
     """
 
     def __init__(
@@ -87,23 +84,29 @@ class Training:
         network: str = NETWORKS[0],
         preset: str = "small",
         device: torch.device | str = "cpu",
+        concepts: int = 10,
     ) -> None:
+        kind = registered(modality)
+        self._layout = layout_of(kind.layout, kind.shape, modality)
+        for labels in (samples.train_labels, samples.test_labels):
+            if len(labels) and labels.max() >= concepts:
+                raise DataError(f"judge of {modality}: {samples.name} has label {labels.max()} of {concepts} concepts")
         self.modality = modality
         self.samples = samples
-        self.steps = steps
+        self.steps = steps = steps or self._layout.judge_steps
         self.done = 0
         self.cached = False
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            net = build_judge(modality, network, preset).to(device)
-        self.judge = Judge(_NAMES[modality, network], net)
+            net = build_judge(modality, network, preset, concepts).to(device)
+        self.judge = Judge(modality if network == NETWORKS[0] else f"{modality}-{network}", net)
         self._device = device
         self._generator = torch.Generator().manual_seed(seed)
         self._batch = 256 if len(samples.train) >= 20_000 else 64
         self._order = torch.zeros(0, dtype=torch.int64)
         self._optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.02)
         self._rate = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser, max_lr=6e-3 if modality == "image" else 3e-3, total_steps=steps
+            self._optimiser, max_lr=self._layout.judge_rate, total_steps=steps
         )
         size = f"-{preset}" if network == "reference" else ""
         key = f"{samples.name}-{samples.fingerprint[:16]}-{steps}-{seed}{size}-{_code(network)}"
@@ -125,9 +128,9 @@ class Training:
         if self.finished:
             return
         rows = self._rows()
-        x = torch.from_numpy(np.array(self.samples.train[rows.numpy()])).float() / 255
+        x = to_network(self.samples.train[rows.numpy()], self.modality)
         target = torch.from_numpy(np.array(self.samples.train_labels[rows.numpy()]))
-        x, target = _disturb(x, self.modality, self._generator).to(self._device), target.to(self._device)
+        x, target = self._disturb(x).to(self._device), target.to(self._device)
         self.judge.net.train()
         loss = F.cross_entropy(self.judge.net(x), target, label_smoothing=0.05)
         self._optimiser.zero_grad()
@@ -148,13 +151,25 @@ class Training:
 
     def _look(self) -> None:
         self.judge.net.eval()
-        test: NDArray[np.uint8] = self.samples.test
+        test: NDArray[Any] = self.samples.test
         right = 0
         for at in range(0, len(test), 500):
-            x = torch.from_numpy(np.array(test[at : at + 500])).float() / 255
+            x = to_network(test[at : at + 500], self.modality)
             right += int((self.judge.grade(x).numpy() == self.samples.test_labels[at : at + 500]).sum())
         self.judge.accuracy = right / len(test)
         self.judge.trained = self.done / self.steps
+
+    def _disturb(self, x: Tensor) -> Tensor:
+        """Noise for all, smoothing for some, and what the layout varies: that makes the grade about the concept."""
+
+        def uniform(*shape: int) -> Tensor:
+            return torch.rand(*shape, generator=self._generator)
+
+        x = self._layout.disturb(x, uniform, self._generator)
+        if float(uniform(1)) < 0.3:
+            x = self._layout.smooth(x)
+        noise = torch.randn(x.shape, generator=self._generator)
+        return x + noise * 0.05 * uniform(len(x), *(1 for _ in x.shape[1:]))
 
     def _load(self) -> None:
         """Take a judge from the cache; one that cannot be read whole is trained anew."""
@@ -186,30 +201,8 @@ class Training:
 @functools.cache
 def _code(network: str) -> str:
     """Hash of the sources: another network, augmentation or schedule is another judge."""
-    names = ("judges", "judge_networks", *(("networks",) if network == "reference" else ()))
-    sources = [(Path(__file__).parent / f"{name}.py").read_bytes() for name in names]
-    return hashlib.sha256(b"".join(sources)).hexdigest()[:8]
-
-
-def _disturb(x: Tensor, modality: str, generator: torch.Generator) -> Tensor:
-    """Noise and blur for all; small affine moves for pictures, shifts in time for sounds."""
-    count = len(x)
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator)
-
-    if modality == "image":
-        angle, scale = (uniform(count) - 0.5) * 0.4, 1 + (uniform(count) - 0.5) * 0.2
-        move = torch.zeros(count, 2, 3)
-        move[:, 0, 0] = move[:, 1, 1] = angle.cos() * scale
-        move[:, 1, 0] = angle.sin()
-        move[:, 0, 1] = -angle.sin()
-        move[:, :, 2] = (uniform(count, 2) - 0.5) * 0.3
-        x = F.grid_sample(x, F.affine_grid(move, list(x.shape), align_corners=False), align_corners=False)
-    else:
-        late = int(torch.randint(0, 3, (1,), generator=generator))
-        x = F.pad(x, (late, 0))[..., : x.shape[-1]]
-    if float(uniform(1)) < 0.3:
-        x = F.avg_pool2d(x, 3, 1, 1)
-    noise = torch.randn(x.shape, generator=generator)
-    return x + noise * 0.05 * uniform(count, 1, 1, 1)
+    room = Path(__file__).parent
+    sources = [room / "judges.py", room / "judge_networks.py", *sorted((room / "layouts").glob("*.py"))]
+    if network == "reference":
+        sources += [room / "networks.py", room / "autoencoder.py"]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]

@@ -156,7 +156,7 @@ class Learner:
         batch = self._draw(self.turn)
         x, lesson = self.load(batch)
         side = self.turn.side
-        x[side] = self.augment.observe(x[side], modality(side).layout, self.steps)
+        x[side] = self.augment.observe(x[side], modality(side), self.steps)
         losses = self.smart.step(side, x, lesson, self._rate())
         self.turn.step += 1
         self.steps += 1

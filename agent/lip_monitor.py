@@ -22,7 +22,7 @@ from agent.lip_judge import LipJudge, build_judge
 from agent.lip_networks import LipNetworks
 from agent.lip_sheet import Shown, draw_film, draw_lips, encode_gif, encode_png, one_each
 from agent.lips import to_rows
-from agent.monitor import Findings, replace_file
+from agent.monitor import Findings, InOnePiece, replace_file
 from agent.tdlft_config import TdlftTurnsConfig
 from teacher.datasets.letters import LetterData
 from teacher.datasets.samples import Bytes
@@ -50,7 +50,7 @@ class Verdicts:
     among_unseen: float
 
 
-class LipMonitor:
+class LipMonitor(InOnePiece):
     """Exams of lip reading on the corpus' test part.
 
     Args:

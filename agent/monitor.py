@@ -3,24 +3,32 @@
 import json
 import os
 import time
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.config import MonitorConfig
-from agent.exam import Grades, Networks, examine, shorten, to_network
+from agent.confusion import draw_confusion
+from agent.exam import Grades, examining, result
+from agent.inference import Networks, to_network
 from agent.judges import Judge, Training
-from agent.sheet import draw_sheet
-from sensors.griffin_lim import invert, write_wav
-from sensors.spectrogram import dequantise
+from agent.retrieval import retrieve
+from agent.sheet import draw_sheet, pages
+from agent.tiles import SOUNDS
+from sensors.griffin_lim import write_wav
+from sensors.modalities import modality
 from teacher.datasets import ExamSet, Samples
 
 SHEETS = 50
 """Newest contact sheets that are kept."""
+MOST_PAGES = 9
+"""Pages of one contact sheet: with more concepts an even spread of them is drawn."""
 
 
 @dataclass
@@ -34,6 +42,29 @@ class Findings:
 
     figures: dict[str, float | str] = field(default_factory=dict)
     note: str = ""
+
+
+class InOnePiece(ABC):
+    """A subject whose judges are trained, and whose exam is done, in one go."""
+
+    @property
+    @abstractmethod
+    def ready(self) -> bool:
+        """Whether its judges are fully trained."""
+
+    @property
+    def trained(self) -> float:
+        """Share of their training that is done: none or all of it."""
+        return float(self.ready)
+
+    @abstractmethod
+    def examine(self, networks: Any, whole: bool = False) -> Findings:
+        """One exam of what the learner published."""
+
+    def examining(self, networks: Any, whole: bool = False) -> Generator[str, None, Findings]:
+        """As `examine`; yields once, before it begins."""
+        yield "under way"
+        return self.examine(networks, whole)
 
 
 class Monitor:
@@ -57,17 +88,19 @@ class Monitor:
     ) -> None:
         self.config = config
         self.exam = exam
-        self.short = shorten(exam, config.images, config.clips)
+        self.short = exam.shorten(dict.fromkeys(exam.parts, config.exam_samples))
         self.samples = samples
-        steps = {"image": config.judge_steps_image, "audio": config.judge_steps_audio}
-        self.trainings = {m: Training(m, data[m], steps[m], config.judge_seed, cache) for m in ("audio", "image")}
+        self.trainings = {
+            m: Training(m, data[m], config.judge_steps, config.judge_seed, cache, concepts=len(exam.concepts))
+            for m in exam.parts
+        }
         self._told = False
         self._last_exam = -1e9
         self._exams = 0
 
     @property
     def ready(self) -> bool:
-        """Whether both judges are fully trained."""
+        """Whether all judges are fully trained."""
         return all(t.finished for t in self.trainings.values())
 
     @property
@@ -88,22 +121,38 @@ class Monitor:
         kept = " (from the cache)" if all(t.cached for t in self.trainings.values()) else ""
         return Findings(self._judges(), f"judges ready{kept}: {', '.join(words)}")
 
+    @property
+    def trained(self) -> float:
+        """Share of the judges' training that is done, 0…1."""
+        return min(t.done / t.steps for t in self.trainings.values())
+
     def examine(self, networks: Networks, whole: bool = False) -> Findings:
-        """One exam: figures, a contact sheet, and at the first and the final exam sounds.
+        """As `examining`, all pieces at once."""
+        return result(self.examining(networks, whole))
+
+    def examining(self, networks: Networks, whole: bool = False) -> Generator[str, None, Findings]:
+        """One exam, piece by piece: figures, a contact sheet, and at the first and the final exam sounds.
 
         Args:
             networks: what the learner published.
             whole: examine on all test data, and call it final.
+
+        Yields:
+            How far it is, for people.
         """
         self._last_exam = time.monotonic()
         judges = {m: t.judge for m, t in self.trainings.items() if t.usable}
-        grades = examine(networks, judges, self.exam if whole else self.short)
+        asked = self.exam if whole else self.short
+        grades = yield from examining(networks, judges, asked)
+        retrieved = retrieve(networks, asked)
         self._exams += 1
         self._draw(networks, judges, grades, whole)
         if whole or self._exams == 1:
             self._sound(networks)
         figures: dict[str, float | str] = {f"exam/{path}": value for path, value in grades.accuracy.items()}
         figures |= {f"exam_count/{path}": float(n) for path, n in grades.counts.items()}
+        figures |= {f"retrieval/{name}": value for name, value in retrieved.shares.items()}
+        figures |= {f"retrieval_chance/{name}": value for name, value in retrieved.chance.items()}
         figures["examined/step"] = float(grades.step)
         words = ", ".join(f"{path.replace('_to_', '->')} {v:.2%}" for path, v in grades.accuracy.items())
         name = "final exam" if whole else "exam"
@@ -115,13 +164,10 @@ class Monitor:
 
     def _extent(self, grades: Grades) -> str:
         """How much of which test data an exam took, for people."""
-        exam, counts = self.exam, grades.counts
         parts = []
-        for name, used, of, unit in (
-            (exam.image_name, counts["image_to_audio"], len(exam.images), "images"),
-            (exam.audio_name, counts["audio_to_image"], len(exam.audio), "clips"),
-        ):
-            parts.append(f"{used:,}{'' if used == of else f' of {of:,}'} {name} {unit}")
+        for source, part in self.exam.parts.items():
+            used = next((n for path, n in grades.counts.items() if path.startswith(f"{source}_to_")), 0)
+            parts.append(f"{used:,}{'' if used == len(part) else f' of {len(part):,}'} {part.name} {source} samples")
         return " and ".join(parts)
 
     def _judges(self) -> dict[str, float | str]:
@@ -130,38 +176,57 @@ class Monitor:
         return out | {f"judge_trained/{m}": t.judge.trained for m, t in usable.items()}
 
     def _draw(self, networks: Networks, judges: Mapping[str, Judge], grades: Grades, whole: bool) -> None:
-        crossing = [f"{p.replace('_to_', '->')} {grades.accuracy[p]:.1%}" for p in ("image_to_audio", "audio_to_image")]
-        title = f"step {grades.step:,}   {'   '.join(crossing)}   on {self._extent(grades)}"
-        sheet = draw_sheet(networks, judges, self.short, title)
+        """The contact sheet's pages, the confusion table and their figures; the oldest ones make room."""
+        title = f"step {grades.step:,}   {_crossing(grades)}   on {self._extent(grades)}"
         name = f"sheet-{grades.step:09d}{'-final' if whole else ''}"
-        done, png = cv2.imencode(".png", sheet)
-        if done:
-            replace_file(self.samples / f"{name}.png", png.tobytes())
-            replace_file(self.samples / "latest.png", png.tobytes())
+        for page in range(min(pages(len(self.exam.concepts)), MOST_PAGES)):
+            ending = f"-{page + 1}" if page else ""
+            self._picture(f"{name}{ending}", draw_sheet(networks, judges, self.short, title, page), f"latest{ending}")
+        self._picture(f"{name}-confusion", draw_confusion(grades, self.exam.concepts), "latest-confusion")
         tables: dict[str, Any] = {path: table.tolist() for path, table in grades.confusion.items()}
         report = {
             "step": grades.step,
+            "concepts": list(self.exam.concepts),
             "accuracy": dict(grades.accuracy),
             "counts": dict(grades.counts),
             "confusion (true x judged)": tables,
         }
         replace_file(self.samples / f"{name}.json", json.dumps(report).encode())
-        for old in sorted(self.samples.glob("sheet-*.png"))[:-SHEETS]:
+        for old in sorted(self.samples.glob("sheet-*.json"))[:-SHEETS]:
+            for picture in self.samples.glob(f"{old.stem}*.png"):
+                picture.unlink()
             old.unlink()
-            old.with_suffix(".json").unlink(missing_ok=True)
+
+    def _picture(self, name: str, picture: NDArray[np.uint8], latest: str) -> None:
+        done, png = cv2.imencode(".png", picture)
+        if done:
+            replace_file(self.samples / f"{name}.png", png.tobytes())
+            replace_file(self.samples / f"{latest}.png", png.tobytes())
 
     def _sound(self, networks: Networks) -> None:
-        """The sounds that a few test images evoke, as WAV files named after the image's concept."""
-        labels = self.short.image_labels
-        for concept in range(min(self.config.wavs, len(self.exam.concepts))):
-            rows = np.flatnonzero(labels == concept)[:1]
-            if not len(rows):
-                continue
-            made = networks.evoke(to_network(self.short.images[rows]), "image", "audio")
-            stored = (made.clamp(0, 1) * 255).round().numpy().astype(np.uint8)
-            wave = invert(dequantise(stored)[0])
-            word = self.exam.concepts[concept]
-            write_wav(self.samples / f"image-of-{word}-evokes-{networks.step:09d}.wav", wave)
+        """The sounds that a few test samples evoke, as WAV files named after the samples' concepts."""
+        for source, part in self.short.parts.items():
+            for target in self.short.parts:
+                listen = SOUNDS.get(modality(target).layout)
+                if target == source or listen is None:
+                    continue
+                for concept, word in enumerate(self.exam.concepts[: self.config.wavs]):
+                    rows = np.flatnonzero(part.labels == concept)[:1]
+                    if len(rows):
+                        made = networks.evoke(to_network(part.samples[rows], source), source, target).numpy()[0]
+                        name = f"{source}-of-{file_name(word)}-evokes-{target}-{networks.step:09d}.wav"
+                        write_wav(self.samples / name, listen(made / modality(target).scale))
+
+
+def _crossing(grades: Grades) -> str:
+    """The accuracies of all paths from one sense to another."""
+    paths = [path for path in grades.accuracy if len(set(path.split("_to_"))) > 1]
+    return "   ".join(f"{path.replace('_to_', '->')} {grades.accuracy[path]:.1%}" for path in paths)
+
+
+def file_name(word: str) -> str:
+    """A concept's name as a part of a file's name: letters, digits and '-', at most 40 of them."""
+    return "".join(c if c.isalnum() else "-" for c in word)[:40]
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -1,7 +1,7 @@
 """The monitor's rounds: one after another, whatever subject's exam is due, and judges' training in between."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +11,8 @@ RECALL = 5.0
 """Seconds until the learner is asked again that had nothing new."""
 IDLE = 0.2
 """Seconds to rest when there is nothing to do."""
+TRAINING = 1.0
+"""Seconds of a judge's training between two looks at the progress, once the run has come to its end."""
 
 
 class Subject(Protocol):
@@ -24,11 +26,18 @@ class Subject(Protocol):
     def due(self) -> bool:
         """Whether it is time for an exam."""
 
+    @property
+    def trained(self) -> float:
+        """Share of their training that is done, 0…1."""
+
     def train(self, seconds: float) -> Findings:
         """Train its judges for about `seconds`, or a few more where training cannot be cut."""
 
     def examine(self, networks: Any, whole: bool = False) -> Findings:
         """One exam of what the learner published."""
+
+    def examining(self, networks: Any, whole: bool = False) -> Generator[str, None, Findings]:
+        """The same in pieces; yields how far it is, for people."""
 
 
 @dataclass
@@ -75,14 +84,15 @@ class Rounds:
         time.sleep(min(IDLE, seconds))
         return Findings()
 
-    def final(self) -> Findings:
-        """Finish all judges and examine every subject on all test data."""
+    def final(self) -> Generator[str, None, Findings]:
+        """Finish all judges and examine every subject on all test data, in pieces; yields how far it is, for people."""
         found = []
         for r in self.rounds:
             while not r.subject.ready:
-                r.subject.train(60.0)
+                yield f"judges trained to {r.subject.trained:.0%}"
+                r.subject.train(TRAINING)
             if (networks := r.pull(True)) is not None:
-                found.append(r.subject.examine(networks, whole=True))
+                found.append((yield from r.subject.examining(networks, whole=True)))
         figures = {name: value for f in found for name, value in f.figures.items()}
         return Findings(figures, "; ".join(f.note for f in found))
 

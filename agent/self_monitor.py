@@ -3,15 +3,15 @@
 import time
 
 from agent.config import MonitorConfig
-from agent.consistency import Clusters, Events, Probe, examine_self
-from agent.exam import Networks
-from agent.monitor import Findings
+from agent.consistency import LEAST, LEAST_PAIRS, Clusters, Events, Probe, examine_self
+from agent.inference import Networks
+from agent.monitor import Findings, InOnePiece
 
 TITLES = {"match": "match", "cycle": "cycle", "stability": "stability", "reconstruction": "explained"}
 """Figures by what people are told, in this order."""
 
 
-class SelfMonitor:
+class SelfMonitor(InOnePiece):
     """Self-consistency exams; there is nothing to train first.
 
     Args:
@@ -28,6 +28,7 @@ class SelfMonitor:
         self._events = events
         self._before: dict[str, Clusters] = {}
         self._last_exam = -1e9
+        self._waiting = ""
 
     @property
     def due(self) -> bool:
@@ -41,6 +42,8 @@ class SelfMonitor:
     def examine(self, networks: Networks, whole: bool = False) -> Findings:
         """One exam: figures 'self/…', and one line about them.
 
+        What too few events were held out for is told by the text 'self/waiting', which is empty once there are enough.
+
         Args:
             networks: what the learner published.
             whole: call it final.
@@ -48,20 +51,38 @@ class SelfMonitor:
         self._last_exam = time.monotonic()
         probe = Probe.take(self._events, tuple(networks.sides), self.config.probe, self.share)
         found = examine_self(networks, probe, self._before, self.config.probe_clusters)
-        if not found:
-            return Findings()
+        unseen = "held-out" if self.share > 0 else "known"
+        waiting = _waiting(found, unseen)
         figures: dict[str, float | str] = {f"self/{name}": value for name, value in found.items()}
-        figures["examined/self_step"] = float(networks.step)
+        figures |= {"self/waiting": waiting, "examined/self_step": float(networks.step)}
+        words = [f"{title} {_words(kind, found)}" for kind, title in TITLES.items() if _of(kind, found)]
+        if not words and waiting == self._waiting:
+            return Findings(figures)
+        self._waiting = waiting
         name = "final self-exam" if whole else "self-exam"
         events = " and ".join(f"{n:.0f} {m}" for m, n in _of("events", found).items())
-        unseen = "held-out" if self.share > 0 else "known"
-        words = [f"{title} {_words(_of(kind, found))}" for kind, title in TITLES.items() if _of(kind, found)]
+        words += [waiting] * bool(waiting)
         return Findings(figures, f"{name} at step {networks.step:,} on {events} {unseen} events: {'; '.join(words)}")
+
+
+def _waiting(found: dict[str, float], unseen: str) -> str:
+    """What there are too few events for, and how many there are; empty where there are enough."""
+    few = []
+    if found["pairs"] < LEAST_PAIRS:
+        few.append(f"match and cycle want {LEAST_PAIRS} {unseen} pairs, there are {found['pairs']:.0f}")
+    if short := [f"{count:.0f} {m}" for m, count in _of("events", found).items() if count < LEAST]:
+        few.append(f"stability and explained want {LEAST} {unseen} events, there are {' and '.join(short)}")
+    return "; ".join(few)
 
 
 def _of(kind: str, found: dict[str, float]) -> dict[str, float]:
     return {key.removeprefix(f"{kind}_"): value for key, value in found.items() if key.startswith(f"{kind}_")}
 
 
-def _words(values: dict[str, float]) -> str:
-    return ", ".join(f"{name.replace('_to_', '->')} {value:.2f}" for name, value in values.items())
+def _words(kind: str, found: dict[str, float]) -> str:
+    words = []
+    for name, value in _of(kind, found).items():
+        low, high = found.get(f"low_{kind}_{name}"), found.get(f"high_{kind}_{name}")
+        sure = "" if low is None or high is None else f" ({low:.2f}-{high:.2f})"
+        words.append(f"{name.replace('_to_', '->')} {value:.2f}{sure}")
+    return ", ".join(words)

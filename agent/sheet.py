@@ -1,88 +1,109 @@
-"""The contact sheet: test samples and what they evoke in the other modality, as one picture."""
+"""The contact sheet: test samples and what they evoke in the other senses, as pictures of at most 12 concepts each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from agent.exam import Networks, to_network
+from agent.inference import Networks, to_network
 from agent.judges import Judge
+from agent.tiles import TILE, tile
+from sensors.modalities import modality
 from teacher.datasets import ExamSet
 
-TILE = 96
 GAP = 6
 LEFT = 176
 TOP = 30
+COLUMNS = 12
+"""Concepts of one page."""
+LONGEST = 14
+"""Letters of a concept's name that are written."""
 _RIGHT, _WRONG, _PLAIN = (96, 176, 72), (72, 72, 224), (150, 150, 150)
 Picture = NDArray[np.uint8]
 
 
-def draw_sheet(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet, title: str) -> Picture:
-    """One column a concept, six rows: seen, evoked sound, remembered image; heard, evoked image, remembered sound.
+@dataclass(frozen=True)
+class _Row:
+    """One row of tiles: its title, samples by column, what the judge says of each, and the modality."""
 
-    A generated tile's frame is green where its judge names the concept shown, red where it does not; a spectrogram
-    runs from left to right in time, low pitch at the bottom.
+    title: str
+    samples: Mapping[int, NDArray[np.generic]]
+    verdicts: Mapping[int, int]
+    modality: str
+
+
+def pages(concepts: int) -> int:
+    """Pages that a contact sheet of so many concepts has."""
+    return -(-concepts // COLUMNS)
+
+
+def draw_sheet(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet, title: str, page: int = 0) -> Picture:
+    """One page: a column a concept; for each sense a row of samples, of what they evoke, and of what is remembered.
+
+    A generated tile's frame is green where its judge names the concept shown, red where it names another one.
+
+    Args:
+        networks: what is examined.
+        judges: modality -> judge.
+        exam: test samples; the first one of each concept is shown.
+        title: written at the top.
+        page: counted from 0; concepts are in the exam's order.
 
     Returns:
         (height, width, 3) uint8, BGR.
     """
-    images = _one_each(exam.image_labels, len(exam.concepts))
-    clips = _one_each(exam.audio_labels, len(exam.concepts))
-    rows: list[tuple[str, Picture, list[int], NDArray[np.int64], str]] = []
-    for source, samples, labels, picked in (
-        ("image", exam.images, exam.image_labels, images),
-        ("audio", exam.audio, exam.audio_labels, clips),
-    ):
-        other = "audio" if source == "image" else "image"
-        verb = "sees" if source == "image" else "hears"
-        x = to_network(samples[picked])
-        concepts = labels[picked]
-        rows.append((verb, _bytes(x), [], concepts, source))
-        for target, words in ((other, f"-> evoked {other}"), (source, f"-> own {source}")):
-            made = networks.evoke(x, source, target).clone()
-            verdict = judges[target].grade(made).tolist() if target in judges else []
-            rows.append((words, _bytes(made), verdict, concepts, target))
-    columns = max(len(images), len(clips))
-    sheet = np.full((TOP + len(rows) * (TILE + GAP) + GAP, LEFT + columns * (TILE + GAP) + GAP, 3), 250, np.uint8)
+    shown = range(page * COLUMNS, min((page + 1) * COLUMNS, len(exam.concepts)))
+    senses = [m for m in exam.parts if m in networks.sides]
+    rows: list[_Row] = []
+    for source in senses:
+        rows += _rows(networks, judges, exam, source, [m for m in senses if m != source], shown)
+    named = exam.concepts != tuple(map(str, range(len(exam.concepts))))
+    top = TOP + (18 if named else 0)
+    height, width = top + len(rows) * (TILE + GAP) + GAP, LEFT + len(shown) * (TILE + GAP) + GAP
+    sheet = np.full((height, max(width, LEFT + 6 * (TILE + GAP)), 3), 250, np.uint8)
     _write(sheet, title, (GAP, 20), 0.5)
-    for r, (words, tiles, verdict, concepts, modality) in enumerate(rows):
-        y = TOP + r * (TILE + GAP)
-        _write(sheet, words, (GAP, y + TILE // 2), 0.5)
-        for c, tile in enumerate(tiles):
-            x0 = LEFT + c * (TILE + GAP)
-            frame = _PLAIN if not verdict else _RIGHT if verdict[c] == concepts[c] else _WRONG
-            sheet[y - 2 : y + TILE + 2, x0 - 2 : x0 + TILE + 2] = frame
-            sheet[y : y + TILE, x0 : x0 + TILE] = _tile(tile, modality)
+    for column, concept in enumerate(shown if named else ()):
+        _write(sheet, exam.concepts[concept][:LONGEST], (LEFT + column * (TILE + GAP), TOP + 10), 0.4)
+    for number, row in enumerate(rows):
+        y = top + number * (TILE + GAP)
+        _write(sheet, row.title, (GAP, y + TILE // 2), 0.45)
+        for concept, sample in row.samples.items():
+            x = LEFT + (concept - shown.start) * (TILE + GAP)
+            said = row.verdicts.get(concept)
+            frame = _PLAIN if said is None else _RIGHT if said == concept else _WRONG
+            sheet[y - 2 : y + TILE + 2, x - 2 : x + TILE + 2] = frame
+            sheet[y : y + TILE, x : x + TILE] = tile(sample, modality(row.modality))
     return sheet
 
 
-def _one_each(labels: NDArray[np.int64], concepts: int) -> NDArray[np.int64]:
-    """Row of the first sample of each concept that occurs."""
-    rows = [np.flatnonzero(labels == c)[:1] for c in range(concepts)]
-    return np.concatenate(rows).astype(np.int64)
-
-
-def _bytes(x: torch.Tensor) -> Picture:
-    return (x.clamp(0, 1) * 255).round().to(torch.uint8).numpy()[:, 0]
-
-
-def _tile(sample: Picture, modality: str) -> Picture:
-    """One sample as a (TILE, TILE, 3) picture; sounds in colour, low pitch at the bottom."""
-    if modality == "audio":
-        heard = np.ascontiguousarray(sample[::-1, : _shown(sample)])
-        coloured = cv2.applyColorMap(cv2.resize(heard, (TILE, TILE)), cv2.COLORMAP_MAGMA)
-        return np.asarray(coloured, np.uint8)
-    grown = cv2.resize(sample, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.cvtColor(grown, cv2.COLOR_GRAY2BGR), np.uint8)
-
-
-def _shown(sample: Picture) -> int:
-    """Frames shown: the first third, where a word of up to 1.9 s lies, or all when there is sound after it."""
-    frames = int(sample.shape[1])
-    return frames // 3 if sample[:, frames // 3 :].mean() < 16 else frames
+def _rows(
+    networks: Networks,
+    judges: Mapping[str, Judge],
+    exam: ExamSet,
+    source: str,
+    others: Sequence[str],
+    shown: range,
+) -> list[_Row]:
+    """The rows of one sense: what is perceived, what it evokes in each other sense, what is remembered of it."""
+    part = exam.parts[source]
+    first = {c: found[0] for c in shown if len(found := np.flatnonzero(part.labels == c))}
+    picked = np.array(list(first.values()), np.int64)
+    samples = part.samples[picked]
+    rows = [_Row(f"perceived {source}", dict(zip(first, samples, strict=True)), {}, source)]
+    if not first:
+        return rows
+    x = to_network(samples, source)
+    for target in (*others, source):
+        made = networks.evoke(x, source, target).clone()
+        said = judges[target].grade(made).tolist() if target in judges else []
+        stored = made.numpy() / modality(target).scale
+        words = f"-> evoked {target}" if target != source else f"-> own {source}"
+        rows.append(_Row(words, dict(zip(first, stored, strict=True)), dict(zip(first, said, strict=False)), target))
+    return rows
 
 
 def _write(sheet: Picture, words: str, at: tuple[int, int], size: float) -> None:
-    cv2.putText(sheet, words, at, cv2.FONT_HERSHEY_SIMPLEX, size, (40, 40, 40), 1, cv2.LINE_AA)
+    ascii_only = words.encode("ascii", "replace").decode()  # OpenCV's fonts have no other letters
+    cv2.putText(sheet, ascii_only, at, cv2.FONT_HERSHEY_SIMPLEX, size, (40, 40, 40), 1, cv2.LINE_AA)

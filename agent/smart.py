@@ -18,10 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from agent.autoencoder import Autoencoder, Transcoder
 from agent.config import GuideConfig, NetworkConfig, SmartConfig
 from agent.guides import build_guides
 from agent.modes import mode_weights
-from agent.networks import Autoencoder, Transcoder, build_autoencoder
+from agent.networks import build_autoencoder
 from sensors.errors import ConfigError, StateError
 from sensors.modalities import modality
 from sensors.state import State, check_state

@@ -69,7 +69,7 @@ def find_subjects(
         judges = own if own.is_dir() else judges
     if exam is not None or (unlabelled and settings.judges is not None):
         datasets = {"image": load_images(data), "audio": load_speech(data)}
-        tests = ExamSet.of(datasets["image"], datasets["audio"], CONCEPTS) if exam is None else ExamSet.from_dict(exam)
+        tests = ExamSet.of(datasets, CONCEPTS) if exam is None else ExamSet.from_dict(exam)
         found.append(Monitor(settings, datasets, tests, samples, judges))
     reader = None
     if settings.consistency == "on" or (settings.consistency == "auto" and unlabelled):

@@ -241,10 +241,8 @@ def main() -> int:
         "replay.limiter_slack": 100_000_000,
         # Exams, by which one sees the monitor work, come soon and again and again; how good the judges are is nothing.
         "monitor.every": 3,
-        "monitor.images": 200,
-        "monitor.clips": 50,
-        "monitor.judge_steps_image": 20,
-        "monitor.judge_steps_audio": 20,
+        "monitor.exam_samples": 100,
+        "monitor.judge_steps": 20,
         "run.tick": 0.5,
         "run.checkpoint_every": 10,
         "run.restarts": 1000,

@@ -37,8 +37,8 @@ def train_judges(data: DataConfig) -> None:
     """Have both judges in the cache."""
     settings = MonitorConfig()
     for modality, samples, steps in (
-        ("image", load_images(data), settings.judge_steps_image),
-        ("audio", load_speech(data), settings.judge_steps_audio),
+        ("image", load_images(data), settings.judge_steps),
+        ("audio", load_speech(data), settings.judge_steps),
     ):
         training = Training(modality, samples, steps, settings.judge_seed, cache_root() / "judges")
         while not training.finished:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.config import MonitorConfig
-from agent.exam import Networks, to_network
+from agent.inference import Networks, to_network
 from agent.judge_networks import NETWORKS
 from agent.judges import Judge, Training
 from teacher.datasets import ExamSet, Samples
@@ -36,9 +36,8 @@ def judge_training(
     modality: str, samples: Samples, network: str, settings: MonitorConfig, preset: str, device: torch.device | str
 ) -> Training:
     """The training of one judge, done at once when it is in the cache."""
-    steps = settings.judge_steps_image if modality == "image" else settings.judge_steps_audio
     seed = settings.judge_seed + SEEDS[network]
-    return Training(modality, samples, steps, seed, cache_root() / "judges", network, preset, device)
+    return Training(modality, samples, settings.judge_steps, seed, cache_root() / "judges", network, preset, device)
 
 
 def load_examiners(
@@ -82,10 +81,11 @@ def grade_paths(
         (mean over concepts of the share recognised), and from sounds with '_<part>' and '_<part>_balanced'.
     """
     figures: dict[str, float] = {}
-    for source, (samples, labels) in _tests(exam).items():
+    for source, part in exam.parts.items():
+        samples, labels = part.samples, part.labels
         found: dict[str, list[Verdicts]] = {}
         for at in range(0, len(samples), CHUNK):
-            x = to_network(samples[at : at + CHUNK]).to(device)
+            x = to_network(samples[at : at + CHUNK], source).to(device)
             for target, made_of in examiners.items():
                 made = networks.evoke(x, source, target).clone()
                 for judge in judges:
@@ -105,9 +105,10 @@ def grade_judges(examiners: Examiners, exam: ExamSet, parts: Parts | None = None
     """
     names = {"first": ("mlc", "glc"), "second": ("mlc2", "glc2"), "reference": ("reference_image", "reference_audio")}
     figures: dict[str, float] = {}
-    for modality, (samples, labels) in _tests(exam).items():
+    for modality, part in exam.parts.items():
+        samples, labels = part.samples, part.labels
         for network, judge in examiners[modality].items():
-            verdicts = _in_chunks(samples, judge.grade)
+            verdicts = _in_chunks(samples, modality, judge.grade)
             own = parts if modality == "audio" else None
             figures |= shares(names[network][modality == "audio"], verdicts, labels, own)
     return figures
@@ -128,9 +129,6 @@ def balanced(verdicts: Verdicts, labels: Verdicts) -> float:
     return float(np.mean([(verdicts[labels == c] == c).mean() for c in np.unique(labels)]))
 
 
-def _tests(exam: ExamSet) -> dict[str, tuple[NDArray[np.uint8], Verdicts]]:
-    return {"image": (exam.images, exam.image_labels), "audio": (exam.audio, exam.audio_labels)}
-
-
-def _in_chunks(samples: NDArray[np.uint8], grade: Callable[[Tensor], Tensor]) -> Verdicts:
-    return np.concatenate([grade(to_network(samples[at : at + CHUNK])).numpy() for at in range(0, len(samples), CHUNK)])
+def _in_chunks(samples: NDArray[np.uint8], modality: str, grade: Callable[[Tensor], Tensor]) -> Verdicts:
+    parts = (samples[at : at + CHUNK] for at in range(0, len(samples), CHUNK))
+    return np.concatenate([grade(to_network(part, modality)).numpy() for part in parts])

@@ -12,8 +12,9 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from agent.config import LearnerConfig, MonitorConfig
-from agent.exam import examine, shorten, to_network
+from agent.exam import examine
 from agent.guides import ClusterGuides
+from agent.inference import to_network
 from agent.judges import Judge
 from agent.smart import Smart
 from benchmarks.cells import Cell, Row, progress
@@ -137,7 +138,7 @@ def _train(trial: Trial, watch: Watch, judges: dict[str, Judge], folder: Path) -
         if trial.done not in looks:
             continue
         last = trial.done == trial.steps
-        asked = exam if last else shorten(exam, 1000, 300)
+        asked = exam if last else exam.shorten({"image": 1000, "audio": 300})
         grades = examine(trial.networks(), judges, asked).accuracy
         row: dict[str, Any] = {"step": trial.done, "events": trial.events, **grades}
         row |= _purity(trial.learner.smart, left, right, last)
@@ -155,10 +156,14 @@ def _apart(points: Tensor) -> Tensor:
 def _questions(exam: ExamSet) -> tuple[dict[str, Tensor], NDArray[np.int64]]:
     """Pairs of exam samples of the same concept, and the concepts."""
     rng = np.random.default_rng(0)
-    images = rng.choice(len(exam.images), min(QUESTIONS, len(exam.images)), replace=False)
-    concepts = exam.image_labels[images]
-    clips = np.array([rng.choice(np.flatnonzero(exam.audio_labels == c)) for c in concepts])
-    return {"audio": to_network(exam.audio[clips]), "image": to_network(exam.images[images])}, concepts
+    seen, heard = exam.parts["image"], exam.parts["audio"]
+    images = rng.choice(len(seen), min(QUESTIONS, len(seen)), replace=False)
+    concepts = seen.labels[images]
+    clips = np.array([rng.choice(np.flatnonzero(heard.labels == c)) for c in concepts])
+    return {
+        "audio": to_network(heard.samples[clips], "audio"),
+        "image": to_network(seen.samples[images], "image"),
+    }, concepts
 
 
 def _encode(smart: Smart, x: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -24,7 +24,8 @@ import torch
 
 from agent.checkpoint import newest_checkpoint
 from agent.config import LearnerConfig, MonitorConfig
-from agent.exam import Networks, examine
+from agent.exam import examine
+from agent.inference import Networks
 from agent.learner import Learner
 from benchmarks.grades import load_examiners
 from benchmarks.job import Job, latest
@@ -145,7 +146,7 @@ def main() -> None:
     live = read_json(done)
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
     judges = {m: made["first"] for m, made in _examiners(images, speech).items()}
-    tests = ExamSet.of(images, speech, CONCEPTS)
+    tests = ExamSet.of({"image": images, "audio": speech}, CONCEPTS)
     began = time.monotonic()
     figures: dict[str, Any] = {**{k: v for k, v in live.items() if k != "events"}}
     figures |= {f"events_{kind.replace('+', '_')}": n for kind, n in live["events"].items()}

@@ -145,7 +145,7 @@ def main() -> int:
         "teacher.rate": options.rate / TEACHERS, "teacher.batch_events": BATCH, "teacher.lesson_length": 4,
         "replay.capacity": CAPACITY, "replay.capacity_single": CAPACITY, "replay.min_size": 128,
         "replay.samples_per_insert": options.samples_per_insert, "replay.limiter_slack": 1024,
-        "learner.min_events": 64, "monitor.judge_steps_image": 20, "monitor.judge_steps_audio": 20,
+        "learner.min_events": 64, "monitor.judge_steps": 20,
     }  # fmt: skip
     arguments = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     arguments += ["--teach", "digits", "--style", "classroom", "--seed", str(options.seed), "--run-dir", str(run)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.exam import Networks, to_network
+from agent.inference import Networks, to_network
 from agent.judges import Judge
 from benchmarks.trial import Concepts, Trial
 from sensors.event import EventBatch
@@ -58,7 +58,7 @@ class Prequential:
             source, target = path.split("_to_")
             if source not in batch.samples:
                 continue
-            evoked = networks.evoke(to_network(batch.samples[source]), source, target)
+            evoked = networks.evoke(to_network(batch.samples[source], source), source, target)
             judged = self._judges[target].grade(evoked.clone()).numpy()
             right = int((judged == concepts[source]).sum())
             self.answers.append(Answer(int(batch.seq[-1]) + 1, path, right, len(batch)))

@@ -31,8 +31,8 @@ import cv2
 import numpy as np
 import torch
 
-from agent.exam import Networks, to_network
 from agent.hardware import choose_hardware, cpu_name
+from agent.inference import Networks, to_network
 from agent.judge_networks import NETWORKS
 from agent.judges import Judge
 from agent.sheet import draw_sheet
@@ -122,8 +122,8 @@ def run_cell(cell: Cell, folder: Path) -> Iterator[Row]:
             "events": trial.events,
             "events_by_kind": trial.events_by_kind,
             **figures,
-            "images": len(exam.images),
-            "clips": len(exam.audio),
+            "images": len(exam.parts["image"]),
+            "clips": len(exam.parts["audio"]),
             **{f"clips_{name}": rows.stop - rows.start for name, rows in parts.items()},
             "speech": speech.summary,
             "machine": cpu_name() if hardware.device.type == "cpu" else hardware.name,
@@ -171,10 +171,11 @@ def show(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet, folder:
     done, png = cv2.imencode(".png", draw_sheet(networks, judges, exam, f"step {networks.step:,}, test data"))
     if done:
         (folder / "sheet.png").write_bytes(png.tobytes())
+    seen = exam.parts["image"]
     for concept, word in enumerate(CONCEPTS[:WAVS]):
-        rows = np.flatnonzero(exam.image_labels == concept)[:1]
+        rows = np.flatnonzero(seen.labels == concept)[:1]
         if len(rows):
-            made = networks.evoke(to_network(exam.images[rows]), "image", "audio")
+            made = networks.evoke(to_network(seen.samples[rows], "image"), "image", "audio")
             stored = (made.clamp(0, 1) * 255).round().numpy().astype(np.uint8)
             sound = invert(dequantise(stored)[0])
             loud = np.flatnonzero(np.abs(sound) > 0.01 * np.abs(sound).max())

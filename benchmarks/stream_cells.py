@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from agent.config import LearnerConfig, MonitorConfig
-from agent.exam import examine, shorten, to_network
+from agent.exam import examine
+from agent.inference import to_network
 from agent.judges import Judge, Training
 from benchmarks.cells import Cell, Row, progress
 from benchmarks.prequential import PATHS, Answer, Prequential, published, share_right
@@ -23,6 +24,7 @@ from sensors.errors import ConfigError
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import ExamSet, Samples, load_images, load_speech
 from teacher.datasets.cache import cache_root
+from teacher.datasets.exam_set import ExamPart
 from teacher.flaws import add_noise, darken
 
 PHASE_EXAMS = 8
@@ -36,7 +38,7 @@ DRIFTS: dict[str, dict[str, float]] = {
 }
 DRIFT_START, DRIFT_LENGTH, STRETCH = 0.5, 0.1, 0.1
 """Shares of the stream: where the drift begins, over how much it builds up, what is averaged before and at the end."""
-BRIEF = (500, 300)
+BRIEF = {"image": 500, "audio": 300}
 """Images and clips of exams within a phase; those at the end of a phase or of a trial take all."""
 SAVE_EVERY = 250
 """Steps."""
@@ -90,7 +92,7 @@ def arrival(cell: Cell, folder: Path) -> Iterator[Row]:
 
     def exam(trial: Trial, judges: Mapping[str, Judge], taken: int) -> dict[str, Any]:
         whole = (taken + 1) % PHASE_EXAMS == 0 or trial.done == trial.steps
-        questions = trial.machine.exam() if whole else shorten(trial.machine.exam(), *BRIEF)
+        questions = trial.machine.exam() if whole else trial.machine.exam().shorten(BRIEF)
         confusion = examine(published(trial), judges, questions).confusion
         return {p: (np.diag(confusion[p]) / confusion[p].sum(1).clip(1)).tolist() for p in PATHS}
 
@@ -147,8 +149,8 @@ def judges_of(cell: Cell, images: Samples, speech: Samples) -> dict[str, Judge]:
         speech: speech.
     """
     judges = {}
-    for (modality, samples), steps in zip((("image", images), ("audio", speech)), cell["judge_steps"], strict=True):
-        training = Training(modality, samples, steps, MonitorConfig().judge_seed, cache_root() / "judges")
+    for modality, samples in (("image", images), ("audio", speech)):
+        training = Training(modality, samples, cell["judge_steps"], MonitorConfig().judge_seed, cache_root() / "judges")
         while not training.finished:
             training.step()
         judges[modality] = training.judge
@@ -163,10 +165,12 @@ def load(cell: Cell) -> tuple[Samples, Samples]:
 
 def worsen(exam: ExamSet) -> ExamSet:
     """The exam set as both drifts at their end would leave it."""
-    values = exam.to_dict()
-    values["audio"] = add_noise(exam.audio, NOISE, np.random.default_rng(1))
-    values["images"] = darken(exam.images, LIGHT)
-    return ExamSet.from_dict(values)
+    worse = {
+        "image": darken(exam.parts["image"].samples, LIGHT),
+        "audio": add_noise(exam.parts["audio"].samples, NOISE, np.random.default_rng(1)),
+    }
+    parts = {m: ExamPart(exam.parts[m].name, samples, exam.parts[m].labels) for m, samples in worse.items()}
+    return ExamSet(parts, exam.concepts)
 
 
 def _pairs(cell: Cell, folder: Path, steps: int, single_share: float, most: int | None = None) -> dict[str, Any]:
@@ -234,8 +238,10 @@ def _stream(
                 taken.append(at | exam(trial, judges, len(taken)))
 
         _drive(trial, folder, look, notes, preq)
-    known = {"image": (worse.images, worse.image_labels), "audio": (worse.audio, worse.audio_labels)}
-    judged = {m: float((judges[m].grade(to_network(x)).numpy() == labels).mean()) for m, (x, labels) in known.items()}
+    judged = {
+        m: float((judges[m].grade(to_network(part.samples, m)).numpy() == part.labels).mean())
+        for m, part in worse.parts.items()
+    }
     # Hundreds of megabytes over all cells; whoever is killed before the rows are kept makes this trial again.
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return notes["exams"], preq.answers, judged

@@ -84,7 +84,7 @@ def cells_of(options: argparse.Namespace) -> list[dict[str, Any]]:
         "data": data,
         "learner": learner_settings(options),
         "steps": options.steps,
-        "judge_steps": [monitor.judge_steps_image, monitor.judge_steps_audio],
+        "judge_steps": monitor.judge_steps,
     }
     cells = []
     for seed in options.seeds:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from agent.checkpoint import load_state, newest_checkpoint, read_manifest, save_state, write_checkpoint
 from agent.config import BEFORE, LearnerConfig
-from agent.exam import Networks
+from agent.inference import Networks
 from agent.learner import Learner
 from replay.buffer import Buffer
 from replay.config import ReplayConfig

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from runtime.settings import Setting, settings
 from sensors.errors import ConfigError
+from sensors.program import program
 
 OPTIONS = {
     "what is perceived": {
@@ -48,19 +49,17 @@ DESCRIPTION = """\
 Learn, without labels, what things look and sound like: teachers show and say things,
 replay keeps them, the learner turns images into sounds and back, the monitor examines it.
 Beside that, learn to read from lips the letters that were only ever heard, with labels."""
-EXAMPLES = """\
-examples:
-  launch.py --teacher simulated                      learn from embedded digits and voices until Ctrl-C
-  launch.py --minutes 5                              the same, for five minutes of learning
-  launch.py --teach digits                           without letters and lip reading
-  launch.py --sensors live                           learn from this machine's microphone and camera
-  launch.py --sensors live --listen tcp://127.0.0.1:5570 --record session
-  launch.py --data ~/datasets --speech fsdd          MNIST and recorded speech found there
-  launch.py --resume runs/2026-01-31_12-00-00        go on where a run was stopped
-  launch.py --set replay.capacity=50000 --help-settings
-
-Ctrl-C stops with a checkpoint; a second Ctrl-C stops at once.
-"""
+EXAMPLES = (
+    ("--teacher simulated", "learn from embedded digits and voices until Ctrl-C"),
+    ("--minutes 5", "the same, for five minutes of learning"),
+    ("--teach digits", "without letters and lip reading"),
+    ("--sensors live", "learn from this machine's microphone and camera"),
+    ("--sensors live --listen tcp://127.0.0.1:5570 --record session", ""),
+    ("--data ~/datasets --speech fsdd", "MNIST and recorded speech found there"),
+    ("--resume runs/2026-01-31_12-00-00", "go on where a run was stopped"),
+    ("--set replay.capacity=50000 --help-settings", ""),
+)
+"""Arguments, and what they are for."""
 
 
 @dataclass(frozen=True)
@@ -78,28 +77,38 @@ class Request:
     resume: Path | None
 
 
+class Page(Exception):
+    """What is to be printed, and nothing else to be done."""
+
+
+class _Help(argparse.Action):
+    """`--help`: nothing that follows on the command line matters, right or wrong."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        raise Page(parser.format_help().rstrip("\n"))
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message} (launch.py --help lists the options)")
+        raise ConfigError(f"{message} ({self.prog} --help lists the options)")
 
 
 def parse_arguments(arguments: Sequence[str]) -> Request:
-    """Read the command line; `--help` and `--help-settings` print and exit.
+    """Read the command line.
 
     Raises:
+        Page: `--help`, `--help-settings` and `--list-devices` ask for it.
         ConfigError: an unknown option or a bad value.
     """
     known = {s.key: s for s in settings()}
     parser = _parser(known)
     given = parser.parse_args(arguments)
     if given.help_settings:
-        print(describe_settings(list(known.values()), min(shutil.get_terminal_size().columns, 110)))
-        parser.exit()
+        raise Page(describe_settings(list(known.values()), min(shutil.get_terminal_size().columns, 110)))
     if given.list_devices:
         from sensors.devices import list_devices
 
-        print(*(line for devices in list_devices() for line in devices.lines()), sep="\n")
-        parser.exit()
+        raise Page("\n".join(line for devices in list_devices() for line in devices.lines()))
     if given.sensors and given.teacher:
         raise ConfigError("--teacher and --sensors: events come from a teacher or from sensors; give one of the two")
     if given.resume and given.run_dir:
@@ -119,9 +128,9 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
 
 def _parser(known: dict[str, Setting]) -> _Parser:
     parser = _Parser(
-        prog="launch.py",
+        prog=program(),
         description=DESCRIPTION,
-        epilog=EXAMPLES,
+        epilog=_examples(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         add_help=False,
@@ -145,8 +154,14 @@ def _parser(known: dict[str, Setting]) -> _Parser:
         help="change any setting; repeatable",
     )
     other.add_argument("--help-settings", action="store_true", help="list every setting with default and bounds")
-    other.add_argument("-h", "--help", action="help", help="show this page")
+    other.add_argument("-h", "--help", action=_Help, nargs=0, help="show this page")
     return parser
+
+
+def _examples() -> str:
+    lines = [f"  {program()} {arguments:<34} {purpose}".rstrip() for arguments, purpose in EXAMPLES]
+    stop = "Ctrl-C stops with a checkpoint; a second Ctrl-C stops at once."
+    return "\n".join(["examples:", *lines, "", stop])
 
 
 def _add(group: argparse._ArgumentGroup, flag: str, s: Setting) -> None:

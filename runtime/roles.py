@@ -46,6 +46,7 @@ class Board:
         facts: printable lines that actors told about themselves, by actor.
         datasets: what is taught, `images`, `speech` and `letters`, each as `name:fingerprint`, as teachers told it.
         waiting: why the learner does not step; empty when it does.
+        examined: how far the final exam is; empty before it.
         held_since: monotonic time since when learning stands still, as it could not be saved; none while it goes on.
     """
 
@@ -58,6 +59,7 @@ class Board:
     facts: dict[str, list[str]] = field(default_factory=dict)
     datasets: dict[str, str] = field(default_factory=dict)
     waiting: str = ""
+    examined: str = ""
     held_since: float | None = None
 
     def learned(self, now: float) -> float:
@@ -344,6 +346,7 @@ class MonitorRole(Role):
         self._remark = remark
         self._fresh = fresh
         self._final = False
+        self._began: float | None = None
         self.graded = False
         super().__init__(member, board, section)
 
@@ -355,7 +358,11 @@ class MonitorRole(Role):
         """Examine; once, on all test data, when the run has come to its end."""
         s = self.section
         if self._final:
-            return None if self.graded else Ask("final", patience=FINAL_PATIENCE)
+            if self.graded:
+                return None
+            self._began = now if self._began is None else self._began
+            left = self._began + FINAL_PATIENCE - now
+            return Ask("final", (s.chunk,), s.chunk, max(left - s.chunk, 1.0))
         return Ask("run", (s.chunk,), s.chunk, s.monitor_deadline)
 
     def conclude(self) -> None:
@@ -365,6 +372,9 @@ class MonitorRole(Role):
     def hear(self, method: str, value: Any, now: float) -> None:
         """Grades, and what there is to say."""
         if method not in ("run", "final"):
+            return
+        if method == "final" and self._began is not None and (progress := value["progress"]):
+            self.board.examined = f"{progress}, {now - self._began:.0f} s"
             return
         self.graded = method == "final"
         self.board.values |= value["figures"]

@@ -14,11 +14,15 @@ PERCEIVED = {
     "sound.utterances": "utterances",
     "sound.gaps": "gaps",
     "pictures.views": "views",
-    "pairing.paired": "pairs",
-    "pairing.alone": "heard_alone",
-    "pairing.unheard": "seen_alone",
+    "pairing.broken": "broken",
 }
 """Counts of perception that are figures, `sensors/…`."""
+EVENTS = {"audio+image": "pairs", "audio": "heard_alone", "image": "seen_alone"}
+"""Kinds of events that are figures, `sensors/…`; robots' events are among them.
+
+Each event goes to the table of its kind. These figures therefore add up to the events that are stored, dropped (by
+reason), repeated (replay had them already) and waiting.
+"""
 
 
 class SensorRole(TeacherRole):
@@ -68,6 +72,8 @@ class SensorRole(TeacherRole):
                 continue
             if room == "perceived" and rest in PERCEIVED:
                 board.values[f"sensors/{PERCEIVED[rest]}"] = total
+            elif room == "events" and rest in EVENTS:
+                board.values[f"sensors/{EVENTS[rest]}"] = total
             elif room == "dropped":
                 board.values[f"dropped/{rest}"] = total
             elif room == "read":
@@ -79,7 +85,8 @@ class SensorRole(TeacherRole):
         board.values["sensors/notes_lost"] = totals.get("sensed/notes/lost", 0.0) + totals.get(
             "sensed/notes/unwritten", 0.0
         )
-        board.values["sensors/stored"] = totals.get("sensed/outbox/stored", 0.0)
+        for name in ("stored", "repeated"):
+            board.values[f"sensors/{name}"] = totals.get(f"sensed/outbox/{name}", 0.0)
         board.values["sensors/waiting"] = value["waiting"]
         board.values |= {f"sensors/{name}": seconds for name, seconds in value["latencies"].items()}
         board.values |= {f"sensor/{name}": state for name, state in value["states"].items()}

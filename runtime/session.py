@@ -3,19 +3,24 @@
 import contextlib
 import importlib.metadata
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from runtime.cli import Request
 from runtime.environment import prepare_environment
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
-from runtime.signals import INTERRUPTED, StopSignals
+from runtime.signals import StopSignals
 from runtime.terminal import Terminal, clock
 from sensors.errors import ConfigError, StateError, UserError
+from sensors.interrupts import BEFORE, INTERRUPTED, Interrupted
 from sensors.modalities import AUDIO, IMAGE, LETTER, LIPS, SPEECH
+from sensors.output import go_on_without, open_log
+from sensors.places import check_link
+from sensors.program import program
 from sensors.rig_config import LIVE
 from teacher.datasets.check import check_data
 from teacher.datasets.choose import fetch_missing
@@ -35,21 +40,23 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
     Raises:
         UserError: what the user gave is wrong; a run that had not learned anything yet is gone.
     """
+    check_link("--resume", request.resume)
+    check_link("--run-dir", request.run_dir)
     terminal = Terminal()
     run, config = _resume(request, terminal) if request.resume else _create(request)
-    prepare_environment(config.run.address)
-    from runtime.supervisor.cluster import RAY_PATIENCE, Cluster
-
-    # A private Ray has one run; in a joined one, each has a namespace for its actors' names.
-    cluster = Cluster(config.run, f"reciprocal-{run.path.name}" if config.run.address else "reciprocal")
     failed = True
     supervisor = None
     try:
-        # What libraries print would tear the live view; Ray tells of every dead worker in ten lines.
-        output = (run.path / "output.log").open("a")
-        with _closing(output), contextlib.redirect_stdout(output), StopSignals(lambda: _leave(cluster.kill)) as signals:
+        notes = prepare_environment(config.run.address)
+        from runtime.supervisor.cluster import RAY_PATIENCE, Cluster
+
+        # A private Ray has one run; in a joined one, each has a namespace for its actors' names.
+        cluster = Cluster(config.run, f"reciprocal-{run.path.name}" if config.run.address else "reciprocal")
+        with _output(run.path, notes), StopSignals(lambda: _leave(cluster.kill, run.checkpoints)) as signals:
             try:
                 terminal.note(f"run {run.path}")
+                for note in notes:
+                    terminal.note(note)
                 cluster.start()
                 # Imports torch: done while Ray starts.
                 from runtime.supervisor.assembly import CAST
@@ -61,16 +68,20 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
             finally:
                 terminal.close()
                 logs = cluster.close(RAY_PATIENCE, keep_logs=failed and not isinstance(sys.exception(), UserError))
-    except UserError:
+    except (UserError, Interrupted):
         learned = supervisor is not None and supervisor.board.step > 0
         if not learned and not any(run.checkpoints.iterdir()):
             run.discard()
         raise
     finally:
         run.close()
+    if not outcome.begun and not outcome.problem:
+        run.discard()
+        print(BEFORE, file=sys.stderr)
+        return INTERRUPTED
     terminal.note(f"stopped at step {outcome.step} after {clock(outcome.learned)} of learning")
     if outcome.checkpoint is not None:
-        terminal.note(f"go on with: launch.py --resume {run.path}")
+        terminal.note(f"go on with: {program()} --resume {shlex.quote(str(run.path))}")
     elif run.fresh and not outcome.step:
         terminal.note("nothing was learned yet: the run directory is removed")
         run.discard()
@@ -82,19 +93,33 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _closing(output: IO[str]) -> Iterator[None]:
-    """Close it in the end; what a full disk has no room for is no reason to end otherwise."""
+def _output(path: Path, notes: list[str]) -> Iterator[None]:
+    """Lead what libraries print, which would tear the live view, to `output.log`, and what cannot be printed there.
+
+    Args:
+        path: the run directory.
+        notes: takes why there is no such file.
+    """
     try:
+        log = open_log(path / "output.log")
+    except OSError as error:
+        notes.append(f"{path / 'output.log'}: cannot be written ({error.strerror}); what libraries print is lost")
+        log = open_log(Path(os.devnull))
+
+    def tell(why: str) -> None:
+        with contextlib.suppress(ValueError):  # closed by now
+            print(f"{why}; the run goes on without it", file=log)
+
+    go_on_without(tell)
+    with contextlib.closing(log), contextlib.redirect_stdout(log):
         yield
-    finally:
-        with contextlib.suppress(OSError):
-            output.close()
 
 
 def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
     config = _absolute(RunConfig.of(request.changes))
     _check_sensors(config)
     if config.data.data is None and (found := os.environ.get(DATA_VARIABLE)):
+        check_link(DATA_VARIABLE, found)
         config = config.override({"data.data": found})
     if config.data.data is not None:
         config = config.override({"data.data": str(Path(config.data.data).expanduser().absolute())})
@@ -135,6 +160,10 @@ def _absolute(config: RunConfig) -> RunConfig:
     }
     if config.run.sensors not in (None, LIVE):
         places["run.sensors"] = config.run.sensors
+    for key, place in places.items():
+        check_link(f"--{key.partition('.')[2]}", place)
+    check_link("--camera", config.sensors.camera)
+    check_link("--data", config.data.data)
     return config.override({k: str(Path(v).expanduser().absolute()) for k, v in places.items() if v is not None})
 
 
@@ -179,11 +208,13 @@ def _version() -> str:
         return "from source"
 
 
-def _leave(kill: Callable[[], None]) -> None:
+def _leave(kill: Callable[[], None], checkpoints: Path) -> None:
     """End everything at once; no file of a run needs more, as checkpoints are renamed into place whole."""
     kill()
     # The live view hides the cursor; a terminal gets it back.
-    show = b"\x1b[?25h" if sys.stderr.isatty() else b""
+    show = b"\x1b[?25h" if os.isatty(2) else b""
+    whole = sorted(place.name for place in checkpoints.glob("step-*"))
+    stands = f"the last checkpoint, {whole[-1]}, stands" if whole else "there is no checkpoint yet"
     with contextlib.suppress(OSError):
-        os.write(sys.stderr.fileno(), show + b"\nstopped at once; the last checkpoint stands\n")
+        os.write(2, show + f"\nstopped at once; {stands}\n".encode())
     os._exit(INTERRUPTED)

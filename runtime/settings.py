@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args, get_type_hints
 
-from agent.config import BEFORE, AnswerConfig, LearnerConfig, MonitorConfig
+from agent.config import BEFORE, RENAMED, AnswerConfig, LearnerConfig, MonitorConfig
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
 from sensors.config import Config, parse, setting
@@ -242,6 +242,7 @@ class RunConfig(Config):
     def from_saved(cls, saved: Mapping[str, Any]) -> Self:
         """The settings that a run was saved with; what it did before there was a setting for it, it goes on doing.
 
+        Settings of the monitor that have other names now take their defaults.
         Runs from before letters were taught go on with digits alone, those from before rare pairs had more turns than
         their share without these.
 
@@ -249,7 +250,10 @@ class RunConfig(Config):
             ConfigError: settings of another version.
         """
         before: dict[str, Mapping[str, Any]] = {"run": {"teach": "digits"}, "learner": BEFORE}
-        return cls.from_dict({**saved, **{name: {**old, **saved.get(name, {})} for name, old in before.items()}})
+        saved = {**saved, **{name: {**old, **saved.get(name, {})} for name, old in before.items()}}
+        if isinstance(saved.get("monitor"), Mapping):
+            saved["monitor"] = {k: v for k, v in saved["monitor"].items() if k not in RENAMED}
+        return cls.from_dict(saved)
 
     def differences(self, other: Self) -> list[str]:
         """Settings that differ from `other`, each as `section.field: theirs -> ours`."""

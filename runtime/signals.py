@@ -1,20 +1,15 @@
 """Stop signals: the first asks for a clean stop, the second ends everything at once."""
 
-import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SAME_WITHIN = 0.3
-"""Seconds within which two signals are one: wrappers such as `timeout` and `uv run` send Ctrl-C on."""
-INTERRUPTED = 130
-"""Exit code after a second signal."""
+from sensors.interrupts import SAME_WITHIN, SIGNALS, Interrupts, heard
+from sensors.output import flush
 
 
 class StopSignals:
@@ -22,6 +17,7 @@ class StopSignals:
 
     Python runs signal handlers between bytecodes of the main thread, which may sit in a long call of Ray's.
     The interpreter's wake-up pipe has no such wait: a second Ctrl-C works whatever the main thread does.
+    A signal that was ignored when it begins to listen stays ignored.
 
     Args:
         on_second: called in the listening thread at the second signal; expected not to return.
@@ -36,17 +32,19 @@ class StopSignals:
         """Start listening; only the main thread may."""
         self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
+        self._heard = heard()
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._listen, name="stop-signals", daemon=True)
         self._thread.start()
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
+        Interrupts.begun = True
         self.arm()
         return self
 
     def arm(self) -> None:
         """Set the handlers, again after a library has put its own in their place; only the main thread may."""
         for number in SIGNALS:
-            signal.signal(number, _noted)
+            signal.signal(number, _noted if number in self._heard else signal.SIG_IGN)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -63,7 +61,7 @@ class StopSignals:
     def _listen(self) -> None:
         first = 0.0
         while number := os.read(self._read, 1)[0]:
-            if number not in SIGNALS:
+            if number not in self._heard:
                 continue
             if not self.requested.is_set():
                 first = time.monotonic()
@@ -77,9 +75,7 @@ def leave(code: int) -> NoReturn:
 
     To unload torch and Ray takes seconds on a busy machine, of the ten in which a stop must be through.
     """
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
+    flush()
     os._exit(code)
 
 

@@ -2,9 +2,9 @@
 
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,9 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from runtime.figures import Value
+from sensors.output import spelt
 
 LINE_EVERY = 5.0
 """Seconds between lines where the output is no terminal."""
+SAME_EVERY = 60.0
+"""Longest time between two lines that say the same; until then it doubles from one to the next."""
 NOTES = 4
 """Notes kept in the live view."""
 LOST = ("throttled", "unanswered", "overflow", "refused", "stopped")
@@ -62,16 +65,20 @@ class Terminal:
 
     Args:
         stream: where to; standard output by default.
-        interactive: whether to draw a live view; by default when the stream is a terminal.
+        interactive: whether to draw a live view; by default on a terminal that can move its cursor.
     """
 
     def __init__(self, stream: IO[str] | None = None, interactive: bool | None = None) -> None:
         stream = stream or sys.stdout
-        self._interactive = stream.isatty() if interactive is None else interactive
-        self._console = Console(file=stream, highlight=False, soft_wrap=not self._interactive)
+        self._console = _Console(file=stream, highlight=False, markup=False, emoji=False)
+        if interactive is None:
+            # `TERM=dumb` and what else rich knows of: there it would draw nothing at all.
+            interactive = stream.isatty() and self._console.is_interactive and not self._console.is_dumb_terminal
+        self._interactive = interactive
+        self._console.soft_wrap = not interactive
         self._live: Live | None = None
         self._notes: deque[str] = deque(maxlen=NOTES)
-        self._last_line = -LINE_EVERY
+        self._said, self._said_at, self._pause = "", -LINE_EVERY, LINE_EVERY
 
     def note(self, text: str) -> None:
         """Show one line that stays."""
@@ -87,20 +94,36 @@ class Terminal:
     def update(self, snapshot: Snapshot) -> None:
         """Show the run as it is now."""
         if not self._interactive:
-            if snapshot.time - self._last_line >= LINE_EVERY:
-                self._last_line = snapshot.time
-                self.note(line(snapshot))
+            self._say(snapshot)
             return
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False)
             self._live.start()
-        self._live.update(view(snapshot, self._notes, self._console.width), refresh=True)
+        notes = deque(spelt(note, self._console.encoding) for note in self._notes)
+        self._live.update(view(snapshot, notes, self._console.width), refresh=True)
 
     def close(self) -> None:
         """Leave the last view on the screen and give the terminal back."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _say(self, snapshot: Snapshot) -> None:
+        """Print a line when it is time to; one that says what the last one said comes ever more seldom."""
+        text = line(snapshot)
+        same = text.partition(" ")[2] == self._said.partition(" ")[2]
+        if snapshot.time - self._said_at < (self._pause if same else LINE_EVERY):
+            return
+        self._pause = min(2 * self._pause, SAME_EVERY) if same else LINE_EVERY
+        self._said, self._said_at = text, snapshot.time
+        self.note(text)
+
+
+class _Console(Console):
+    """Spells, before it lays a page out, what the encoding of its output lacks."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(spelt(text, self.encoding), **options)
 
 
 def line(snapshot: Snapshot) -> str:
@@ -227,6 +250,8 @@ def perceiving(v: Mapping[str, Value]) -> str:
         return ""
     names = {"pairs": "pairs", "heard_alone": "only heard", "seen_alone": "only seen"}
     parts = [f"{number(v, f'sensors/{name}') or 0:.0f} {title}" for name, title in names.items()]
+    if broken := number(v, "sensors/broken"):
+        parts[1] += f" ({broken:.0f} broken off)"
     if (p99 := number(v, "sensors/latency_p99")) is not None:
         parts.append(f"kept within {1000 * p99:.0f} ms")
     return ", ".join(parts + losing(v))
@@ -260,11 +285,21 @@ def itself(v: Mapping[str, Value]) -> str:
         names = sorted(key for key in v if key.startswith(f"self/{kind}_"))
         if names:
             found = "/".join(f"{number(v, key):.2f}" for key in names)
-            parts.append(f"{title} {found}")
+            parts.append(f"{title} {found}" + (_sure(v, names) if kind == "match" else ""))
     if parts and (taken := number(v, "learner/held_out_taken")):
         # What should have been held out and was learnt from makes these figures too good.
         parts.append(f"{taken:.0f} batches not held out")
+    if waiting := v.get("self/waiting"):
+        parts.append(f"{waiting}")
     return ", ".join(parts)
+
+
+def _sure(v: Mapping[str, Value], matches: Sequence[str]) -> str:
+    """The 95 % intervals of these matches, and of how many pairs they are; empty where they are not known."""
+    names = [key.removeprefix("self/") for key in matches]
+    ends = [(number(v, f"self/low_{name}"), number(v, f"self/high_{name}")) for name in names]
+    known = [f"{low:.2f}–{high:.2f}" for low, high in ends if low is not None and high is not None]
+    return f" ({'/'.join(known)}, {number(v, 'self/pairs') or 0:.0f} pairs)" if known else ""
 
 
 def answering(v: Mapping[str, Value]) -> str:

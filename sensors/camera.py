@@ -79,7 +79,7 @@ class Camera(LoopSource[Frame]):
         )
 
     def __str__(self) -> str:
-        return f"{self.name} {self.address!r} ({self.state})"
+        return f"{self.name} {self.address!r} ({self.standing})"
 
 
 def is_file(address: str) -> bool:

@@ -11,10 +11,14 @@ A robot (DEALER) connects to its host (ROUTER). Every message is a list of frame
     events    ->              serial, clock offset and its error; then the batch
               <-     taken    serials that are stored for good
               <-     refused  a serial that will never be, and why
-              <-     who      I do not know you (I was started anew): say hello
+              <-     who      I do not know this connection: say hello
     bye       ->
 
-What is under way stays with the robot until it is taken or refused; after a welcome it sends all of it again.
+What is under way stays with the robot until it is taken or refused; after a welcome it sends all of it again. Whether
+the host was started anew, the session of its welcome tells.
+
+Version 2 lets a robot send batches of its earlier generations, too, which it finds in its journal. A host takes robots
+of version 1, which send none; a robot of version 2 is turned away by a host of version 1, which would refuse them.
 Numbers are big-endian; what is longer than its place, or says what cannot be, is a `WireError`.
 """
 
@@ -31,8 +35,10 @@ import zmq
 from sensors.errors import WireError
 from sensors.event import MAX_NAME
 
-PROTOCOL = 1
-"""Version of these messages: another one is turned away."""
+PROTOCOL = 2
+"""Version of these messages that a robot speaks."""
+UNDERSTOOD = (1, 2)
+"""Versions that a host takes; others are turned away."""
 HELLO, TIME, EVENTS, BYE = b"hello", b"time", b"events", b"bye"
 WELCOME, AWAY, TAKEN, REFUSED, WHO = b"welcome", b"away", b"taken", b"refused", b"who"
 MAX_REASON = 200
@@ -53,7 +59,7 @@ _WELCOME_KEYS = {"protocol": int, "session": int, "window": int, "window_bytes":
 
 @dataclass(frozen=True)
 class Hello:
-    """A robot that introduces itself; `generation` counts its restarts, and is its batches' own."""
+    """A robot that introduces itself; `generation` grows with its restarts, and is that of its new batches."""
 
     name: str
     generation: int
@@ -65,7 +71,7 @@ class Welcome:
     """The host's terms.
 
     Attributes:
-        session: another one after every start of the host.
+        session: of the host, another one after every start.
         window: batches that may be under way.
         window_bytes: bytes that may be under way, >= max_bytes.
         max_bytes: largest batch.

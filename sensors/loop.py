@@ -169,8 +169,13 @@ class LoopSource(Source[T]):
         """For drivers, while they are read: what the log should say about them, though the state stays."""
         self._tell(Change(self.name, self._state, self._state, text))
 
+    @property
+    def standing(self) -> str:
+        """The state, for people; before it was ever connected, that it is about to be."""
+        return "opening" if self._supervisor is None else self._state
+
     def __str__(self) -> str:
-        return f"{self.name} ({self._state})"
+        return f"{self.name} ({self.standing})"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self._state})"

@@ -79,7 +79,7 @@ class Microphone(LoopSource[Chunk]):
         return cls(config.microphone, buffer=config.sound_buffer, timeout=config.read_timeout, stall=config.stall)
 
     def __str__(self) -> str:
-        return f"{self.name} {self.device!r} ({self.state})"
+        return f"{self.name} {self.device!r} ({self.standing})"
 
 
 def portaudio() -> ModuleType:
@@ -183,11 +183,15 @@ class _Stream:
         for self._rate in rates:
             for channels in numbers:
                 try:
-                    return self._start(sounddevice, int(info["index"]), channels)
+                    stream = self._start(sounddevice, int(info["index"]), channels)
                 except sounddevice.PortAudioError as error:
                     refused = refused or error
                     if "unavailable" in _cause(error):
                         raise SourceError(f"microphone {name!r}: {_cause(error)}; {_BUSY}") from None
+                    continue
+                if self._rate != usual:
+                    self._remark(f"it reports {usual:g} Hz and refuses them; opened at {self._rate:g} Hz")
+                return stream
         if refused is None:
             raise SourceError(f"microphone {name!r}: no input channels; choose another")
         tried = f"{', '.join(f'{rate:g}' for rate in rates)} Hz with {' and '.join(map(str, numbers))} channels"

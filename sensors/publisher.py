@@ -7,6 +7,8 @@
             publisher.run(0.02)
 
 `run` is to be called at least every half second; nothing happens in between. One thread may use it.
+
+With a journal, what is kept outlives the robot's process: the next start sends it, under the ids that it has.
 """
 
 import time
@@ -26,6 +28,7 @@ from sensors.event import EventBatch
 from sensors.keys import RobotKeys, check_address, check_name, load_robot_keys
 from sensors.link import Buffer, Hello, Stamp, Welcome
 from sensors.remote_config import MIB, PublisherConfig
+from sensors.robot_journal import RobotJournal
 from sensors.source import Change, Observer, State
 from sensors.window import Window
 
@@ -37,6 +40,8 @@ MAX_MESSAGE = 1 << 20
 """Largest frame that a host may send, bytes."""
 TURN = 1000
 """Most messages taken in at once."""
+REWRITE = 2.0
+"""Seconds between two tries to write to the journal what the disk did not take."""
 _UNKNOWN_KEY = zmq.Event.HANDSHAKE_FAILED_AUTH
 _FAILED = zmq.Event.HANDSHAKE_FAILED_PROTOCOL | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
 
@@ -47,7 +52,8 @@ class Publisher:
     Args:
         config: where to, and how much is kept.
         name: the robot's name, and the source of its batches.
-        generation: theirs; another one at each start, so that ids are never used twice.
+        generation: theirs; a greater one at each start, so that ids are never used twice.
+        journal: of this robot, with what earlier starts have left; the caller closes it. None: memory alone.
 
     Attributes:
         clock: the host's clock as seen from here.
@@ -57,7 +63,9 @@ class Publisher:
         LinkError: the address, the name or the keys cannot be used.
     """
 
-    def __init__(self, config: PublisherConfig, name: str, generation: int) -> None:
+    def __init__(
+        self, config: PublisherConfig, name: str, generation: int, journal: RobotJournal | None = None
+    ) -> None:
         check_address(config.to, config.keys, listens=False)
         keys = None if config.keys is None else load_robot_keys(config.keys)
         self.config = config
@@ -68,10 +76,12 @@ class Publisher:
         self._reason = ""
         self._observers: list[Observer] = []
         self._terms: Welcome | None = None
-        self._window = Window(config.keep, config.keep_mib * MIB)
+        self._window = Window(config.keep, config.keep_mib * MIB, journal)
+        self._window.restore()
         self._counts: Counter[str] = Counter()
         self._asked: deque[float] = deque(maxlen=16)
-        self._heard = self._next_word = 0.0
+        self._heard = self._next_word = self._next_rewrite = 0.0
+        self._quiet_since: float | None = None
         self._blocked = False
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
@@ -110,7 +120,11 @@ class Publisher:
             heard = self._hear()
             now = time.monotonic()
             if self.state == "live" and now - self._heard > SILENT:
+                self._quiet_since = self._heard
                 self._change("stalled", "the host is silent")
+            if now >= self._next_rewrite:
+                self._next_rewrite = now + REWRITE
+                self._window.rewrite()
             self._speak(now)
             # Without a connection there is nothing to say, and the socket tells when there is one.
             wait = (end if self._blocked else min(end, self._next_word)) - time.monotonic()
@@ -135,22 +149,28 @@ class Publisher:
         return self._window.events
 
     @property
+    def unjournaled(self) -> int:
+        """Events kept in memory alone though there is a journal, as its disk does not take them."""
+        return self._window.unjournaled
+
+    @property
     def room(self) -> int:
         """Batches that may still be published before one is dropped, going by their number."""
         return self.config.keep - len(self._window)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Counts since the start; published = acknowledged + dropped_… + refused_… + `kept`.
+        """Counts since the start; published + restored = acknowledged + dropped_… + refused_… + `kept`.
 
-        Events: `published`, `acknowledged`, `dropped_overflow` (the host was away for too long), `dropped_oversized`
-        (more than the host takes), `refused_REASON`. Batches: `sent`, `sent_again`. Messages: `malformed`.
-        `welcomes`: how often a host let this robot in.
+        Events: `published`, `restored` (of earlier starts, from the journal), `acknowledged`, `dropped_overflow` (the
+        host was away for too long), `dropped_oversized` (more than the host takes), `refused_REASON`. Batches: `sent`,
+        `sent_again`, `journal_damaged` (set aside), `journal_unread`. Messages: `malformed`. `welcomes`: how often a
+        host let this robot in.
         """
         return dict(self._counts + self._window.counts)
 
     def close(self) -> None:
-        """Say goodbye and let go of the socket; what is kept is lost, `flush` first. Again is harmless."""
+        """Say goodbye and let go of the socket; what is kept is left to the journal. Again is harmless."""
         if self.state != "closed":
             self._send([link.BYE])
             self._change("closed", "")
@@ -169,9 +189,8 @@ class Publisher:
     def _hear(self) -> bool:
         """Take in what waits; whether there was anything."""
         while self._events.poll(0):
-            unknown = recv_monitor_message(self._events)["event"] & _UNKNOWN_KEY
-            why = "does not know this robot's key" if unknown else "and this robot do not have each other's keys"
-            self._greet(f"{self.config.to} {why}", time.monotonic() + ASK)
+            event = recv_monitor_message(self._events)["event"]
+            self._greet(f"{self.config.to} {self._turned_away(event)}", time.monotonic() + ASK)
         for i in range(TURN):
             try:
                 frames = self._socket.recv_multipart(zmq.NOBLOCK)
@@ -182,6 +201,17 @@ class Publisher:
             except WireError:
                 self._counts["malformed"] += 1
         return True
+
+    def _turned_away(self, event: int) -> str:
+        """Why a connection came to nothing."""
+        if event & _UNKNOWN_KEY:
+            return "does not know this robot's key"
+        if self._terms is not None:
+            # It has let this robot in before: it is what lies between that ends the connection, a tunnel say.
+            return "ends the connection"
+        if self.config.keys is None:
+            return "ends the connection: no host is behind it, or one that wants --keys"
+        return "ends the connection: no host is behind it, or it and this robot do not have each other's keys"
 
     def _take_in(self, frames: Sequence[bytes], now: float) -> None:
         kind = frames[0]
@@ -204,30 +234,43 @@ class Publisher:
             else:
                 self._window.settle(serial, f"refused_{reason}")
         elif kind == link.WHO:
-            self._greet("the host was started anew", now)
+            self._greet("the connection is new to the host", now)
         elif kind == link.AWAY and len(frames) == 2:
             self._greet(link.unpack_reason(frames[1]), now + ASK)
         else:
             raise WireError("message: unknown")
         self._heard = now
         if self.state == "stalled":
-            self._change("live", "")
+            self._change("live", f"the host was silent for {self._silence(now)}")
 
     def _welcomed(self, terms: Welcome) -> None:
         if terms.protocol != link.PROTOCOL:
             raise WireError("protocol: another one")
+        reason = ""
         if self._terms is None or self._terms.session != terms.session:
             self.clock.reset()
+            reason = "" if self._terms is None else "the host was started anew"
+        elif self._quiet_since is not None:
+            reason = f"the link was down for {self._silence(time.monotonic())}"
         self._terms, self._next_word = terms, 0.0
         self._asked.clear()
         self._counts["welcomes"] += 1
         self._window.recall_all(terms.max_bytes)
-        self._change("live", "")
+        if self.state != "live":
+            self._quiet_since = None
+            self._change("live", reason)
+
+    def _silence(self, now: float) -> str:
+        """How long nothing was heard of the host."""
+        seconds = now - (now if self._quiet_since is None else self._quiet_since)
+        return f"{seconds:.0f} s" if seconds >= 9.5 else f"{seconds:.1f} s"
 
     def _greet(self, reason: str, when: float) -> None:
         """Start over with a hello at that time, unless one is on its way."""
         if self.state != "connecting" or when > self._next_word:
             self._next_word = when
+        if self.state == "live":
+            self._quiet_since = self._heard
         self._change("connecting", reason)
 
     def _speak(self, now: float) -> None:

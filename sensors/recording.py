@@ -142,7 +142,7 @@ class RecordedSource(LoopSource[T]):
         return counts
 
     def __str__(self) -> str:
-        return f"{self.name} of {str(self.recording.directory)!r} ({self.state})"
+        return f"{self.name} of {str(self.recording.directory)!r} ({self.standing})"
 
 
 class _Tape:

@@ -4,8 +4,10 @@
     python -m sensors.remote --camera 0 --microphone default --keys kitchen --to tcp://host:5570
     python -m sensors.remote --to tcp://127.0.0.1:5570            # on the host itself, without keys
 
-What is perceived is published to the host, which says when it is stored. While the host is away the newest events are
-kept. Ctrl-C ends it, once the host has what is left. Exit codes: 0, 1 (not all was stored), 2 (something to mend).
+What is perceived is published to the host, which says when it is stored. What is not stored yet is kept in a journal on
+this machine's disk, and sent after the next start where the robot ends or is killed before. Ctrl-C, SIGTERM or a closed
+terminal end it, once the host has what is left; output that cannot be written is no reason to end. Exit codes: 0, 1
+(not all was stored), 2 (something to mend), 130 (stopped before it began).
 """
 
 import argparse
@@ -17,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -26,12 +29,19 @@ from sensors.config import Config
 from sensors.devices import list_devices
 from sensors.errors import ConfigError, UserError
 from sensors.event import MAX_NAME
+from sensors.interrupts import INTERRUPTED, Interrupts, heard
 from sensors.keys import check_name, make_keys, robot_name
+from sensors.live import free_directory
 from sensors.live_config import SensorsConfig
+from sensors.output import failure, go_on_without, steady_output
 from sensors.perception import Perception, PerceptionConfig
+from sensors.places import check_link
+from sensors.program import program
 from sensors.publisher import Publisher
-from sensors.remote_config import PublisherConfig
+from sensors.recorder import Recorder
+from sensors.remote_config import MIB, PublisherConfig
 from sensors.robot import Robot
+from sensors.robot_journal import RobotJournal, journal_directory
 from sensors.source import Change, Chunk, Frame, Source
 
 FLUSH = 5.0
@@ -41,7 +51,8 @@ STEP = 0.02
 FIGURES = 10.0
 """Seconds between two lines of figures."""
 NONE = ("none", "")
-"""What says that there is no such device."""
+"""What says that there is no such device, or no journal."""
+_JOURNAL = "where what is not stored outlives the robot; auto: a folder of its own in ~/.local/state/reciprocal/robots"
 
 
 @dataclass(frozen=True)
@@ -65,25 +76,47 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a robot, or make its keys; returns the exit code."""
+    with steady_output(), Interrupts("stopped before anything was perceived") as interrupts:
+        try:
+            return _main(arguments)
+        except BaseException:
+            # Libraries make other errors of an interruption while they look for devices.
+            if not interrupts.came:
+                raise
+            interrupts.say()
+            return INTERRUPTED
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     try:
         given = _parser().parse_args(arguments)
         if given.list_devices:
             print(*(line for devices in list_devices() for line in devices.lines()), sep="\n")
-            return 0
+            return _page_is_out()
         if given.make_keys:
             host, robot = make_keys(given.make_keys, given.name or "robot")
             print(f"{host}: the host's keys, which stay there\n{robot}: copy to the robot, and give it as --keys")
-            return 0
+            return _page_is_out()
         return _run(given, _config(given))
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except SystemExit as page:  # --help
+        return _page_is_out() or int(page.code or 0)
+
+
+def _page_is_out() -> int:
+    """The exit code of what only prints: whether all of it was written."""
+    if why := failure():
+        print(why, file=sys.stderr)
+        return 1
+    return 0
 
 
 def _parser() -> _Parser:
     about = (__doc__ or "").partition("\n\n")
     parser = _Parser(
-        prog="python -m sensors.remote",
+        prog=program(),
         description=about[0],
         epilog=about[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -94,6 +127,8 @@ def _parser() -> _Parser:
     parser.add_argument("--camera", metavar="NAME", help="index, file, sequence or URL; none: no pictures [0]")
     parser.add_argument("--play", type=Path, metavar="DIR", help="a recorded session instead of devices")
     parser.add_argument("--keys", metavar="DIR", help="this robot's folder of keys; needed for another machine")
+    parser.add_argument("--journal", metavar="DIR", help=f"{_JOURNAL}; none: in memory alone [auto]")
+    parser.add_argument("--record", metavar="DIR", help="write down what the sources give; DIR-2, … after a restart")
     parser.add_argument("--name", help="of this robot [its key's, or this machine's]")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after so long [none: until Ctrl-C]")
     parser.add_argument("--config", type=Path, metavar="FILE", help='JSON of settings, as in {"sensors": {"fps": 10}}')
@@ -106,6 +141,7 @@ def _config(given: argparse.Namespace) -> RobotConfig:
     """The settings of the file, changed by the options."""
     config = RobotConfig()
     if given.config:
+        check_link("--config", given.config)
         try:
             values = json.loads(given.config.read_text())
         except (OSError, ValueError) as error:
@@ -114,7 +150,9 @@ def _config(given: argparse.Namespace) -> RobotConfig:
             raise ConfigError(f'{given.config}: expected an object, as in {{"sensors": {{"fps": 10}}}}')
         config = RobotConfig.from_dict(values)
     devices = {name: getattr(given, name) for name in ("microphone", "camera") if getattr(given, name) is not None}
-    way = {name: getattr(given, name) for name in ("to", "keys") if getattr(given, name) is not None}
+    way = {name: getattr(given, name) for name in ("to", "keys", "journal") if getattr(given, name) is not None}
+    if way.get("journal") in NONE:
+        way["journal"] = None
     return config.replace(
         sensors=config.sensors.replace(**{k: None if v in NONE else v for k, v in devices.items()}),
         publisher=config.publisher.replace(**way),
@@ -150,50 +188,86 @@ def _sources(config: SensorsConfig, play: Path | None) -> list[Source[Chunk] | S
 
 
 def _run(given: argparse.Namespace, config: RobotConfig) -> int:
+    check_link("--play", given.play)
+    check_link("--keys", config.publisher.keys)
+    check_link("--camera", config.sensors.camera)
     name = _name(given, config.publisher.keys)
-    # Never used twice, unless the machine's clock is set back.
-    generation = time.time_ns() // 1_000_000
-    perception = Perception(name, generation, config.perception, look=card_image)
-    with Publisher(config.publisher, name, generation) as publisher:
-        sources = _sources(config.sensors, given.play)
+    sources = _sources(config.sensors, given.play)
+    with ExitStack() as stack:
+        journal = None
+        if (folder := journal_directory(config.publisher.journal, name)) is not None:
+            journal = RobotJournal(folder, name, config.publisher.journal_sync, _complain)
+            stack.callback(journal.close)
+        # Without a journal: never used twice, unless the machine's clock is set back.
+        generation = time.time_ns() // 1_000_000 if journal is None else journal.generation
+        publisher = stack.enter_context(Publisher(config.publisher, name, generation, journal))
+        recorder = None
+        if given.record:
+            place = free_directory(given.record)
+            recorder = stack.enter_context(Recorder(place, config.sensors.record_mib * MIB))
         publisher.observe(_tell)
         for source in sources:
             source.observe(_tell)
-        robot = Robot(sources, perception, publisher)
+        perception = Perception(name, generation, config.perception, look=card_image)
+        robot = Robot(sources, perception, publisher, recorder)
         stopped = threading.Event()
-        before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+        go_on_without(lambda why: None)
+        before = {number: signal.signal(number, lambda *_: stopped.set()) for number in heard()}
         try:
             for missing, why in robot.start().items():
-                print(f"{missing}: {why}", file=sys.stderr, flush=True)
+                _complain(f"{missing}: {why}")
             print(f"{name}: publishing to {config.publisher.to}; Ctrl-C ends", flush=True)
-            _loop(robot, publisher, stopped, given.seconds)
+            if journal is not None:
+                print(f"{name}: journal {folder}, {publisher.kept} events of earlier starts", flush=True)
+            if recorder is not None:
+                print(f"{name}: recording to {place}", flush=True)
+            _loop(robot, publisher, stopped, given.seconds, recorder)
         finally:
             stored = robot.close(FLUSH)
             for number, handler in before.items():
                 signal.signal(number, handler)
-        print(_figures(publisher), flush=True)
+        if recorder is not None:
+            recorder.close()
+        print(_figures(publisher, recorder), flush=True)
         if not stored:
-            print(f"{publisher.kept} events are not stored: {config.publisher.to} did not answer", file=sys.stderr)
+            _complain(f"{publisher.kept} events are not stored: {config.publisher.to} did not answer")
+            if kept := publisher.kept - publisher.unjournaled if journal is not None else 0:
+                _complain(f"{kept} of them are in {folder}, and sent after the next start")
         return 0 if stored else 1
 
 
-def _loop(robot: Robot, publisher: Publisher, stopped: threading.Event, seconds: float | None) -> None:
+def _loop(
+    robot: Robot, publisher: Publisher, stopped: threading.Event, seconds: float | None, recorder: Recorder | None
+) -> None:
     end = time.monotonic() + (float("inf") if seconds is None else seconds)
     said = time.monotonic()
     while not stopped.is_set() and robot.step(STEP) and (now := time.monotonic()) < end:
         if now - said >= FIGURES:
             said = now
-            print(_figures(publisher), flush=True)
+            print(_figures(publisher, recorder), flush=True)
 
 
-def _figures(publisher: Publisher) -> str:
+def _figures(publisher: Publisher, recorder: Recorder | None = None) -> str:
+    """What became of all events, in a line: what it counts as perceived is stored, told otherwise, or kept."""
     counts = publisher.counts
     parts = [f"{counts.get('published', 0)} events", f"{counts.get('acknowledged', 0)} stored"]
-    parts += [f"{n} {name.replace('_', ' ')}" for name, n in counts.items() if name.startswith(("dropped", "refused"))]
+    if restored := counts.get("restored", 0):
+        parts.insert(1, f"{restored} of earlier starts")
+    if kept := publisher.kept:
+        alone = publisher.unjournaled
+        parts.append(f"{kept} kept" + (f" ({alone} in memory alone)" if alone else ""))
+    rooms = ("dropped", "refused", "journal")
+    parts += [f"{n} {name.replace('_', ' ')}" for name, n in counts.items() if name.startswith(rooms)]
+    if recorder is not None:
+        parts += [f"{n} samples not recorded ({reason})" for reason, n in recorder.dropped.items()]
     if publisher.clock.ready:
         error = publisher.clock.error(time.monotonic())
         parts.append(f"clock {publisher.clock.offset():+.3f} s ± {error * 1e3:.1f} ms")
     return f"{publisher.name}: {', '.join(parts)} ({publisher.state})"
+
+
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _tell(change: Change) -> None:

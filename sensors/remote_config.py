@@ -33,3 +33,11 @@ class PublisherConfig(Config):
         512, help="batches kept until the host has stored them; beyond, the oldest is lost", unit="batches", low=1
     )
     keep_mib: int = setting(256, help="bytes kept until the host has stored them", unit="MiB", low=1)
+    journal: str | None = setting(
+        "auto",
+        help="folder in which what is kept outlives the robot; auto: reciprocal/robots/NAME in the user's state "
+        "directory (XDG_STATE_HOME, or ~/.local/state); none: it is kept in memory alone",
+    )
+    journal_sync: bool = setting(
+        False, help="flush the journal to the disk before an event counts, so that it outlives a power cut, too"
+    )

@@ -8,6 +8,7 @@ from sensors.errors import SourceError
 from sensors.event import EventBatch
 from sensors.perception import Perception
 from sensors.publisher import Publisher
+from sensors.recorder import Recorder
 from sensors.source import Chunk, Ended, Frame, Source
 
 TURN = 64
@@ -21,14 +22,20 @@ class Robot:
         sources: each with a name of its own; connected and disconnected here.
         perception: makes events of what they give.
         publisher: of the same name and generation.
+        recorder: writes down what the sources give; none: nobody does. The caller closes it.
     """
 
     def __init__(
-        self, sources: Sequence[Source[Chunk] | Source[Frame]], perception: Perception, publisher: Publisher
+        self,
+        sources: Sequence[Source[Chunk] | Source[Frame]],
+        perception: Perception,
+        publisher: Publisher,
+        recorder: Recorder | None = None,
     ) -> None:
         self._sources = list(sources)
         self._perception = perception
         self._publisher = publisher
+        self._recorder = recorder
         self._ended: set[str] = set()
         for source in self._sources:
             # They are asked in turn; the wait is the publisher's, who hears the host meanwhile.
@@ -86,6 +93,8 @@ class Robot:
             except Ended:
                 self._ended.add(source.name)
                 return count
+            if self._recorder is not None:
+                self._recorder.write(source.name, sample)
             self._publish(self._perception.observe(sample, time.monotonic()))
         return TURN
 

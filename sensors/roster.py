@@ -101,9 +101,9 @@ class Roster:
     Attributes:
         refused: messages refused, by reason: `damaged` (no batch, or altered on its way), `malformed` (no message
             of ours), `oversized`, `replayed` (under way or stored already), `stale` (older than what is remembered),
-            `window` (more under way than allowed), `foreign` (a batch of another source or generation), `stranger`
-            (no hello yet), `name` (not the key's, or no name), `taken` (another robot has that name), `full`,
-            `protocol`, and what `refuse` was told.
+            `window` (more under way than allowed), `foreign` (a batch of another source, or of a later generation than
+            the robot's own), `stranger` (no hello yet), `name` (not the key's, or no name), `taken` (another robot has
+            that name), `full`, `protocol`, and what `refuse` was told.
     """
 
     def __init__(self, welcome: Welcome, robots: int) -> None:
@@ -181,8 +181,11 @@ class Roster:
 
     def _hello(self, peer: bytes, user: str | None, frames: Sequence[Buffer], now: float) -> list[Buffer]:
         hello = link.unpack_hello(frames)
-        if hello.protocol != link.PROTOCOL:
-            return self._away("protocol", f"protocol: robot speaks {hello.protocol}, host speaks {link.PROTOCOL}")
+        if hello.protocol not in link.UNDERSTOOD:
+            newest = max(link.UNDERSTOOD)
+            older = "robot" if hello.protocol < newest else "host"
+            text = f"protocol: robot speaks {hello.protocol}, host speaks {newest}; update the {older}"
+            return self._away("protocol", text)
         try:
             check_name(hello.name)
         except LinkError as error:
@@ -192,7 +195,8 @@ class Roster:
         robot = self._robots.get(hello.name)
         if robot is not None and robot.generation != hello.generation:
             if not robot.gone and robot.peer != peer and now - robot.heard < SILENT:
-                return self._away("taken", f"name: another robot is called {hello.name}; give --name")
+                heard = f"a robot called {hello.name} was heard {now - robot.heard:.0f} s ago"
+                return self._away("taken", f"name: {heard}; if that is another one, give --name")
             figures, refused = robot.figures, robot.refused
             self._drop(robot)
             robot = _Robot(hello.name, hello.generation, peer, now, figures=figures, refused=refused)
@@ -205,7 +209,7 @@ class Roster:
             before.gone = True
         robot.peer, robot.heard, robot.gone = peer, now, False
         self._robots[robot.name] = self._peers[peer] = robot
-        return link.pack_welcome(self._welcome)
+        return link.pack_welcome(dataclasses.replace(self._welcome, protocol=hello.protocol))
 
     def _away(self, reason: str, text: str) -> list[Buffer]:
         self.refused[reason] += 1
@@ -262,7 +266,8 @@ class Roster:
             raise _Refusal("window")
         try:
             batch = wire.decode(frames, terms.max_bytes)
-            if (batch.source, batch.generation) != (robot.name, robot.generation):
+            # An earlier generation's comes from the robot's journal; by its ids replay tells whether it has it.
+            if batch.source != robot.name or batch.generation > robot.generation:
                 raise _Refusal("foreign")
             with np.errstate(over="ignore"):
                 start, end = batch.start + stamp.offset, batch.end + stamp.offset

@@ -13,7 +13,8 @@ from sensors.modalities import AUDIO, AUDIO_FAR, IMAGE
 from sensors.state import State, check_state
 from teacher.config import CONCEPTS, TeacherConfig
 from teacher.curriculum import Curriculum, Plan
-from teacher.datasets.samples import Bytes, ExamSet, Samples
+from teacher.datasets.exam_set import ExamSet
+from teacher.datasets.samples import Bytes, Samples
 from teacher.flaws import add_noise, darken, jitter
 from teacher.microphones import add_far_microphone
 
@@ -124,7 +125,7 @@ class Machine:
 
     def exam(self) -> ExamSet:
         """The test parts of both datasets, with labels."""
-        return ExamSet.of(self._samples[IMAGE.name], self._samples[AUDIO.name], CONCEPTS)
+        return ExamSet.of({m: self._samples[m] for m in (IMAGE.name, AUDIO.name)}, CONCEPTS)
 
     def state_dict(self, cursor: Cursor | None = None) -> State:
         """Seed, generation and cursor (an earlier one, if given), JSON-able."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,94 @@ def test_mistakes_end_with_code_2(arguments: list[str], told: str, tmp_path: Pat
     extra = [] if "--resume" in arguments else ["--run-dir", str(tmp_path / "run")]
     assert re.search(told, refused(launch(*arguments, *extra)))
     assert not (tmp_path / "run").exists()
+
+
+INTERRUPTED = """
+import os, signal, sys, runpy
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.{number})
+
+sys.meta_path.insert(0, Finder())
+sys.argv = {arguments!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "number"),
+    [
+        ("runtime.cli", "SIGINT"),
+        ("numpy", "SIGINT"),
+        ("runtime.session", "SIGINT"),
+        ("teacher.datasets.download", "SIGINT"),
+        ("runtime.supervisor.cluster", "SIGINT"),
+        ("ray", "SIGTERM"),
+        ("sensors.devices", "SIGHUP"),
+    ],
+)
+def test_stopped_before_the_run_began_is_one_line(module: str, number: str, tmp_path: Path) -> None:
+    """A signal while this module is imported, from reading the command line to the start of Ray."""
+    where = ["--run-dir", str(tmp_path / "run"), "--data", str(tmp_path), "--download"]
+    arguments = [str(ROOT / "launch.py"), *(["--list-devices"] if module == "sensors.devices" else where)]
+    (tmp_path / "mnist").mkdir()
+    program = INTERRUPTED.format(module=module, number=number, arguments=arguments)
+    # What is downloaded last is there already, and nothing is ever asked for at its hosts.
+    environment = os.environ | {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    if module in ("runtime.supervisor.cluster", "ray"):
+        program = program.replace("'--download'", "'--images', 'digits', '--speech', 'synthetic'")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60, env=environment
+    )
+    assert (done.returncode, done.stderr) == (130, "stopped before the run began\n")
+    assert not (tmp_path / "run").exists()
+
+
+def in_shell(line: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """A line of shell, with `RUN` for the program."""
+    run = shlex.join([sys.executable, str(ROOT / "launch.py")])
+    env = os.environ | environment
+    return subprocess.run(["bash", "-c", line.replace("RUN", run)], capture_output=True, text=True, timeout=60, env=env)
+
+
+@pytest.mark.parametrize("page", ["--help", "--help-settings", "--list-devices"])
+def test_pages_are_shown_in_any_encoding_and_a_reader_may_leave(page: str) -> None:
+    for encoding in ("ascii", "latin-1"):
+        shown = in_shell(f"RUN {page}", PYTHONIOENCODING=encoding)
+        assert (shown.returncode, shown.stderr) == (0, "") and shown.stdout.isascii()
+    posix = in_shell(f"RUN {page}", LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert (posix.returncode, posix.stderr) == (0, "")
+    left = in_shell(f"set -o pipefail; RUN {page} | head -1")
+    assert (left.returncode, left.stderr) == (0, "")
+    closed = in_shell(f"RUN {page} >&-")
+    assert (closed.returncode, closed.stdout, closed.stderr) == (0, "", "")
+    full = in_shell(f"RUN {page} > /dev/full")
+    assert full.returncode == 1
+    assert full.stderr == "error: standard output cannot be written: No space left on device\n"
+
+
+def test_a_mistake_has_its_exit_code_without_any_output() -> None:
+    for line in ("RUN --bogus 2> /dev/full", "RUN --bogus 2>&-", "RUN --bogus <&- >&- 2>&-"):
+        assert in_shell(line).returncode == 2
+    said = in_shell("RUN --data Größe", PYTHONIOENCODING="ascii").stderr
+    assert r"Gr\xf6\xdfe: no such directory" in said
+
+
+@pytest.mark.parametrize("option", ["--resume", "--run-dir", "--data", "--judges", "--keys", "--record", "--sensors"])
+def test_a_link_to_nothing_is_said_to_be_one(option: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    told = refused(launch(option, str(tmp_path / "link" / "run")))
+    assert f"{tmp_path}/link is a link to {tmp_path}/gone, which is not there" in told
+
+
+def test_what_is_to_be_typed_works_where_it_is_read() -> None:
+    told = in_shell("RUN --bogus").stderr
+    (command,) = re.findall(r"\((.*) lists the options\)", told)
+    assert in_shell(command).stdout.startswith(f"usage: {command.removesuffix(' --help')}")
 
 
 def test_an_address_without_ray_leaves_no_run_behind(tmp_path: Path) -> None:

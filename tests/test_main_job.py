@@ -18,11 +18,8 @@ from teacher.config import LettersConfig, TeacherConfig
 from teacher.datasets.synthetic import available
 
 ROOT = Path(__file__).parents[1]
-EMBEDDED = (
-    *("--images", "digits", "--speech", "synthetic", "--letters", "synthetic"),
-    *("--set", "monitor.judge_steps_image=24"),
-)
-QUICK = ("--set", "monitor.judge_steps_audio=24", "--set", "monitor.every=3", "--set", "learner.turn_steps=10")
+EMBEDDED = (*("--images", "digits", "--speech", "synthetic", "--letters", "synthetic"),)
+QUICK = ("--set", "monitor.judge_steps=24", "--set", "monitor.every=3", "--set", "learner.turn_steps=10")
 CURRICULUM = ("--set", "teacher.warmup_events=512", "--set", "learner.batch=32", "--set", "run.checkpoint_every=5")
 
 pytestmark = [

@@ -12,6 +12,8 @@ from runtime.cli import OPTIONS, Request, parse_arguments
 from runtime.settings import RunConfig
 from runtime.supervisor.metrics import METRICS, metric_of
 from runtime.terminal import EXAMS
+from sensors.remote import RobotConfig
+from sensors.remote import _parser as robot_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -26,6 +28,7 @@ FLAGS = {
     *("--teacher", "--list-devices", "--run-dir", "--resume", "--set", "--help", "--help-settings"),
 }
 OTHERS_FLAGS = {
+    *(flag for action in robot_parser()._actions for flag in action.option_strings),
     *("--logdir", "--shm-size", "--head", "--node-ip-address", "--port"),
     *(
         "--json",
@@ -165,7 +168,8 @@ def test_defaults_that_the_pages_state_are_the_real_ones() -> None:
     assert f"every {defaults.monitor.every:g} s" in README
     for setting, value in re.findall(r"`(\w+\.\w+)` \[([^\]]+)\]", TEXTS["docs/operating.md"]):
         section, _, name = setting.partition(".")
-        assert str(getattr(getattr(defaults, section), name)).removesuffix(".0") == value, setting
+        owner = defaults if hasattr(defaults, section) else RobotConfig()
+        assert str(getattr(getattr(owner, section), name)).removesuffix(".0").lower() == value.lower(), setting
 
 
 def test_every_benchmark_that_a_page_names_exists_with_its_options() -> None:

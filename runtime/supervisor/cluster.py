@@ -6,7 +6,9 @@ import concurrent.futures.thread  # noqa: F401
 import contextlib
 import logging
 import os
+import re
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -18,11 +20,21 @@ from typing import Any
 import psutil
 import ray
 
+from runtime.environment import token_command
 from runtime.settings import RunSection
 from sensors.errors import ConfigError, UserError
 
 CONNECT_TIMEOUT = 3.0
 """Seconds for the head of a Ray cluster to answer."""
+
+LOGGED = re.compile(r"^\[[^\]]* [EF] |Check failed|\b\w*Error: ")
+"""How Ray's services mark an error in their logs."""
+
+HINTS = {
+    "dashboard": "try it with --set run.dashboard=false",
+    "object_store_memory": "give Ray less shared memory with --set run.object_store=300",
+}
+"""What helps where Ray's error speaks of this."""
 
 RAY_PATIENCE = 3.0
 """Seconds that a stopping run gives Ray to shut down."""
@@ -40,12 +52,14 @@ class Cluster:
 
     Attributes:
         dashboard: address of the dashboard, when there is one.
+        metrics: address at which Prometheus finds the figures of this machine, once Ray is up.
         joined: whether the cluster was there before.
         notes: what people should know of it, one line each.
     """
 
     def __init__(self, section: RunSection, namespace: str) -> None:
         self.dashboard: str | None = None
+        self.metrics: str | None = None
         self.joined = section.address is not None
         self.notes: list[str] = []
         self._section = section
@@ -74,10 +88,22 @@ class Cluster:
         if not self._up.wait(timeout):
             return False
         if self._error is not None:
-            where = f"--address {self._section.address}: " if self.joined else "Ray did not start: "
-            hint = "" if self.joined or not self._section.dashboard else "\ntry it with --set run.dashboard=false"
-            raise UserError(where + " ".join(str(self._error).split())[:300] + hint) from self._error
+            if self.joined:
+                raise UserError(f"--address {self._section.address}: {_brief(self._error)}") from self._error
+            why = f"Ray did not start: {_brief(self._error)}"
+            for cause, hint in HINTS.items():
+                if cause in str(self._error).lower():
+                    raise UserError(f"{why}\n{hint}") from self._error
+            logged = None if self._folder is None else last_error(self._folder)
+            raise UserError(why + (f"\n{logged}" if logged else "")) from self._error
         return True
+
+    def describe(self) -> list[str]:
+        """Printable lines: what people should know of it, and where to watch it; once Ray is up."""
+        lines = list(self.notes)
+        if self.dashboard:
+            lines.append(f"dashboard {self.dashboard}  (token: run {token_command()})")
+        return lines + ([f"metrics {self.metrics}  (for Prometheus)"] if self.metrics else [])
 
     def close(self, patience: float, keep_logs: bool = False) -> Path | None:
         """Shut Ray down within about `patience` seconds; returns the logs' folder if they are kept."""
@@ -103,8 +129,12 @@ class Cluster:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _live(self) -> None:
+        # Ray's processes inherit it from this thread. A terminal that is closed signals all that were started there:
+        # without them a run could not stop with a checkpoint. Ctrl-C Ray itself keeps from them in the same way.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
             self._init()
+            self.metrics = self._find_metrics()
         except Exception as error:
             self._error = error
         self._up.set()
@@ -143,6 +173,13 @@ class Cluster:
         )
         self.dashboard = f"http://{context.dashboard_url}" if s.dashboard and context.dashboard_url else None
 
+    def _find_metrics(self) -> str | None:
+        untyped: Any = ray
+        for node in untyped.nodes():
+            if node["NodeID"] == self.here() and node.get("MetricsExportPort"):
+                return f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+        return None
+
     def resources(self) -> tuple[dict[str, float], dict[str, float]]:
         """What the cluster has, and what of it is free."""
         untyped: Any = ray
@@ -174,6 +211,26 @@ def check_resources(total: Mapping[str, float], free: Mapping[str, float], devic
     if wants and free.get("GPU", 0) < 1:
         raise ConfigError("--device cuda: every GPU of the Ray cluster is in use")
     return 1.0 if wants or (device == "auto" and free.get("GPU", 0) >= 1) else 0.0
+
+
+def last_error(folder: Path) -> str:
+    """The newest error that Ray's own services logged, with the name of the log; empty where there is none."""
+    try:
+        logs = sorted(folder.glob("ray/session_*/logs/*.[oe][ur][tr]"), key=lambda log: log.stat().st_mtime)
+        for log in reversed(logs):
+            lines = log.read_text(errors="replace").splitlines()
+            for line in reversed(lines):
+                if LOGGED.search(line):
+                    return f"{log.name}: {' '.join(line.split())[:300]}"
+    except OSError:
+        pass
+    return ""
+
+
+def _brief(error: Exception) -> str:
+    """What an error of Ray's says, in one line: libraries put the cause last, below what they were at."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join((lines or [type(error).__name__])[-1].split())[:300]
 
 
 def free_port(first: int, tries: int = 100) -> int:

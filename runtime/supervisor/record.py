@@ -9,11 +9,16 @@ from runtime.roles import Board, Role
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.shortage import Shortage
+from runtime.supervisor.assembly import AGENT
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
 from runtime.terminal import Snapshot, Terminal
 from sensors.errors import StorageError
 
 REDRAW_EVERY = 0.5
+STARTING, FINAL = "starting actors", "final exam"
+"""The phases before the first step and after the last."""
+ASIDE = ("monitor", AGENT)
+"""Members without which learning begins."""
 TOTALS = ("teacher/", "accepted/", "restarts/", "hangs/", "learner/")
 """Beginnings of the counters that are figures under their own names."""
 
@@ -104,14 +109,12 @@ class Record:
         """Show the run as it is."""
         self._next_draw = now + REDRAW_EVERY
         board, run = self._board, self._config.run
-        if phase == "learning" and (waiting := self._shortage.waiting or board.waiting):
-            phase = f"waiting: {waiting}"
         self._terminal.update(
             Snapshot(
                 time=self._figures.time,
                 learning=board.learned(now),
                 step=board.step,
-                phase=phase,
+                phase=doing(phase, board, self._shortage.waiting, roles),
                 share=board.share(run, now),
                 values=dict(board.values),
                 actors={name: role.member.state for name, role in roles.items()},
@@ -136,3 +139,24 @@ class Record:
         write = lambda: self._run.write("actors.json", json.dumps(found))  # noqa: E731
         if found != self._told and self.keep("process numbers", write):
             self._told = found
+
+
+def doing(phase: str, board: Board, short: str, roles: Mapping[str, Role]) -> str:
+    """The phase, and what it waits for or how far it is.
+
+    Args:
+        phase: of the run.
+        board: what is known of it.
+        short: what cannot be written; empty where everything can.
+        roles: by name.
+    """
+    if phase == "learning" and (waiting := short or board.waiting):
+        return f"waiting: {waiting}"
+    if phase == FINAL and board.examined:
+        return f"{phase}: {board.examined}"
+    if phase != STARTING:
+        return phase
+    # Learning waits for nobody who only looks on.
+    if missing := [name for name, role in roles.items() if not role.member.started and name not in ASIDE]:
+        return f"{phase}: {', '.join(missing)}"
+    return f"waiting for events: {board.waiting}" if board.waiting else "waiting for the first step"

@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -20,7 +18,8 @@ from runtime.supervisor.assembly import SPEAKERS, assemble
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.crew import FETCH, actor_class, arrived, reason
 from runtime.supervisor.duties import assign
-from runtime.supervisor.record import Record
+from runtime.supervisor.outcome import Outcome, RunFailure
+from runtime.supervisor.record import FINAL, STARTING, Record
 from runtime.supervisor.saver import SaveError, Saver
 from runtime.supervisor.vigil import Clock
 from runtime.supervisor.watch import Watch
@@ -34,20 +33,6 @@ CLOSE_PATIENCE = 1.5
 """Seconds of those that actors have to close."""
 SETTLE = 1.5
 """Seconds of those that chunks under way have to end; a learner in a longer step holds the step before."""
-
-
-class RunFailure(Exception):
-    """An actor could not be kept alive, or what it does makes no sense any more."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: learner steps, seconds of learning, the last checkpoint, and what went wrong if anything."""
-
-    step: int
-    learned: float
-    checkpoint: Path | None
-    problem: str = ""
 
 
 class Supervisor:
@@ -118,7 +103,8 @@ class Supervisor:
             self._close()
         if mistake is not None:
             raise mistake
-        return Outcome(self.board.step, self.board.learned(time.monotonic()), self._saver.newest, problem)
+        learned = self.board.learned(time.monotonic())
+        return Outcome(self.board.step, learned, self._saver.newest, problem, begun=bool(self.roles))
 
     # -- start ------------------------------------------------------------
 
@@ -132,10 +118,8 @@ class Supervisor:
                 return False
         # Ray's native part takes SIGTERM for itself while it starts.
         self._signals.arm()
-        for line in self._cluster.notes:
+        for line in self._cluster.describe():
             self._terminal.note(line)
-        if self._cluster.dashboard:
-            self._terminal.note(f"dashboard {self._cluster.dashboard}  (token: run `ray get-auth-token`)")
         gpus = check_resources(*self._cluster.resources(), self._config.learner.device)
         here = (self._cluster.here(), self._cluster.joined)
         crew = assemble(self._config, self._run.path, classes, gpus, *here, self._clock, self._generations)
@@ -149,7 +133,7 @@ class Supervisor:
         """The event loop: answers in, next calls out, until the run's end; returns what went wrong there."""
         learner = self.roles["learner"]
         assert isinstance(learner, LearnerRole)
-        self._phase = "starting actors"
+        self._phase = STARTING
         while not self._stop.is_set():
             self._attend(list(self.roles.values()))
             now = time.monotonic()
@@ -250,7 +234,7 @@ class Supervisor:
 
     def _conclude(self) -> str:
         """The run's own end: a checkpoint, then the final exam; returns what went wrong with the exam."""
-        self._phase = "final exam"
+        self._phase = FINAL
         self._await_saver()
         if self.board.first_step_at is not None and not self._stop.is_set():
             self._read_cursors(time.monotonic() + self._config.run.chunk + 1.0)
@@ -279,7 +263,7 @@ class Supervisor:
             self._attend([role])
             self._observe(time.monotonic())
             call = role.member.call
-            if asked and call is None and not role.graded:
+            if asked and not role.member.started:
                 return f"the final exam failed: {role.member.fault}"
             asked = asked or (call is not None and call.method == "final")
         return ""
@@ -289,7 +273,7 @@ class Supervisor:
     def _observe(self, now: float) -> None:
         """Write figures, redraw, and save, each when it is due."""
         board, section = self.board, self._config.run
-        if self._phase == "starting actors" and board.first_step_at is not None:
+        if self._phase == STARTING and board.first_step_at is not None:
             self._phase = "learning"
             self._next_save = now + 1.0
             self._terminal.remark(f"first step after {now - self._began:.1f} s")

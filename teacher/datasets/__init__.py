@@ -1,6 +1,7 @@
 """Datasets that simulated teachers show and play: found, checked, prepared and split."""
 
 from teacher.datasets.choose import load_images, load_speech
-from teacher.datasets.samples import ExamSet, Samples
+from teacher.datasets.exam_set import ExamSet
+from teacher.datasets.samples import Samples
 
 __all__ = ["ExamSet", "Samples", "load_images", "load_speech"]

@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.places import caches
 from teacher.datasets.report import Report
 from teacher.datasets.samples import Samples, hash_arrays
 
@@ -38,10 +39,17 @@ Content = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 
 
 def cache_root() -> Path:
-    """The user's cache directory: `RECIPROCAL_CACHE`, or `reciprocal` under the platform's usual place."""
+    """The user's cache directory.
+
+    `RECIPROCAL_CACHE`; else `reciprocal` under the first that can be written of `XDG_CACHE_HOME`, `~/.cache`, and
+    `cache` in a directory of this user alone under `TMPDIR`.
+
+    Raises:
+        StorageError: none of them can be written.
+    """
     if own := os.environ.get("RECIPROCAL_CACHE"):
         return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reciprocal"
+    return caches() / "reciprocal"
 
 
 @dataclass(frozen=True)

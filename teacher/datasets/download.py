@@ -30,6 +30,8 @@ _ATTEMPTS = 5
 _BLOCK = 1 << 13
 """Bytes written at a time, and the most that a break costs."""
 _MAX_CLIP_BYTES = 8 << 20
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name the certificates by which hosts are trusted."""
 _RETRY = "remove it and try again"
 
 
@@ -151,6 +153,8 @@ def fetch(remote: Remote, folder: Path) -> Path:
         except ValueError:
             troubles.append(f"{url}: wrong checksum")
         except OSError as e:
+            if bundle := _missing_certificates():
+                raise DataError(f"{remote.name}: {bundle}") from None
             raise DataError(f"{folder}: cannot be written ({e.strerror or e})") from None
     raise DataError(
         f"{remote.name}: download failed ({'; '.join(troubles)});\n"
@@ -226,8 +230,19 @@ def _reason(error: Exception) -> str:
         return "broke off"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        named = next((f", {name}={os.environ[name]}" for name in _CERTIFICATES if os.environ.get(name)), "")
+        return f"its certificate is not trusted by the certificates here{named}"
     text = str(error)
     return "no connection" if "Max retries" in text or "resolve" in text else text.splitlines()[0][:120]
+
+
+def _missing_certificates() -> str:
+    """Which variable names certificates that are not there, and what to do; empty where none does."""
+    for name in _CERTIFICATES:
+        if (path := os.environ.get(name)) and not os.access(path, os.R_OK):
+            return f"{name}={path}: no such file of certificates can be read; correct the variable, or unset it"
+    return ""
 
 
 def _unpack_recordings(archive: Path, folder: Path) -> int:

@@ -56,51 +56,6 @@ class Samples:
         return dataclasses.replace(self, notes=(*self.notes, *notes))
 
 
-@dataclass(frozen=True)
-class ExamSet:
-    """Test samples with their labels: the only way by which labels leave a teacher.
-
-    Attributes:
-        images: (N, 1, 32, 32) uint8.
-        image_labels: (N,) int64.
-        audio: (M, 1, 96, 96) uint8.
-        audio_labels: (M,) int64.
-        image_name: dataset of the images.
-        audio_name: dataset of the speech.
-        concepts: names by label.
-    """
-
-    images: Bytes
-    image_labels: Labels
-    audio: Bytes
-    audio_labels: Labels
-    image_name: str
-    audio_name: str
-    concepts: tuple[str, ...]
-
-    @classmethod
-    def of(cls, images: Samples, speech: Samples, concepts: tuple[str, ...]) -> "ExamSet":
-        """The exam that the test parts of two datasets give."""
-        return cls(
-            images=images.test,
-            image_labels=images.test_labels,
-            audio=speech.test,
-            audio_labels=speech.test_labels,
-            image_name=images.name,
-            audio_name=speech.name,
-            concepts=concepts,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Arrays and plain values by field name, to cross a process boundary."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "ExamSet":
-        """Rebuild from `to_dict`."""
-        return cls(**{**values, "concepts": tuple(values["concepts"])})
-
-
 def make_samples(
     name: str,
     train: tuple[Bytes, Labels],

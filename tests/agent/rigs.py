@@ -99,8 +99,7 @@ def datasets(train: int = 400, test: int = 100) -> dict[str, Samples]:
 
 def exam_set(data: Mapping[str, Samples]) -> ExamSet:
     """The test part of `datasets` as a teacher hands it to the monitor."""
-    i, a = data["image"], data["audio"]
-    return ExamSet(i.test, i.test_labels, a.test, a.test_labels, i.name, a.name, tuple("0123456789"))
+    return ExamSet.of(data, tuple("0123456789"))
 
 
 def config(**changes: Any) -> LearnerConfig:

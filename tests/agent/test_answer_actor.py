@@ -10,7 +10,7 @@ import pytest
 
 from agent.actor import AnswerActor
 from agent.config import AnswerConfig
-from agent.exam import Networks, to_network
+from agent.inference import Networks, to_network
 from agent.learner import Learner
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
@@ -83,7 +83,7 @@ def test_it_answers_with_the_newest_weights_while_the_learner_is_busy(ray_sessio
             if not over:
                 break
         assert not over, "neither the learner nor its own everyday work was waited for"
-        expected = Networks.build(made[-1]).evoke(to_network(pictures), "image", "audio") * 255
+        expected = Networks.build(made[-1]).evoke(to_network(pictures, "image"), "image", "audio") * 255
         assert answer["step"] == made[-1]["step"]
         assert np.abs(answer["samples"]["audio"] - expected.numpy()).max() <= 0.51
         with pytest.raises(EventError, match="the agent knows audio, image"):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from agent.associations import MOST, Associations
-from agent.exam import Networks, to_network
+from agent.inference import Networks, to_network
 from agent.learner import Learner
 from sensors.errors import EventError, StateError
 from tests.agent.rigs import ListReplay, config, images, tables
@@ -34,7 +34,7 @@ def test_it_answers_as_the_published_networks_do(known: Networks) -> None:
     assert it.step == known.step and it.modalities == ("audio", "image")
     evoked = it.evoke("image", picture())
     assert evoked.step == known.step and list(evoked.samples) == ["audio"]
-    expected = known.evoke(to_network(picture()), "image", "audio") * 255
+    expected = known.evoke(to_network(picture(), "image"), "image", "audio") * 255
     made = evoked.samples["audio"]
     assert made.dtype == np.uint8 and made.shape == (3, 1, 96, 96)
     assert np.abs(made - expected.numpy()).max() <= 0.51
@@ -73,7 +73,7 @@ def test_answers_from_several_threads_are_whole_while_weights_change(known: Netw
     it = Associations()
     it.update(known)
     later = networks(9, 1)
-    expected = {n.step: n.evoke(to_network(picture()), "image", "audio") * 255 for n in (known, later)}
+    expected = {n.step: n.evoke(to_network(picture(), "image"), "image", "audio") * 255 for n in (known, later)}
     wrong: list[int] = []
 
     def ask() -> None:

@@ -2,13 +2,15 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from agent.config import MonitorConfig
-from agent.consistency import Clusters, Probe, agreement, examine_self, explained, match, remoteness
-from agent.exam import Networks
+from agent.consistency import LEAST_PAIRS, Clusters, Probe, agreement, explained, interval, match, remoteness
 from agent.held_out import held_out
+from agent.inference import Networks
 from agent.learner import Learner
+from agent.monitor import Findings
 from agent.self_monitor import SelfMonitor
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
@@ -80,7 +82,7 @@ def test_a_probe_is_what_is_held_out_and_newest(tmp_path: Path) -> None:
 def test_a_learner_becomes_consistent_with_itself_without_a_label(tmp_path: Path) -> None:
     with closing(fill(tmp_path)), closing(Reader(tmp_path)) as reader, closing(Reader(tmp_path)) as probe:
         it = Learner(config(guides="pair", turn_steps=8), reader, 0)
-        exam = SelfMonitor(MonitorConfig(every=1.0, probe_clusters=4), probe, 0.2)
+        exam = SelfMonitor(MonitorConfig(every=600.0, probe_clusters=4), probe, 0.2)
         assert exam.ready and exam.due and not exam.train(1.0).figures
         it.step()
         first = exam.examine(Networks.build(published(it)))
@@ -91,8 +93,7 @@ def test_a_learner_becomes_consistent_with_itself_without_a_label(tmp_path: Path
         second, third = exam.examine(networks), exam.examine(networks, whole=True)
     assert "self/stability_image" not in first.figures, "there was no exam before"
     assert third.figures["self/stability_image"] == third.figures["self/stability_audio"] == 1.0, "nothing has changed"
-    before = {k: float(v) for k, v in first.figures.items()}
-    after = {k: float(v) for k, v in second.figures.items()}
+    before, after = numbers(first), numbers(second)
     for name in ("image_to_audio", "audio_to_image"):
         assert after[f"self/match_{name}"] > max(0.75, before[f"self/match_{name}"])
     for m in ("image", "audio"):
@@ -101,12 +102,64 @@ def test_a_learner_becomes_consistent_with_itself_without_a_label(tmp_path: Path
     assert third.note.startswith("final self-exam at step 161 on ") and "held-out events: match " in third.note
 
 
-def test_with_hardly_any_event_nothing_is_said(tmp_path: Path) -> None:
-    with closing(fill(tmp_path, 4)) as buffer, closing(Reader(tmp_path)) as reader:
+def numbers(findings: Findings) -> dict[str, float]:
+    return {key: float(value) for key, value in findings.figures.items() if not isinstance(value, str)}
+
+
+def test_an_interval_of_a_share_is_wilsons() -> None:
+    # Newcombe (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+    for hits, count, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611)):
+        assert interval(hits / count, count) == pytest.approx((low, high), abs=5e-5)
+    low, high = interval(1.0, 1)
+    assert low < 0.25 and high == 1.0
+
+
+def test_the_interval_of_a_match_holds_the_true_one_however_few_events_there_are() -> None:
+    def draw(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        # Of three events in ten, what is evoked is of another concept.
+        rng = torch.Generator().manual_seed(seed)
+        concepts = torch.randint(10, (count,), generator=rng)
+        wrong = torch.randint(10, (count,), generator=rng)
+        evoked = torch.where(torch.rand(count, generator=rng) < 0.3, wrong, concepts)
+        noise = 0.3 * torch.randn(2, count, 16, generator=rng)
+        return points(10, 0)[evoked] + noise[0], points(10, 0)[concepts] + noise[1]
+
+    true = float(np.mean([match(*draw(400, seed)) for seed in range(20)]))
+    for count, widest in ((LEAST_PAIRS, 0.7), (20, 0.4)):
+        ends = [interval(match(*draw(count, 1000 + seed)), count) for seed in range(400)]
+        assert np.mean([low <= true <= high for low, high in ends]) >= 0.95
+        assert max(high - low for low, high in ends) < widest
+
+
+@pytest.mark.parametrize(
+    ("pairs", "share", "measured", "wanted"),
+    [
+        (4, 0.01, False, "match and cycle want 4 held-out pairs, there are 2; stability and explained want 8"),
+        (14, 0.2, True, "stability and explained want 8 held-out events, there are 4 audio"),
+        (320, 0.2, True, ""),
+        (4, 0.0, True, "stability and explained want 8 known events, there are 4 audio"),
+    ],
+)
+def test_from_the_first_exam_on_what_can_be_told_is_told_and_what_more_is_needed(
+    tmp_path: Path, pairs: int, share: float, measured: bool, wanted: str
+) -> None:
+    with closing(fill(tmp_path, pairs)) as buffer, closing(Reader(tmp_path)) as reader:
         assert buffer.stats()
         it = Learner(config(min_events=2), reader, 0)
         it.step()
-        networks = Networks.build(published(it))
-        assert examine_self(networks, Probe.take(reader, ("audio", "image"), 100, 0.01), {}, 4) == {}
-        found = SelfMonitor(MonitorConfig(), reader, 0.01).examine(networks)
-        assert not found.figures and not found.note
+        exam = SelfMonitor(MonitorConfig(), reader, share)
+        found, again = (exam.examine(Networks.build(published(it))) for _ in range(2))
+    figures = numbers(found)
+    waiting = str(found.figures["self/waiting"])
+    assert waiting.startswith(wanted) and bool(waiting) == bool(wanted)
+    assert waiting in found.note and found.note.startswith("self-exam at step 1 on ")
+    # What does not change is not said again and again.
+    assert bool(again.note) == measured and again.figures["self/waiting"] == waiting
+    count = figures["self/pairs"]
+    assert figures["self/lessons"] == count / 2 and figures["self/events_audio"] == count
+    for name in ("match_image_to_audio", "match_audio_to_image", "cycle_image", "cycle_audio"):
+        assert (f"self/{name}" in figures) == measured
+        if measured and name.startswith("match"):
+            low, high = figures[f"self/low_{name}"], figures[f"self/high_{name}"]
+            assert (low, high) == interval(figures[f"self/{name}"], int(count / 2))
+    assert ("self/reconstruction_audio" in figures) == ("self/stability_audio" in numbers(again)) == (not wanted)

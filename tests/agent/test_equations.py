@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from agent.autoencoder import Autoencoder
 from agent.config import GuideConfig, NetworkConfig, SmartConfig
-from agent.networks import Autoencoder
 from agent.smart import Smart
 from sensors.modalities import Modality
 

@@ -1,11 +1,16 @@
 import numpy as np
 import pytest
 
-from agent.exam import Networks, examine, shorten, to_network
+from agent.confusion import draw_confusion
+from agent.exam import PIECE, examine, examining
+from agent.inference import Networks, to_network
 from agent.judges import Training
 from agent.learner import Learner
-from agent.sheet import draw_sheet
-from sensors.errors import StateError
+from agent.sheet import draw_sheet, pages
+from sensors.errors import DataError, StateError
+from teacher.datasets import ExamSet
+from teacher.datasets.exam_set import ExamPart
+from teacher.datasets.samples import make_samples
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
 
 
@@ -36,13 +41,33 @@ def trainings() -> dict[str, Training]:
     return made
 
 
+def test_pieces_of_an_exam_are_graded_as_all_of_it_at_once(networks: Networks, trainings: dict[str, Training]) -> None:
+    exam = exam_set(datasets(test=PIECE + 30))
+    judges = {m: t.judge for m, t in trainings.items()}
+    pieces, told = examining(networks, judges, exam), list[str]()
+    try:
+        while True:
+            told.append(next(pieces))
+    except StopIteration as end:
+        grades = end.value
+    size = sum(map(len, exam.parts.values()))
+    assert told[0] == f"judged {PIECE} of {2 * size:,}" and told[-1] == f"judged {2 * size:,} of {2 * size:,}"
+    for source, part in exam.parts.items():
+        for target, judge in judges.items():
+            judged = judge.grade(networks.evoke(to_network(part.samples, source), source, target).clone()).numpy()
+            assert grades.accuracy[f"{source}_to_{target}"] == float((judged == part.labels).mean())
+            by_hand = np.zeros((10, 10), np.int64)
+            np.add.at(by_hand, (part.labels, judged), 1)
+            assert np.array_equal(grades.confusion[f"{source}_to_{target}"], by_hand)
+
+
 def test_published_networks_evoke_as_the_learner_does() -> None:
     import torch
 
     it = Learner(config(), ListReplay(tables()), 0)
     it.step()
     networks = Networks.build(published(it))
-    x = to_network(tables()["audio+image"]["image"][:5])
+    x = to_network(tables()["audio+image"]["image"][:5], "image")
     side, other = it.smart.averages["image"], it.smart.averages["audio"]
     with torch.no_grad():
         by_hand = other.autoencoder.decode(side.transcoders["audio"](side.autoencoder.encode(x)))
@@ -57,17 +82,18 @@ def test_grades_are_counts_of_what_judges_say(networks: Networks, trainings: dic
     for path, table in grades.confusion.items():
         assert table.sum() == grades.counts[path] == 100
         assert np.trace(table) / 100 == pytest.approx(grades.accuracy[path])
-    wrong = exam.__class__(**{**exam.to_dict(), "image_labels": (exam.image_labels + 1) % 10})
+    seen = exam.parts["image"]
+    wrong = ExamSet({**exam.parts, "image": ExamPart(seen.name, seen.samples, (seen.labels + 1) % 10)}, exam.concepts)
     again = examine(networks, judges, wrong)
     assert np.array_equal(again.confusion["image_to_image"], np.roll(grades.confusion["image_to_image"], 1, axis=0))
 
 
 def test_the_running_exam_is_a_part_of_the_whole() -> None:
     exam = exam_set(datasets())
-    short = shorten(exam, 30, 20)
-    assert len(short.images) == 30 and len(short.audio) == 20
-    assert set(short.audio_labels.tolist()) <= set(range(10))
-    assert len(shorten(exam, 10_000, 10_000).audio) == len(exam.audio)
+    short = exam.shorten({"image": 30, "audio": 20})
+    assert len(short.parts["image"]) == 30 and len(short.parts["audio"]) == 20
+    assert set(short.parts["audio"].labels.tolist()) <= set(range(10))
+    assert exam.shorten({"audio": 10_000}).parts["audio"] is exam.parts["audio"]
 
 
 def test_the_sheet_frames_what_judges_say(networks: Networks, trainings: dict[str, Training]) -> None:
@@ -86,3 +112,28 @@ def test_weights_of_another_make_are_refused(networks: Networks) -> None:
     arrays.popitem()
     with pytest.raises(StateError, match="published weights"):
         Networks.build(torn)
+
+
+def test_fifty_concepts_have_judges_exams_and_pages(networks: Networks) -> None:
+    rng = np.random.default_rng(0)
+    names = tuple(f"thing {c}" for c in range(50))
+    data = {}
+    for name, shape in (("image", (1, 32, 32)), ("audio", (1, 96, 96))):
+        labels = np.arange(150, dtype=np.int64) % 50
+        samples = rng.integers(0, 255, (150, *shape)).astype(np.uint8)
+        data[name] = make_samples("made", (samples, labels), (samples[:100], labels[:100]), "made by the test")
+    exam = ExamSet.of(data, names)
+    judges = {}
+    for name, samples_of in data.items():
+        training = Training(name, samples_of, 6, 7, None, concepts=50)
+        while not training.finished:
+            training.step()
+        judges[name] = training.judge
+    grades = examine(networks, judges, exam)
+    assert grades.confusion["image_to_audio"].shape == (50, 50) and grades.confusion["image_to_audio"].sum() == 100
+    assert pages(50) == 5
+    first, last = (draw_sheet(networks, judges, exam, "fifty", page) for page in (0, 4))
+    assert first.shape[1] > last.shape[1], "the last page has two concepts"
+    assert draw_confusion(grades, names).shape[1] > 2 * 400
+    with pytest.raises(DataError, match="label 49 of 10 concepts"):
+        Training("image", data["image"], 6, 7, None)

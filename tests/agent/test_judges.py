@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from agent import judges
-from agent.exam import to_network
+from agent.inference import to_network
 from agent.judge_networks import NETWORKS, build_judge
 from agent.judges import Training
 from agent.networks import build_autoencoder
@@ -27,7 +27,7 @@ def test_a_judge_learns_and_tells_its_own_accuracy(modality: str, network: str) 
     training = Training(modality, data, {"image": 60, "audio": 30}[modality], 7, None, network)
     assert not training.usable
     judge = finish(training).judge
-    right = (judge.grade(to_network(data.test)).numpy() == data.test_labels).mean()
+    right = (judge.grade(to_network(data.test, modality)).numpy() == data.test_labels).mean()
     assert judge.accuracy == pytest.approx(right)
     assert judge.accuracy > 0.9
 
@@ -37,7 +37,7 @@ def test_a_judge_is_kept_for_the_same_data_and_no_other(tmp_path: Path) -> None:
     first = finish(Training("image", data, 12, 7, tmp_path))
     again = Training("image", data, 12, 7, tmp_path)
     assert again.cached and again.finished and again.judge.accuracy == first.judge.accuracy
-    x = to_network(data.test)
+    x = to_network(data.test, "image")
     assert torch.equal(first.judge.grade(x), again.judge.grade(x))
     other = datasets(train=300)["image"]
     assert not Training("image", other, 12, 7, tmp_path).cached
@@ -46,7 +46,7 @@ def test_a_judge_is_kept_for_the_same_data_and_no_other(tmp_path: Path) -> None:
 def test_every_network_has_a_judge_of_its_own_in_the_cache(tmp_path: Path) -> None:
     data = datasets()["image"]
     names = {finish(Training("image", data, 6, 7, tmp_path, network)).judge.name for network in NETWORKS}
-    assert names == {"MLC", "MLC2", "MLC-reference"}
+    assert names == {"image", "image-second", "image-reference"}
     assert all(Training("image", data, 6, 7, tmp_path, network).cached for network in NETWORKS)
     assert not Training("image", data, 6, 7, tmp_path, "reference", preset="paper").cached
 
@@ -71,7 +71,7 @@ def test_the_reference_is_the_learners_own_encoder(name: str) -> None:
     reference.load_state_dict({**_prefixed(learner, "encoder"), **_prefixed(reference, "verdict")})
     reference.eval()
     learner.eval()
-    x = to_network(datasets(20, 10)[name].test)
+    x = to_network(datasets(20, 10)[name].test, name)
     verdict = reference.get_submodule("verdict")
     assert torch.equal(reference(x), verdict(learner.encode(x)))
 

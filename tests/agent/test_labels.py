@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.config import LearnerConfig
-from agent.exam import Networks, examine
+from agent.exam import examine
 from agent.guides import Guides
+from agent.inference import Networks
 from agent.judges import Training
 from agent.learner import Learner
 from agent.smart import Smart

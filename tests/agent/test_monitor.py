@@ -5,13 +5,13 @@ import cv2
 import pytest
 
 from agent.config import MonitorConfig
-from agent.exam import Networks
+from agent.inference import Networks
 from agent.learner import Learner
 from agent.monitor import Monitor
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
 from tests.agent.test_exam import published
 
-SETTINGS = MonitorConfig(judge_steps_image=12, judge_steps_audio=12, images=50, clips=40, wavs=1, every=3600.0)
+SETTINGS = MonitorConfig(judge_steps=12, exam_samples=50, wavs=1, every=3600.0)
 DATA = datasets(test=60)
 
 
@@ -39,7 +39,7 @@ def test_judges_first_then_exams(monitor: Monitor, networks: Networks) -> None:
     while not (found := monitor.train(0.5)).note:
         pass
     assert monitor.ready and monitor.due
-    assert "MLC" in found.note and 0 < float(found.figures["judge/image"]) <= 1
+    assert "image " in found.note and 0 < float(found.figures["judge/image"]) <= 1
     found = monitor.examine(networks)
     assert not monitor.due
     assert {"exam/image_to_audio", "exam/audio_to_image", "judge/audio"} <= set(found.figures)

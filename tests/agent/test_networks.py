@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from agent.networks import Transcoder, build_autoencoder, count_layers
+from agent.autoencoder import Transcoder
+from agent.networks import build_autoencoder, count_layers
 from sensors.errors import ConfigError
 from sensors.modalities import AUDIO, IMAGE, LIPS, Modality
 

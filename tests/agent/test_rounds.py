@@ -1,4 +1,5 @@
 import time
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -22,6 +23,14 @@ class Topic:
         self.left -= 1
         self.log.append(f"train {self.name}")
         return Findings(note=f"{self.name} trained")
+
+    @property
+    def trained(self) -> float:
+        return 1 / (1 + self.left)
+
+    def examining(self, networks: Any, whole: bool = False) -> Generator[str, None, Findings]:
+        yield f"judged {self.name}"
+        return self.examine(networks, whole)
 
     def examine(self, networks: Any, whole: bool = False) -> Findings:
         self.log.append(f"{'final' if whole else 'exam'} {self.name} {networks}")
@@ -88,7 +97,14 @@ def test_the_end_trains_all_judges_and_examines_what_there_is() -> None:
     topics = Topic("letters", log, 1), Topic("nothing", log, 1), Topic("digits", log, 2)
     rounds = Rounds([Round(topic, learner.pull) for topic, learner in zip(topics, learners, strict=True)])
     learners[0].known = 7
-    found = rounds.final()
+    pieces, told = rounds.final(), list[str]()
+    try:
+        while True:
+            told.append(next(pieces))
+    except StopIteration as end:
+        found: Findings = end.value
+    halfway = ["judges trained to 33%", "judges trained to 50%"]
+    assert told == [halfway[1], "judged letters", halfway[1], *halfway, "judged digits"]
     assert log[-1] == "final digits 3" and "final letters 7" in log and rounds.ready
     assert found.figures == {"exam/letters": 1.0, "exam/digits": 1.0}
     assert found.note == "letters examined; digits examined"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from agent.checkpoint import write_checkpoint
-from agent.exam import Networks
+from agent.inference import Networks
 from agent.learner import Learner
 from replay.buffer import Buffer
 from replay.config import ReplayConfig

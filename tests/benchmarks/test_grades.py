@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from agent.config import MonitorConfig
-from agent.exam import Networks, examine
+from agent.exam import examine
+from agent.inference import Networks
 from agent.smart import Side
 from benchmarks.grades import balanced, grade_judges, grade_paths, load_examiners, shares
 from tests.agent.rigs import config, datasets, exam_set
@@ -30,7 +31,7 @@ def test_shares_of_parts() -> None:
 
 def test_figures_agree_with_the_exam_and_with_the_judges_own_word() -> None:
     data = datasets(200, 50)
-    settings = MonitorConfig(judge_steps_image=6, judge_steps_audio=6)
+    settings = MonitorConfig(judge_steps=6)
     examiners = load_examiners(data, settings, "small")
     sides = {m: Side(m, (o,), config()).eval() for m, o in (("image", "audio"), ("audio", "image"))}
     networks, exam = Networks(5, sides), exam_set(data)

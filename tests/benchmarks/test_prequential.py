@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agent.exam import Networks, to_network
+from agent.inference import Networks, to_network
 from agent.judges import Judge
 from benchmarks.prequential import Answer, Prequential, published, running, share_right
 from benchmarks.trial import Concepts, Trial
@@ -58,7 +58,7 @@ def test_each_event_is_answered_with_the_networks_from_before_it(tmp_path: Path)
     for batch, concepts, networks in met:
         for source, target in (("image", "audio"), ("audio", "image")):
             if source in batch.samples:
-                evoked = networks.evoke(to_network(batch.samples[source]), source, target).clone()
+                evoked = networks.evoke(to_network(batch.samples[source], source), source, target).clone()
                 right = int((known[target].grade(evoked).numpy() == concepts[source]).sum())
                 expected.append(Answer(int(batch.seq[-1]) + 1, f"{source}_to_{target}", right, 16))
     assert preq.answers == expected

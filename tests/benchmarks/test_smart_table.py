@@ -21,7 +21,7 @@ SMALL = [
     "learner.batch=8", "learner.min_events=16", "learner.latent=32", "learner.clusters=4", "learner.bank=64",
     "learner.precision=float32", "replay.capacity=64", "replay.capacity_single=32", "replay.min_size=16",
     "replay.limiter_slack=64", "teacher.batch_events=16", "teacher.warmup_events=16",
-    "monitor.judge_steps_image=6", "monitor.judge_steps_audio=6",
+    "monitor.judge_steps=6",
 ]  # fmt: skip
 
 

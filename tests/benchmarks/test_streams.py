@@ -18,7 +18,7 @@ from tests.agent.rigs import datasets
 
 DATA = datasets(400, 40)
 LEARNER = {"latent": 32, "turn_steps": 4, "precision": "float32", "clusters": 4, "bank": 64}
-COMMON = {"learner": LEARNER, "judge_steps": [6, 6], "seed": 0}
+COMMON = {"learner": LEARNER, "judge_steps": 6, "seed": 0}
 
 
 @pytest.fixture(autouse=True)

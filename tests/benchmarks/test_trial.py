@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from agent.exam import to_network
+from agent.inference import to_network
 from benchmarks.trial import Trial
 from replay.config import ReplayConfig
 from sensors.errors import ConfigError, StateError, StorageError
@@ -137,7 +137,7 @@ def test_a_silent_teacher_is_learned_from_on(tmp_path: Path) -> None:
 
 
 def test_networks_are_a_copy_that_later_steps_leave_alone(tmp_path: Path) -> None:
-    x = to_network(DATA["image"].test[:4])
+    x = to_network(DATA["image"].test[:4], "image")
     with make(tmp_path) as trial:
         trial.run(8)
         networks = trial.networks()

@@ -32,6 +32,7 @@ print("heard", answer["samples"]["audio"].shape, "at step", answer["step"])
 def play(session: Path, name: str, address: str) -> str:
     """What a robot that plays a session says, until it has ended well."""
     command = [sys.executable, "-m", "sensors.remote", "--play", str(session), "--name", name, "--to", address]
+    command += ["--journal", str(session.parent / name)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

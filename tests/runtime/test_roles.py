@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from runtime.figures import Counters
-from runtime.roles import Board, ReplayRole, TeacherRole, settle
+from runtime.figures import Counters, Value
+from runtime.roles import FINAL_PATIENCE, Board, MonitorRole, ReplayRole, TeacherRole, settle
 from runtime.settings import RunSection
 
 
@@ -72,3 +72,20 @@ def test_what_a_new_replay_process_refused_adds_to_what_the_old_one_had() -> Non
         role.hear("__ray_call__", process, 0.0)
         role.hear("ping", {"refused": refused}, 0.0)
     assert board.counters.totals["replay/refused"] == 4 and len(notes) == 1
+
+
+def test_the_final_exam_is_asked_for_in_pieces_until_it_is_done() -> None:
+    board, notes, fresh = Board(), list[str](), dict[str, Value]()
+    role = MonitorRole(member("monitor"), board, RunSection(chunk=1.0), notes.append, fresh)
+    role.todo.clear()
+    role.conclude()
+    for now, progress in ((100.0, "judged 500 of 1,000"), (110.0, "judged 1,000 of 1,000")):
+        asked = role.next(now)
+        assert asked is not None and (asked.method, asked.arguments) == ("final", (1.0,))
+        # All pieces together have one deadline.
+        assert asked.expected + asked.patience == FINAL_PATIENCE - (now - 100.0)
+        role.hear("final", {"figures": {}, "note": "", "progress": progress}, now + 1)
+        assert board.examined == f"{progress}, {now - 99:.0f} s" and not role.graded
+    role.hear("final", {"figures": {"exam/a": 0.5}, "note": "done", "progress": ""}, 112.0)
+    assert role.graded and role.next(113.0) is None
+    assert (fresh, notes) == ({"exam/a": 0.5}, ["done"])

@@ -1,11 +1,25 @@
 import time
+from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pytest
+
+from benchmarks.shown import drawing, show
 from runtime.roles import Board, ReplayRole
 from runtime.sensor_role import SensorRole
 from runtime.settings import RunSection
 from runtime.supervisor.metrics import metric_of
+from runtime.terminal import perceiving
+from sensors.live import make_rig
+from sensors.outbox import Outbox
+from sensors.recorder import Recorder
+from sensors.rig_config import LiveConfig, RigConfig
+from sensors.source import Frame
+from tests.patience import PATIENCE
+from tests.sensors.speech import chunks, stream
 
 ANSWER: dict[str, Any] = {
     "totals": {
@@ -16,7 +30,7 @@ ANSWER: dict[str, Any] = {
         "lost/camera/overflow": 2,
         "refused/damaged": 4,
         "perceived/sound.utterances": 5,
-        "perceived/pairing.paired": 3,
+        "perceived/pairing.paired": 2,
         "outbox/stored": 3.0,
     },
     "dropped": {"throttled": 1, "unanswered": 0},
@@ -55,10 +69,60 @@ def test_what_it_hears_becomes_figures_and_notes() -> None:
     assert all(metric_of(key) for key in v if not key.startswith("sensor/"))
 
 
+def interrupted(directory: Path) -> Path:
+    """Two pairs, a word alone, a card alone; and six words, and one that runs on, of which sound is lost."""
+    rng = np.random.default_rng(0)
+    words = [(1.2, 0.4), (2.2, 0.5), (5.4, 0.4), *((7.0 + k, 0.6) for k in range(6)), (14.0, 8.0)]
+    with Recorder(directory) as recorder:
+        for chunk in chunks(stream(words, 24, rng), 100.0):
+            at = chunk.start - 100.0
+            if not 7.0 <= at < 13.0 or at % 1 < 0.3 or at % 1 >= 0.4:
+                recorder.write("microphone", chunk)
+        for n in range(24 * 15):
+            at = n / 15
+            digit = drawing(1) if 0.5 <= at < 3.5 else drawing(3) if 7.0 <= at < 13.0 else None
+            recorder.write("camera", Frame(100.0 + at, show(digit, rng)))
+    return directory
+
+
+@pytest.mark.parametrize("queue", [256, 2])
+def test_pairs_only_heard_and_only_seen_are_all_that_is_stored_or_dropped(tmp_path: Path, queue: int) -> None:
+    made, board, _ = role()
+    kinds = ["audio", "image", "audio+image"]
+    rig = make_rig(RigConfig(source=str(interrupted(tmp_path / "session")), live=LiveConfig(speed=8.0)), 1, kinds)
+    outbox, tables = Outbox(queue, 2**26), Counter[str]()
+    rig.start()
+    end = time.monotonic() + PATIENCE
+    while set(rig.states.values()) != {"closed"}:
+        assert time.monotonic() < end
+        for percept in rig.step(0.01):
+            outbox.add(percept)
+    for percept in rig.flush():
+        outbox.add(percept)
+    rig.close()
+    while due := outbox.due(0.0):
+        for percept in due:
+            outbox.sent(percept, 0.0)
+            tables[percept.batch.kind] += len(percept.batch)
+            outbox.answered(percept, len(percept.batch), 0, 0.0, 0.0)
+    totals = rig.figures() | {f"outbox/{name}": float(n) for name, n in outbox.counts.items()}
+    made.hear("run", ANSWER | {"totals": totals, "dropped": outbox.dropped}, 0.0)
+    v = {key: float(value) for key, value in board.values.items() if not isinstance(value, str)}
+    assert rig.figures()["perceived/sound.gaps"] >= 6 and v["sensors/broken"] >= 6
+    perceived = [v["sensors/pairs"], v["sensors/heard_alone"], v["sensors/seen_alone"]]
+    assert sum(perceived) == sum(tables.values()) + sum(v[f"dropped/{reason}"] for reason in outbox.dropped)
+    assert f"{perceived[1]:.0f} only heard ({v['sensors/broken']:.0f} broken off)" in perceiving(v)
+    if queue == 256:
+        assert perceived == [tables[kind] for kind in ("audio+image", "audio", "image")]
+        assert perceived[0] == 2 and perceived[1] > v["sensors/broken"]
+    else:
+        assert v["dropped/overflow"] > 0
+
+
 def test_totals_go_on_after_a_restart() -> None:
     made, board, _ = role()
     made.hear("run", ANSWER, 0.0)
-    again = ANSWER | {"totals": {"perceived/pairing.paired": 2}, "dropped": {"throttled": 0}}
+    again = ANSWER | {"totals": {"events/audio+image": 2}, "dropped": {"throttled": 0}}
     made.hear("run", again, 1.0)
     assert board.values["sensors/pairs"] == 5
     assert board.values["dropped/throttled"] == 1

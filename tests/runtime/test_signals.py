@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from runtime.signals import SAME_WITHIN, SIGNALS, StopSignals
+from runtime.signals import StopSignals
+from sensors.interrupts import SAME_WITHIN, SIGNALS
 from tests.patience import PATIENCE, wait_for
 
 

@@ -1,4 +1,5 @@
 import io
+import re
 from collections import deque
 
 import pytest
@@ -143,6 +144,23 @@ def test_exams_on_what_was_learnt_from_say_so() -> None:
     assert "held out" not in line(Snapshot(75.0, 62.0, 700, "learning", values=values))
 
 
+def test_how_sure_a_match_is_and_what_wants_more_events_is_told() -> None:
+    def shown(values: dict[str, Value]) -> Snapshot:
+        return Snapshot(75.0, 62.0, 700, "learning", values=values)
+
+    values: dict[str, Value] = SENSORS | {"self/waiting": "match and cycle want 4 held-out pairs, there are 1"}
+    assert "with itself: match and cycle want 4 held-out pairs, there are 1" in line(shown(values))
+    values |= {"self/match_image_to_audio": 0.75, "self/match_audio_to_image": 0.8, "self/cycle_image": 0.5}
+    values |= {"self/low_match_image_to_audio": 0.3, "self/high_match_image_to_audio": 0.95, "self/pairs": 5.0}
+    values |= {"self/low_match_audio_to_image": 0.35, "self/high_match_audio_to_image": 0.97}
+    values["self/waiting"] = "stability and explained want 8 held-out events, there are 5 audio"
+    text = line(shown(values))
+    assert "match 0.80/0.75 (0.35–0.97/0.30–0.95, 5 pairs), cycle 0.50, stability and explained want 8" in text
+    assert "low" not in text and any("5 pairs" in row for row in drawn(shown(values), 100))
+    values["self/waiting"] = ""
+    assert "want" not in line(shown(values))
+
+
 def test_without_a_terminal_one_line_a_while() -> None:
     stream = io.StringIO()
     terminal = Terminal(stream)
@@ -151,6 +169,50 @@ def test_without_a_terminal_one_line_a_while() -> None:
     terminal.remark("a note")
     terminal.close()
     assert stream.getvalue().splitlines() == ["0:00 starting", "0:05 starting", "a note"]
+
+
+def test_a_line_that_says_the_same_comes_ever_more_seldom() -> None:
+    stream = io.StringIO()
+    terminal = Terminal(stream)
+    for seconds in range(300):
+        terminal.update(Snapshot(float(seconds), 0.0, 0, "waiting" if seconds != 200 else "learning"))
+    times = [row.split()[0] for row in stream.getvalue().splitlines()]
+    assert times[:7] == ["0:00", "0:05", "0:15", "0:35", "1:15", "2:15", "3:15"]
+    assert times[7:] == ["3:20", "3:25", "3:30", "3:40", "4:00", "4:40"]
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for term, drawn in (("dumb", False), ("unknown", False), ("xterm", True)):
+        monkeypatch.setenv("TERM", term)
+        screen = Screen()
+        terminal = Terminal(screen)
+        terminal.update(Snapshot(0.0, 0.0, 0, "starting"))
+        terminal.close()
+        assert ("\x1b" in screen.getvalue()) == drawn
+        assert screen.getvalue() == "0:00 starting\n" or drawn
+
+
+def test_a_view_keeps_its_width_in_ascii_and_paths_keep_their_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    raw = io.BytesIO()
+    terminal = Terminal(Screen(raw, "ascii", "strict", write_through=True))
+    terminal.update(Snapshot(0.0, 0.0, 0, "starting"))
+    terminal.remark("Größe → [b]:smile:")
+    terminal.update(Snapshot(75.0, 62.0, 700, "waiting: disk is full at /tmp/[b]/Größe", values=VALUES | LETTERS))
+    last = re.sub(r"\x1b\[[0-9;]*m", "", raw.getvalue().decode("ascii").rpartition("Reciprocal")[2])
+    for told in (r"Gr\xf6\xdfe -> [b]:smile:", r"/tmp/[b]/Gr\xf6\xdfe", "image -> audio  93.1%"):
+        assert told in last
+    rows = [row for row in last.splitlines() if row.startswith("|")]
+    assert len(rows) > 10 and {len(row) for row in rows} == {80}
 
 
 def test_clock() -> None:

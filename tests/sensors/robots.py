@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zmq
@@ -30,7 +31,7 @@ def made(
     return EventBatch(**f)
 
 
-def robot(address: str, name: str = "kitchen", generation: int = 3, keys: Path | None = None, **more: int) -> Publisher:
+def robot(address: str, name: str = "kitchen", generation: int = 3, keys: Path | None = None, **more: Any) -> Publisher:
     return Publisher(PublisherConfig(to=address, keys=None if keys is None else str(keys), **more), name, generation)
 
 

@@ -168,7 +168,8 @@ def test_robots_are_heard_and_acknowledged_when_it_is_stored(host: tuple[LiveRig
     assert robot.kept == 3
     rig.acknowledge(found)
     end = time.monotonic() + PATIENCE
-    while robot.kept:
+    # States are looked at twice a second.
+    while robot.kept or not rig.states:
         assert time.monotonic() < end
         robot.run(0.01)
         rig.step(0.01)

@@ -135,11 +135,15 @@ def test_a_rate_that_is_reported_and_refused_gives_way_to_one_that_is_taken(
     portaudio: FakePortAudio, taken: float
 ) -> None:
     portaudio.takes["Built-in"] = {taken}
-    chunks = listen(Microphone("Built-in"), 0.6)
+    microphone = Microphone("Built-in")
+    told: list[Change] = []
+    microphone.observe(told.append)
+    chunks = listen(microphone, 0.6)
     sound = np.concatenate([c.samples for c in chunks])[1600:9600]
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
     assert np.fft.rfftfreq(len(sound), 1 / 16_000)[spectrum.argmax()] == pytest.approx(440, abs=2)
     assert portaudio.tried[0] == (44_100.0, 2) and portaudio.tried[-1] == (taken, 2)
+    assert f"it reports 44100 Hz and refuses them; opened at {taken:g} Hz" in [change.reason for change in told]
 
 
 def test_what_was_tried_is_said_when_all_is_refused(portaudio: FakePortAudio) -> None:

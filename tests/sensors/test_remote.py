@@ -110,8 +110,9 @@ def test_a_robot_from_its_session_to_its_host(tmp_path: Path, elsewhere: bool) -
 def test_a_robot_says_what_its_host_did_not_store_and_needs_no_ray(tmp_path: Path) -> None:
     session = record(tmp_path / "session")
     script = (
-        "import sys; from sensors import remote; remote.FLUSH = 0.5; code = remote.main(sys.argv[1:]); "
-        "print('foreign', sorted({'ray', 'torch', 'runtime', 'replay', 'agent', 'teacher'} & set(sys.modules))); "
+        "import sys; from sensors import microphone, remote; remote.FLUSH = 0.5; code = remote.main(sys.argv[1:]); "
+        "foreign = {'ray', 'torch', 'runtime', 'replay', 'agent', 'teacher', 'soundfile'} & set(sys.modules); "
+        "print('foreign', sorted(foreign)); "
         "sys.exit(code)"
     )
     command = [sys.executable, "-c", script, "--play", str(session), "--to", "tcp://127.0.0.1:9", "--name", "hall"]
@@ -128,7 +129,50 @@ def test_a_robot_says_what_its_host_did_not_store_and_needs_no_ray(tmp_path: Pat
     assert "foreign []" in done.stdout
 
 
-def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+def test_what_a_host_that_was_away_did_not_store_is_sent_at_the_next_start(state: Path, tmp_path: Path) -> None:
+    journal = state / "reciprocal" / "robots" / "hall"
+    process = start("--play", str(record(tmp_path / "session")), "--to", "tcp://127.0.0.1:9", "--name", "hall")
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert f"hall: journal {journal}, 0 events of earlier starts" in out and "hall: 1 events, 0 stored, 1 kept" in out
+    assert f"1 of them are in {journal}, and sent after the next start" in err
+    silence = tmp_path / "silence"
+    with Recorder(silence) as recorder:
+        for i in range(100):
+            recorder.write("microphone", Chunk(500.0 + i / 50, np.zeros(320, np.float32)))
+    with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0")) as ingest:
+        process = start("--play", str(silence), "--to", ingest.address, "--name", "hall")
+        (item,) = hear(ingest, process)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err, item.batch.kind) == (0, "", "audio+image")
+    assert "hall: 0 events, 1 of earlier starts, 1 stored" in out
+    assert not list(journal.glob("*.batch"))
+
+
+def test_without_a_journal_what_is_not_stored_is_lost_and_nothing_is_left(state: Path, tmp_path: Path) -> None:
+    session = record(tmp_path / "session")
+    process = start("--play", str(session), "--to", "tcp://127.0.0.1:9", "--name", "hall", "--journal", "none")
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1 and "journal" not in out + err
+    assert not list(state.iterdir())
+
+
+def test_a_robot_records_what_its_sources_give(tmp_path: Path) -> None:
+    session, copy = record(tmp_path / "session"), tmp_path / "copy"
+    with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0")) as ingest:
+        for place in (copy, tmp_path / "copy-2"):
+            process = start("--play", str(session), "--record", str(copy), "--to", ingest.address, "--name", "hall")
+            hear(ingest, process)
+            out, err = process.communicate(timeout=PATIENCE)
+            assert (process.returncode, err) == (0, "") and f"hall: recording to {place}" in out
+            assert "not recorded" not in out
+    written = [sum(len(path.read_bytes()) for path in place.glob("*.rec")) for place in (session, copy, place)]
+    assert written[1] > 0.9 * written[0] and written[2] > 0.9 * written[0]
+    assert [source.name for source in Recording(copy).sounds()] == ["microphone"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_signal_ends_it(tmp_path: Path, number: signal.Signals) -> None:
     session = record(tmp_path / "session", later=3 * PATIENCE)
     with RemoteIngest(IngestConfig(listen="tcp://127.0.0.1:0")) as ingest:
         process = start("--play", str(session), "--name", "hall", "--to", ingest.address)
@@ -137,7 +181,11 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
             while not ingest.robots():
                 assert time.monotonic() < end
                 ingest.acknowledge(ingest.run(0.05))
-            process.send_signal(signal.SIGINT)
+            if number == signal.SIGHUP:
+                assert process.stdout is not None
+                process.stdout.close()  # as a closed terminal does
+                process.stdout = None
+            process.send_signal(number)
             hear(ingest, process)  # which is not patient enough for the rest of the session
             assert process.communicate(timeout=PATIENCE)[1] == ""
             assert process.returncode == 0
@@ -166,11 +214,17 @@ def test_keys_are_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         (["--microphone", "none", "--camera", "/nowhere.avi"], "/nowhere.avi"),
         (["--config", "/nowhere.json"], "no JSON of settings"),
         (["--sideways"], "unrecognized arguments"),
+        (["--play", "SESSION", "--journal", "/dev/null"], "name another folder with --journal"),
+        (["--play", "SESSION", "--record", "/dev/null/x"], "cannot record there"),
     ],
 )
 def test_a_mistake_is_named_in_five_seconds(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if "SESSION" in arguments:
+        session = record(tmp_path / "session")
+        arguments = [str(session) if argument == "SESSION" else argument for argument in arguments]
+
     def refused() -> None:
         assert main(arguments) == 2
         assert message in capsys.readouterr().err

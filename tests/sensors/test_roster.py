@@ -109,8 +109,26 @@ def test_a_name_goes_with_its_key() -> None:
 
 
 def test_another_protocol_is_turned_away() -> None:
-    answer = say(roster(), b"k", hello(protocol=2))
-    assert answer == [link.AWAY, b"protocol: robot speaks 2, host speaks 1"]
+    for protocol, older in ((0, b"robot"), (3, b"host")):
+        answer = say(roster(), b"k", hello(protocol=protocol))
+        assert answer == [link.AWAY, b"protocol: robot speaks %d, host speaks 2; update the %s" % (protocol, older)]
+
+
+def test_a_robot_of_the_protocol_before_is_welcomed_in_its_own() -> None:
+    kind, terms = say(roster(), b"k", hello(protocol=1))
+    assert kind == link.WELCOME
+    assert link.unpack_welcome([kind, terms]) == dataclasses.replace(TERMS, protocol=1)
+
+
+def test_what_an_earlier_start_perceived_is_taken_and_what_a_later_one_did_is_not() -> None:
+    book = roster()
+    say(book, b"k", hello(generation=5))
+    taken = say(book, b"k", events(1, generation=3))
+    assert isinstance(taken, Received) and taken.batch.generation == 3
+    assert book.acknowledge([taken]) == [(b"k", link.pack_taken([1]))]
+    assert isinstance(say(book, b"k", events(2, generation=5)), Received)
+    assert say(book, b"k", events(3, generation=6))[2] == b"foreign"
+    assert say(book, b"k", events(4, "hall", generation=3))[2] == b"foreign"
 
 
 def test_two_robots_of_one_name() -> None:

@@ -251,8 +251,8 @@ def test_as_an_actor_it_tells_what_it_teaches_and_gives_its_exam(
     lines = ray.get(teacher.summary.remote())
     assert lines[0].startswith("images: mnist: 40 training") and lines[1].startswith("speech: fsdd:")
     exam = ExamSet.from_dict(ray.get(teacher.exam.remote()))
-    assert exam.images.shape == (20, 1, 32, 32) and len(exam.audio) == len(exam.audio_labels) == 20
-    assert np.bincount(exam.image_labels).tolist() == [2] * 10
+    assert exam.parts["image"].samples.shape == (20, 1, 32, 32) and len(exam.parts["audio"]) == 20
+    assert np.bincount(exam.parts["image"].labels).tolist() == [2] * 10
     ray.get(teacher.close.remote())
     ray.kill(teacher)
 

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 from sensors.errors import DataError
 from teacher.datasets import download
@@ -157,6 +158,26 @@ def test_offline_is_told_in_time(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no connection"):
         fetch(remote("http://127.0.0.1:1/set.bin", "http://no.such.host.invalid/set.bin"), tmp_path)
     assert time.monotonic() - start < 60
+
+
+def test_certificates_that_are_not_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = Remote("file", ("https://127.0.0.1:9/file",), SHA256, 1 << 20)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
+    with pytest.raises(DataError, match=r"REQUESTS_CA_BUNDLE=.*nowhere\.pem: no such file of certificates"):
+        fetch(remote, tmp_path)
+
+
+def test_a_host_that_is_not_trusted_is_told_from_one_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise requests.exceptions.SSLError("Max retries exceeded: certificate verify failed")
+
+    monkeypatch.setattr(requests, "get", refuse)
+    (tmp_path / "own.pem").touch()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "own.pem"))
+    with pytest.raises(DataError, match=r"certificate is not trusted .*REQUESTS_CA_BUNDLE=.*own\.pem"):
+        fetch(Remote("file", ("https://127.0.0.1:9/file",), SHA256, 1 << 20), tmp_path)
 
 
 def test_a_mirror_that_falls_silent_is_left(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,8 @@ def test_only_training_samples_are_emitted_and_only_test_samples_examined(
     shown = [b.samples["image"] for b in (teacher.step() for _ in range(20)) if "image" in b.samples]
     assert all(image.tobytes() in train for column in shown for image in column)
     exam = teacher.exam()
-    assert exam.images is toy_images.test and exam.audio_labels is toy_speech.test_labels
+    assert exam.parts["image"].samples is toy_images.test
+    assert exam.parts["audio"].labels is toy_speech.test_labels
     assert exam.concepts == CONCEPTS
     assert ExamSet.from_dict(exam.to_dict()) == exam
 
@@ -261,7 +262,8 @@ def test_a_drift_begins_builds_up_and_stays(toy_images: Samples, toy_speech: Sam
 
 def test_exams_have_no_drift(toy_images: Samples, toy_speech: Samples) -> None:
     exam = machine(toy_images, toy_speech, ALL_FLAWS).exam()
-    assert exam.images is toy_images.test and exam.audio is toy_speech.test
+    assert exam.parts["image"].samples is toy_images.test
+    assert exam.parts["audio"].samples is toy_speech.test
 
 
 # SHA-256 of the first ten batches with the defaults: streams of earlier runs go on as they began.

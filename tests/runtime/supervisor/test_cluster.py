@@ -1,10 +1,12 @@
 import socket
+from pathlib import Path
 
 import pytest
 
 from runtime.settings import RunSection
 from runtime.supervisor.cluster import Cluster, check_resources, free_port
-from sensors.errors import ConfigError
+from sensors.errors import ConfigError, UserError
+from tests.patience import PATIENCE
 
 
 def test_resources_decide_the_learners_gpus() -> None:
@@ -37,6 +39,38 @@ def test_a_busy_port_is_passed_over() -> None:
         assert free_port(taken) > taken
         with pytest.raises(ConfigError, match="dashboard"):
             free_port(taken, tries=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "log", "told"),
+    [
+        ("Could not determine home directory.", "", "Ray did not start: Could not determine home directory."),
+        (
+            "it was at this\nand timed out",
+            "[2026-01-31 12:00:00,000 I 7 7] fine\n[2026-01-31 12:00:01,000 E 7 7] io.cc:7: no  sockets left\nbye\n",
+            "Ray did not start: and timed out\nraylet.out: [2026-01-31 12:00:01,000 E 7 7] io.cc:7: no sockets left",
+        ),
+        ("The dashboard failed", "", "Ray did not start: The dashboard failed\ntry it with --set run.dashboard=false"),
+    ],
+)
+def test_why_ray_did_not_start_is_told_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: str, log: str, told: str
+) -> None:
+    logs = tmp_path / "ray" / "session_x" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "raylet.out").write_text(log)
+
+    def fail(self: Cluster) -> None:
+        self._folder = tmp_path
+        raise RuntimeError(error)
+
+    monkeypatch.setattr(Cluster, "_init", fail)
+    cluster = Cluster(RunSection(), "test")
+    cluster.start()
+    with pytest.raises(UserError) as caught:
+        cluster.ready(PATIENCE)
+    cluster.close(0.1, keep_logs=True)
+    assert str(caught.value) == told
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:10001", "nowhere", "127.0.0.1:99999"])

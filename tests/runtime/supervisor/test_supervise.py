@@ -122,7 +122,7 @@ def test_ctrl_c_stops_with_a_checkpoint_and_resume_goes_on(tmp_path: Path, other
     first.process.send_signal(signal.SIGINT)
     assert first.end() == (0, "")
     assert time.monotonic() - began < 10
-    for told in ("teaches by teacher-0", "learner: stand-in on cpu", "go on with: launch.py --resume"):
+    for told in ("teaches by teacher-0", "learner: stand-in on cpu", "standins.py --resume "):
         assert told in first.text
     assert (path / "samples" / "learner-closed").exists() and (path / "replay" / "closed").exists()
     written = figures(path)

@@ -1,0 +1,81 @@
+"""Every layout keeps the contract: networks and judges of the right shapes, variations that keep the shape."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from agent.config import PRESETS
+from agent.layouts import layout_of
+from agent.layouts.contract import Layout, register_layout
+from sensors.errors import ConfigError
+
+SHAPES = [
+    ("picture", (1, 32, 32)),
+    ("picture", (3, 32, 32)),
+    ("picture", (3, 96, 96)),
+    ("picture", (3, 224, 160)),
+    ("spectrogram", (1, 96, 96)),
+    ("spectrogram", (1, 64, 160)),
+    ("sequence", (64, 6)),
+    ("sequence", (24, 26)),
+]
+CASES = pytest.mark.parametrize(("name", "shape"), SHAPES, ids=[f"{n}-{'x'.join(map(str, s))}" for n, s in SHAPES])
+
+
+def uniform(*shape: int) -> Tensor:
+    return torch.rand(*shape)
+
+
+@CASES
+@pytest.mark.parametrize("preset", PRESETS)
+def test_there_and_back(name: str, shape: tuple[int, ...], preset: str) -> None:
+    torch.manual_seed(0)
+    network = layout_of(name, shape, "it").autoencoders[preset](shape, 16)
+    z, y = network(torch.rand(2, *shape))
+    assert z.shape == (2, 16) and y.shape == (2, *shape)
+    y.square().mean().backward()
+    assert all(p.grad is not None for p in network.parameters())
+
+
+@CASES
+@pytest.mark.parametrize("network", ["first", "second"])
+def test_judges_tell_any_number_of_concepts(name: str, shape: tuple[int, ...], network: str) -> None:
+    judge = layout_of(name, shape, "it").judges[network](shape, 43)
+    assert judge(torch.rand(3, *shape)).shape == (3, 43)
+
+
+@CASES
+def test_variations_keep_shape_and_change_something(name: str, shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    layout, x = layout_of(name, shape, "it"), torch.rand(8, *shape)
+    for varied in (layout.smooth(x), layout.disturb(x, uniform, torch.Generator().manual_seed(1))):
+        assert varied.shape == x.shape and not torch.equal(varied, x)
+    if layout.move is not None:
+        still = layout.move(8, 0.0, lambda *s: 2 * torch.rand(*s) - 1)
+        assert still.shape == (8, 2, 3)
+        assert torch.allclose(still[:, :, :2], torch.eye(2).expand(8, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("picture", (2, 32, 32)), ("picture", (1, 33, 32)), ("sequence", (9, 4)), ("film", (12, 60, 80))],
+)
+def test_what_does_not_fit_is_named(name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="'it'"):
+        layout_of(name, shape, "it")
+
+
+def test_a_layout_is_registered_once() -> None:
+    taken = layout_of("picture", (1, 32, 32), "it")
+    assert isinstance(taken, Layout)
+    with pytest.raises(ValueError, match="registered already"):
+        register_layout(taken)
+
+
+def test_larger_pictures_do_not_grow_the_fully_connected_layers() -> None:
+    def largest(size: int) -> int:
+        network = layout_of("picture", (3, size, size), "it").autoencoders["small"]((3, size, size), 512)
+        return max(p.numel() for p in network.parameters())
+
+    assert np.log2(largest(224) / largest(32)) < 4

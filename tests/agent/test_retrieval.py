@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from agent.inference import Networks
+from agent.retrieval import retrieve
+from sensors.modalities import AUDIO, IMAGE
+from teacher.datasets import ExamSet
+from teacher.datasets.exam_set import ExamPart
+
+
+class Labelled(Networks):
+    """Latents are read off the samples: the first value of a sample says where its latent lies."""
+
+    def encode(self, x: Tensor, source: str) -> Tensor:
+        at = (x.flatten(1)[:, 0] * 255).round()
+        return torch.stack([at, torch.zeros_like(at)], 1)
+
+    def translate(self, z: Tensor, source: str, target: str) -> Tensor:
+        return z
+
+
+class Blind(Labelled):
+    """Everything has the same latent."""
+
+    def encode(self, x: Tensor, source: str) -> Tensor:
+        return torch.zeros(len(x), 2)
+
+
+def exam(concepts: int, each: int = 6, audio: int | None = None) -> ExamSet:
+    """Samples whose first value is their concept."""
+
+    def part(shape: tuple[int, ...], count: int) -> ExamPart:
+        labels = np.arange(count * each, dtype=np.int64) % count
+        samples = np.zeros((len(labels), *shape), np.uint8)
+        samples.reshape(len(labels), -1)[:, 0] = labels
+        return ExamPart("made", samples, labels)
+
+    parts = {"image": part(IMAGE.shape, concepts), "audio": part(AUDIO.shape, audio or concepts)}
+    return ExamSet(parts, tuple(f"c{i}" for i in range(concepts)))
+
+
+def networks(kind: type[Networks]) -> Networks:
+    return kind(1, {"image": torch.nn.Identity(), "audio": torch.nn.Identity()})  # type: ignore[dict-item]  # not used
+
+
+def test_who_knows_everything_finds_everything() -> None:
+    found = retrieve(networks(Labelled), exam(20))
+    assert set(found.shares) == {
+        f"{path}/{name}" for path in ("image_to_audio", "audio_to_image") for name in ("r1", "r10", "five_way")
+    }
+    assert set(found.shares.values()) == {1.0}
+    assert found.chance == pytest.approx({"r1": 1 / 20, "r10": 1 / 2, "five_way": 1 / 5})
+
+
+def test_one_latent_for_all_finds_nothing() -> None:
+    found = retrieve(networks(Blind), exam(20))
+    assert set(found.shares.values()) == {0.0}
+
+
+def test_what_depth_reaches_all_concepts_is_left_out() -> None:
+    found = retrieve(networks(Labelled), exam(3))
+    assert "image_to_audio/r10" not in found.shares
+    assert found.chance["five_way"] == pytest.approx(1 / 3)
+
+
+def test_concepts_that_one_sense_lacks_are_passed_over() -> None:
+    found = retrieve(networks(Labelled), exam(20, audio=4))
+    assert found.shares["image_to_audio/r1"] == 1.0
+    assert found.chance["r1"] == pytest.approx(1 / 4)
+
+
+def test_random_latents_are_at_chance() -> None:
+    class Random(Labelled):
+        def encode(self, x: Tensor, source: str) -> Tensor:
+            return torch.randn(len(x), 4, generator=torch.Generator().manual_seed(len(source)))
+
+    found = retrieve(networks(Random), exam(20, each=100))
+    for name, chance in found.chance.items():
+        assert found.shares[f"image_to_audio/{name}"] == pytest.approx(chance, abs=0.03)
