@@ -10,6 +10,7 @@ A folder holds one of its own:
 """
 
 import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from sensors.errors import DataError
+from sensors.files import open_regular, refuse_pointer
+from teacher.datasets.files import read_capped
 from teacher.datasets.samples import Labels, hash_arrays
 from teacher.datasets.utterances import LETTERS, UNSEEN, Utterances
 
@@ -147,8 +150,10 @@ def _parallel(
 def _read_array(path: Path) -> tuple[NDArray[np.float32], int]:
     """Flattened rows, and the number of frames of each; 0 where a row is flat."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path}: larger than {MOST_BYTES >> 30} GiB")
+        with open_regular(path) as file:
+            refuse_pointer(path, file.read(256))
+            if os.fstat(file.fileno()).st_size > MOST_BYTES:
+                raise DataError(f"{path}: larger than {MOST_BYTES >> 30} GiB")
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as e:
         raise DataError(f"{path}: cannot be read ({e.strerror or e}); {_LAYOUT}") from None
@@ -164,11 +169,7 @@ def _read_array(path: Path) -> tuple[NDArray[np.float32], int]:
 
 def _read_names(path: Path) -> list[list[str]]:
     try:
-        if path.stat().st_size > MOST_TEXT:
-            raise DataError(f"{path}: larger than {MOST_TEXT >> 20} MiB")
-        text = path.read_text("utf-8")
-    except OSError as e:
-        raise DataError(f"{path}: cannot be read ({e.strerror}); {_LAYOUT}") from None
+        text = read_capped(path, MOST_TEXT, _LAYOUT).decode("utf-8")
     except UnicodeDecodeError:
         raise DataError(f"{path}: no UTF-8 text; {_LAYOUT}") from None
     try:

@@ -8,7 +8,6 @@ import pytest
 from sensors.errors import DataError
 from teacher.config import DataConfig
 from teacher.datasets import gcdd_files, load_images, load_speech, synthetic
-from teacher.datasets.letters import load_letters
 from tests.teacher.tiny import write_fsdd, write_mnist, write_words
 
 
@@ -52,8 +51,6 @@ def test_embedded_data_in_place_of_what_a_named_directory_lacks_are_told_in_a_li
     assert load_speech(config.replace(part="validation")).instead.startswith(told)
     assert load_speech(config.replace(speech="synthetic")).instead == ""
     assert load_speech(DataConfig(download=True)).instead == ""
-    assert load_letters(config).instead.startswith(f"letters are not from {tmp_path}, but embedded: no AV-Letters")
-    assert load_letters(config.replace(letters="synthetic")).instead == ""
     monkeypatch.setenv("RECIPROCAL_DATA", str(tmp_path))
     assert load_speech(DataConfig()).instead.startswith(told)
 

@@ -85,3 +85,13 @@ def test_the_real_corpus(data_dir: Path) -> None:
     data = load_letters(DataConfig(data=str(data_dir)))
     assert (len(data.train), len(data.test)) == (624, 156)
     assert np.bincount(data.utterances.letters[data.test]).tolist() == [6] * 26
+
+
+def test_embedded_letters_in_place_of_missing_ones_are_told_in_a_line(
+    tmp_path: Path, no_data: None, spoken: None
+) -> None:
+    config = DataConfig(data=str(tmp_path))
+    told = f"letters are not from {tmp_path}, but embedded: no AV-Letters there; --letters synthetic asks"
+    assert load_letters(config).instead.startswith(told)
+    assert load_letters(config.replace(part="validation")).instead.startswith(told)
+    assert load_letters(config.replace(letters="synthetic")).instead == load_letters(DataConfig()).instead == ""
