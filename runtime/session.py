@@ -5,13 +5,16 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from replay.held import last_generation
 from runtime.cli import Request
 from runtime.environment import prepare_environment
+from runtime.places import check_readable, check_writable, is_path, place
 from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig
+from runtime.settings import RunConfig, teacher_names
 from runtime.signals import INTERRUPTED, StopSignals
 from runtime.terminal import Terminal, clock
 from sensors.errors import ConfigError, StateError, UserError
@@ -32,52 +35,68 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
     """Make or reopen the run directory, run, and leave nothing half-written; returns the exit code.
 
     Raises:
-        UserError: what the user gave is wrong; a run that had not learned anything yet is gone.
+        UserError: what the user gave is wrong; a new run that holds nothing yet is gone.
     """
     terminal = Terminal()
     run, config = _resume(request, terminal) if request.resume else _create(request)
+    try:
+        return _run(run, config, terminal, cast)
+    except (UserError, KeyboardInterrupt, SystemExit):
+        _tell_rest(run, terminal)
+        raise
+    finally:
+        run.close()
+
+
+def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, cast: Mapping[str, Any] | None) -> int:
     prepare_environment(config.run.address)
     from runtime.supervisor.cluster import RAY_PATIENCE, Cluster
 
     # A private Ray has one run; in a joined one, each has a namespace for its actors' names.
     cluster = Cluster(config.run, f"reciprocal-{run.path.name}" if config.run.address else "reciprocal")
     failed = True
-    supervisor = None
-    try:
-        # What libraries print would tear the live view; Ray tells of every dead worker in ten lines.
-        output = (run.path / "output.log").open("a")
-        with _closing(output), contextlib.redirect_stdout(output), StopSignals(lambda: _leave(cluster.kill)) as signals:
-            try:
-                terminal.note(f"run {run.path}")
-                cluster.start()
-                # Imports torch: done while Ray starts.
-                from runtime.supervisor.assembly import CAST
-                from runtime.supervisor.supervise import Supervisor
+    # What libraries print would tear the live view; Ray tells of every dead worker in ten lines.
+    output = (run.path / "output.log").open("a")
+    leave = partial(_leave, cluster.kill, run)
+    with _closing(output), contextlib.redirect_stdout(output), StopSignals(leave) as signals:
+        try:
+            terminal.note(f"run {run.path}")
+            cluster.start()
+            # Imports torch: done while Ray starts.
+            from runtime.supervisor.assembly import CAST
+            from runtime.supervisor.supervise import Supervisor
 
-                supervisor = Supervisor(config, run, terminal, signals, cluster, cast or CAST)
-                outcome = supervisor.run()
-                failed = bool(outcome.problem)
-            finally:
-                terminal.close()
-                logs = cluster.close(RAY_PATIENCE, keep_logs=failed and not isinstance(sys.exception(), UserError))
-    except UserError:
-        learned = supervisor is not None and supervisor.board.step > 0
-        if not learned and not any(run.checkpoints.iterdir()):
-            run.discard()
-        raise
-    finally:
-        run.close()
+            outcome = Supervisor(config, run, terminal, signals, cluster, cast or CAST).run()
+            failed = bool(outcome.problem)
+        finally:
+            terminal.close()
+            logs = cluster.close(RAY_PATIENCE, keep_logs=failed and not isinstance(sys.exception(), UserError))
     terminal.note(f"stopped at step {outcome.step} after {clock(outcome.learned)} of learning")
-    if outcome.checkpoint is not None:
-        terminal.note(f"go on with: launch.py --resume {run.path}")
-    elif run.fresh and not outcome.step:
-        terminal.note("nothing was learned yet: the run directory is removed")
-        run.discard()
+    _tell_rest(run, terminal)
     if outcome.problem:
         where = f"; Ray's logs are in {logs}" if logs else ""
         print(f"error: {outcome.problem}{where}", file=sys.stderr)
         return FAILED
     return 0
+
+
+def _tell_rest(run: RunDirectory, terminal: Terminal) -> None:
+    """Say how to go on with the run, or remove it if it is new and holds nothing."""
+    if run.discard():
+        terminal.note("nothing was learned and no event was kept: the run directory is removed")
+        return
+    kept = _held(run)
+    terminal.note(f"{kept + '; ' if kept else ''}go on with: launch.py --resume {run.path}")
+
+
+def _held(run: RunDirectory) -> str:
+    """What a run without a learned step holds, in words; empty for one that has learned."""
+    if run.checkpoint_step:
+        return ""
+    events = run.events
+    kept = "" if events == 0 else "events kept" if events is None else f"{events} event{'s'[: events != 1]} kept"
+    others = f"kept with {', '.join(run.strangers[:3])}" if run.strangers and not kept else ""
+    return kept or others
 
 
 @contextlib.contextmanager
@@ -91,13 +110,12 @@ def _closing(output: IO[str]) -> Iterator[None]:
 
 
 def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
-    config = _absolute(RunConfig.of(request.changes))
-    _check_sensors(config)
+    config = RunConfig.of(request.changes)
     if config.data.data is None and (found := os.environ.get(DATA_VARIABLE)):
         config = config.override({"data.data": found})
-    if config.data.data is not None:
-        config = config.override({"data.data": str(Path(config.data.data).expanduser().absolute())})
-        _check_data(config)
+    config = _absolute(config)
+    _check_sensors(config)
+    _check_data(config)
     # Here and once, not in the actors: its progress is seen, and several teachers do not fetch the same files.
     if config.run.sensors is None and config.run.digits:
         fetch_missing(config.data)
@@ -111,17 +129,20 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
     try:
         try:
             saved = RunConfig.from_saved(run.saved["config"])
+            # What `auto` chose stays chosen, whatever other data are found by now.
+            chosen = {f"data.{kind}": told.partition(":")[0] for kind, told in run.saved.get("datasets", {}).items()}
+            before = saved.override(chosen)
         except ConfigError as error:
-            raise StateError(f"{run.path}/config.json: settings of another version ({error})") from None
-        # What `auto` chose stays chosen, whatever other data are found by now.
-        chosen = {f"data.{kind}": told.partition(":")[0] for kind, told in run.saved.get("datasets", {}).items()}
-        config = _absolute(saved.override(chosen | request.changes))
+            raise StateError(f"{run.path}/config.json: damaged, or of another version ({error})") from None
+        config = _absolute(before.override(request.changes))
         _check_data(config)
         _check_sensors(config, fresh=False)
         if config.run.sensors is None and config.run.digits:
             fetch_missing(config.data)
         for difference in config.differences(saved):
             terminal.note(f"changed: {difference}")
+        if run.checkpoint_step is None and _teaches(config) != _teaches(before):
+            run.record(generation=last_generation(run.replay, _teachers(config, saved)) + 1)
         if config != saved:
             run.record(config=config.to_dict())
     except BaseException:
@@ -130,23 +151,39 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
     return run, config
 
 
+def _teaches(config: RunConfig) -> tuple[Any, ...]:
+    """All that decides which events teachers send, besides their places in the curriculum."""
+    data = config.data.replace(data=None, download=False)
+    return data, config.teacher, config.letters, config.run.seed
+
+
+def _teachers(*configs: RunConfig) -> set[str]:
+    """Names of all teachers that any of these settings ask for."""
+    return {name for config in configs for name in teacher_names(config.run)}
+
+
 def _absolute(config: RunConfig) -> RunConfig:
-    """Folders of recordings and keys by their whole paths: actors have working directories of their own."""
+    """Files and folders of the user by their whole paths: actors have working directories of their own."""
     places = {
-        "live.record": config.live.record,
-        "ingest.keys": config.ingest.keys,
-        "monitor.judges": config.monitor.judges,
+        "data.data": ("--data", config.data.data),
+        "live.record": ("--record", config.live.record),
+        "ingest.keys": ("--keys", config.ingest.keys),
+        "monitor.judges": ("--judges", config.monitor.judges),
     }
     if config.run.sensors not in (None, LIVE):
-        places["run.sensors"] = config.run.sensors
-    return config.override({k: str(Path(v).expanduser().absolute()) for k, v in places.items() if v is not None})
+        places["run.sensors"] = ("--sensors", config.run.sensors)
+    if config.run.sensors == LIVE and (camera := config.sensors.camera) is not None and is_path(camera):
+        places["sensors.camera"] = ("--camera", camera)
+    return config.override({k: str(place(v, option)) for k, (option, v) in places.items() if v is not None})
 
 
 def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
     """Before anything is started: whether there is anything to perceive with, and what judges learn from."""
-    if (judges := config.monitor.judges) is not None and not Path(judges).is_dir():
-        raise ConfigError(f"--judges {judges}: no such directory; name one with labelled datasets")
+    if (judges := config.monitor.judges) is not None:
+        check_readable(Path(judges), "--judges", "name one with labelled datasets")
     if config.run.sensors is not None:
+        if config.live.record is not None:
+            check_writable(Path(config.live.record), "--record")
         # Brings OpenCV and the libraries of devices, which no simulated teacher needs here.
         from sensors.live import check
 
@@ -178,11 +215,17 @@ def _version() -> str:
         return "from source"
 
 
-def _leave(kill: Callable[[], None]) -> None:
+def _leave(kill: Callable[[], None], run: RunDirectory) -> None:
     """End everything at once; no file of a run needs more, as checkpoints are renamed into place whole."""
     kill()
     # The live view hides the cursor; a terminal gets it back.
     show = b"\x1b[?25h" if sys.stderr.isatty() else b""
+    if run.checkpoint_step is not None:
+        left = "the last checkpoint stands"
+    elif run.discard():
+        left = "nothing was learned and no event was kept: the run directory is removed"
+    else:
+        left = f"there is no checkpoint yet; {_held(run) or 'the run is kept'}"
     with contextlib.suppress(OSError):
-        os.write(sys.stderr.fileno(), show + b"\nstopped at once; the last checkpoint stands\n")
+        os.write(sys.stderr.fileno(), show + f"\nstopped at once; {left}\n".encode())
     os._exit(INTERRUPTED)
