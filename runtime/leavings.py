@@ -10,6 +10,7 @@ from sensors.errors import UserError
 CONFIG = "config.json"
 LOCK = "run.lock"
 CHECKPOINTS, REPLAY, TENSORBOARD, SAMPLES = "checkpoints", "replay", "tensorboard", "samples"
+READERS = "replay/readers"
 SUBFOLDERS = (CHECKPOINTS, REPLAY, TENSORBOARD, SAMPLES)
 FILES = (
     "config.json*",
@@ -19,15 +20,22 @@ FILES = (
     "sensors.log*",
     "hush",
     LOCK,
+    "samples/latest.png",
+    "samples/sheet-*.png",
+    "samples/sheet-*.json",
+    "samples/lips-*.png",
+    "samples/lips-*.gif",
+    "samples/image-of-*-evokes-*.wav",
     "tensorboard/events.out.tfevents.*",
     "replay/lock",
     "replay/state.json*",
     "replay/taken.log*",
     "replay/seen.log",
+    "replay/readers/*",
     "replay/*/layout.json",
     "replay/*/*.col",
 )
-"""What a run without an event and a checkpoint may consist of, by pattern; `samples/` is empty until an exam."""
+"""What a run without an event and a checkpoint may consist of, by pattern."""
 WHOLE = ("checkpoints/.stage-*", "replay/.*.new")
 """Folders that are the program's own with all that is in them: what was being made when the run ended."""
 
@@ -95,9 +103,7 @@ def _entries(folder: Path, run: Path | None = None) -> Iterator[tuple[Path, bool
             yield path, _matches(name, FILES) and not path.is_symlink()
         elif _matches(name, WHOLE):
             yield path, True
-        elif name.parts in {(part,) for part in SUBFOLDERS} or (
-            len(name.parts) == 2 and name.parts[0] == REPLAY and (path / LAYOUT).is_file()
-        ):
+        elif str(name) in (*SUBFOLDERS, READERS) or (name.parent == Path(REPLAY) and (path / LAYOUT).is_file()):
             yield from _entries(path, run)
             yield path, True
         else:

@@ -37,6 +37,9 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
     Raises:
         UserError: what the user gave is wrong; a new run that holds nothing yet is gone.
     """
+    # Ray tells its workers both.
+    place(Path.cwd(), "the working directory")
+    place(Path(__file__).parents[1], "the program's folder")
     terminal = Terminal()
     run, config = _resume(request, terminal) if request.resume else _create(request)
     try:

@@ -57,6 +57,17 @@ def test_every_option_that_names_a_path_ends_with_code_2(option: str, name: str 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_working_directory_that_is_not_utf8_is_refused_in_a_line(tmp_path: Path) -> None:
+    here = os.path.join(os.fsencode(tmp_path), b"\xff")
+    os.mkdir(here)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "launch.py")], capture_output=True, text=True, cwd=here, timeout=60
+    )
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "the working directory" in done.stderr and "is not UTF-8" in done.stderr
+    assert os.listdir(here) == []
+
+
 def test_cameras_are_paths_where_they_look_like_one(tmp_path: Path) -> None:
     assert [is_path(text) for text in ("0", "http://host/v.mp4", "Logitech C920")] == [False] * 3
     assert [is_path(text) for text in ("/dev/video0", "~/film.avi", "shots/shot_%03d.png", str(tmp_path))] == [True] * 4

@@ -10,6 +10,7 @@ import pytest
 
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
+from replay.reader import Reader
 from runtime.leavings import SUBFOLDERS
 from runtime.rundir import FORMAT, RunDirectory, check_space
 from sensors.errors import StateError, StorageError
@@ -176,8 +177,17 @@ def fill(run: RunDirectory, count: int) -> None:
     buffer.reserve(["image"])
     if count:
         buffer.insert(batch_of(range(count)))
+    Reader(run.replay).close()
     buffer.close()
-    for name in ("metrics.jsonl", "output.log", "sensors.log", "actors.json", "hush", "config.json.new"):
+    for name in (
+        "metrics.jsonl",
+        "output.log",
+        "sensors.log",
+        "actors.json",
+        "hush",
+        "config.json.new",
+        "samples/sheet-000000000.png",
+    ):
         (run.path / name).touch()
     (run.tensorboard / "events.out.tfevents.1.2.run").touch()
     (run.checkpoints / ".stage-12-0").mkdir()
