@@ -1,6 +1,7 @@
 """A run's settings: every room's own, side by side, and those of the run itself."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args, get_type_hints
@@ -271,6 +272,10 @@ class RunConfig(Config):
         for name in before:
             if not isinstance(saved.get(name, {}), Mapping):
                 raise ConfigError(f"{name}={saved[name]!r}: expected a group of settings")
+        run = saved.get("run", {})
+        if run.get("minutes") == math.inf:
+            # Before it had a bound, this was another way to say: until Ctrl-C.
+            saved = {**saved, "run": {**run, "minutes": None}}
         return cls.from_dict({**saved, **{name: {**old, **saved.get(name, {})} for name, old in before.items()}})
 
     def differences(self, other: Self) -> list[str]:

@@ -32,6 +32,11 @@ class Ending:
             if board.step:
                 self._remark(f"all sources have ended, and nothing is left to learn from: {board.waiting}")
                 return True
+            if not board.values.get("replay/inserted"):
+                raise SourceError(
+                    "all sources have ended, and nothing in them was an event: no utterance, and no card held still;\n"
+                    "README, 'Live', says what counts as one"
+                )
             raise SourceError(
                 f"all sources have ended, and learning cannot begin: {board.waiting};\n"
                 "the events that came are kept: resume the run with other sources or a lower --set learner.min_events"

@@ -58,6 +58,7 @@ def test_events_outlive_a_clean_stop_and_a_kill_before_the_first_step(tmp_path: 
         job.close()
     assert f"{EVENTS} events kept; go on with: launch.py --resume {run}" in job.text
     assert ids(run) == list(range(EVENTS)) and (run / "session").is_dir()
+    assert [path.name for path in (run / "checkpoints").iterdir()] == [f"step-{0:012d}"]
 
     second = Job(*QUICK, "--resume", str(run))
     try:

@@ -189,13 +189,17 @@ def test_settings_are_json_without_infinity() -> None:
         ({"replay": {"capacity": "many"}}, r"replay\.capacity='many': expected int"),
         ({"learner": {"batch": None}}, r"learner\.batch=None: expected int"),
         ({"perception": {"views": {"hold": {}}}}, r"perception\.views\."),
-        ({"run": {"minutes": float("inf")}}, r"run\.minutes=inf: outside"),
+        ({"run": {"tick": float("inf")}}, r"run\.tick=inf: outside"),
         ({"weather": {}}, "unknown setting weather"),
     ],
 )
 def test_saved_settings_of_a_wrong_kind_are_named(saved: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         RunConfig.from_saved(saved)
+
+
+def test_a_run_that_was_told_to_go_on_for_infinite_minutes_goes_on_until_it_is_stopped() -> None:
+    assert RunConfig.from_saved({"run": {"minutes": float("inf")}}).run.minutes is None
 
 
 def test_teachers_have_names_under_which_they_send() -> None:
