@@ -41,8 +41,9 @@ class SmartConfig(Config):
         help="steps in which one modality guided another, after which far guides begin to count less",
         unit="steps",
         low=0,
+        high=10**12,
     )
-    mode_growth: int = setting(300, help="steps in which this grows to its full", unit="steps", low=0)
+    mode_growth: int = setting(300, help="steps in which this grows to its full", unit="steps", low=0, high=10**12)
     average: float = setting(
         0.998, help="decay, per step, of the averaged weights that are examined", low=0.0, high=0.999999
     )
@@ -68,8 +69,12 @@ class AugmentConfig(Config):
         low=0.0,
         high=2.0,
     )
-    augment_from: int = setting(1500, help="learner step from which moves begin to grow", unit="steps", low=0)
-    augment_growth: int = setting(1500, help="steps in which they grow to full strength", unit="steps", low=0)
+    augment_from: int = setting(
+        1500, help="learner step from which moves begin to grow", unit="steps", low=0, high=10**12
+    )
+    augment_growth: int = setting(
+        1500, help="steps in which they grow to full strength", unit="steps", low=0, high=10**12
+    )
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
     )
     views: int = setting(4, help="events of one lesson in a batch, for guides or selector 'lesson'", low=1, high=1024)
     turn_steps: int = setting(50, help="steps of one turn", unit="steps", low=1, high=100_000)
-    min_events: int = setting(512, help="events a table must hold before turns on it begin", low=2)
+    min_events: int = setting(512, help="events a table must hold before turns on it begin", low=2, high=100_000_000)
     paired_turns: float = setting(
         0.5,
         help="least share of turns on events that co-occur, however rare they are, once a table of them holds "
@@ -107,7 +112,7 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
         low=0.0,
         high=0.5,
     )
-    warmup_steps: int = setting(100, help="steps over which the learning rate rises", unit="steps", low=0)
+    warmup_steps: int = setting(100, help="steps over which the learning rate rises", unit="steps", low=0, high=10**12)
     cooldown: float = setting(
         0.3,
         help="last share of a run of known length in which the learning rate falls to zero",
@@ -140,7 +145,7 @@ class MonitorConfig(Config):
         low=0,
         high=10**6,
     )
-    judge_seed: int = setting(7, help="seed of the judges' weights and augmentation", low=0)
+    judge_seed: int = setting(7, help="seed of the judges' weights and augmentation", low=0, high=2**63 - 1)
     judges: str | None = setting(
         None,
         help="directory with labelled datasets whose test parts examine what was learned without a teacher; judges "

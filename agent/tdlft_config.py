@@ -147,9 +147,13 @@ class TdlftTurnsConfig(Config):
         0.25, help="largest share of the learner's time that TDLFT takes while SMART has work", low=0.0, high=0.9
     )
     new_events: int = setting(
-        48, help="labelled events that must have come since the last turn before the next", unit="events", low=1
+        48,
+        help="labelled events that must have come since the last turn before the next",
+        unit="events",
+        low=1,
+        high=10**9,
     )
-    min_pairs: int = setting(60, help="parallel events before the first turn", unit="events", low=4)
+    min_pairs: int = setting(60, help="parallel events before the first turn", unit="events", low=4, high=10**9)
     refit_share: float = setting(
         0.25,
         help="share of the parallel events that must be new before networks and embedding are learned anew",

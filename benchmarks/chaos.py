@@ -6,7 +6,8 @@ Teachers push events at a steady pace into a replay that is large enough to keep
 gets SIGKILL, or SIGSTOP for as long as a hang lasts, or the whole tree gets SIGKILL at once and the run is resumed. A
 fault counts once it was seen to have happened: the process is gone, or stopped. It is mended when a process has that
 role again and, in figures written after that, the role is up and its own counter moves: see `works`. After everything
-was killed, it is mended with the first step of learning.
+was killed, it is mended with the first step of learning. The first fault comes before that step was ever taken, as soon
+as replay holds events: everything is killed, there is no checkpoint, and the run is resumed from its events alone.
 
 A source numbers its events without gaps and sends again what was not acknowledged, so what replay holds in the end
 tells everything: a number that is missing is a lost event, one that is there twice a duplicate. But when all is killed,
@@ -34,6 +35,7 @@ import psutil
 
 from benchmarks.job import Job, actors, figures, latest
 from benchmarks.measured import machine, tell
+from replay.held import count_events
 from replay.storage import Storage
 from sensors.modalities import labelled
 
@@ -113,7 +115,7 @@ class Campaign:
         Raises:
             AssertionError: the run did not start, or did not end as it should.
         """
-        self._job.wait_for("first step after", 300)
+        self.kill_early()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if not self._todo:
@@ -161,16 +163,31 @@ class Campaign:
             victim.resume()
         self._await(f"stop {role}", role, None, began)
 
-    def kill_all(self) -> None:
+    def kill_early(self) -> None:
+        """SIGKILL to everything before the first step, when replay holds events and nothing else was saved."""
+        end = time.monotonic() + 300
+        while not latest(self._run).get("replay/inserted"):
+            assert time.monotonic() < end and self._job.process.poll() is None, self._job.text
+            time.sleep(0.05)
+        self.kill_all("kill all early")
+        assert "no checkpoint yet" in self._job.text, self._job.text
+        taken = self.report.mended["kill all early"][-1]
+        self._say(f"kill all before the first step: mended after {taken:.1f} s")
+
+    def kill_all(self, fault: str = "kill all") -> None:
         """SIGKILL to the supervisor and everything below it, then `--resume`."""
         began = time.monotonic()
         assert self._job.kill() > 4
-        self.report.faults["kill all"] += 1
+        self.report.faults[fault] += 1
         self._check_counters()
+        # What was told to be there is there, before any source sends it again.
+        told = latest(self._run)
+        held = told.get("replay/inserted", 0) - told.get("replay/evicted", 0)
+        self.report.lost += max(0, int(held) - count_events(self._run / "replay"))
         self._lives = len(figures(self._run))
         self._job = Job("--resume", str(self._run))
         self._job.wait_for("first step after", 300)
-        self.report.mended.setdefault("kill all", []).append(time.monotonic() - began)
+        self.report.mended.setdefault(fault, []).append(time.monotonic() - began)
 
     def _victim(self, role: str) -> psutil.Process:
         end = time.monotonic() + PATIENCE

@@ -4,10 +4,11 @@
     python benchmarks/kills.py --ray                # replay 20 times, as an actor that Ray brings back, fed by teachers
     python benchmarks/kills.py --json               # the last line is one flat JSON object
 
-Two sources send 200 co-occurring audio+image events a second each, of 10 kB, in batches of 10. A source writes down
-what was acknowledged to it. After the last kill the table is opened: an acknowledged event that is not there, or whose
-bytes are not those that were sent, is lost; one that is there twice is a duplicate. A recovery lasts from SIGKILL until
-each source has been told of events that it sent after it. The exit code is 1 if anything was lost or stored twice.
+Everything is killed a few times while it still starts, before anything else. Two sources send 200 co-occurring
+audio+image events a second each, of 10 kB, in batches of 10. A source writes down what was acknowledged to it. After
+the last kill the table is opened: an acknowledged event that is not there, or whose bytes are not those that were sent,
+is lost; one that is there twice is a duplicate. A recovery lasts from SIGKILL until each source has been told of events
+that it sent after it. The exit code is 1 if anything was lost or stored twice.
 """
 
 import argparse
@@ -41,6 +42,8 @@ RATE = 200.0
 """Events a second of each source."""
 ANSWER = 0.3
 """Seconds after which a source sends a batch again."""
+EARLY = 3
+"""Times that everything is killed while it starts, before anything else."""
 BEHIND = 3
 """Batches that a source which begins again sends a second time, as one does whose cursor was saved a while ago."""
 DEADLINE = 60.0
@@ -132,14 +135,13 @@ class Campaign:
         self._rng = np.random.default_rng(seed)
         self._replay: subprocess.Popen[bytes] | None = None
         self._sources: list[subprocess.Popen[bytes]] = []
-        self.kills = 0
+        self.kills = self.early = 0
         self.recoveries: list[float] = []
 
     def run(self, kills: int, everything: bool) -> None:
         """Kill replay, or `everything`, so many times, each time after 0.1 to 0.8 s of work."""
         if self._replay is None:
-            self._start_replay()
-            self._start_sources()
+            self._kill_early()
         self._await_progress()
         for _ in range(kills):
             time.sleep(self._rng.uniform(0.1, 0.8))
@@ -156,6 +158,20 @@ class Campaign:
                 self._start_sources()
             self._await_progress()
             self.recoveries.append(time.monotonic() - began)
+
+    def _kill_early(self) -> None:
+        """Kill everything `EARLY` times while it starts, whether anything was acknowledged by then or not."""
+        for _ in range(EARLY):
+            self._start_replay()
+            self._start_sources()
+            assert self._replay is not None
+            time.sleep(self._rng.uniform(0.2, 1.5))
+            for victim in (self._replay, *self._sources):
+                victim.send_signal(signal.SIGKILL)
+                victim.wait()
+            self.early += 1
+        self._start_replay()
+        self._start_sources()
 
     def close(self) -> None:
         """Stop the sources, then replay."""
@@ -238,6 +254,7 @@ def measure(kills: int, all_kills: int, ack: str, seed: int) -> dict[str, float]
     ordered = sorted(campaign.recoveries)
     return {
         "kills": float(campaign.kills),
+        "early_kills": float(campaign.early),
         **found,
         "recovery_median_s": ordered[len(ordered) // 2],
         "recovery_max_s": ordered[-1],

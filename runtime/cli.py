@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from runtime.places import place
 from runtime.settings import Setting, settings
 from sensors.errors import ConfigError
 from sensors.program import program
@@ -111,7 +112,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         raise Page("\n".join(line for devices in list_devices() for line in devices.lines()))
     if given.sensors and given.teacher:
         raise ConfigError("--teacher and --sensors: events come from a teacher or from sensors; give one of the two")
-    if given.resume and given.run_dir:
+    if given.resume is not None and given.run_dir is not None:
         raise ConfigError("--resume and --run-dir: a resumed run stays in its directory; give one of the two")
     changes: dict[str, str] = {}
     for options in OPTIONS.values():
@@ -123,7 +124,11 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         if not equals or "." not in key:
             raise ConfigError(f"--set {assignment}: expected section.field=value (see --help-settings)")
         changes[key.strip()] = text.strip()
-    return Request(changes, given.run_dir, given.resume)
+    run_dir, resume = (
+        None if text is None else place(text, option)
+        for text, option in ((given.run_dir, "--run-dir"), (given.resume, "--resume"))
+    )
+    return Request(changes, run_dir, resume)
 
 
 def _parser(known: dict[str, Setting]) -> _Parser:
@@ -143,8 +148,8 @@ def _parser(known: dict[str, Setting]) -> _Parser:
         for flag, key in options.items():
             _add(group, flag, known[key])
         if title == "where it runs":
-            group.add_argument("--run-dir", type=Path, metavar="DIR", help="new run's directory [runs/<date-time>]")
-            group.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run in DIR")
+            group.add_argument("--run-dir", metavar="DIR", help="new run's directory [runs/<date-time>]")
+            group.add_argument("--resume", metavar="DIR", help="go on with the run in DIR")
     other = parser.add_argument_group("everything else")
     other.add_argument(
         "--set",

@@ -47,6 +47,7 @@ class Board:
         datasets: what is taught, `images`, `speech` and `letters`, each as `name:fingerprint`, as teachers told it.
         waiting: why the learner does not step; empty when it does.
         examined: how far the final exam is; empty before it.
+        over: whether all sources have ended and replay has what they gave: nothing more can come.
         held_since: monotonic time since when learning stands still, as it could not be saved; none while it goes on.
     """
 
@@ -60,6 +61,7 @@ class Board:
     datasets: dict[str, str] = field(default_factory=dict)
     waiting: str = ""
     examined: str = ""
+    over: bool = False
     held_since: float | None = None
 
     def learned(self, now: float) -> float:
@@ -270,6 +272,7 @@ class LearnerRole(Role):
 
     def __init__(self, member: Member, board: Board, section: RunSection, newest: Callable[[], Path | None]) -> None:
         self._newest = newest
+        self._idle = 0
         super().__init__(member, board, section)
 
     def opening(self) -> list[Ask]:
@@ -299,6 +302,11 @@ class LearnerRole(Role):
         """Whether it is up and at nothing."""
         return self.member.started and self.member.call is None and not self.todo
 
+    @property
+    def starved(self) -> bool:
+        """Whether it found nothing to do twice since nothing more can come: the first may have looked before that."""
+        return self._idle >= 2
+
     def hear(self, method: str, value: Any, now: float) -> None:
         """Step, rate, turn and losses."""
         board = self.board
@@ -313,6 +321,7 @@ class LearnerRole(Role):
         board.counters.add("learner/steps_done", max(0, step - board.step))
         board.step = step
         board.waiting = value.get("waiting", "")
+        self._idle = self._idle + 1 if board.over and board.waiting else 0
         board.values |= {
             "learner/step": step,
             "learner/turn": value["turn"],

@@ -3,26 +3,43 @@
 import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from runtime.leavings import (
+    CHECKPOINTS,
+    CONFIG,
+    LOCK,
+    REPLAY,
+    SAMPLES,
+    SUBFOLDERS,
+    TENSORBOARD,
+    clear,
+    events_in,
+    holds_nothing,
+    strangers,
+)
 from runtime.secrets import conceal, reveal
 from sensors.errors import StateError, StorageError
 
 FORMAT = 1
 """Version of a run directory's layout; a run of another one is not resumed."""
-SUBFOLDERS = ("checkpoints", "replay", "tensorboard", "samples")
 SPARE_BYTES = 256 * 2**20
 """Room asked for beyond replay and checkpoints: figures and samples."""
+ANOTHER = "name another directory with --run-dir"
 
 
 class RunDirectory:
     """`config.json`, `metrics.jsonl` and the folders of one run, under an exclusive lock.
+
+    `config.json` is written last: a directory that has it is a whole run and can be resumed, whether anything was
+    learned yet or not. One without it was interrupted while it was made, and is taken for empty.
 
     Attributes:
         path: the directory, absolute.
@@ -39,10 +56,11 @@ class RunDirectory:
 
     @classmethod
     def create(cls, path: Path | None, config: Mapping[str, Any], version: str, needed: int = 0) -> Self:
-        """Make a new run.
+        """Make a new run, whole or not at all.
 
         Args:
-            path: where; `runs/<date-time>` by default. May exist if it is empty.
+            path: where; by default `runs/<date-time>`, with a number behind it where another run has that name.
+                May exist if it is empty.
             config: the resolved settings, JSON-ready.
             version: the program's version, kept for the record.
             needed: bytes that replay and checkpoints will want.
@@ -50,61 +68,65 @@ class RunDirectory:
         Raises:
             StorageError: the place is taken, cannot be written or is too small.
         """
-        path = (path or Path("runs") / time.strftime("%Y-%m-%d_%H-%M-%S")).absolute()
-        if path.is_file():
-            raise StorageError(f"{path}: is a file, expected a directory for the run")
-        with _storage_errors(path):
-            if (path / "config.json").exists():
-                raise StorageError(f"{path}: already holds a run; continue it with --resume or name another --run-dir")
-            made = not path.exists()
-            if not made and any(path.iterdir()):
-                raise StorageError(f"{path}: is not empty; name an empty or new directory with --run-dir")
-            check_space(path, needed + SPARE_BYTES)
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.chmod(0o700)
-            run = cls(path, fresh=True, made=made)
+        default = (Path("runs") / time.strftime("%Y-%m-%d_%H-%M-%S")).absolute()
+        with _storage_errors(path or default, "written", ANOTHER):
+            check_space(path or default, needed + SPARE_BYTES)
+            path, made = _claim_first_free(default) if path is None else _claim(path.absolute())
             try:
-                for name in SUBFOLDERS:
-                    (path / name).mkdir(mode=0o700)
-                run.saved = {"format": FORMAT, "version": version, "config": dict(config)}
-                run.write_config()
+                run = cls(path, fresh=True, made=made)
+            except BaseException:
+                if made:
+                    with contextlib.suppress(OSError):
+                        path.rmdir()
+                raise
+            try:
+                run._fill({"format": FORMAT, "version": version, "config": dict(config)})
             except BaseException:
                 run.discard()
                 raise
         return run
 
+    def _fill(self, saved: dict[str, Any]) -> None:
+        # Looked at once more: until the lock was ours, another process may have made its run here.
+        if (self.path / CONFIG).exists():
+            self.fresh = False
+            raise _taken(self.path)
+        if any(entry.name != LOCK for entry in self.path.iterdir()):
+            if not holds_nothing(self.path):
+                self.fresh = False
+                raise StorageError(f"{self.path}: is not empty; name an empty or new directory with --run-dir")
+            clear(self.path, keep_lock=True)
+        self.path.chmod(0o700)
+        for name in SUBFOLDERS:
+            (self.path / name).mkdir(mode=0o700)
+        self.saved = saved
+        self.write_config()
+
     @classmethod
     def resume(cls, path: Path) -> Self:
-        """Reopen a run.
+        """Reopen a run, with or without a checkpoint.
 
         Raises:
             StateError: no run is there, it has another format, or a part of it is missing.
-            StorageError: it is in use or cannot be written.
+            StorageError: it is in use, or cannot be read or written.
         """
         path = path.absolute()
-        if not path.is_dir():
-            raise StateError(f"{path}: no such directory; --resume takes the directory of an earlier run")
-        try:
-            saved = json.loads((path / "config.json").read_text())
-            found = saved["format"]
-            config = saved["config"]
-        except FileNotFoundError:
-            raise StateError(f"{path}: is no run (it has no config.json)") from None
-        except (ValueError, KeyError, TypeError):
-            raise StateError(f"{path}/config.json: damaged; this run cannot be resumed") from None
-        except OSError as error:
-            raise StorageError(f"{path}/config.json: {error.strerror}") from None
-        if found != FORMAT:
-            raise StateError(f"{path}: run of format {found!r}, this program reads format {FORMAT}")
-        with _storage_errors(path):
-            # First of all: a run that has just begun in another process lacks its checkpoints yet.
+        with _storage_errors(path, "used", "resume it as the user whose run it is"):
+            try:
+                os.stat(path / ".")
+            except (FileNotFoundError, NotADirectoryError):
+                raise StateError(f"{path}: no such directory; --resume takes the directory of an earlier run") from None
+            saved = _read_config(path)
             run = cls(path, fresh=False, made=False)
             run.saved = reveal(path, saved)
             try:
-                if missing := [name for name in SUBFOLDERS if not (path / name).is_dir()]:
+                if missing := [name for name in (CHECKPOINTS, REPLAY) if not (path / name).is_dir()]:
                     raise StateError(f"{path}: lacks {', '.join(missing)}; this run cannot be resumed")
-                if not isinstance(config, dict) or not any((path / "checkpoints").iterdir()):
-                    raise StateError(f"{path}/checkpoints: is empty; there is nothing to resume, start a new run")
+                for name in (SAMPLES, TENSORBOARD):
+                    (path / name).mkdir(mode=0o700, exist_ok=True)
+                for name in SUBFOLDERS:
+                    # An unreadable folder must not pass for an empty one.
+                    os.listdir(path / name)
                 check_space(path, SPARE_BYTES)
             except BaseException:
                 run.close()
@@ -114,17 +136,17 @@ class RunDirectory:
     @property
     def checkpoints(self) -> Path:
         """Folder of checkpoints."""
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
 
     @property
     def replay(self) -> Path:
         """Folder of replay's files."""
-        return self.path / "replay"
+        return self.path / REPLAY
 
     @property
     def tensorboard(self) -> Path:
         """Folder of TensorBoard's event files."""
-        return self.path / "tensorboard"
+        return self.path / TENSORBOARD
 
     @property
     def metrics(self) -> Path:
@@ -160,9 +182,9 @@ class RunDirectory:
         Raises:
             StorageError: the directory cannot be written.
         """
-        with _storage_errors(self.path):
+        with _storage_errors(self.path, "written", ANOTHER):
             shown = conceal(self.path, self.saved)
-        self.write("config.json", json.dumps(shown, indent=2))
+        self.write(CONFIG, json.dumps(shown, indent=2, allow_nan=False))
 
     def write(self, name: str, text: str) -> None:
         """Write a small file of the run in one piece.
@@ -170,24 +192,47 @@ class RunDirectory:
         Raises:
             StorageError: the directory cannot be written.
         """
-        with _storage_errors(self.path):
+        with _storage_errors(self.path, "written", ANOTHER):
             stage = self.path / f"{name}.new"
             stage.write_text(text + "\n")
             stage.replace(self.path / name)
 
-    def discard(self) -> None:
-        """Remove what a fresh run made, for a start that failed; a resumed run is only released."""
-        if self.fresh:
-            for entry in self.path.iterdir():
-                if entry.is_dir():
-                    shutil.rmtree(entry, ignore_errors=True)
-                else:
-                    entry.unlink(missing_ok=True)
+    @property
+    def events(self) -> int | None:
+        """Events that replay holds; none where that cannot be told."""
+        return events_in(self.path)
+
+    @property
+    def checkpoint_step(self) -> int | None:
+        """Step of the newest checkpoint by its name, whole or not; none before the first."""
+        steps = [name.split("-")[1] for name in os.listdir(self.checkpoints) if name.startswith("step-")]
+        return max((int(step) for step in steps if step.isdecimal()), default=None)
+
+    @property
+    def strangers(self) -> list[str]:
+        """What lies in the directory beside the run's own files, by name."""
+        with contextlib.suppress(OSError):
+            own = (CHECKPOINTS, SAMPLES)
+            return [name for name in strangers(self.path) if Path(name).parts[0] not in own]
+        return []
+
+    def discard(self) -> bool:
+        """Remove a new run that holds nothing, and release the lock; whether it was removed.
+
+        A run that holds an event, a checkpoint, or anything that the program did not make there is kept as it is, and
+        can be resumed. So is every run that was resumed.
+        """
+        removed = False
+        if self.fresh and self._lock >= 0 and holds_nothing(self.path):
+            with contextlib.suppress(OSError):
+                clear(self.path)
+                removed = True
         self.close()
-        if self._made:
+        if removed and self._made:
             # Parents such as `runs/` stay: they may have been there, and an empty one harms nobody.
             with contextlib.suppress(OSError):
                 self.path.rmdir()
+        return removed
 
     def close(self) -> None:
         """Release the lock; once is enough, twice does no harm."""
@@ -213,11 +258,82 @@ def check_space(path: Path, needed: int) -> None:
         )
 
 
+def _claim(path: Path) -> tuple[Path, bool]:
+    """Make the directory of a new run, or take one that may be empty; whether it was made here."""
+    _make_parents(path)
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        if not path.is_dir():
+            raise StorageError(f"{path}: is a file, expected a directory for the run") from None
+    else:
+        return path, True
+    if (path / CONFIG).exists():
+        raise _taken(path)
+    # Before the lock: nothing is left in what belongs to somebody else.
+    if strangers(path):
+        raise StorageError(f"{path}: is not empty; name an empty or new directory with --run-dir")
+    return path, False
+
+
+def _claim_first_free(path: Path) -> tuple[Path, bool]:
+    """Make `path`, or the first of `path-2`, `path-3`, … that nobody has made."""
+    _make_parents(path)
+    for number in itertools.count(1):
+        place = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            place.mkdir(mode=0o700)
+            return place, True
+    raise AssertionError("unreachable")
+
+
+def _make_parents(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename) from None
+
+
+def _taken(path: Path) -> StorageError:
+    return StorageError(f"{path}: already holds a run; continue it with --resume or name another --run-dir")
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """`config.json`, with everything that is read from it of the kind that it should be."""
+    try:
+        saved = json.loads((path / CONFIG).read_text())
+    except FileNotFoundError:
+        raise StateError(f"{path}: is no run (it has no config.json)") from None
+    except ValueError:
+        raise StateError(f"{path}/config.json: damaged; this run cannot be resumed") from None
+    if not isinstance(saved, dict) or not {"format", "config"} <= set(saved):
+        raise StateError(f"{path}/config.json: damaged; this run cannot be resumed")
+    if saved["format"] != FORMAT:
+        raise StateError(f"{path}: run of format {saved['format']!r}, this program reads format {FORMAT}")
+    wanted = {
+        "config": (dict, "settings by section"),
+        "datasets": (dict, "names by kind"),
+        "generation": (int, "a number"),
+    }
+    for key, (kind, words) in wanted.items():
+        if key in saved and (not isinstance(saved[key], kind) or isinstance(saved[key], bool)):
+            raise StateError(
+                f"{path}/config.json: {key} is {saved[key]!r}, expected {words}; this run cannot be resumed"
+            )
+    for kind, told in saved.get("datasets", {}).items():
+        if not isinstance(told, str):
+            raise StateError(f"{path}/config.json: datasets.{kind} is {told!r}, expected name:fingerprint")
+    return saved
+
+
 def _lock(path: Path) -> int:
     """Take the run's lock; the kernel drops it when this process ends, however it ends."""
-    handle = os.open(path / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever had the lock may have removed the run meanwhile, and the file with it.
+        if not _same_file(handle, path / LOCK):
+            raise BlockingIOError
     except BlockingIOError:
         owner = os.read(handle, 32).decode(errors="replace").strip()
         os.close(handle)
@@ -227,10 +343,17 @@ def _lock(path: Path) -> int:
     return handle
 
 
+def _same_file(handle: int, path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(handle), path.stat())
+    return False
+
+
 @contextlib.contextmanager
-def _storage_errors(path: Path) -> Any:
+def _storage_errors(path: Path, done: str, fix: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        fix = "no space left" if error.errno == errno.ENOSPC else f"cannot be written ({error.strerror})"
-        raise StorageError(f"{path}: {fix}; name another directory with --run-dir") from error
+        what = "no space left" if error.errno == errno.ENOSPC else f"cannot be {done} ({error.strerror})"
+        where = error.filename if isinstance(error.filename, str) else path
+        raise StorageError(f"{where}: {what}; {fix}") from error

@@ -45,6 +45,7 @@ class SensorRole(TeacherRole):
     def restarted(self) -> None:
         """Its totals begin anew; what it held is gone."""
         super().restarted()
+        self.board.over = False
         settle(self.board.counters)
 
     def part(self) -> Self:
@@ -59,6 +60,7 @@ class SensorRole(TeacherRole):
             super().hear(method, value, now)
             return
         board = self.board
+        board.over = value.get("over", False) and not value["waiting"]
         for note in value["notes"]:
             self._remark(note)
         for name, total in value["totals"].items():

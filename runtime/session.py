@@ -6,13 +6,16 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from replay.held import last_generation
 from runtime.cli import Request
 from runtime.environment import prepare_environment
+from runtime.places import check_readable, check_writable, here, place
 from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig
+from runtime.settings import RunConfig, teacher_names
 from runtime.signals import StopSignals
 from runtime.terminal import Terminal, clock
 from sensors.address import file_of
@@ -39,58 +42,79 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
     """Make or reopen the run directory, run, and leave nothing half-written; returns the exit code.
 
     Raises:
-        UserError: what the user gave is wrong; a run that had not learned anything yet is gone.
+        UserError: what the user gave is wrong; a new run that holds nothing yet is gone.
     """
+    # Ray tells its workers both.
+    here()
+    place(Path(__file__).parents[1], "the program's folder")
     check_link("--resume", request.resume)
     check_link("--run-dir", request.run_dir)
     terminal = Terminal()
     run, config = _resume(request, terminal) if request.resume else _create(request)
-    failed = True
-    supervisor = None
     try:
-        notes = prepare_environment(config.run.address)
-        from runtime.supervisor.cluster import RAY_PATIENCE, Cluster
-
-        # A private Ray has one run; in a joined one, each has a namespace for its actors' names.
-        cluster = Cluster(config.run, f"reciprocal-{run.path.name}" if config.run.address else "reciprocal")
-        with _output(run.path, notes), StopSignals(lambda: _leave(cluster.kill, run.checkpoints)) as signals:
-            try:
-                terminal.note(f"run {run.path}")
-                for note in notes:
-                    terminal.note(note)
-                cluster.start()
-                # Imports torch: done while Ray starts.
-                from runtime.supervisor.assembly import CAST
-                from runtime.supervisor.supervise import Supervisor
-
-                supervisor = Supervisor(config, run, terminal, signals, cluster, cast or CAST)
-                outcome = supervisor.run()
-                failed = bool(outcome.problem)
-            finally:
-                terminal.close()
-                logs = cluster.close(RAY_PATIENCE, keep_logs=failed and not isinstance(sys.exception(), UserError))
-    except (UserError, Interrupted):
-        learned = supervisor is not None and supervisor.board.step > 0
-        if not learned and not any(run.checkpoints.iterdir()):
-            run.discard()
+        return _run(run, config, terminal, cast)
+    except Interrupted:
+        run.discard()
+        raise
+    except (UserError, KeyboardInterrupt, SystemExit):
+        _tell_rest(run, terminal)
         raise
     finally:
         run.close()
+
+
+def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, cast: Mapping[str, Any] | None) -> int:
+    notes = prepare_environment(config.run.address)
+    from runtime.supervisor.cluster import RAY_PATIENCE, Cluster
+
+    # A private Ray has one run; in a joined one, each has a namespace for its actors' names.
+    cluster = Cluster(config.run, f"reciprocal-{run.path.name}" if config.run.address else "reciprocal")
+    failed = True
+    with _output(run.path, notes), StopSignals(partial(_leave, cluster.kill, run)) as signals:
+        try:
+            terminal.note(f"run {run.path}")
+            for note in notes:
+                terminal.note(note)
+            cluster.start()
+            # Imports torch: done while Ray starts.
+            from runtime.supervisor.assembly import CAST
+            from runtime.supervisor.supervise import Supervisor
+
+            outcome = Supervisor(config, run, terminal, signals, cluster, cast or CAST).run()
+            failed = bool(outcome.problem)
+        finally:
+            terminal.close()
+            logs = cluster.close(RAY_PATIENCE, keep_logs=failed and not isinstance(sys.exception(), UserError))
     if not outcome.begun and not outcome.problem:
         run.discard()
         print(BEFORE, file=sys.stderr)
         return INTERRUPTED
     terminal.note(f"stopped at step {outcome.step} after {clock(outcome.learned)} of learning")
-    if outcome.checkpoint is not None:
-        terminal.note(f"go on with: {program()} --resume {shlex.quote(str(run.path))}")
-    elif run.fresh and not outcome.step:
-        terminal.note("nothing was learned yet: the run directory is removed")
-        run.discard()
+    _tell_rest(run, terminal)
     if outcome.problem:
         where = f"; Ray's logs are in {logs}" if logs else ""
         print(f"error: {outcome.problem}{where}", file=sys.stderr)
         return FAILED
     return 0
+
+
+def _tell_rest(run: RunDirectory, terminal: Terminal) -> None:
+    """Say how to go on with the run, or remove it if it is new and holds nothing."""
+    if run.discard():
+        terminal.note("nothing was learned and no event was kept: the run directory is removed")
+        return
+    kept = _held(run)
+    terminal.note(f"{kept + '; ' if kept else ''}go on with: {program()} --resume {shlex.quote(str(run.path))}")
+
+
+def _held(run: RunDirectory) -> str:
+    """What a run without a learned step holds, in words; empty for one that has learned."""
+    if run.checkpoint_step:
+        return ""
+    events = run.events
+    kept = "" if events == 0 else "events kept" if events is None else f"{events} event{'s'[: events != 1]} kept"
+    others = f"kept with {', '.join(run.strangers[:3])}" if run.strangers and not kept else ""
+    return kept or others
 
 
 @contextlib.contextmanager
@@ -117,13 +141,12 @@ def _output(path: Path, notes: list[str]) -> Iterator[None]:
 
 
 def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
-    config = _absolute(RunConfig.of(request.changes))
-    _check_sensors(config)
+    config = RunConfig.of(request.changes)
     if config.data.data is None and (found := os.environ.get(DATA_VARIABLE)):
         check_link(DATA_VARIABLE, found)
         config = config.override({"data.data": found})
-    if config.data.data is not None:
-        config = config.override({"data.data": str(Path(config.data.data).expanduser().absolute())})
+    config = _absolute(config)
+    _check_sensors(config)
     _prepare_data(config, "--data" if "data.data" in request.changes else DATA_VARIABLE)
     run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), _needed_bytes(config))
     return run, config
@@ -135,15 +158,18 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
     try:
         try:
             saved = RunConfig.from_saved(run.saved["config"])
+            # What `auto` chose stays chosen, whatever other data are found by now.
+            chosen = {f"data.{kind}": told.partition(":")[0] for kind, told in run.saved.get("datasets", {}).items()}
+            before = saved.override(chosen)
         except ConfigError as error:
-            raise StateError(f"{run.path}/config.json: settings of another version ({error})") from None
-        # What `auto` chose stays chosen, whatever other data are found by now.
-        chosen = {f"data.{kind}": told.partition(":")[0] for kind, told in run.saved.get("datasets", {}).items()}
-        config = _absolute(saved.override(chosen | request.changes))
+            raise StateError(f"{run.path}/config.json: damaged, or of another version ({error})") from None
+        config = _absolute(before.override(request.changes))
         _check_sensors(config, fresh=False)
         _prepare_data(config)
         for difference in config.differences(saved):
             terminal.note(f"changed: {difference}")
+        if run.checkpoint_step is None and _teaches(config) != _teaches(before):
+            run.record(generation=last_generation(run.replay, _teachers(config, saved)) + 1)
         if config != saved:
             run.record(config=config.to_dict())
     except BaseException:
@@ -152,28 +178,42 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
     return run, config
 
 
+def _teaches(config: RunConfig) -> tuple[Any, ...]:
+    """All that decides which events teachers send, besides their places in the curriculum."""
+    data = config.data.replace(data=None, download=False)
+    return data, config.teacher, config.letters, config.run.seed
+
+
+def _teachers(*configs: RunConfig) -> set[str]:
+    """Names of all teachers that any of these settings ask for."""
+    return {name for config in configs for name in teacher_names(config.run)}
+
+
 def _absolute(config: RunConfig) -> RunConfig:
-    """Folders of recordings and keys, and films, by their whole paths: actors have working directories of their own."""
+    """Files and folders of the user by their whole paths: actors have working directories of their own."""
     places = {
-        "live.record": config.live.record,
-        "ingest.keys": config.ingest.keys,
-        "monitor.judges": config.monitor.judges,
+        "data.data": ("--data", config.data.data),
+        "live.record": ("--record", config.live.record),
+        "ingest.keys": ("--keys", config.ingest.keys),
+        "monitor.judges": ("--judges", config.monitor.judges),
     }
     if config.run.sensors not in (None, LIVE):
-        places["run.sensors"] = config.run.sensors
-    for key, place in places.items():
-        check_link(f"--{key.partition('.')[2]}", place)
-    check_link("--camera", config.sensors.camera)
-    check_link("--data", config.data.data)
-    if config.run.sensors == LIVE and (film := config.sensors.camera) is not None:
-        # Actors stand in another directory.
-        places["sensors.camera"] = film if file_of(film) == film else None
-    return config.override({k: str(Path(v).expanduser().absolute()) for k, v in places.items() if v is not None})
+        places["run.sensors"] = ("--sensors", config.run.sensors)
+    camera = config.sensors.camera
+    if config.run.sensors == LIVE and camera is not None and file_of(camera) == camera:
+        places["sensors.camera"] = ("--camera", camera)
+    for option, given in places.values():
+        check_link(option, given)
+    return config.override({k: str(place(v, option)) for k, (option, v) in places.items() if v is not None})
 
 
 def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
     """Before anything is started: whether there is anything to perceive with, and what judges learn from."""
+    if (judges := config.monitor.judges) is not None:
+        check_readable(Path(judges), "--judges", "name one with labelled datasets")
     if config.run.sensors is not None:
+        if config.live.record is not None:
+            check_writable(Path(config.live.record), "--record")
         if config.monitor.judges is not None:
             check_data(config.data.replace(data=config.monitor.judges, download=False), True, False, "--judges")
         # Brings OpenCV and the libraries of devices, which no simulated teacher needs here.
@@ -212,13 +252,17 @@ def _version() -> str:
         return "from source"
 
 
-def _leave(kill: Callable[[], None], checkpoints: Path) -> None:
+def _leave(kill: Callable[[], None], run: RunDirectory) -> None:
     """End everything at once; no file of a run needs more, as checkpoints are renamed into place whole."""
     kill()
     # The live view hides the cursor; a terminal gets it back.
     show = b"\x1b[?25h" if os.isatty(2) else b""
-    whole = sorted(place.name for place in checkpoints.glob("step-*"))
-    stands = f"the last checkpoint, {whole[-1]}, stands" if whole else "there is no checkpoint yet"
+    if run.checkpoint_step is not None:
+        left = "the last checkpoint stands"
+    elif run.discard():
+        left = "nothing was learned and no event was kept: the run directory is removed"
+    else:
+        left = f"there is no checkpoint yet; {_held(run) or 'the run is kept'}"
     with contextlib.suppress(OSError):
-        os.write(2, show + f"\nstopped at once; {stands}\n".encode())
+        os.write(2, show + f"\nstopped at once; {left}\n".encode())
     os._exit(INTERRUPTED)

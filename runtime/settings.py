@@ -1,6 +1,7 @@
 """A run's settings: every room's own, side by side, and those of the run itself."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args, get_type_hints
@@ -36,10 +37,14 @@ class RunSection(Config):
     """How long a run goes on, and how it is watched over."""
 
     minutes: float | None = setting(
-        None, help="minutes of learning, from the first step on; none: until Ctrl-C", unit="min", low=0.01
+        None, help="minutes of learning, from the first step on; none: until Ctrl-C", unit="min", low=0.01, high=1e9
     )
     steps: int | None = setting(
-        None, help="learner steps after which the run ends; none: until Ctrl-C", unit="steps", low=1
+        None,
+        help="learner steps after which the run ends; none: until Ctrl-C",
+        unit="steps",
+        low=1,
+        high=10**12 - 1,
     )
     sensors: str | None = setting(
         None,
@@ -53,18 +58,20 @@ class RunSection(Config):
         choices=("digits", "letters", "both"),
     )
     teachers: int = setting(1, help="digit teachers that teach side by side, seeds apart", low=1, high=64)
-    checkpoint_every: float = setting(30.0, help="time between checkpoints", unit="s", low=1.0)
+    checkpoint_every: float = setting(30.0, help="time between checkpoints", unit="s", low=1.0, high=1e7)
     tick: float = setting(2.0, help="time between two lines of figures", unit="s", low=0.2, high=60.0)
     chunk: float = setting(1.0, help="longest piece of work asked of an actor at once", unit="s", low=0.1, high=5.0)
     address: str | None = setting(
         None, help="Ray cluster to join, host:port; none: a private one that ends with the run"
     )
-    cpus: int | None = setting(None, help="CPUs the private Ray may count on; none: all", unit="CPUs", low=1)
-    object_store: int = setting(300, help="shared memory of the private Ray", unit="MiB", low=80)
+    cpus: int | None = setting(
+        None, help="CPUs the private Ray may count on; none: all", unit="CPUs", low=1, high=65_536
+    )
+    object_store: int = setting(300, help="shared memory of the private Ray", unit="MiB", low=80, high=2**24)
     dashboard: bool = setting(True, help="serve Ray's dashboard on 127.0.0.1")
     dashboard_port: int = setting(8265, help="its port; the next free one where it is taken", low=1024, high=65000)
     start_deadline: float = setting(
-        300.0, help="time an actor may take to start before it counts as hung", unit="s", low=1.0
+        300.0, help="time an actor may take to start before it counts as hung", unit="s", low=1.0, high=1e6
     )
     call_deadline: float = setting(
         60.0,
@@ -72,12 +79,14 @@ class RunSection(Config):
         "starve without a pulse",
         unit="s",
         low=0.5,
+        high=1e6,
     )
     monitor_deadline: float = setting(
         600.0,
         help="time beyond its chunk that the monitor may take (it trains its judges first)",
         unit="s",
         low=0.5,
+        high=1e6,
     )
     hang_deadline: float = setting(
         10.0,
@@ -85,6 +94,7 @@ class RunSection(Config):
         "one that computes, or is ready to and gets no processor, is put down after call_deadline without a pulse",
         unit="s",
         low=4.0,
+        high=1e6,
     )
     restarts: int = setting(5, help="restarts of one actor before the run gives up", low=0, high=1000)
 
@@ -97,6 +107,16 @@ class RunSection(Config):
     def letters(self) -> bool:
         """Whether letters are taught."""
         return self.teach != "digits"
+
+
+LETTERS_TEACHER = "teacher-letters"
+"""Name of the teacher of letters; those of digits have numbers."""
+
+
+def teacher_names(run: RunSection) -> list[str]:
+    """Names of the simulated teachers of a run, under which they send their events: first those of digits."""
+    digits = range(run.teachers if run.digits and run.sensors is None else 0)
+    return [f"teacher-{number}" for number in digits] + ([LETTERS_TEACHER] if run.letters else [])
 
 
 @dataclass(frozen=True)
@@ -251,6 +271,13 @@ class RunConfig(Config):
             ConfigError: settings of another version.
         """
         before: dict[str, Mapping[str, Any]] = {"run": {"teach": "digits"}, "learner": BEFORE}
+        for name in before:
+            if not isinstance(saved.get(name, {}), Mapping):
+                raise ConfigError(f"{name}={saved[name]!r}: expected a group of settings")
+        run = saved.get("run", {})
+        if run.get("minutes") == math.inf:
+            # Before it had a bound, this was another way to say: until Ctrl-C.
+            saved = {**saved, "run": {**run, "minutes": None}}
         saved = {**saved, **{name: {**old, **saved.get(name, {})} for name, old in before.items()}}
         if isinstance(saved.get("monitor"), Mapping):
             saved["monitor"] = {k: v for k, v in saved["monitor"].items() if k not in RENAMED}

@@ -81,8 +81,8 @@ class SensorActor:
 
         Returns:
             `totals` since the start (see `LiveRig.figures`, and `outbox/<count>` of `Outbox.counts`), `dropped` events
-            by reason, `latencies` (seconds), `waiting` (events that replay has not taken yet), `states` by source, and
-            `notes`: lines for people.
+            by reason, `latencies` (seconds), `waiting` (events that replay has not taken yet), `states` by source,
+            `over` (nothing more will come), and `notes`: lines for people.
         """
         if self._error is None and not self._thread.ident:
             self._rig.start()
@@ -144,6 +144,7 @@ class SensorActor:
                 "latencies": self._outbox.latencies(),
                 "waiting": self._outbox.events,
                 "states": self._rig.states,
+                "over": self._rig.over,
             }
         if self._journal is not None:
             # Without the lock: a slow disk keeps nobody from perceiving.

@@ -5,6 +5,7 @@ A component declares `class ReplayConfig(Config)` with fields made by `setting(.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar, get_args, get_type_hints
@@ -60,13 +61,24 @@ class Config:
         made: dict[str, Any] = {}
         for name, value in values.items():
             kind = hints[name]
-            nested = isinstance(kind, type) and issubclass(kind, Config)
-            made[name] = kind.from_dict(value) if nested and isinstance(value, Mapping) else value
+            if isinstance(kind, type) and issubclass(kind, Config) and not isinstance(value, kind):
+                made[name] = _group(kind, name, value)
+            else:
+                made[name] = value
         return cls(**made)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, checked again."""
         return dataclasses.replace(self, **changes)
+
+
+def _group(kind: type[Config], name: str, value: Any) -> Config:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{name}={value!r}: expected a group of settings")
+    try:
+        return kind.from_dict(value)
+    except ConfigError as error:
+        raise ConfigError(f"{name}.{error}") from None
 
 
 def parse(config: type[Config], name: str, text: str) -> Any:
@@ -108,9 +120,11 @@ def _check(f: "dataclasses.Field[Any]", hint: Any, value: Any) -> Any:
     choices, low, high = (f.metadata.get(k) for k in ("choices", "low", "high"))
     if choices is not None and value not in choices:
         raise ConfigError(f"{f.name}={value!r}: choose one of {', '.join(map(str, choices))}")
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and math.isnan(value):
         raise ConfigError(f"{f.name}: not a number")
     if (low is not None and value < low) or (high is not None and value > high):
         bounds = f"{'' if low is None else low}…{'' if high is None else high}"
         raise ConfigError(f"{f.name}={value!r}: outside {bounds} {f.metadata.get('unit', '')}".rstrip())
+    if isinstance(value, float) and math.isinf(value):
+        raise ConfigError(f"{f.name}={value!r}: expected a finite number")
     return value

@@ -171,6 +171,11 @@ class LiveRig:
         return {source.name: source.state for source in self._sources} | self._robots
 
     @property
+    def over(self) -> bool:
+        """Whether all its sources have ended and no robot is listened for: nothing more will come of it."""
+        return bool(self._sources) and len(self._ended) == len(self._sources) and self._ingest is None and self._flushed
+
+    @property
     def name(self) -> str:
         """Source of its own events."""
         return self._perception.name

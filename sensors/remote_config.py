@@ -30,9 +30,13 @@ class PublisherConfig(Config):
     to: str = setting("tcp://127.0.0.1:5570", help="the host's address, tcp://host:port")
     keys: str | None = setting(None, help="the robot's folder of keys (DIR/NAME of --make-keys)")
     keep: int = setting(
-        512, help="batches kept until the host has stored them; beyond, the oldest is lost", unit="batches", low=1
+        512,
+        help="batches kept until the host has stored them; beyond, the oldest is lost",
+        unit="batches",
+        low=1,
+        high=10**9,
     )
-    keep_mib: int = setting(256, help="bytes kept until the host has stored them", unit="MiB", low=1)
+    keep_mib: int = setting(256, help="bytes kept until the host has stored them", unit="MiB", low=1, high=2**24)
     journal: str | None = setting(
         "auto",
         help="folder in which what is kept outlives the robot; auto: reciprocal/robots/NAME in the user's state "

@@ -68,6 +68,7 @@ class TeacherConfig(Config):
         help="hybrid: single-modality events of each modality before co-occurring ones start",
         unit="events",
         low=0,
+        high=10**12,
     )
     single_share: float = setting(
         0.0, help="share of single-modality batches after the warm-up", unit="fraction", low=0.0, high=1.0
@@ -77,7 +78,7 @@ class TeacherConfig(Config):
     )
     batch_events: int = setting(64, help="events sent in one batch", unit="events", low=2, high=4096)
     rate: float = setting(
-        0.0, help="events a teacher sends each second; 0: as fast as replay accepts", unit="events/s", low=0.0
+        0.0, help="events a teacher sends each second; 0: as fast as replay accepts", unit="events/s", low=0.0, high=1e6
     )
     imbalance: float = setting(
         0.0, help="Zipf exponent over concepts, zero the most frequent; 0: all alike", low=0.0, high=8.0
@@ -111,18 +112,23 @@ class TeacherConfig(Config):
         low=0.0,
         high=1.0,
     )
-    paired_seed: int = setting(0, help="chooses the samples that co-occur, the same for all teachers", low=0)
+    paired_seed: int = setting(
+        0, help="chooses the samples that co-occur, the same for all teachers", low=0, high=2**63 - 1
+    )
     phase_events: int = setting(
         0,
         help="events after the warm-up until the next concepts replace those before, over and over; 0: all at once",
         unit="events",
         low=0,
+        high=10**12,
     )
     phase_concepts: int = setting(2, help="concepts of one phase: 0,1, then 2,3, …", low=1, high=len(CONCEPTS))
     drift_start: int = setting(
-        0, help="event at which sounds begin to get noisier, images darker", unit="events", low=0
+        0, help="event at which sounds begin to get noisier, images darker", unit="events", low=0, high=10**12
     )
-    drift_events: int = setting(0, help="events over which they do so, linearly; 0: never", unit="events", low=0)
+    drift_events: int = setting(
+        0, help="events over which they do so, linearly; 0: never", unit="events", low=0, high=10**12
+    )
     drift_noise: float = setting(
         0.0, help="noise on sounds at the end of the drift, as `noise`", unit="fraction", low=0.0, high=1.0
     )
@@ -151,7 +157,11 @@ class LettersConfig(Config):
     """
 
     rate: float = setting(
-        4.0, help="events the letters teacher sends each second; 0: as fast as it can", unit="events/s", low=0.0
+        4.0,
+        help="events the letters teacher sends each second; 0: as fast as it can",
+        unit="events/s",
+        low=0.0,
+        high=1e6,
     )
     batch_events: int = setting(8, help="most events sent in one batch", unit="events", low=1, high=256)
     unseen_share: float = setting(
@@ -169,7 +179,7 @@ class LettersConfig(Config):
         high=100_000,
     )
     pairs_first: int = setting(
-        64, help="pairs of speech and lips before the first speech-only event", unit="events", low=0
+        64, help="pairs of speech and lips before the first speech-only event", unit="events", low=0, high=10**12
     )
 
 

@@ -9,7 +9,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from replay.config import NONE
-from runtime.settings import RunConfig
+from runtime.settings import LETTERS_TEACHER, RunConfig, teacher_names
 from runtime.supervisor.crew import Member
 from runtime.supervisor.vigil import ASIDE, PULSE, Clock, watched
 from sensors.config import Config
@@ -35,8 +35,6 @@ AGENT = "agent"
 """Name of the one that answers, by which other programs find it."""
 QUESTIONS = 8
 """Questions that it works on at one time, its everyday work among them."""
-LETTERS_TEACHER = "teacher-letters"
-"""Name of the teacher of letters; those of digits have numbers."""
 SPEAKERS = ("learner", "teacher-0", LETTERS_TEACHER, SENSORS, AGENT)
 """Members whose facts are shown, not only kept."""
 
@@ -140,11 +138,10 @@ def assemble(
     member("learner", learner)
     if config.run.sensors is not None:
         member(SENSORS, sensors)
-    for number in range(config.run.teachers if config.run.digits and config.run.sensors is None else 0):
-        name = f"teacher-{number}"
-        member(name, functools.partial(teacher, name, "digits", config.teacher, seed * SEEDS + number))
-    if config.run.letters:
-        member(LETTERS_TEACHER, functools.partial(teacher, LETTERS_TEACHER, "letters", config.letters, seed * SEEDS))
+    for number, name in enumerate(teacher_names(config.run)):
+        own = ("letters", config.letters, 0) if name == LETTERS_TEACHER else ("digits", config.teacher, number)
+        subject, settings, offset = own
+        member(name, functools.partial(teacher, name, subject, settings, seed * SEEDS + offset))
     if config.answer.serve or config.answer.respond:
         member(AGENT, agent)
     member("monitor", monitor)

@@ -1,6 +1,8 @@
 """One actor of a run under watch: its calls and their deadlines, its failures and restarts."""
 
+import errno
 import importlib
+import os
 import re
 import time
 from collections.abc import Callable
@@ -11,7 +13,7 @@ import ray
 from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
 
 from runtime.supervisor.vigil import Clock, Vigil
-from sensors.errors import UserError
+from sensors.errors import StorageError, UserError
 
 LATE = 5.0
 """Seconds beyond its chunk after which a call counts as late: it is shown, and waited for."""
@@ -23,6 +25,16 @@ ASK_AGAIN = 0.5
 """Seconds after which one that is still starting, and said so, is asked again."""
 END_WITHIN = 1.0
 """Seconds for which a process that was killed is waited for at a time."""
+DENIED = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+}
+"""Errors about a file that no restart mends: the user named what cannot be used."""
 FETCH = 30.0
 """Seconds in which an answer that is there already must reach this process, from another node of a cluster too."""
 
@@ -209,6 +221,8 @@ def arrived(answers: list[Any], end: float) -> list[Any]:
 def user_error(error: BaseException) -> UserError | None:
     """The user's mistake inside an error of Ray's, if there is one.
 
+    A file or folder that cannot be used is one, too: to start the actor again would not help.
+
     An error raised in a constructor reaches us as text alone: its last lines name the class and its message.
     """
     if isinstance(error, RayTaskError):
@@ -216,9 +230,14 @@ def user_error(error: BaseException) -> UserError | None:
         cause: BaseException | None = error
         while isinstance(cause, RayTaskError):
             cause = getattr(cause, "cause", None)
+        if isinstance(cause, OSError) and cause.filename:
+            return denied(cause.errno, cause.filename)
         return type(cause)(_brief(str(cause))) if isinstance(cause, UserError) else None
     if not isinstance(error, RayActorError) or not error.actor_init_failed:
         return None
+    last = [line for line in str(error).splitlines() if line.strip()][-1]
+    if refused := re.fullmatch(r"\w+Error: \[Errno (\d+)\] .*?: '(.*)'", last):
+        return denied(int(refused[1]), refused[2])
     raised = list(re.finditer(r"^([A-Za-z_][\w.]*)\.(\w+): ", str(error), re.MULTILINE))
     if not raised:
         return None
@@ -230,6 +249,13 @@ def user_error(error: BaseException) -> UserError | None:
     if isinstance(kind, type) and issubclass(kind, UserError):
         return kind(_brief(str(error)[raised[-1].end() :]))
     return None
+
+
+def denied(number: int | None, path: Any) -> StorageError | None:
+    """The user's mistake in an error of the operating system about a file; none where it is another kind of error."""
+    if number not in DENIED:
+        return None
+    return StorageError(f"{path}: {os.strerror(number)}; make it accessible to this user, or name another")
 
 
 def _brief(text: str) -> str:

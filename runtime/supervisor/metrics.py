@@ -1,8 +1,10 @@
 """The figures as Ray metrics, for the dashboard and Prometheus; `METRICS` is the registry."""
 
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from ray.util.metrics import Counter, Gauge
 
@@ -77,11 +79,17 @@ class RayMetrics:
 
     Args:
         run: name of the run, a label of every metric.
+
+    Attributes:
+        lost: values that Ray did not take.
+        fault: why it did not take the first of them; empty while it took all.
     """
 
     def __init__(self, run: str) -> None:
         self._made: dict[str, Any] = {}
-        self._run = run
+        self._run = label_of(run)
+        self.lost = 0
+        self.fault = ""
         self._totals: dict[tuple[str, str], float] = {}
 
     def emit(self, values: Mapping[str, Value]) -> None:
@@ -91,15 +99,23 @@ class RayMetrics:
             if found is None or isinstance(value, str):
                 continue
             metric, label = found
-            tags = {"run": self._run} | ({metric.tag: label} if metric.tag else {})
-            made = self._metric(metric)
-            if not metric.counter:
-                made.set(float(value), tags=tags)
-                continue
-            before = self._totals.get((metric.name, label), 0.0)
-            if value > before:
-                made.inc(value - before, tags=tags)
-                self._totals[metric.name, label] = float(value)
+            try:
+                self._set(metric, label, float(value))
+            except Exception as error:
+                # Whatever it is: figures for others to look at are no reason to end a run.
+                self.lost += 1
+                self.fault = self.fault or f"{metric.name}: {type(error).__name__}: {error}"
+
+    def _set(self, metric: Metric, label: str, value: float) -> None:
+        tags = {"run": self._run} | ({metric.tag: label_of(label)} if metric.tag else {})
+        made = self._metric(metric)
+        if not metric.counter:
+            made.set(value, tags=tags)
+            return
+        before = self._totals.get((metric.name, label), 0.0)
+        if value > before:
+            made.inc(value - before, tags=tags)
+            self._totals[metric.name, label] = value
 
     def _metric(self, metric: Metric) -> Any:
         if metric.name not in self._made:
@@ -107,6 +123,11 @@ class RayMetrics:
             keys = ("run", metric.tag) if metric.tag else ("run",)
             self._made[metric.name] = kind(metric.name, description=metric.help, tag_keys=keys)
         return self._made[metric.name]
+
+
+def label_of(text: str) -> str:
+    """A label's value as Ray takes it, which is ASCII: other characters are written as in a URL (`Gr%C3%B6%C3%9Fe`)."""
+    return quote(text, safe=string.printable, errors="surrogateescape")
 
 
 def metric_of(key: str) -> tuple[Metric, str] | None:

@@ -86,6 +86,10 @@ class Record:
         if now >= self._next_emit:
             self._next_emit = now + EMIT_EVERY
             self._metrics.emit(board.values)
+            if self._metrics.lost and "metrics/lost" not in board.values:
+                self._terminal.remark(f"a metric is not shown by Ray: {self._metrics.fault}")
+            if self._metrics.lost:
+                board.values["metrics/lost"] = self._metrics.lost
 
     def keep(self, what: str, write: Callable[[], None]) -> bool:
         """Write for the record; once the run learns, what cannot be written is waited for. Whether it was written.

@@ -1,6 +1,7 @@
 """A run's checkpoints: every component's part, gathered beside the work and made visible whole."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from ray.exceptions import GetTimeoutError, RayError
 from agent.checkpoint import read_manifest, set_aside, unreadable, write_checkpoint
 from runtime.rundir import RunDirectory
 from runtime.supervisor.crew import reason, user_error
-from sensors.errors import DamageError, StateError
+from sensors.errors import DamageError, StateError, StorageError
 from sensors.state import State, check_state
 
 STATE_FILE = "run.json"
@@ -52,8 +53,10 @@ class Saver:
         self._done = False
         self.stall_ms: float | None = None
 
-    def load(self) -> State:
+    def load(self) -> State | None:
         """The supervisor's part of the newest checkpoint whose parts are all whole; that one becomes `newest`.
+
+        None where no checkpoint was ever written: what the run holds then is its events.
 
         What is damaged is set aside: newer ones, since what is written from here on bears earlier steps than they and
         must come after them nonetheless; older ones, since they would be kept in place of whole ones. Of those only
@@ -61,14 +64,19 @@ class Saver:
         is the oldest, but never in that of the newest, as the oldest go first.
 
         Raises:
-            StateError: there is none, or a newer one may be whole but is of another version or cannot be read; the
+            StateError: all are damaged, or a newer one may be whole but is of another version or cannot be read; the
                 message tells what is wrong with it, and nothing was changed.
             StorageError: a damaged one cannot be set aside.
         """
         damaged: list[tuple[Path, DamageError]] = []
         found: State | None = None
         # Those without a manifest, too: they were whole when they got their names.
-        for checkpoint in sorted(self._folder.glob("step-*"), reverse=True):
+        # Listed, not matched by a pattern: a folder that cannot be read must not pass for an empty one.
+        try:
+            names = sorted((name for name in os.listdir(self._folder) if not name.startswith(".")), reverse=True)
+        except OSError as error:
+            raise StorageError(f"{self._folder}: cannot be read ({error.strerror})") from None
+        for checkpoint in (self._folder / name for name in names if name.startswith("step-")):
             try:
                 if found is None:
                     found = _read(checkpoint)
@@ -84,6 +92,8 @@ class Saver:
         if found is None:
             if damaged:
                 raise damaged[0][1]
+            if not names:
+                return None
             raise StateError(f"{self._folder}: holds no whole checkpoint; this run cannot be resumed")
         for checkpoint, why in damaged:
             aside = set_aside(checkpoint)

@@ -8,7 +8,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from runtime.roles import Board, LearnerRole, MonitorRole, Role, TeacherRole, settle
+from runtime.roles import Board, LearnerRole, MonitorRole, Role, TeacherRole
 from runtime.rundir import RunDirectory
 from runtime.sensor_role import SensorRole
 from runtime.settings import RunConfig
@@ -18,14 +18,15 @@ from runtime.supervisor.assembly import SPEAKERS, assemble
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.crew import FETCH, actor_class, arrived, reason
 from runtime.supervisor.duties import assign
+from runtime.supervisor.ending import Ending
 from runtime.supervisor.outcome import Outcome, RunFailure
+from runtime.supervisor.progress import Progress
 from runtime.supervisor.record import FINAL, STARTING, Record
 from runtime.supervisor.saver import SaveError, Saver
 from runtime.supervisor.vigil import Clock
 from runtime.supervisor.watch import Watch
 from runtime.terminal import Terminal
 from sensors.errors import StateError, StorageError, UserError
-from sensors.state import State
 
 STOP_WITHIN = 9.0
 """Seconds from the request to stop to the last process gone."""
@@ -64,8 +65,6 @@ class Supervisor:
         self._config, self._run, self._terminal = config, run, terminal
         self._signals, self._stop = signals, signals.requested
         self._cluster, self._cast = cluster, cast
-        self._generations: dict[str, int] = {}
-        self._cursors: dict[str, State] = {}
         self._phase = "starting"
         self._began = time.monotonic()
         self._saver = Saver(run)
@@ -76,8 +75,13 @@ class Supervisor:
         self._record = Record(config, run, terminal, self.board, self._shortage)
         self._clock = Clock()
         self._watch = Watch(config.run, self.board, terminal.remark)
+        self._progress = Progress(self.board, self._record)
+        self._ending = Ending(self.board, terminal.remark)
         if not run.fresh:
-            self._load()
+            if (state := self._saver.load()) is not None:
+                self._progress.load_state_dict(state)
+            else:
+                terminal.note(self._progress.begin_with_events(config, run))
 
     def run(self) -> Outcome:
         """Work until the run's end or a request to stop; leaves a checkpoint and closed actors."""
@@ -122,8 +126,8 @@ class Supervisor:
             self._terminal.note(line)
         gpus = check_resources(*self._cluster.resources(), self._config.learner.device)
         here = (self._cluster.here(), self._cluster.joined)
-        crew = assemble(self._config, self._run.path, classes, gpus, *here, self._clock, self._generations)
-        known = (self.board, self._config.run, self._cursors, lambda: self._saver.newest)
+        crew = assemble(self._config, self._run.path, classes, gpus, *here, self._clock, self._progress.generations)
+        known = (self.board, self._config.run, self._progress.cursors, lambda: self._saver.newest)
         self.roles |= assign(crew, *known, self._terminal.remark, self._record.fresh)
         return True
 
@@ -138,6 +142,8 @@ class Supervisor:
             self._attend(list(self.roles.values()))
             now = time.monotonic()
             self._observe(now)
+            if self._ending.look(learner):
+                return self._conclude()
             share = self.board.share(self._config.run, now)
             # The chunk under way counts: checkpoint, figures and exam are all of the step that it ends at.
             if share is not None and share >= 1.0 and learner.resting:
@@ -299,28 +305,8 @@ class Supervisor:
     def _save(self, end: float, aside: bool = False) -> None:
         learner, replay = self.roles["learner"].member.handle, self.roles["replay"].member.handle
         save = self._saver.begin if aside else self._saver.save
-        save(learner, replay, self.board.step, self._record.time, self._state, end)
-
-    def _state(self, step: int) -> State:
-        cursors = {name: role.cursor for name, role in self.roles.items() if isinstance(role, TeacherRole)}
-        return {
-            "version": 1,
-            "time": self._record.time,
-            "learned": self.board.learned(time.monotonic()),
-            "step": step,
-            "counters": self.board.counters.state_dict(),
-            "cursors": self._cursors | {name: cursor for name, cursor in cursors.items() if cursor is not None},
-            "generations": dict(self._generations),
-        }
-
-    def _load(self) -> None:
-        state = self._saver.load()
-        self._record.advance(state["time"])
-        self.board.counters.load_state_dict(state["counters"])
-        settle(self.board.counters)
-        self.board.step = self.board.steps_before = state["step"]
-        self.board.learned_before = state["learned"]
-        self._cursors, self._generations = state["cursors"], state["generations"]
+        state = partial(self._progress.state_dict, roles=self.roles)
+        save(learner, replay, self.board.step, self._record.time, state, end)
 
     # -- stop ------------------------------------------------------------
 
@@ -334,7 +320,11 @@ class Supervisor:
         self._settle(list(sensors), end - 2.0)
         self._settle([role.part() for role in sensors], end - 2.0)
         learner = self.roles.get("learner")
-        if learner is None or not learner.member.started or self.board.first_step_at is None:
+        if learner is None or not learner.member.started:
+            return
+        # Before the first step: so that sources, too, go on where they were.
+        early = self.board.first_step_at is None
+        if early and (self._saver.newest is not None or self._run.events == 0):
             return
         if self._concluded and self._saver.has(self.board.step):
             return
@@ -348,7 +338,13 @@ class Supervisor:
         if hurried and self._saver.has(self.board.step) and learner.member.call is not None:
             return  # it is still at the step that could not be waited for
         self._read_cursors(min(time.monotonic() + 1.0, end - 1.0))
-        self._save(end)
+        try:
+            self._save(end)
+        except (SaveError, StorageError) as error:
+            if not early:
+                raise
+            # Nothing is lost by it: the events are in replay's files.
+            self._terminal.remark(f"no checkpoint before the first step: {error}")
         self.board.step = max(self.board.step, self._saver.step)
 
     def _settle(self, roles: list[Role], end: float) -> None:

@@ -27,6 +27,7 @@ def short() -> Iterator[Path]:
 
 def check(found: dict[str, float], times: int) -> None:
     assert found["kills"] == times and found["acknowledged"] >= times * 2 * kills.EVENTS
+    assert found.get("early_kills", kills.EARLY) == kills.EARLY
     assert found["lost"] == found["duplicates"] == found["unaccounted"] == 0
     assert found["recovery_median_s"] < RECOVERY and found["recovery_max_s"] < 3 * RECOVERY
 

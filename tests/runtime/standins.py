@@ -35,6 +35,8 @@ def dies(name: str) -> None:
 
 def begins(run_dir: str, name: str) -> None:
     """At every start but the first: stop, sleep or die, once or always, if that was ordered."""
+    if not any(fault.endswith("-at-restart") or "-always-sleeps" in fault for fault in FAULTS):
+        return
     first = Path(run_dir) / "samples" / f"{name}-began"
     if not first.exists():
         first.touch()
@@ -79,7 +81,8 @@ class ReplayActor:
         return {"refused": 0}
 
     def close(self) -> None:
-        (self._file.parent / "closed").touch()
+        if self._inserted:
+            (self._file.parent / "closed").touch()
 
 
 class TeacherActor:
@@ -113,6 +116,8 @@ class TeacherActor:
         import ray
 
         time.sleep(seconds / 2)
+        if "no-data" in FAULTS:
+            return {"offered": 0}
         try:
             answer = ray.get(self._replay.insert.remote(20))
         except ray.exceptions.RayActorError:
@@ -224,7 +229,8 @@ class LearnerActor:
     def ping(self) -> None: ...
 
     def close(self) -> None:
-        (Path(self._run_dir) / "samples" / "learner-closed").touch()
+        if self._step:
+            (Path(self._run_dir) / "samples" / "learner-closed").touch()
 
 
 class MonitorActor:

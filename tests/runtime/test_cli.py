@@ -17,7 +17,7 @@ def test_options_become_settings() -> None:
         "data.download": "true",
         "replay.capacity": "4096",
     }
-    assert (request.run_dir, request.resume) == (Path("x"), None)
+    assert (request.run_dir, request.resume) == (Path("x").absolute(), None)
     assert RunConfig().override(request.changes).run.minutes == 5.0
 
 
@@ -69,4 +69,4 @@ def test_help_shows_options_with_defaults_and_examples() -> None:
 def test_settings_page_names_every_setting(width: int) -> None:
     page = describe_settings(list(settings()), width)
     assert all(f"  {s.key} = " in page for s in settings())
-    assert "run.minutes = none   (float or none, 0.01…, min)" in page
+    assert "run.minutes = none   (float or none, 0.01…1e+09, min)" in page

@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import stat
@@ -7,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from runtime.rundir import FORMAT, SUBFOLDERS, RunDirectory, check_space
+from replay.buffer import Buffer
+from replay.config import ReplayConfig
+from replay.reader import Reader
+from runtime.leavings import SUBFOLDERS
+from runtime.rundir import FORMAT, RunDirectory, check_space
 from sensors.errors import StateError, StorageError
+from tests.replay.batches import batch_of
 
 
 def a_run(path: Path) -> Path:
@@ -67,9 +73,8 @@ def test_a_run_that_has_just_begun_elsewhere_is_in_use_before_it_is_empty(tmp_pa
     with pytest.raises(StorageError, match="in use by another run"):
         RunDirectory.resume(run.path)
     run.close()
-    for _ in range(2):  # and the refusal leaves no lock behind
-        with pytest.raises(StateError, match="nothing to resume"):
-            RunDirectory.resume(run.path)
+    for _ in range(2):
+        RunDirectory.resume(run.path).close()
 
 
 def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
@@ -119,10 +124,17 @@ def test_resume_says_what_is_missing(tmp_path: Path) -> None:
     (path / "replay").rmdir()
     with pytest.raises(StateError, match="lacks replay"):
         RunDirectory.resume(path)
-    (path / "replay").mkdir()
-    (path / "checkpoints" / "step-1").rmdir()
-    with pytest.raises(StateError, match="nothing to resume"):
+    with pytest.raises(StateError, match="lacks replay"):  # and the refusal leaves no lock behind
         RunDirectory.resume(path)
+
+
+def test_folders_that_a_copy_left_out_are_made_anew(tmp_path: Path) -> None:
+    path = a_run(tmp_path / "run")
+    (path / "samples").rmdir()
+    (path / "tensorboard").rmdir()
+    run = RunDirectory.resume(path)
+    assert (path / "samples").is_dir() and run.tensorboard.is_dir()
+    run.close()
 
 
 @pytest.mark.parametrize(
@@ -131,6 +143,11 @@ def test_resume_says_what_is_missing(tmp_path: Path) -> None:
         (json.dumps({"format": FORMAT + 1, "config": {}}), "format"),
         ('{"format": 1', "damaged"),
         ("[]", "damaged"),
+        (json.dumps({"format": FORMAT, "config": [1]}), r"config is \[1\], expected settings by section"),
+        (json.dumps({"format": FORMAT, "config": {}, "datasets": "x"}), "datasets is 'x', expected names by kind"),
+        (json.dumps({"format": FORMAT, "config": {}, "datasets": {"images": None}}), "datasets.images is None"),
+        (json.dumps({"format": FORMAT, "config": {}, "generation": "2"}), "generation is '2', expected a number"),
+        (json.dumps({"format": [FORMAT], "config": {}}), "format"),
     ],
 )
 def test_resume_refuses_another_version_and_damage(tmp_path: Path, text: str, told: str) -> None:
@@ -151,3 +168,156 @@ def test_discard_takes_back_what_create_made_and_nothing_else(tmp_path: Path) ->
     kept = RunDirectory.resume(a_run(tmp_path / "kept"))
     kept.discard()
     assert (tmp_path / "kept" / "config.json").exists()
+
+
+def fill(run: RunDirectory, count: int) -> None:
+    """Replay with all that it makes, and so many events."""
+    config = ReplayConfig(capacity=64, capacity_single=64, min_size=4, samples_per_insert=0.0)
+    buffer = Buffer(run.replay, config)
+    buffer.reserve(["image"])
+    if count:
+        buffer.insert(batch_of(range(count)))
+    Reader(run.replay).close()
+    buffer.close()
+    for name in (
+        "metrics.jsonl",
+        "output.log",
+        "sensors.log",
+        "actors.json",
+        "hush",
+        "config.json.new",
+        "samples/sheet-000000000.png",
+    ):
+        (run.path / name).touch()
+    (run.tensorboard / "events.out.tfevents.1.2.run").touch()
+    (run.checkpoints / ".stage-12-0").mkdir()
+    (run.checkpoints / ".stage-12-0" / "learner.json").touch()
+
+
+def everything(path: Path) -> set[str]:
+    return {str(p.relative_to(path)) for p in path.rglob("*")}
+
+
+def test_all_that_a_run_without_events_made_is_removed(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    fill(run, 0)
+    assert run.events == 0 and run.discard() and not run.path.exists()
+
+
+def test_events_are_never_removed(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    fill(run, 12)
+    before = everything(run.path)
+    assert run.events == 12 and not run.discard() and everything(run.path) == before
+    resumed = RunDirectory.resume(run.path)
+    assert resumed.events == 12 and resumed.checkpoint_step is None
+    resumed.close()
+    with pytest.raises(StorageError, match="already holds a run"):
+        RunDirectory.create(run.path, {}, "1.0")
+
+
+def test_where_events_cannot_be_counted_nothing_is_removed(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    fill(run, 12)
+    (run.replay / "image" / "layout.json").write_text("{")
+    assert run.events is None and not run.discard() and (run.replay / "image" / "meta.col").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["session/recording.json", "notes.txt", "samples/mine.png", "replay/mine.npy", "replay/image/mine", "empty/"],
+)
+def test_what_somebody_else_put_there_keeps_the_run_whole(tmp_path: Path, name: str) -> None:
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    fill(run, 0)
+    place = run.path / name
+    place.parent.mkdir(exist_ok=True)
+    place.mkdir() if name.endswith("/") else place.write_text("dear")
+    before = everything(run.path)
+    assert not run.discard() and everything(run.path) == before
+    RunDirectory.resume(run.path).close()
+
+
+def test_links_out_of_the_run_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "table").mkdir()
+    (tmp_path / "table" / "layout.json").write_text("dear")
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    (run.replay / "image").symlink_to(tmp_path / "table")
+    (run.path / "output.log").symlink_to(tmp_path / "table" / "layout.json")
+    assert not run.discard() and (tmp_path / "table" / "layout.json").read_text() == "dear"
+
+
+@pytest.mark.parametrize("sign", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_a_run_is_made_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign: BaseException
+) -> None:
+    def fail(self: RunDirectory) -> None:
+        raise sign
+
+    monkeypatch.setattr(RunDirectory, "write_config", fail)
+    (tmp_path / "there").mkdir()
+    for name in ("new", "there"):
+        with pytest.raises((KeyboardInterrupt, StorageError)):
+            RunDirectory.create(tmp_path / name, {}, "1.0")
+    assert everything(tmp_path) == {"there"}
+
+
+def test_what_a_kill_left_of_a_run_in_the_making_may_be_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    program = (
+        "import os, pathlib; from runtime.rundir import RunDirectory; "
+        "RunDirectory.write_config = lambda self: os.kill(os.getpid(), 9); "
+        f"RunDirectory.create(pathlib.Path({str(path)!r}), {{}}, '1.0')"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2]).returncode == -9
+    assert (path / "replay").is_dir()
+    with pytest.raises(StateError, match="is no run"):
+        RunDirectory.resume(path)
+    run = RunDirectory.create(path, {"run": {}}, "1.0")
+    run.close()
+    RunDirectory.resume(path).close()
+
+
+def test_a_lock_whose_run_was_removed_meanwhile_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = a_run(tmp_path / "run")
+    lock = fcntl.flock
+
+    def late(handle: int, how: int) -> None:
+        (path / "run.lock").unlink()  # by the process that had the lock until now
+        lock(handle, how)
+
+    monkeypatch.setattr("fcntl.flock", late)
+    with pytest.raises(StorageError, match="in use"):
+        RunDirectory.resume(path)
+
+
+def test_runs_that_begin_in_the_same_second_get_numbers(tmp_path: Path) -> None:
+    program = (
+        "import time, sys; from runtime.rundir import RunDirectory; print(flush=True); sys.stdin.readline(); "
+        "time.strftime = lambda form: '2026-01-31_12-00-00'; "
+        "run = RunDirectory.create(None, {}, '1.0'); print(run.path.name, flush=True); sys.stdin.readline()"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(8)
+    ]
+    for process in started:
+        assert process.stdout and process.stdout.readline() == "\n"
+    for process in started:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    names = {process.stdout.readline().strip() for process in started if process.stdout}
+    for process in started:
+        process.communicate("\n")
+    first = "2026-01-31_12-00-00"
+    assert names == {first, *(f"{first}-{number}" for number in range(2, 9))}
+    for name in names:
+        RunDirectory.resume(tmp_path / "runs" / name).close()

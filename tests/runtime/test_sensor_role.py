@@ -162,3 +162,14 @@ def test_events_that_replay_refused_are_not_overwritten_by_its_own_count_of_batc
     replay.hear("ping", {"refused": 1}, 0.0)
     replay.hear("stats", {}, 0.0)
     assert (board.values["dropped/refused"], board.values["dropped/malformed"]) == (40, 1)
+
+
+def test_nothing_more_comes_when_sources_have_ended_and_replay_has_all() -> None:
+    made, board, _ = role()
+    seen = []
+    for over, waiting in ((False, 0), (True, 3), (True, 0)):
+        made.hear("run", ANSWER | {"over": over, "waiting": waiting}, 0.0)
+        seen.append(board.over)
+    assert seen == [False, False, True]
+    made.restarted()  # it begins its sources anew
+    assert not board.over

@@ -1,7 +1,13 @@
+import json
+import math
+from typing import Any
+
 import pytest
 
-from runtime.settings import RunConfig, settings
+from runtime.settings import LETTERS_TEACHER, RunConfig, settings, teacher_names
+from sensors.config import Config
 from sensors.errors import ConfigError
+from sensors.remote import RobotConfig
 
 
 def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
@@ -151,3 +157,55 @@ def test_a_run_from_before_rare_pairs_had_turns_goes_on_without() -> None:
     del saved["learner"]["paired_turns"]
     old = RunConfig.from_saved(saved)
     assert old.learner.paired_turns == 0.0 and old.learner.batch == RunConfig().learner.batch
+
+
+def every_config() -> list[type[Config]]:
+    """All groups of settings of a run and of a robot."""
+    return [RunConfig, RobotConfig]
+
+
+def test_every_number_has_finite_bounds_that_its_default_keeps() -> None:
+    found = [s for kind in every_config() for s in settings(kind) if s.kind.startswith(("int", "float"))]
+    assert len(found) > 100
+    for s in found:
+        assert s.low is not None and s.high is not None, f"{s.key} has no bounds"
+        assert math.isfinite(s.low) and math.isfinite(s.high) and s.low <= s.high, s.key
+        for text in ("inf", "-inf", "nan", "1e300", str(10**400)):
+            if s.key.partition(".")[0] != "publisher":
+                with pytest.raises(ConfigError, match=s.key.rpartition(".")[2]):
+                    RunConfig().override({s.key: text})
+
+
+def test_settings_are_json_without_infinity() -> None:
+    json.dumps(RunConfig().to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("saved", "told"),
+    [
+        ({"learner": 3}, "learner=3: expected a group of settings"),
+        ({"run": None}, "run=None: expected a group of settings"),
+        ({"replay": []}, r"replay=\[\]: expected a group of settings"),
+        ({"replay": {"capacity": "many"}}, r"replay\.capacity='many': expected int"),
+        ({"learner": {"batch": None}}, r"learner\.batch=None: expected int"),
+        ({"perception": {"views": {"hold": {}}}}, r"perception\.views\."),
+        ({"run": {"tick": float("inf")}}, r"run\.tick=inf: outside"),
+        ({"weather": {}}, "unknown setting weather"),
+    ],
+)
+def test_saved_settings_of_a_wrong_kind_are_named(saved: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        RunConfig.from_saved(saved)
+
+
+def test_a_run_that_was_told_to_go_on_for_infinite_minutes_goes_on_until_it_is_stopped() -> None:
+    assert RunConfig.from_saved({"run": {"minutes": float("inf")}}).run.minutes is None
+
+
+def test_teachers_have_names_under_which_they_send() -> None:
+    def names(**changes: str) -> list[str]:
+        return teacher_names(RunConfig().override({f"run.{key}": text for key, text in changes.items()}).run)
+
+    assert names(teachers="2") == ["teacher-0", "teacher-1", LETTERS_TEACHER]
+    assert names(teach="letters") == [LETTERS_TEACHER]
+    assert names(teach="digits", sensors="live") == []

@@ -72,9 +72,9 @@ def test_dict_round_trip_through_json() -> None:
     ("values", "message"),
     [
         ({"cuont": 3}, "unknown setting cuont; known: count"),
-        ({"inner": {"dpeth": 3}}, "unknown setting dpeth; known: depth"),
-        ({"inner": {"depth": 99}}, "depth=99: outside 1…9"),
-        ({"inner": 3}, "inner=3: expected Inner"),
+        ({"inner": {"dpeth": 3}}, r"inner\.unknown setting dpeth; known: depth"),
+        ({"inner": {"depth": 99}}, r"inner\.depth=99: outside 1…9"),
+        ({"inner": 3}, "inner=3: expected a group of settings"),
     ],
 )
 def test_from_dict_refuses(values: dict[str, Any], message: str) -> None:

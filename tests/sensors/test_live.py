@@ -227,6 +227,23 @@ def test_notes_that_nobody_takes_are_lost_and_counted(session: Path, monkeypatch
     assert [note.text for note in rig.take_notes()] == [str(number) for number in range(3, NOTES + 3)]
 
 
+def test_a_rig_is_over_when_its_sources_are_and_nobody_else_can_come(session: Path) -> None:
+    config = RigConfig(source=str(session), live=LiveConfig(speed=20.0))
+    rig = make_rig(config, 7, KINDS)
+    assert not rig.over
+    rig.start()
+    try:
+        run(rig)
+        assert rig.over
+    finally:
+        rig.close()
+    open_for_robots = make_rig(RigConfig(sensors=NOBODY, ingest=IngestConfig(listen="tcp://127.0.0.1:0")), 7, KINDS)
+    open_for_robots.start()
+    open_for_robots.step(0.01)
+    assert not open_for_robots.over
+    open_for_robots.close()
+
+
 def test_what_is_under_way_at_the_end_becomes_events(session: Path) -> None:
     """Stopped while the card is still shown and its second word may still find another view."""
     rig = make_rig(RigConfig(source=str(session), live=LiveConfig(speed=1.0)), 0, KINDS)

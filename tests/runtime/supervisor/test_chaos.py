@@ -48,6 +48,7 @@ def test_five_minutes_of_chaos_lose_nothing_and_store_nothing_twice(tmp_path: Pa
         campaign.wait(30)
     found = json.loads(told.splitlines()[-1])
     assert found["kills"] > 0 and found["stops"] > 0 and found["events"] > 1_000, "it happened"
+    assert "kill all early" in json.loads((tmp_path / "report.json").read_text())["mended"]
     assert len(found["recoveries_s"]) == found["kills"] + found["stops"], "and was mended"
     assert (found["lost"], found["duplicates"], found["unmended"], found["backwards"]) == (0, 0, 0, 0)
     assert campaign.returncode == 0

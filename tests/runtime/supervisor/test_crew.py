@@ -1,12 +1,14 @@
+import errno
+import os
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorUnavailableError, RayTaskError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
 from runtime.supervisor.crew import Member, user_error
 from runtime.supervisor.vigil import Clock
-from sensors.errors import DataError, UserError
+from sensors.errors import DataError, StorageError, UserError
 
 
 def failed(cause: Exception) -> Any:
@@ -21,6 +23,24 @@ def test_a_users_mistake_is_told_plainly_however_many_actors_it_passed() -> None
         found = user_error(error)
         assert type(found) is DataError
         assert str(found) == "images: no file\nuse --data DIR"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOTDIR, errno.EROFS])
+def test_a_file_that_cannot_be_used_is_a_mistake_that_no_restart_mends(number: int) -> None:
+    found = user_error(failed(OSError(number, os.strerror(number), "/data/mnist")))
+    assert type(found) is StorageError and str(found).startswith(f"/data/mnist: {os.strerror(number)}; ")
+    # From a constructor, as text alone.
+    error = OSError(number, os.strerror(number), "/data/mnist")
+    untyped: Any = RayTaskError
+    started = ActorDiedError(untyped("__init__", f"Traceback:\n  ...\n{type(error).__name__}: {error}", error))
+    assert started.actor_init_failed
+    assert str(user_error(started)) == str(found)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.ENOENT])
+def test_other_errors_of_files_are_none(number: int) -> None:
+    assert user_error(failed(OSError(number, os.strerror(number), "/data/mnist"))) is None
+    assert user_error(failed(PermissionError(errno.EPERM, "of no file"))) is None
 
 
 def test_other_failures_are_no_mistake_of_the_users() -> None:

@@ -1,4 +1,7 @@
-from runtime.supervisor.metrics import METRICS, metric_of
+import pytest
+
+from runtime.supervisor import metrics
+from runtime.supervisor.metrics import METRICS, RayMetrics, label_of, metric_of
 
 FIGURES = (
     *("loss/image/reconstruction", "exam/image_to_audio", "learner/step"),
@@ -27,3 +30,36 @@ def test_the_registry_is_fit_for_prometheus() -> None:
         assert metric.name.isidentifier()
         assert metric.help.isascii()
         assert metric.counter == metric.name.endswith("_total")
+
+
+class Refusing:
+    """As Ray's, which takes ASCII alone."""
+
+    def __init__(self, name: str, description: str, tag_keys: tuple[str, ...]) -> None:
+        self.seen: list[dict[str, str]] = []
+
+    def set(self, value: float, tags: dict[str, str]) -> None:
+        self.seen.append({name: text.encode("ascii").decode() for name, text in tags.items()})
+
+    def inc(self, value: float, tags: dict[str, str]) -> None:
+        raise ConnectionError("no agent")
+
+
+def test_labels_are_ascii_whatever_runs_and_sensors_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "Gauge", Refusing)
+    shown = RayMetrics("Gr\u00f6\u00dfe \udcff")
+    shown.emit({"learner/step": 1.0, "sensor_live/robot/k\u00fcche": 1.0, "actor/learner": "up"})
+    assert shown.lost == 0
+    assert shown._metric(metric_of("sensor_live/x")[0]).seen == [  # type: ignore[index]
+        {"run": "Gr%C3%B6%C3%9Fe %FF", "sensor": "robot/k%C3%BCche"}
+    ]
+    assert label_of("2026-01-31_12-00-00 (50%)") == "2026-01-31_12-00-00 (50%)"
+
+
+def test_what_ray_does_not_take_is_counted_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "Counter", Refusing)
+    monkeypatch.setattr(metrics, "Gauge", Refusing)
+    shown = RayMetrics("run")
+    shown.emit({"events/audio": 3.0, "learner/step": 1.0, "replay/inserted": 3.0})
+    assert shown.lost == 2 and shown.fault == "reciprocal_events_total: ConnectionError: no agent"
+    assert len(shown._metric(metric_of("learner/step")[0]).seen) == 1  # type: ignore[index]

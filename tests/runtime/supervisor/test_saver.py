@@ -15,7 +15,8 @@ from agent.checkpoint import list_checkpoints, write_checkpoint
 from runtime.rundir import RunDirectory
 from runtime.supervisor import saver as room
 from runtime.supervisor.saver import STATE_FILE, STATE_KEYS, SaveError, Saver
-from sensors.errors import DamageError, StateError
+from sensors.errors import DamageError, StateError, StorageError
+from sensors.state import State
 
 
 @pytest.fixture
@@ -31,6 +32,12 @@ def write(run: RunDirectory, step: int) -> Path:
     return write_checkpoint(run.checkpoints, step, put, {})
 
 
+def loaded(saver: Saver) -> State:
+    state = saver.load()
+    assert state is not None
+    return state
+
+
 def names(run: RunDirectory) -> list[str]:
     return sorted(p.name for p in run.checkpoints.iterdir())
 
@@ -42,13 +49,13 @@ def test_a_damaged_one_never_pushes_out_a_good_one_nor_comes_before_what_is_writ
     (damaged[0] / "learner.json").write_text("{}")
     (damaged[1] / "manifest.json").unlink()
     saver = Saver(run)
-    assert saver.load()["step"] == 10
+    assert loaded(saver)["step"] == 10
     assert len(saver.skipped) == 2
     assert "learner.json is damaged" in saver.skipped[1] and "manifest.json" in saver.skipped[0]
     for step in (12, 14, 20):  # the last as one of the damaged
         write(run, step)
         again = Saver(run)
-        assert again.load()["step"] == step and again.skipped == []
+        assert loaded(again)["step"] == step and again.skipped == []
         assert len(list_checkpoints(run.checkpoints)) == min(3, step // 2 - 4)
     aside = [run.checkpoints / f"unusable-{path.name}" for path in damaged]
     assert (aside[0] / "learner.json").read_text() == "{}" and (aside[1] / "learner.json").is_file()
@@ -60,7 +67,7 @@ def test_the_same_name_is_set_aside_as_often_as_it_must(run: RunDirectory) -> No
     write(run, 10)
     for _ in range(3):
         (write(run, 20) / "learner.json").write_text("{}")
-        assert Saver(run).load()["step"] == 10
+        assert loaded(Saver(run))["step"] == 10
     plain = f"unusable-step-{20:012d}"
     assert names(run) == [f"step-{10:012d}", plain, f"{plain}.1", f"{plain}.2"]
 
@@ -69,7 +76,7 @@ def test_an_older_damaged_one_takes_no_good_ones_place_either(run: RunDirectory)
     for step in (10, 20, 30):
         write(run, step)
     (run.checkpoints / f"step-{20:012d}" / "learner.json").write_text("{}")
-    assert Saver(run).load()["step"] == 30
+    assert loaded(Saver(run))["step"] == 30
     write(run, 40)
     assert [int(p.name[5:]) for p in list_checkpoints(run.checkpoints)] == [10, 30, 40]
 
@@ -81,8 +88,20 @@ def test_where_none_is_whole_nothing_is_changed(run: RunDirectory) -> None:
     with pytest.raises(DamageError, match=rf"{20:012d}: learner.json is damaged"):
         Saver(run).load()
     assert names(run) == before
+    for name in before:
+        (run.checkpoints / name).rename(run.checkpoints / f"unusable-{name}")
     with pytest.raises(StateError, match="no whole checkpoint"):
-        Saver(RunDirectory.create(run.path.parent / "other", {}, "1.0")).load()
+        Saver(run).load()
+
+
+def test_a_run_without_a_checkpoint_has_none_and_a_folder_that_cannot_be_read_is_an_error(run: RunDirectory) -> None:
+    (run.checkpoints / ".stage-1-0").mkdir()
+    assert Saver(run).load() is None
+    (run.checkpoints / ".stage-1-0").rmdir()
+    run.checkpoints.rmdir()
+    run.checkpoints.touch()
+    with pytest.raises(StorageError, match=r"checkpoints: cannot be read \(Not a directory\)"):
+        Saver(run).load()
 
 
 def newer_manifest(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -126,7 +145,7 @@ def test_one_that_may_be_whole_is_named_and_never_given_up(
     assert names(run) == before, "not even the damaged one is set aside"
     write(run, 50)  # and older than the one that is taken, it is in nobody's way
     again = Saver(run)
-    assert again.load()["step"] == 50 and len(again.skipped) == 1
+    assert loaded(again)["step"] == 50 and len(again.skipped) == 1
     assert names(run) == [f"step-{step:012d}" for step in (30, 50)] + [f"unusable-step-{40:012d}"]
 
 
@@ -144,12 +163,12 @@ def test_only_the_newest_whole_one_is_read_through(run: RunDirectory, monkeypatc
 
     monkeypatch.setattr(format_room, "_measure", note)
     saver = Saver(run)
-    assert saver.load()["step"] == 40 and saver.newest == newest
+    assert loaded(saver)["step"] == 40 and saver.newest == newest
     assert read == {newest.name, torn.name}
     assert names(run) == [f"step-{step:012d}" for step in (30, 40)] + [f"unusable-{torn.name}"]
     for step in (41, 42, 43):  # the one that nobody read goes first
         write(run, step)
-        assert Saver(run).load()["step"] == step
+        assert loaded(Saver(run))["step"] == step
     assert [int(p.name[5:]) for p in list_checkpoints(run.checkpoints)] == [41, 42, 43]
 
 

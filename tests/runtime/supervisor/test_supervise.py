@@ -114,7 +114,7 @@ def other_ray() -> Iterator[str]:
 
 
 def test_ctrl_c_stops_with_a_checkpoint_and_resume_goes_on(tmp_path: Path, other_ray: str) -> None:
-    path = tmp_path / "run"
+    path = tmp_path / "Größe 2"  # what Ray takes as a label is ASCII
     first = Run("--seed", "5", "--run-dir", str(path), RAY_ADDRESS=other_ray)
     first.wait_for("first step after")
     time.sleep(2.0)
@@ -231,6 +231,19 @@ def test_a_second_ctrl_c_at_a_terminal_ends_at_once(tmp_path: Path) -> None:
     assert os.waitstatus_to_exitcode(status) == 130
     time.sleep(0.2)
     assert survivors(family) == []
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_before_anything_came_leaves_nothing_and_says_so(tmp_path: Path) -> None:
+    run = Run("--run-dir", str(tmp_path / "run"), faults="no-data-yet")
+    run.wait_for(f"run {tmp_path / 'run'}")
+    run.process.send_signal(signal.SIGINT)
+    time.sleep(0.6)
+    run.process.send_signal(signal.SIGINT)
+    code, error = run.end()
+    assert code in (0, 130), error  # it may be through with the first by then
+    assert "the run directory is removed" in error + run.text and "stands" not in error
+    assert list(tmp_path.iterdir()) == []
 
 
 def _drain(terminal: int) -> None:

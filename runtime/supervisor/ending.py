@@ -1,0 +1,47 @@
+"""What becomes of a run whose sources have all ended."""
+
+from collections.abc import Callable
+
+from runtime.roles import Board, LearnerRole
+from sensors.errors import SourceError
+
+
+class Ending:
+    """Tells once that nothing more can come, and ends a run that then has nothing to learn from.
+
+    Args:
+        board: what is known of the run.
+        remark: shows a note.
+    """
+
+    def __init__(self, board: Board, remark: Callable[[str], None]) -> None:
+        self._board, self._remark = board, remark
+        self._told = False
+
+    def look(self, learner: LearnerRole) -> bool:
+        """Whether a run that has learned before has nothing left to do.
+
+        Raises:
+            SourceError: nothing was ever learned, and with the events that came nothing can be.
+        """
+        board = self._board
+        if not board.over:
+            self._told = False
+            return False
+        if learner.starved:
+            if board.step:
+                self._remark(f"all sources have ended, and nothing is left to learn from: {board.waiting}")
+                return True
+            if not board.values.get("replay/inserted"):
+                raise SourceError(
+                    "all sources have ended, and nothing in them was an event: no utterance, and no card held still;\n"
+                    "README, 'Live', says what counts as one"
+                )
+            raise SourceError(
+                f"all sources have ended, and learning cannot begin: {board.waiting};\n"
+                "the events that came are kept: resume the run with other sources or a lower --set learner.min_events"
+            )
+        if not self._told and not board.waiting and board.first_step_at is not None:
+            self._told = True
+            self._remark("all sources have ended: learning goes on with the events that there are")
+        return False

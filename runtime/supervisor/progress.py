@@ -1,0 +1,62 @@
+"""How far a run has come, as its checkpoints keep it beside the learner's and replay's parts."""
+
+import time
+from collections.abc import Mapping
+
+from runtime.roles import Board, Role, TeacherRole, settle
+from runtime.rundir import RunDirectory
+from runtime.settings import RunConfig, teacher_names
+from runtime.supervisor.record import Record
+from sensors.state import State
+
+
+class Progress:
+    """Counters, times, and where each source stands.
+
+    Args:
+        board: what is known of the run.
+        record: keeps the run's clock.
+
+    Attributes:
+        cursors: source -> its saved place.
+        generations: source -> its last generation.
+    """
+
+    def __init__(self, board: Board, record: Record) -> None:
+        self.cursors: dict[str, State] = {}
+        self.generations: dict[str, int] = {}
+        self._board, self._record = board, record
+
+    def state_dict(self, step: int, roles: Mapping[str, Role]) -> State:
+        """What goes into a checkpoint of `step`."""
+        cursors = {name: role.cursor for name, role in roles.items() if isinstance(role, TeacherRole)}
+        return {
+            "version": 1,
+            "time": self._record.time,
+            "learned": self._board.learned(time.monotonic()),
+            "step": step,
+            "counters": self._board.counters.state_dict(),
+            "cursors": self.cursors | {name: cursor for name, cursor in cursors.items() if cursor is not None},
+            "generations": dict(self.generations),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from a checkpoint."""
+        self._record.advance(state["time"])
+        self._board.counters.load_state_dict(state["counters"])
+        settle(self._board.counters)
+        self._board.step = self._board.steps_before = state["step"]
+        self._board.learned_before = state["learned"]
+        self.cursors, self.generations = state["cursors"], state["generations"]
+
+    def begin_with_events(self, config: RunConfig, run: RunDirectory) -> str:
+        """Go on with a run that has no checkpoint yet; a line that says so.
+
+        Sources begin anew, and replay knows what it has of them. Teachers send the same events under the same ids, or,
+        where the settings of what they teach were changed, in a generation that was never used. Sensors always take
+        a new one.
+        """
+        self.generations = dict.fromkeys(teacher_names(config.run), run.saved.get("generation", 0) - 1)
+        events = run.events
+        held = "the events that replay holds" if events is None else f"{events} event{'s'[: events != 1]} in replay"
+        return f"no checkpoint yet: learning begins at step 0, with {held}"

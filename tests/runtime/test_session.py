@@ -1,0 +1,122 @@
+"""What is left of a run, and said of it, when it ends before anything was learned."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from replay.buffer import Buffer
+from replay.config import ReplayConfig
+from runtime import session
+from runtime.cli import parse_arguments
+from runtime.rundir import RunDirectory
+from runtime.session import conduct
+from sensors.errors import StateError
+from sensors.program import program
+from tests.replay.batches import batch_of
+
+
+def store(run: RunDirectory, count: int) -> None:
+    config = ReplayConfig(capacity=64, capacity_single=64, min_size=4, samples_per_insert=0.0)
+    buffer = Buffer(run.replay, config)
+    buffer.insert(batch_of(range(count), source="teacher-0"))
+    buffer.close()
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(address: str | None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "prepare_environment", stop)
+
+
+def test_ctrl_c_before_anything_was_started_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupted(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        conduct(parse_arguments(["--run-dir", str(tmp_path / "run")]))
+    assert list(tmp_path.iterdir()) == []
+    assert "no event was kept: the run directory is removed" in capsys.readouterr().out
+
+
+def test_ctrl_c_says_what_a_resumed_run_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupted(monkeypatch)
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    store(run, 12)
+    run.close()
+    with pytest.raises(KeyboardInterrupt):
+        conduct(parse_arguments(["--resume", str(run.path)]))
+    assert f"12 events kept; go on with: {program()} --resume {run.path}" in capsys.readouterr().out
+    RunDirectory.resume(run.path).close()
+
+
+@pytest.mark.parametrize(
+    ("events", "checkpoint", "told"),
+    [
+        (0, False, "nothing was learned and no event was kept: the run directory is removed"),
+        (1, False, "there is no checkpoint yet; 1 event kept"),
+        (12, True, "the last checkpoint stands"),
+    ],
+)
+def test_a_second_ctrl_c_tells_the_truth(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    events: int,
+    checkpoint: bool,
+    told: str,
+) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    if events:
+        store(run, events)
+    if checkpoint:
+        (run.checkpoints / "step-000000000007").mkdir()
+    with os.fdopen(os.dup(2), "w") as errors:
+        monkeypatch.setattr("sys.stderr", errors)
+        session._leave(lambda: None, run)
+        monkeypatch.undo()
+    assert left == [130] and run.path.exists() == bool(events)
+    assert capfd.readouterr().err == f"\nstopped at once; {told}\n"
+    run.close()
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [({"learner": 3}, "learner=3: expected a group of settings"), ({"run": {"minutes": "long"}}, r"run\.minutes")],
+)
+def test_settings_of_a_wrong_kind_are_named(tmp_path: Path, config: dict[str, object], told: str) -> None:
+    run = RunDirectory.create(tmp_path / "run", config, "1.0")
+    run.close()
+    with pytest.raises(StateError, match=rf"config.json: damaged, or of another version \({told}"):
+        conduct(parse_arguments(["--resume", str(run.path)]))
+    RunDirectory.resume(run.path).close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "generation"),
+    [
+        ([], None),
+        (["--minutes", "5", "--set", "replay.samples_per_insert=2"], None),
+        (["--seed", "7"], 1),
+        (["--set", "teacher.noise=0.1"], 1),
+    ],
+)
+def test_teachers_take_no_ids_again_for_other_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], generation: int | None
+) -> None:
+    """A run without a checkpoint has no cursors: what is taught anew is the same, or has new ids."""
+    interrupted(monkeypatch)
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    store(run, 12)
+    run.record(datasets={"images": "digits:a"})
+    run.close()
+    with pytest.raises(KeyboardInterrupt):
+        conduct(parse_arguments(["--resume", str(run.path), *arguments]))
+    again = RunDirectory.resume(run.path)
+    assert again.saved.get("generation") == generation
+    again.close()
