@@ -111,7 +111,7 @@ class RunDirectory:
             StorageError: it is in use, or cannot be read or written.
         """
         path = path.absolute()
-        with _storage_errors(path, "used", "resume it as the user whose run it is"):
+        with _storage_errors(path, "used", "make it accessible to this user, or resume a copy"):
             try:
                 os.stat(path / ".")
             except (FileNotFoundError, NotADirectoryError):
@@ -354,6 +354,7 @@ def _storage_errors(path: Path, done: str, fix: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        done = "written" if error.errno == errno.EROFS else done
         what = "no space left" if error.errno == errno.ENOSPC else f"cannot be {done} ({error.strerror})"
         where = error.filename if isinstance(error.filename, str) else path
         raise StorageError(f"{where}: {what}; {fix}") from error

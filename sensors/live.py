@@ -92,10 +92,8 @@ class LiveRig:
         self._ended: set[str] = set()
         self._notes: deque[Note] = deque(maxlen=NOTES)
         self._unnoted = 0
-        self._stalls: Counter[str] = Counter()
-        self._events: Counter[str] = Counter()
-        self._robots: dict[str, str] = {}
-        self._robots_due = 0.0
+        self._stalls, self._events = Counter[str](), Counter[str]()
+        self._robots, self._robots_due = dict[str, str](), 0.0
         self._flushed = False
         for source in self._sources:
             # They are asked in turn; the wait is the rig's own.
@@ -173,7 +171,7 @@ class LiveRig:
     @property
     def over(self) -> bool:
         """Whether all its sources have ended and no robot is listened for: nothing more will come of it."""
-        return bool(self._sources) and len(self._ended) == len(self._sources) and self._ingest is None and self._flushed
+        return self._flushed and self._ingest is None
 
     @property
     def name(self) -> str:
@@ -186,8 +184,7 @@ class LiveRig:
 
     def describe(self) -> list[str]:
         """Printable lines: what is listened to and looked at."""
-        lines = [f"{source}" for source in self._sources]
-        return lines + ([str(self._ingest)] if self._ingest is not None else [])
+        return [f"{source}" for source in self._sources] + ([str(self._ingest)] if self._ingest is not None else [])
 
     def figures(self) -> dict[str, float]:
         """Totals since this rig was made, flat.
