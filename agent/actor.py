@@ -4,7 +4,6 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from agent.inference import Networks
 from agent.learner import Learner
 from agent.lip_monitor import LipMonitor
 from agent.lip_networks import LipNetworks
-from agent.monitor import Findings, Monitor
+from agent.monitor import Monitor
 from agent.randomness import seed_random
 from agent.respond import LATEST, Responder
 from agent.response import warm_up
@@ -217,7 +216,6 @@ class MonitorActor:
         digits, run = teach != "letters", Path(run_dir)
         self.subjects = find_subjects(settings, DataConfig.from_dict(data), exam, digits, turns, run, held_out)
         pulls = {LipMonitor: self._pull_letters, Monitor: self._pull_weights, SelfMonitor: self._pull_for_self}
-        self._final: Generator[str, None, Findings] | None = None
         self.rounds = Rounds([Round(subject, pulls[type(subject)]) for subject in self.subjects.all])
 
     def run(self, seconds: float) -> dict[str, Any]:
@@ -235,15 +233,8 @@ class MonitorActor:
             `figures` and `note` of all of it once it is done, and until then `progress`: how far it is, for people.
         """
         torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        end = time.monotonic() + seconds
-        pieces, self._final = self._final or self.rounds.final(), None
-        try:
-            while (progress := next(pieces)) and time.monotonic() < end:
-                pass
-        except StopIteration as done:
-            return {"figures": done.value.figures, "note": done.value.note, "progress": ""}
-        self._final = pieces
-        return {"figures": {}, "note": "", "progress": progress}
+        progress, found = self.rounds.conclude(seconds)
+        return {"figures": found.figures, "note": found.note, "progress": progress}
 
     def _pull_weights(self, anyway: bool) -> Networks | None:
         published = self._ask("weights", -1 if anyway else self.step, anyway)

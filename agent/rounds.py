@@ -65,6 +65,7 @@ class Rounds:
     def __init__(self, rounds: Sequence[Round]) -> None:
         self.rounds = list(rounds)
         self._last: Round | None = None
+        self._final: Generator[str, None, Findings] | None = None
 
     @property
     def ready(self) -> bool:
@@ -95,6 +96,22 @@ class Rounds:
                 found.append((yield from r.subject.examining(networks, whole=True)))
         figures = {name: value for f in found for name, value in f.figures.items()}
         return Findings(figures, "; ".join(f.note for f in found))
+
+    def conclude(self, seconds: float) -> tuple[str, Findings]:
+        """Work on the final exam for about `seconds`; to be called until it is done.
+
+        Returns:
+            How far it is, for people, and no findings; or, once it is done, an empty text and what it found.
+        """
+        end = time.monotonic() + seconds
+        pieces, self._final = self._final or self.final(), None
+        try:
+            while (progress := next(pieces)) and time.monotonic() < end:
+                pass
+        except StopIteration as done:
+            return "", done.value
+        self._final = pieces
+        return progress, Findings()
 
     def _pull(self, r: Round) -> Any | None:
         if time.monotonic() - r.asked < RECALL:
