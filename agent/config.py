@@ -123,8 +123,13 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
 
 BEFORE = {"paired_turns": 0.0}
 """Settings of the learner whose default differs from what was done before there were such: older runs go on so."""
-RENAMED = ("images", "clips", "judge_steps_image", "judge_steps_audio")
-"""Settings of the monitor that older runs were saved with, and that `exam_samples` and `judge_steps` replace."""
+RENAMED = {
+    "images": (2000, "exam_samples"),
+    "clips": (500, "exam_samples"),
+    "judge_steps_image": (1400, "judge_steps"),
+    "judge_steps_audio": (900, "judge_steps"),
+}
+"""Settings of the monitor that older runs were saved with: the default that they had, and what takes their place."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.exam import Grades
+from agent.tiles import write
 
 SIDE = 420
 """Rows and columns of one table, pixels."""
@@ -24,9 +25,8 @@ def draw_confusion(grades: Grades, concepts: tuple[str, ...]) -> Picture:
         (height, width, 3) uint8, BGR.
     """
     paths = [path for path in grades.confusion if len(set(path.split("_to_"))) > 1]
-    side = max(SIDE, len(concepts))
-    width = MARGIN + max(len(paths), 1) * (side + GAP)
-    picture = np.full((TITLE + side + GAP, width, 3), 250, np.uint8)
+    side = SIDE
+    picture = np.full((TITLE + side + GAP, MARGIN + len(paths) * (side + GAP), 3), 250, np.uint8)
     for number, path in enumerate(paths):
         table = grades.confusion[path].astype(np.float64)
         shares = table / np.maximum(table.sum(1, keepdims=True), 1)
@@ -34,13 +34,8 @@ def draw_confusion(grades: Grades, concepts: tuple[str, ...]) -> Picture:
         x = MARGIN + number * (side + GAP)
         picture[TITLE : TITLE + side, x : x + side] = cells[..., None]
         cv2.rectangle(picture, (x - 1, TITLE - 1), (x + side, TITLE + side), (120, 120, 120), 1)
-        _write(picture, f"{path.replace('_to_', ' -> ')}  {grades.accuracy[path]:.1%}", (x, TITLE - 10), 0.5)
+        write(picture, f"{path.replace('_to_', ' -> ')}  {grades.accuracy[path]:.1%}", (x, TITLE - 10), 0.5)
     if len(concepts) <= NAMED:
         for row, name in enumerate(concepts):
-            _write(picture, name[:13], (4, TITLE + int((row + 0.65) * side / len(concepts))), 0.36)
+            write(picture, name[:13], (4, TITLE + int((row + 0.65) * side / len(concepts))), 0.36)
     return picture
-
-
-def _write(picture: Picture, words: str, at: tuple[int, int], size: float) -> None:
-    ascii_only = words.encode("ascii", "replace").decode()  # OpenCV's fonts have no other letters
-    cv2.putText(picture, ascii_only, at, cv2.FONT_HERSHEY_SIMPLEX, size, (40, 40, 40), 1, cv2.LINE_AA)

@@ -20,6 +20,8 @@ from teacher.datasets import ExamSet
 
 T = TypeVar("T")
 
+MOST_TABULATED = 256
+"""Concepts up to which confusions are counted: a table of 10,000 by 10,000 would take 800 MB and tell nobody much."""
 PIECE = 500
 """Samples judged between two looks at the progress; whole batches of the networks and of the judges."""
 
@@ -31,7 +33,7 @@ class Grades:
     Attributes:
         step: learner step examined.
         accuracy: 'image_to_audio', … -> fraction of test samples whose judge says the true concept.
-        confusion: path -> (true, judged) counts.
+        confusion: path -> (true, judged) counts; empty with more than `MOST_TABULATED` concepts.
         counts: path -> number of test samples.
     """
 
@@ -65,10 +67,10 @@ def examining(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) ->
                 done += len(x)
                 yield f"judged {done:,} of {whole:,}"
             path, verdicts = f"{source}_to_{target}", np.concatenate(pieces)
-            table = np.zeros((size, size), np.int64)
-            np.add.at(table, (part.labels, verdicts), 1)
             accuracy[path] = float((verdicts == part.labels).mean())
-            confusion[path] = table
+            if size <= MOST_TABULATED:
+                confusion[path] = np.zeros((size, size), np.int64)
+                np.add.at(confusion[path], (part.labels, verdicts), 1)
             counts[path] = len(part)
     return Grades(networks.step, accuracy, confusion, counts)
 

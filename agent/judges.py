@@ -109,7 +109,7 @@ class Training:
             self._optimiser, max_lr=self._layout.judge_rate, total_steps=steps
         )
         size = f"-{preset}" if network == "reference" else ""
-        key = f"{samples.name}-{samples.fingerprint[:16]}-{steps}-{seed}{size}-{_code(network)}"
+        key = f"{samples.name}-{samples.fingerprint[:16]}-{concepts}-{steps}-{seed}{size}-{_code(network)}"
         self._place = None if cache is None else cache / f"{self.judge.name}-{key}.safetensors"
         self._load()
 

@@ -27,8 +27,6 @@ from teacher.datasets import ExamSet, Samples
 
 SHEETS = 50
 """Newest contact sheets that are kept."""
-MOST_PAGES = 9
-"""Pages of one contact sheet: with more concepts an even spread of them is drawn."""
 
 
 @dataclass
@@ -144,7 +142,9 @@ class Monitor:
         judges = {m: t.judge for m, t in self.trainings.items() if t.usable}
         asked = self.exam if whole else self.short
         grades = yield from examining(networks, judges, asked)
+        yield "looking for concepts in the other senses"
         retrieved = retrieve(networks, asked)
+        yield "drawing"
         self._exams += 1
         self._draw(networks, judges, grades, whole)
         if whole or self._exams == 1:
@@ -179,10 +179,11 @@ class Monitor:
         """The contact sheet's pages, the confusion table and their figures; the oldest ones make room."""
         title = f"step {grades.step:,}   {_crossing(grades)}   on {self._extent(grades)}"
         name = f"sheet-{grades.step:09d}{'-final' if whole else ''}"
-        for page in range(min(pages(len(self.exam.concepts)), MOST_PAGES)):
+        for page, shown in enumerate(pages(len(self.exam.concepts))):
             ending = f"-{page + 1}" if page else ""
-            self._picture(f"{name}{ending}", draw_sheet(networks, judges, self.short, title, page), f"latest{ending}")
-        self._picture(f"{name}-confusion", draw_confusion(grades, self.exam.concepts), "latest-confusion")
+            self._picture(f"{name}{ending}", draw_sheet(networks, judges, self.short, title, shown), f"latest{ending}")
+        if grades.confusion:
+            self._picture(f"{name}-confusion", draw_confusion(grades, self.exam.concepts), "latest-confusion")
         tables: dict[str, Any] = {path: table.tolist() for path, table in grades.confusion.items()}
         report = {
             "step": grades.step,

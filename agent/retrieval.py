@@ -38,7 +38,7 @@ class Retrieved:
 
     Attributes:
         shares: 'image_to_audio/r1', '…/r10', '…/five_way' -> share of queries, 0…1.
-        chance: 'r1', 'r10', 'five_way' -> the share that guessing reaches.
+        chance: likewise the share that guessing reaches, as senses may have different concepts in common.
     """
 
     shares: dict[str, float]
@@ -67,8 +67,9 @@ def retrieve(networks: Networks, exam: ExamSet) -> Retrieved:
             wanted = networks.translate(latents[source][torch.from_numpy(rows)], source, target)
             found = _shares(wanted, asked.labels[rows], latents[target], offered, common)
             shares |= {f"{source}_to_{target}/{name}": value for name, value in found.items()}
-            chance = {f"r{k}": k / len(common) for k in DEPTHS if k < len(common)}
-            chance["five_way"] = 1 / min(WAYS, len(common))
+            guessed = {f"r{k}": k / len(common) for k in DEPTHS if k < len(common)}
+            guessed["five_way"] = 1 / min(WAYS, len(common))
+            chance |= {f"{source}_to_{target}/{name}": value for name, value in guessed.items()}
     return Retrieved(shares, chance)
 
 

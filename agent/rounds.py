@@ -90,7 +90,7 @@ class Rounds:
         found = []
         for r in self.rounds:
             while not r.subject.ready:
-                yield f"judges trained to {r.subject.trained:.0%}"
+                yield f"judges trained to {sum(r.subject.trained for r in self.rounds) / len(self.rounds):.0%}"
                 r.subject.train(TRAINING)
             if (networks := r.pull(True)) is not None:
                 found.append((yield from r.subject.examining(networks, whole=True)))

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.inference import Networks, to_network
 from agent.judges import Judge
-from agent.tiles import TILE, tile
+from agent.tiles import TILE, tile, write
 from sensors.modalities import modality
 from teacher.datasets import ExamSet
 
@@ -18,6 +17,8 @@ LEFT = 176
 TOP = 30
 COLUMNS = 12
 """Concepts of one page."""
+MOST_PAGES = 9
+"""Pages of one contact sheet."""
 LONGEST = 14
 """Letters of a concept's name that are written."""
 _RIGHT, _WRONG, _PLAIN = (96, 176, 72), (72, 72, 224), (150, 150, 150)
@@ -34,12 +35,16 @@ class _Row:
     modality: str
 
 
-def pages(concepts: int) -> int:
-    """Pages that a contact sheet of so many concepts has."""
-    return -(-concepts // COLUMNS)
+def pages(concepts: int) -> list[list[int]]:
+    """Numbers of the concepts that each page of a contact sheet shows: all, or an even spread over `MOST_PAGES`."""
+    most = MOST_PAGES * COLUMNS
+    shown = range(concepts) if concepts <= most else np.linspace(0, concepts - 1, most).round().astype(int).tolist()
+    return [list(shown[at : at + COLUMNS]) for at in range(0, len(shown), COLUMNS)]
 
 
-def draw_sheet(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet, title: str, page: int = 0) -> Picture:
+def draw_sheet(
+    networks: Networks, judges: Mapping[str, Judge], exam: ExamSet, title: str, shown: Sequence[int]
+) -> Picture:
     """One page: a column a concept; for each sense a row of samples, of what they evoke, and of what is remembered.
 
     A generated tile's frame is green where its judge names the concept shown, red where it names another one.
@@ -49,12 +54,11 @@ def draw_sheet(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet, t
         judges: modality -> judge.
         exam: test samples; the first one of each concept is shown.
         title: written at the top.
-        page: counted from 0; concepts are in the exam's order.
+        shown: numbers of the concepts, as `pages` gives them for each page.
 
     Returns:
         (height, width, 3) uint8, BGR.
     """
-    shown = range(page * COLUMNS, min((page + 1) * COLUMNS, len(exam.concepts)))
     senses = [m for m in exam.parts if m in networks.sides]
     rows: list[_Row] = []
     for source in senses:
@@ -63,14 +67,14 @@ def draw_sheet(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet, t
     top = TOP + (18 if named else 0)
     height, width = top + len(rows) * (TILE + GAP) + GAP, LEFT + len(shown) * (TILE + GAP) + GAP
     sheet = np.full((height, max(width, LEFT + 6 * (TILE + GAP)), 3), 250, np.uint8)
-    _write(sheet, title, (GAP, 20), 0.5)
+    write(sheet, title, (GAP, 20), 0.5)
     for column, concept in enumerate(shown if named else ()):
-        _write(sheet, exam.concepts[concept][:LONGEST], (LEFT + column * (TILE + GAP), TOP + 10), 0.4)
+        write(sheet, exam.concepts[concept][:LONGEST], (LEFT + column * (TILE + GAP), TOP + 10), 0.4)
     for number, row in enumerate(rows):
         y = top + number * (TILE + GAP)
-        _write(sheet, row.title, (GAP, y + TILE // 2), 0.45)
+        write(sheet, row.title, (GAP, y + TILE // 2), 0.45)
         for concept, sample in row.samples.items():
-            x = LEFT + (concept - shown.start) * (TILE + GAP)
+            x = LEFT + shown.index(concept) * (TILE + GAP)
             said = row.verdicts.get(concept)
             frame = _PLAIN if said is None else _RIGHT if said == concept else _WRONG
             sheet[y - 2 : y + TILE + 2, x - 2 : x + TILE + 2] = frame
@@ -84,7 +88,7 @@ def _rows(
     exam: ExamSet,
     source: str,
     others: Sequence[str],
-    shown: range,
+    shown: Sequence[int],
 ) -> list[_Row]:
     """The rows of one sense: what is perceived, what it evokes in each other sense, what is remembered of it."""
     part = exam.parts[source]
@@ -102,8 +106,3 @@ def _rows(
         words = f"-> evoked {target}" if target != source else f"-> own {source}"
         rows.append(_Row(words, dict(zip(first, stored, strict=True)), dict(zip(first, said, strict=False)), target))
     return rows
-
-
-def _write(sheet: Picture, words: str, at: tuple[int, int], size: float) -> None:
-    ascii_only = words.encode("ascii", "replace").decode()  # OpenCV's fonts have no other letters
-    cv2.putText(sheet, ascii_only, at, cv2.FONT_HERSHEY_SIMPLEX, size, (40, 40, 40), 1, cv2.LINE_AA)

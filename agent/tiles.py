@@ -14,6 +14,7 @@ from sensors.spectrogram import dequantise
 TILE = 96
 """Rows and columns of a tile, pixels."""
 Picture = NDArray[np.uint8]
+INK = (40, 40, 40)
 _COLOURS = ((36, 114, 247), (180, 119, 31), (44, 160, 44), (40, 39, 214), (189, 103, 148), (75, 86, 140))
 
 
@@ -29,6 +30,12 @@ def tile(sample: NDArray[Any], modality: Modality) -> Picture:
     """
     draw = _DRAWN.get(modality.layout)
     return np.full((TILE, TILE, 3), 200, np.uint8) if draw is None else draw(sample, modality)
+
+
+def write(picture: Picture, words: str, at: tuple[int, int], size: float) -> None:
+    """Write a line of text into a picture, in place; what is not ASCII becomes '?'."""
+    ascii_only = words.encode("ascii", "replace").decode()  # OpenCV's fonts have no other letters
+    cv2.putText(picture, ascii_only, at, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)
 
 
 def _picture(sample: NDArray[Any], modality: Modality) -> Picture:

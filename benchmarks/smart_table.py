@@ -168,7 +168,9 @@ def parts_of(data: DataConfig, speech: Samples) -> dict[str, slice]:
 
 def show(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet, folder: Path) -> None:
     """A contact sheet, and the sounds that the first image of each concept evokes."""
-    done, png = cv2.imencode(".png", draw_sheet(networks, judges, exam, f"step {networks.step:,}, test data"))
+    done, png = cv2.imencode(
+        ".png", draw_sheet(networks, judges, exam, f"step {networks.step:,}, test data", range(len(exam.concepts)))
+    )
     if done:
         (folder / "sheet.png").write_bytes(png.tobytes())
     seen = exam.parts["image"]

@@ -166,7 +166,7 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
         config = _absolute(before.override(request.changes))
         _check_sensors(config, fresh=False)
         _prepare_data(config)
-        for difference in config.differences(saved):
+        for difference in [*RunConfig.replaced(run.saved["config"]), *config.differences(saved)]:
             terminal.note(f"changed: {difference}")
         if run.checkpoint_step is None and _teaches(config) != _teaches(before):
             run.record(generation=last_generation(run.replay, _teachers(config, saved)) + 1)

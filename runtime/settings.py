@@ -283,6 +283,19 @@ class RunConfig(Config):
             saved["monitor"] = {k: v for k, v in saved["monitor"].items() if k not in RENAMED}
         return cls.from_dict(saved)
 
+    @classmethod
+    def replaced(cls, saved: Mapping[str, Any]) -> list[str]:
+        """Settings that an older run was saved with and that are no more, each as `section.field: old -> new`.
+
+        Those that had their default are passed over: what takes their place does as they did.
+        """
+        monitor = saved.get("monitor")
+        return [
+            f"monitor.{name}: {monitor[name]} -> monitor.{now}={getattr(MonitorConfig(), now)}"
+            for name, (default, now) in RENAMED.items()
+            if isinstance(monitor, Mapping) and name in monitor and monitor[name] != default
+        ]
+
     def differences(self, other: Self) -> list[str]:
         """Settings that differ from `other`, each as `section.field: theirs -> ours`, without passwords."""
         ours, theirs = flatten(self.to_dict()), flatten(other.to_dict())

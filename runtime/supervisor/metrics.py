@@ -70,6 +70,8 @@ METRICS = (
     Metric("reciprocal_self_consistency", "self-consistency exams without labels, by figure", "self/", "figure"),
     Metric("reciprocal_answers", "questions, responses, and how long answers take, by figure", "answer/", "figure"),
     Metric("reciprocal_speaker_sounds", "sounds played, and not played by reason, so far", "speaker/", "outcome"),
+    Metric("reciprocal_retrieval", "share of test samples that find their concept, 0 to 1", "retrieval/", "exam"),
+    Metric("reciprocal_retrieval_chance", "what guessing reaches there, 0 to 1", "retrieval_chance/", "exam"),
     Metric("reciprocal_judge_accuracy", "a judge's own test accuracy, 0 to 1", "judge/", "judge"),
 )
 

@@ -15,7 +15,7 @@ from teacher.datasets.choose import (
     data_root,
     named_root,
 )
-from teacher.datasets.folders import DEPTH, walk
+from teacher.datasets.folders import DEPTH, MOST_FOLDERS, walk
 from teacher.datasets.report import printable
 
 LAYOUTS = (
@@ -68,12 +68,19 @@ def check_data(config: DataConfig, digits: bool, letters: bool, source: str = ""
 def _closed(root: Path | None) -> str:
     """Which folders a search could not look into, as the end of a phrase."""
     closed: list[Path] = []
-    for _ in walk(root, closed) if root is not None else ():
+    beyond: list[Path] = []
+    for _ in walk(root, closed, beyond) if root is not None else ():
         pass
-    if not closed:
-        return ""
-    more = ", …" if len(closed) > 3 else ""
-    return f"; not permitted to look into {', '.join(printable(str(path)) for path in closed[:3])}{more}"
+    told = ""
+    if closed:
+        told = f"; not permitted to look into {_some(closed)}"
+    if beyond:
+        told += f"; not looked into {_some(beyond)}, as a search ends after {MOST_FOLDERS:,} folders"
+    return told
+
+
+def _some(folders: list[Path]) -> str:
+    return ", ".join(printable(str(path)) for path in folders[:3]) + ", …" * (len(folders) > 3)
 
 
 def _files(name: str, root: Path | None, held_out: str) -> list[Path]:

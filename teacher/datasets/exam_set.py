@@ -41,7 +41,8 @@ class ExamSet:
         concepts: names by label, 2…10,000 of them.
 
     Raises:
-        DataError: fewer than two senses or concepts, too many concepts, or a label without a name.
+        DataError: fewer than two senses or concepts, too many concepts, a sense without samples, or a label without a
+            name.
     """
 
     parts: Mapping[str, ExamPart]
@@ -55,8 +56,10 @@ class ExamSet:
         for sense, part in self.parts.items():
             if len(part.samples) != len(part.labels):
                 raise DataError(f"exam: {len(part.labels)} labels for {len(part.samples)} samples of {sense}")
-            if len(part) and not 0 <= part.labels.min() <= part.labels.max() < len(self.concepts):
-                raise DataError(f"exam: {sense} has label {part.labels.max()}, there are {len(self.concepts)} concepts")
+            if not len(part):
+                raise DataError(f"exam: {part.name} has no test sample of {sense}")
+            if beyond := [c for c in (part.labels.min(), part.labels.max()) if not 0 <= c < len(self.concepts)]:
+                raise DataError(f"exam: {sense} has label {beyond[0]}, there are {len(self.concepts)} concepts")
 
     @classmethod
     def of(cls, datasets: Mapping[str, Samples], concepts: tuple[str, ...]) -> "ExamSet":

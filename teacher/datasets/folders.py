@@ -102,12 +102,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def walk(root: Path, closed: list[Path] | None = None) -> Iterator[Listing]:
+def walk(root: Path, closed: list[Path] | None = None, beyond: list[Path] | None = None) -> Iterator[Listing]:
     """The folders below `root` that can be read, breadth first, without hidden ones; within the bounds above.
 
     Args:
         root: where to begin.
         closed: takes the folders that cannot be read.
+        beyond: takes the folders that are not looked into, as a bound is reached.
 
     Raises:
         DataError: `root` itself cannot be read.
@@ -120,7 +121,11 @@ def walk(root: Path, closed: list[Path] | None = None) -> Iterator[Listing]:
         for here in level:
             yield here
             for name in here.folders if depth < DEPTH else ():
-                if name.startswith(".") or folders >= MOST_FOLDERS or entries >= MOST_ENTRIES:
+                if name.startswith("."):
+                    continue
+                if folders >= MOST_FOLDERS or entries >= MOST_ENTRIES:
+                    if beyond is not None:
+                        beyond.append(here.path / name)
                     continue
                 try:
                     found = list_folder(here.path / name)

@@ -54,6 +54,11 @@ class Found:
         return not self.files
 
     @property
+    def has_all_digits(self) -> bool:
+        """Every digit has a recording (an archive is taken to be whole)."""
+        return self.archive or all(self.files[word] for word in CONCEPTS)
+
+    @property
     def enough(self) -> bool:
         """Every digit has at least `ENOUGH` recordings (an archive is taken to be whole)."""
         return self.archive or min(len(self.files[w]) for w in CONCEPTS) >= ENOUGH
@@ -95,8 +100,9 @@ def check_words(place: Path, words: Sequence[str], report: Report) -> None:
 def find(root: Path | None) -> Found | None:
     """Where the set is, else None.
 
-    In this order: word folders in `root/speech_commands` and in `root`; the archive of v0.01 there; word folders
-    below; other archives there and below. Word folders are those with at least one recording of a digit.
+    In this order: word folders of all digits in `root/speech_commands` and in `root`; the archive of v0.01 there; word
+    folders there that lack a digit, as an interrupted unpacking leaves them; word folders below; other archives there
+    and below.
 
     Raises:
         DataError: `root`, `root/speech_commands` or a word folder there cannot be read.
@@ -105,9 +111,11 @@ def find(root: Path | None) -> Found | None:
     def usual(root: Path) -> Iterator[Match[Found]]:
         places = [here for p in (root / "speech_commands", root) if (here := list_folder(p)) is not None]
         for here in places:
-            yield from _words(here)
+            yield from (match for match in _words(here) if match.value.has_all_digits)
         for here in places:
             yield from _archives(here, ARCHIVES[:1])
+        for here in places:
+            yield from _words(here)
 
     def nowhere(root: Path) -> Iterable[Match[Found]]:
         return ()

@@ -58,7 +58,9 @@ def where(root: Path | None) -> Match[Files] | None:
             yield Match(places[0].path, files)
 
     def look(here: Listing) -> Iterator[Match[Files]]:
-        if root and not _OTHERS.search(str(here.path.relative_to(root.parent))) and (files := _complete([here])):
+        # A directory of many datasets may have any name; one that holds the files itself is named after them.
+        name = here.path.name if here.path == root else str(here.path.relative_to(root or here.path))
+        if not _OTHERS.search(name) and (files := _complete([here])):
             yield Match(here.path, files)
 
     return locate(root, usual, look)

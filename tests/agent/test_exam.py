@@ -97,11 +97,18 @@ def test_the_running_exam_is_a_part_of_the_whole() -> None:
 
 
 def test_the_sheet_frames_what_judges_say(networks: Networks, trainings: dict[str, Training]) -> None:
-    sheet = draw_sheet(networks, {m: t.judge for m, t in trainings.items()}, exam_set(datasets()), "step 8")
+    sheet = draw_sheet(networks, {m: t.judge for m, t in trainings.items()}, exam_set(datasets()), "step 8", range(10))
     assert sheet.dtype == np.uint8 and sheet.ndim == 3
-    colours = {tuple(c) for c in sheet.reshape(-1, 3)[::7].tolist()}
-    assert (150, 150, 150) in colours
-    assert (96, 176, 72) in colours or (72, 72, 224) in colours
+    frames = {(96, 176, 72): 0, (72, 72, 224): 0}
+    for row in range(6):
+        for column in range(10):
+            colour = tuple(sheet[30 + row * 102 - 1, 176 + column * 102 + 40].tolist())
+            assert (colour in frames) == (row % 3 != 0), "rows of what is perceived have no verdict"
+            if colour in frames:
+                frames[colour] += 1
+    grades = examine(networks, {m: t.judge for m, t in trainings.items()}, exam_set(datasets(test=10)))
+    assert frames[96, 176, 72] == sum(round(10 * share) for share in grades.accuracy.values())
+    assert sum(frames.values()) == 40
 
 
 def test_weights_of_another_make_are_refused(networks: Networks) -> None:
@@ -131,9 +138,11 @@ def test_fifty_concepts_have_judges_exams_and_pages(networks: Networks) -> None:
         judges[name] = training.judge
     grades = examine(networks, judges, exam)
     assert grades.confusion["image_to_audio"].shape == (50, 50) and grades.confusion["image_to_audio"].sum() == 100
-    assert pages(50) == 5
-    first, last = (draw_sheet(networks, judges, exam, "fifty", page) for page in (0, 4))
+    assert pages(50) == [list(range(at, min(at + 12, 50))) for at in range(0, 50, 12)]
+    first, last = (draw_sheet(networks, judges, exam, "fifty", shown) for shown in (pages(50)[0], pages(50)[4]))
     assert first.shape[1] > last.shape[1], "the last page has two concepts"
     assert draw_confusion(grades, names).shape[1] > 2 * 400
+    spread = [concept for page in pages(1000) for concept in page]
+    assert len(pages(1000)) == 9 and spread[0] == 0 and spread[-1] == 999 and len(set(spread)) == 9 * 12
     with pytest.raises(DataError, match="label 49 of 10 concepts"):
         Training("image", data["image"], 6, 7, None)

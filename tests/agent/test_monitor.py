@@ -8,6 +8,7 @@ from agent.config import MonitorConfig
 from agent.inference import Networks
 from agent.learner import Learner
 from agent.monitor import Monitor
+from teacher.datasets import ExamSet
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
 from tests.agent.test_exam import published
 
@@ -56,6 +57,18 @@ def test_an_exam_leaves_a_sheet_its_figures_and_sounds(monitor: Monitor, network
     report = json.loads((monitor.samples / "sheet-000000001-final.json").read_text())
     assert report["step"] == 1 and len(report["confusion (true x judged)"]["image_to_audio"]) == 10
     assert list(monitor.samples.glob("image-of-0-evokes-*.wav"))
+
+
+def test_more_concepts_than_a_page_holds_have_pages_of_their_own(samples: Path, networks: Networks) -> None:
+    names = tuple(f"thing {c}/x" for c in range(30))
+    monitor = Monitor(SETTINGS, DATA, ExamSet.of(DATA, names), samples, None)
+    while not monitor.ready:
+        monitor.train(0.5)
+    monitor.examine(networks)
+    pictures = {path.name for path in samples.glob("*.png")}
+    assert {"latest.png", "latest-2.png", "latest-3.png", "latest-confusion.png"} <= pictures
+    assert "sheet-000000001-3.png" in pictures and "latest-4.png" not in pictures
+    assert [path.name for path in samples.glob("image-of-*.wav")] == ["image-of-thing-0-x-evokes-audio-000000001.wav"]
 
 
 def test_exams_begin_before_the_judges_are_done_and_say_so(monitor: Monitor, networks: Networks) -> None:

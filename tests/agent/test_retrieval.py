@@ -51,7 +51,9 @@ def test_who_knows_everything_finds_everything() -> None:
         f"{path}/{name}" for path in ("image_to_audio", "audio_to_image") for name in ("r1", "r10", "five_way")
     }
     assert set(found.shares.values()) == {1.0}
-    assert found.chance == pytest.approx({"r1": 1 / 20, "r10": 1 / 2, "five_way": 1 / 5})
+    for path in ("image_to_audio", "audio_to_image"):
+        chance = {name: found.chance[f"{path}/{name}"] for name in ("r1", "r10", "five_way")}
+        assert chance == pytest.approx({"r1": 1 / 20, "r10": 1 / 2, "five_way": 1 / 5})
 
 
 def test_one_latent_for_all_finds_nothing() -> None:
@@ -62,13 +64,13 @@ def test_one_latent_for_all_finds_nothing() -> None:
 def test_what_depth_reaches_all_concepts_is_left_out() -> None:
     found = retrieve(networks(Labelled), exam(3))
     assert "image_to_audio/r10" not in found.shares
-    assert found.chance["five_way"] == pytest.approx(1 / 3)
+    assert found.chance["image_to_audio/five_way"] == pytest.approx(1 / 3)
 
 
 def test_concepts_that_one_sense_lacks_are_passed_over() -> None:
     found = retrieve(networks(Labelled), exam(20, audio=4))
     assert found.shares["image_to_audio/r1"] == 1.0
-    assert found.chance["r1"] == pytest.approx(1 / 4)
+    assert found.chance["image_to_audio/r1"] == pytest.approx(1 / 4)
 
 
 def test_random_latents_are_at_chance() -> None:
@@ -78,4 +80,13 @@ def test_random_latents_are_at_chance() -> None:
 
     found = retrieve(networks(Random), exam(20, each=100))
     for name, chance in found.chance.items():
-        assert found.shares[f"image_to_audio/{name}"] == pytest.approx(chance, abs=0.03)
+        assert found.shares[name] == pytest.approx(chance, abs=0.03)
+
+
+def test_every_pair_of_senses_has_its_own_chance() -> None:
+    two = exam(20, audio=4)
+    three = ExamSet({**two.parts, "audio_far": two.parts["image"]}, two.concepts)
+    found = retrieve(Labelled(1, dict.fromkeys(three.parts, torch.nn.Identity())), three)  # type: ignore[arg-type]
+    assert found.chance["image_to_audio_far/r1"] == pytest.approx(1 / 20)
+    assert found.chance["audio_far_to_audio/r1"] == pytest.approx(1 / 4)
+    assert found.chance.keys() == found.shares.keys()

@@ -159,6 +159,14 @@ def test_a_run_from_before_rare_pairs_had_turns_goes_on_without() -> None:
     assert old.learner.paired_turns == 0.0 and old.learner.batch == RunConfig().learner.batch
 
 
+def test_settings_that_others_replaced_are_told_where_they_were_changed() -> None:
+    saved = RunConfig().to_dict()
+    saved["monitor"] |= {"images": 2000, "clips": 100, "judge_steps_audio": 900}
+    assert RunConfig.from_saved(saved).monitor == RunConfig().monitor
+    assert RunConfig.replaced(saved) == ["monitor.clips: 100 -> monitor.exam_samples=1000"]
+    assert RunConfig.replaced(RunConfig().to_dict()) == []
+
+
 def every_config() -> list[type[Config]]:
     """All groups of settings of a run and of a robot."""
     return [RunConfig, RobotConfig]

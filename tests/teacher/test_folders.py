@@ -74,7 +74,9 @@ def test_a_search_is_broad_first_by_name_and_bounded(tmp_path: Path, monkeypatch
     assert found[:7] == [".", "a", "b", "c", "a/x", "b/y", "c/back"]
     assert "a/x/1/2" in found and "a/x/1/2/3" not in found and len(found) < 40
     monkeypatch.setattr(folders, "MOST_FOLDERS", 3)
-    assert [here.path.name for here in walk(tmp_path)][1:] == ["a", "b", "c"]
+    beyond: list[Path] = []
+    assert [here.path.name for here in walk(tmp_path, beyond=beyond)][1:] == ["a", "b", "c"]
+    assert [path.name for path in beyond] == ["x", "y", "back"]
 
 
 def test_a_usual_place_comes_first_and_a_search_says_what_it_passed_over(tmp_path: Path) -> None:

@@ -115,6 +115,17 @@ def test_the_archive_gives_what_the_folder_gives(tmp_path: Path) -> None:
     assert sorted(x.tobytes() for x in archive.test) == sorted(x.tobytes() for x in folder.test)
 
 
+def test_an_archive_goes_before_what_an_interrupted_unpacking_left_of_it(tmp_path: Path) -> None:
+    write_words(tmp_path / "words", 20)
+    pack(tmp_path / "words", tmp_path / ARCHIVE)
+    write_words(tmp_path / "speech_commands", 20, CONCEPTS[:3])
+    found = gcdd.find(tmp_path)
+    assert found is not None and found.place == tmp_path / ARCHIVE
+    (tmp_path / ARCHIVE).unlink()
+    found = gcdd.find(tmp_path)
+    assert found is not None and found.place == tmp_path / "speech_commands" and not found.has_all_digits
+
+
 def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     write_words(tmp_path / "words", 8)
     archive = tmp_path / ARCHIVE
