@@ -138,7 +138,10 @@ def test_a_damaged_dataset_is_told_in_two_lines_and_nothing_is_left(tmp_path: Pa
     ):
         (mnist / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(bytes(100))[:-4])
     token.write_text(secrets.token_hex(32))
+    # Digits alone: what a teacher of letters had sent by then would be kept.
     job = start(
+        "--teach",
+        "digits",
         "--images",
         "mnist",
         "--speech",

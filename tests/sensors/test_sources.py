@@ -284,10 +284,11 @@ def test_read_latest_looks_and_is_strict_about_age(subject: Subject) -> None:
 
 def test_it_says_what_it_is(subject: Subject) -> None:
     source = subject.make()
-    assert source.name in str(source) and "closed" in str(source)
+    assert source.name in str(source) and "opening" in str(source)
     assert source.name in repr(source)
     with source:
         assert wait_for(lambda: "live" in str(source))
+    assert "closed" in str(source)
 
 
 def test_what_is_not_there_is_named_within_five_seconds(subject: Subject) -> None:
