@@ -144,7 +144,7 @@ def judges_of(cell: Cell, images: Samples, speech: Samples) -> dict[str, Judge]:
     """Both judges, from the cache or trained now.
 
     Args:
-        cell: `judge_steps`, of the image judge and the sound judge.
+        cell: `judge_steps`, of each judge.
         images: handwriting.
         speech: speech.
     """

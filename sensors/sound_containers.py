@@ -9,10 +9,11 @@ import struct
 
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64")
 """Containers, as libsndfile names them, of which a whole file is told from one that was cut off."""
-SINGLE = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "VORBIS", "OPUS", "MPEG_")
+SINGLE = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "VORBIS", "OPUS")
 """Beginnings of the names of codings of which the beginning of a file is right whatever became of its end.
 
 Others code blocks of samples, or with a length that varies; libsndfile makes up the rest of a block that is not whole.
+So it does with the last frame of an MP3.
 """
 UNKNOWN = 2**32 - 1
 """Size of a chunk whose writer did not know how much would come."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from agent.autoencoder import Autoencoder, block
 from agent.layouts.contract import Layout, Shape, Uniform, register_layout
 from agent.layouts.paper import paper
+from agent.layouts.picture import smooth
 
 STRETCH = 0.15
 """Largest change of a sound's speed, share."""
@@ -84,11 +85,6 @@ def disturb(x: Tensor, uniform: Uniform, generator: torch.Generator) -> Tensor:
     """Up to two frames later."""
     late = int(torch.randint(0, 3, (1,), generator=generator))
     return F.pad(x, (late, 0))[..., : x.shape[-1]]
-
-
-def smooth(x: Tensor) -> Tensor:
-    """Means over squares of three by three."""
-    return F.avg_pool2d(x, 3, 1, 1)
 
 
 def _fits(shape: Shape) -> bool:

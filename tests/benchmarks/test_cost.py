@@ -26,6 +26,7 @@ def _threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_a_row_is_measured_in_a_process_of_its_own() -> None:
     for _ in range(TRIES):
         (row,) = cost.measure(CELL, 120.0)

@@ -32,6 +32,7 @@ def check(found: dict[str, float], times: int) -> None:
     assert found["recovery_median_s"] < RECOVERY and found["recovery_max_s"] < 3 * RECOVERY
 
 
+@pytest.mark.slow
 def test_nothing_acknowledged_is_lost_by_sigkill_of_replay_or_of_everything() -> None:
     found = kills.measure(3, 1, DISK, seed=1)
     check(found, 4)

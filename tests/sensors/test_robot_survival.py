@@ -60,7 +60,7 @@ def start(address: str, journal: Path, out: Path) -> "subprocess.Popen[bytes]":
         )
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_killed_robot_loses_nothing_that_it_said_it_had_perceived(tmp_path: Path, kills: int) -> None:
     rng = np.random.default_rng(1)
     journal = tmp_path / "journal"

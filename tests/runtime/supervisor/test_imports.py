@@ -83,6 +83,7 @@ def test_a_worker_elsewhere_finds_the_rooms_by_the_package(tmp_path: Path, monke
     assert done.stdout.split() == [str(HOME / room / "__init__.py") for room in ("sensors", "agent")], done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_workers_import_ours_from_a_folder_with_others(tmp_path: Path) -> None:
     names = [*ROOMS, "random"]

@@ -47,6 +47,7 @@ def test_a_run_goes_on_without_its_output(tmp_path: Path, line: str, log: str) -
     assert (tmp_path / "run" / "output.log").read_text().splitlines() == ([log] if log else [])
 
 
+@pytest.mark.slow
 def test_a_closed_terminal_stops_a_run_with_a_checkpoint(tmp_path: Path) -> None:
     path, errors = tmp_path / "run", tmp_path / "errors"
     child, terminal = pty.fork()
@@ -87,6 +88,7 @@ def test_what_was_ignored_at_the_start_stays_ignored(tmp_path: Path) -> None:
     assert checkpoints(path)
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_ray_starts_is_told_in_one_line(tmp_path: Path) -> None:
     run = Run("--run-dir", str(tmp_path / "run"))
     assert wait_for(lambda: "run " in run.text)

@@ -75,6 +75,7 @@ class Post:
         return self.vigil
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_who_computes_is_busy_who_stands_in_a_deadlock_is_quiet_who_is_stopped_is_silent(ray_session: None) -> None:
     post = Post()
