@@ -20,9 +20,9 @@ from scipy import io as matlab
 from scipy import ndimage
 
 from sensors.errors import DataError
+from sensors.files import read_regular
 from sensors.modalities import LIPS, SPEECH
 from teacher.datasets.avletters_files import FIX, NAME, corpus, find, missing
-from teacher.datasets.files import read_capped
 from teacher.datasets.report import Report
 from teacher.datasets.samples import Bytes
 from teacher.datasets.utterances import LETTERS, Utterances, make_utterances, store_lips
@@ -204,7 +204,7 @@ def _check_packed(path: Path, data: bytes) -> None:
 
 
 def _read(path: Path) -> bytes:
-    return read_capped(path, MOST_BYTES, f"no file of this corpus; {FIX}")
+    return read_regular(path, MOST_BYTES, f"no file of this corpus; {FIX}")
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from sensors.errors import DataError
+from sensors.files import read_regular
 from sensors.frames import mnist_images
 from teacher.datasets.cache import cached
-from teacher.datasets.files import read_capped
 from teacher.datasets.folders import Listing, Match, list_folder, locate
 from teacher.datasets.samples import Bytes, Labels, Samples, make_samples
 
@@ -169,7 +169,7 @@ def _among(places: Sequence[Listing], stem: str) -> Path | None:
 
 
 def _file_bytes(path: Path) -> bytes:
-    return read_capped(path, MAX_BYTES, f"no MNIST file; {_FIX}")
+    return read_regular(path, MAX_BYTES, f"no MNIST file; {_FIX}")
 
 
 def _unpack(path: Path) -> bytes:

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from sensors.errors import DataError
-from sensors.files import open_regular, refuse_pointer
-from teacher.datasets.files import read_capped
+from sensors.files import open_regular, read_regular, refuse_pointer
 from teacher.datasets.samples import Labels, hash_arrays
 from teacher.datasets.utterances import LETTERS, UNSEEN, Utterances
 
@@ -169,7 +168,7 @@ def _read_array(path: Path) -> tuple[NDArray[np.float32], int]:
 
 def _read_names(path: Path) -> list[list[str]]:
     try:
-        text = read_capped(path, MOST_TEXT, _LAYOUT).decode("utf-8")
+        text = read_regular(path, MOST_TEXT, _LAYOUT).decode("utf-8")
     except UnicodeDecodeError:
         raise DataError(f"{path}: no UTF-8 text; {_LAYOUT}") from None
     try:
