@@ -48,6 +48,7 @@ class Board:
         waiting: why the learner does not step; empty when it does.
         examined: how far the final exam is; empty before it.
         over: whether all sources have ended and replay has what they gave: nothing more can come.
+        resting_since: monotonic time since when the learner rests for the final exam; none before.
         held_since: monotonic time since when learning stands still, as it could not be saved; none while it goes on.
     """
 
@@ -62,11 +63,12 @@ class Board:
     waiting: str = ""
     examined: str = ""
     over: bool = False
+    resting_since: float | None = None
     held_since: float | None = None
 
     def learned(self, now: float) -> float:
         """Seconds of learning, earlier parts included."""
-        now = now if self.held_since is None else self.held_since
+        now = min(at for at in (now, self.held_since, self.resting_since) if at is not None)
         return self.learned_before + (0.0 if self.first_step_at is None else now - self.first_step_at)
 
     def hold(self, held: bool, now: float) -> None:

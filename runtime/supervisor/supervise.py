@@ -241,6 +241,7 @@ class Supervisor:
     def _conclude(self) -> str:
         """The run's own end: a checkpoint, then the final exam; returns what went wrong with the exam."""
         self._phase = FINAL
+        self.board.resting_since = time.monotonic()
         self._await_saver()
         if self.board.first_step_at is not None and not self._stop.is_set():
             self._read_cursors(time.monotonic() + self._config.run.chunk + 1.0)

@@ -89,3 +89,10 @@ def test_the_final_exam_is_asked_for_in_pieces_until_it_is_done() -> None:
     role.hear("final", {"figures": {"exam/a": 0.5}, "note": "done", "progress": ""}, 112.0)
     assert role.graded and role.next(113.0) is None
     assert (fresh, notes) == ({"exam/a": 0.5}, ["done"])
+
+
+def test_the_final_exam_is_no_time_of_learning() -> None:
+    board = Board(first_step_at=10.0, learned_before=5.0)
+    assert board.learned(30.0) == 25.0
+    board.resting_since = 40.0
+    assert board.learned(39.0) == 34.0 and board.learned(140.0) == 35.0
