@@ -18,6 +18,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ ABOUT, LOCK, DAMAGED = "journal.json", "lock", "damaged"
 SET_ASIDE = 64
 """Damaged batches that are kept, the newest ones."""
 _SUFFIX, _STAGE = ".batch", ".new"
+_BATCH = re.compile(r"([0-9]{19})-[0-9]{12}\.batch")
 
 
 class Kept(NamedTuple):
@@ -134,9 +136,10 @@ class RobotJournal:
     def _check_empty(self) -> None:
         """Refuse a folder that is used for something else, before anything is put there."""
         names = sorted(path.name for path in self.directory.iterdir())
-        if not any(name == ABOUT or name.endswith((_SUFFIX, _STAGE)) for name in names):
+        if not any(name == ABOUT or _BATCH.fullmatch(name.removesuffix(_STAGE)) for name in names):
             for name in names:
-                if name not in (LOCK, DAMAGED):
+                # A first start that was killed early leaves no more than these.
+                if name not in (LOCK, DAMAGED, ABOUT + _STAGE):
                     raise StorageError(
                         f"{self.directory}: holds other files ({name}) and no journal; name a new folder with --journal"
                     )
@@ -148,7 +151,9 @@ class RobotJournal:
         if about.exists():
             newest = max(newest, self._known(about))
         for stage in self.directory.glob(f"*{_STAGE}"):
-            stage.unlink()
+            # Other files that end so are the user's.
+            if stage.stem == ABOUT or _BATCH.fullmatch(stage.stem):
+                stage.unlink()
         generation = max(time.time_ns() // 1_000_000, newest + 1)
         fields = {"robot journal": VERSION, "robot": self.name, "generation": generation}
         try:
@@ -227,7 +232,7 @@ class RobotJournal:
             folder.mkdir(exist_ok=True)
             path.replace(folder / path.name)
             self._tell(f"{path}: damaged ({why}); set aside in {folder}")
-            for oldest in sorted(folder.iterdir())[:-SET_ASIDE]:
+            for oldest in sorted(kept for kept in folder.iterdir() if _BATCH.fullmatch(kept.name))[:-SET_ASIDE]:
                 oldest.unlink()
                 self._tell(f"{oldest}: removed, as {SET_ASIDE} newer damaged ones are kept")
         except OSError as error:
@@ -271,9 +276,9 @@ def journal_directory(setting: str | None, name: str) -> Path | None:
 
 
 def _generation(path: Path) -> int:
-    """In a batch's name; files of other names are none of ours, and are left alone."""
-    head = path.name.partition("-")[0]
-    return int(head) if len(head) == 19 and head.isdecimal() else -1
+    """The generation in a batch's name; -1 for any other file, which is left alone."""
+    batch = _BATCH.fullmatch(path.name)
+    return int(batch[1]) if batch else -1
 
 
 def _sync_directory(path: Path) -> None:

@@ -182,6 +182,37 @@ def test_what_a_killed_robot_was_writing_counts_for_nothing(tmp_path: Path) -> N
         assert second.publisher.kept == 2 and not second.told and not half.exists()
 
 
+def test_files_that_are_no_part_of_a_journal_are_never_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    for name in ("report.new", "old.batch", "thesis.txt"):
+        (folder / name).touch()
+    with pytest.raises(StorageError, match=r"holds other files \(old\.batch\)"):
+        RobotJournal(folder, "kitchen")
+    assert sorted(path.name for path in folder.iterdir()) == ["old.batch", "report.new", "thesis.txt"]
+    # Nor are those that the user puts into a journal's folder.
+    journal = tmp_path / "journal"
+    (journal / DAMAGED).mkdir(parents=True)
+    theirs = [journal / "report.new", journal / DAMAGED / "0 letter.txt"]
+    RobotJournal(journal, "kitchen").close()
+    for path in theirs:
+        path.touch()
+    for number in range(SET_ASIDE + 1):
+        (journal / f"{1:019d}-{number:012d}.batch").write_bytes(b"nothing")
+    again = RobotJournal(journal, "kitchen")
+    assert list(again.restore()) == [] and again.damaged == SET_ASIDE + 1
+    again.close()
+    assert all(path.exists() for path in theirs)
+    assert len(list((journal / DAMAGED).glob("*.batch"))) == SET_ASIDE
+
+
+def test_a_first_start_that_was_killed_early_leaves_a_usable_folder(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    (tmp_path / f"{ABOUT}.new").write_bytes(b"{")
+    RobotJournal(tmp_path, "kitchen").close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [ABOUT, "lock"]
+
+
 def test_a_damaged_description_loses_no_batch(tmp_path: Path) -> None:
     with Life(tmp_path) as first:
         first.publish(0)
