@@ -13,7 +13,6 @@ from typing import Any
 from replay.held import last_generation
 from runtime.cli import Request
 from runtime.environment import prepare_environment
-from runtime.places import check_readable, check_writable, here, place
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig, teacher_names
 from runtime.signals import StopSignals
@@ -23,6 +22,7 @@ from sensors.errors import ConfigError, StateError, UserError
 from sensors.interrupts import BEFORE, INTERRUPTED, Interrupted
 from sensors.modalities import AUDIO, IMAGE, LETTER, LIPS, SPEECH
 from sensors.output import go_on_without, open_log
+from sensors.paths import check_readable, check_writable, here, place
 from sensors.places import check_link
 from sensors.program import program
 from sensors.rig_config import LIVE
