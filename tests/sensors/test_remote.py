@@ -110,7 +110,8 @@ def test_a_robot_from_its_session_to_its_host(tmp_path: Path, elsewhere: bool) -
 def test_a_robot_says_what_its_host_did_not_store_and_needs_no_ray(tmp_path: Path) -> None:
     session = record(tmp_path / "session")
     script = (
-        "import sys; from sensors import microphone, remote; remote.FLUSH = 0.5; code = remote.main(sys.argv[1:]); "
+        "import sys; from sensors import microphone, remote, robot_program; robot_program.FLUSH = 0.5; "
+        "code = remote.main(sys.argv[1:]); "
         "foreign = {'ray', 'torch', 'runtime', 'replay', 'agent', 'teacher', 'soundfile'} & set(sys.modules); "
         "print('foreign', sorted(foreign)); "
         "sys.exit(code)"
@@ -191,6 +192,25 @@ def test_a_stop_signal_ends_it(tmp_path: Path, number: signal.Signals) -> None:
             assert process.returncode == 0
         finally:
             process.kill()
+
+
+def test_a_stop_signal_while_it_is_imported_leaves_a_line_and_no_traceback() -> None:
+    # The signal comes with the first of the modules that take long to import.
+    script = (
+        "import os, signal, sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name.startswith(('numpy', 'sensors.robot_program', 'argparse')):\n"
+        "            sys.meta_path.remove(self)\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "from sensors.remote import main\n"
+        "sys.exit(main(['--list-devices']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, cwd=Path(__file__).parents[2]
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped before anything was perceived\n")
 
 
 def test_keys_are_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
