@@ -26,6 +26,8 @@ from typing import IO, NamedTuple
 
 from sensors.errors import StorageError, WireError
 from sensors.link import Buffer
+from sensors.paths import place
+from sensors.places import private_folder, states, writable
 from sensors.robot_record import pack, unpack
 
 VERSION = 1
@@ -252,27 +254,32 @@ class RobotJournal:
         )
 
 
-def journal_directory(setting: str | None, name: str) -> Path | None:
+def journal_directory(setting: str | None, name: str, tell: Callable[[str], None] = lambda line: None) -> Path | None:
     """Where a robot keeps its journal.
 
     Args:
-        setting: a folder; `auto`: one of the robot's own in the user's state directory; none: nowhere.
+        setting: a folder; `auto`: one of the robot's own in the user's state directory, or where that cannot be
+            written, in the private folder for temporary files; none: nowhere.
         name: of the robot.
+        tell: called with a line for people where it is a folder for temporary files.
 
     Raises:
-        StorageError: the user has no home directory.
+        ConfigError: no folder can have this path.
+        StorageError: no usual place can be written.
     """
     if setting is None:
         return None
-    try:
-        if setting != "auto":
-            return Path(setting).expanduser()
-        state = os.environ.get("XDG_STATE_HOME", "")
-        # Others than absolute ones are to be ignored, by the XDG Base Directory Specification.
-        base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    except RuntimeError as error:
-        raise StorageError(f"journal: {error}; name a folder with --journal, or give --journal none") from None
-    return base / "reciprocal" / "robots" / name
+    if setting != "auto":
+        return place(setting, "--journal")
+    usual = [base / "reciprocal" / "robots" / name for base in states()]
+    for folder in usual:
+        # One that is there may hold events: where it cannot be written now, the robot must not start without them.
+        if os.path.lexists(folder) or writable(folder):
+            return folder
+    folder = private_folder() / "state" / "robots" / name
+    why = f"{usual[0]} cannot be written" if usual else "there is no home directory"
+    tell(f"{why}: the journal is in {folder}, which may be emptied at any start; name a lasting folder with --journal")
+    return folder
 
 
 def _generation(path: Path) -> int:

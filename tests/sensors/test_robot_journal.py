@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from sensors import wire
-from sensors.errors import StorageError
+from sensors.errors import ConfigError, StorageError
+from sensors.places import PRIVATE
 from sensors.publisher import Publisher
 from sensors.remote import main
 from sensors.remote_config import PublisherConfig
@@ -262,9 +264,30 @@ def test_where_the_journal_is(state: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("HOME", str(tmp_path))
     assert journal_directory("auto", "kitchen") == tmp_path / ".local/state/reciprocal/robots/kitchen"
     assert journal_directory("~/here", "kitchen") == tmp_path / "here"
-    with pytest.raises(StorageError, match="journal"):
+    with pytest.raises(ConfigError, match="--journal ~nosuchuser"):
         journal_directory("~nosuchuser/here", "kitchen")
     assert RobotConfig().publisher.journal == "auto"
+
+
+def test_without_a_home_the_journal_is_where_something_can_be_written_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME")
+    # Permissions do not bind root, but a file is no folder to anyone.
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    told: list[str] = []
+    folder = journal_directory("auto", "kitchen", told.append)
+    assert folder == tmp_path / PRIVATE / "state" / "robots" / "kitchen"
+    assert len(told) == 1 and str(folder) in told[0] and "--journal" in told[0]
+    RobotJournal(folder, "kitchen").close()
+    # What an earlier start kept is not left behind.
+    kept = tmp_path / "home" / ".local" / "state" / "reciprocal" / "robots" / "kitchen"
+    kept.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("sensors.robot_journal.writable", lambda _: False)
+    assert journal_directory("auto", "kitchen", told.append) == kept and len(told) == 1
 
 
 def test_any_history_is_accounted_for_and_the_disk_holds_what_is_kept(tmp_path: Path) -> None:
