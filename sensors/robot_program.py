@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from sensors.address import redact_text
+from sensors.address import file_of, redact_text
 from sensors.cards import card_image
 from sensors.config import Config
 from sensors.devices import list_devices
@@ -25,6 +25,7 @@ from sensors.keys import check_name, make_keys, robot_name
 from sensors.live import free_directory
 from sensors.live_config import SensorsConfig
 from sensors.output import failure, go_on_without
+from sensors.paths import check_writable, place
 from sensors.perception import Perception, PerceptionConfig
 from sensors.places import check_link
 from sensors.program import program
@@ -77,8 +78,8 @@ def conduct(arguments: Sequence[str], page: str) -> int:
         if given.list_devices:
             print(*(line for devices in list_devices() for line in devices.lines()), sep="\n")
             return _page_is_out()
-        if given.make_keys:
-            host, robot = make_keys(given.make_keys, given.name or "robot")
+        if given.make_keys is not None:
+            host, robot = make_keys(_placed("--make-keys", given.make_keys), given.name or "robot")
             print(f"{host}: the host's keys, which stay there\n{robot}: copy to the robot, and give it as --keys")
             return _page_is_out()
         return _run(given, _config(given))
@@ -114,38 +115,51 @@ def make_parser(page: str = "") -> argparse.ArgumentParser:
     parser.add_argument("--to", metavar="ADDRESS", help="the host, tcp://host:port [tcp://127.0.0.1:5570]")
     parser.add_argument("--microphone", metavar="NAME", help="index or part of the name; none: no sound [default]")
     parser.add_argument("--camera", metavar="NAME", help="index, file, sequence or URL; none: no pictures [0]")
-    parser.add_argument("--play", type=Path, metavar="DIR", help="a recorded session instead of devices")
+    parser.add_argument("--play", metavar="DIR", help="a recorded session instead of devices")
     parser.add_argument("--keys", metavar="DIR", help="this robot's folder of keys; needed for another machine")
     parser.add_argument("--journal", metavar="DIR", help=f"{_JOURNAL}; none: in memory alone [auto]")
     parser.add_argument("--record", metavar="DIR", help="write down what the sources give; DIR-2, … after a restart")
     parser.add_argument("--name", help="of this robot [its key's, or this machine's]")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after so long [none: until Ctrl-C]")
-    parser.add_argument("--config", type=Path, metavar="FILE", help='JSON of settings, as in {"sensors": {"fps": 10}}')
+    parser.add_argument("--config", metavar="FILE", help='JSON of settings, as in {"sensors": {"fps": 10}}')
     parser.add_argument("--list-devices", action="store_true", help="show microphones and cameras, and end")
-    parser.add_argument("--make-keys", type=Path, metavar="DIR", help="make keys for the robot --name, and end")
+    parser.add_argument("--make-keys", metavar="DIR", help="make keys for the robot --name, and end")
     return parser
 
 
 def _config(given: argparse.Namespace) -> RobotConfig:
     """The settings of the file, changed by the options."""
     config = RobotConfig()
-    if given.config:
-        check_link("--config", given.config)
+    if given.config is not None:
+        path = _placed("--config", given.config)
         try:
-            values = json.loads(given.config.read_text())
+            values = json.loads(path.read_text())
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{given.config}: no JSON of settings ({error})") from None
+            raise ConfigError(f"{path}: no JSON of settings ({error})") from None
         if not isinstance(values, dict):
-            raise ConfigError(f'{given.config}: expected an object, as in {{"sensors": {{"fps": 10}}}}')
+            raise ConfigError(f'{path}: expected an object, as in {{"sensors": {{"fps": 10}}}}')
         config = RobotConfig.from_dict(values)
     devices = {name: getattr(given, name) for name in ("microphone", "camera") if getattr(given, name) is not None}
     way = {name: getattr(given, name) for name in ("to", "keys", "journal") if getattr(given, name) is not None}
     if way.get("journal") in NONE:
         way["journal"] = None
-    return config.replace(
-        sensors=config.sensors.replace(**{k: None if v in NONE else v for k, v in devices.items()}),
-        publisher=config.publisher.replace(**way),
-    )
+    sensors = config.sensors.replace(**{k: None if v in NONE else v for k, v in devices.items()})
+    if sensors.camera is not None and file_of(sensors.camera) == sensors.camera:
+        sensors = sensors.replace(camera=str(_placed("--camera", sensors.camera)))
+    publisher = config.publisher.replace(**way)
+    if publisher.keys is not None:
+        publisher = publisher.replace(keys=str(_placed("--keys", publisher.keys)))
+    return config.replace(sensors=sensors, publisher=publisher)
+
+
+def _placed(option: str, given: str) -> Path:
+    """The path that an option or a setting means.
+
+    Raises:
+        ConfigError: no file can have it, or it leads through a link to nothing.
+    """
+    check_link(option, given)
+    return place(given, option)
 
 
 def _name(given: argparse.Namespace, keys: str | None) -> str:
@@ -177,23 +191,24 @@ def _sources(config: SensorsConfig, play: Path | None) -> list[Source[Chunk] | S
 
 
 def _run(given: argparse.Namespace, config: RobotConfig) -> int:
-    check_link("--play", given.play)
-    check_link("--keys", config.publisher.keys)
-    check_link("--camera", config.sensors.camera)
     name = _name(given, config.publisher.keys)
-    sources = _sources(config.sensors, given.play)
+    record = None
+    if given.record is not None:
+        record = _placed("--record", given.record)
+        check_writable(record, "--record")
+    sources = _sources(config.sensors, None if given.play is None else _placed("--play", given.play))
     with ExitStack() as stack:
         journal = None
-        if (folder := journal_directory(config.publisher.journal, name)) is not None:
+        if (folder := journal_directory(config.publisher.journal, name, _complain)) is not None:
             journal = RobotJournal(folder, name, config.publisher.journal_sync, _complain)
             stack.callback(journal.close)
         # Without a journal: never used twice, unless the machine's clock is set back.
         generation = time.time_ns() // 1_000_000 if journal is None else journal.generation
         publisher = stack.enter_context(Publisher(config.publisher, name, generation, journal))
         recorder = None
-        if given.record:
-            place = free_directory(given.record)
-            recorder = stack.enter_context(Recorder(place, config.sensors.record_mib * MIB))
+        if record is not None:
+            record = free_directory(record)
+            recorder = stack.enter_context(Recorder(record, config.sensors.record_mib * MIB))
         publisher.observe(_tell)
         for source in sources:
             source.observe(_tell)
@@ -209,7 +224,7 @@ def _run(given: argparse.Namespace, config: RobotConfig) -> int:
             if journal is not None:
                 print(f"{name}: journal {folder}, {publisher.kept} events of earlier starts", flush=True)
             if recorder is not None:
-                print(f"{name}: recording to {place}", flush=True)
+                print(f"{name}: recording to {record}", flush=True)
             _loop(robot, publisher, stopped, given.seconds, recorder)
         finally:
             stored = robot.close(FLUSH)

@@ -235,7 +235,7 @@ def test_keys_are_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         (["--config", "/nowhere.json"], "no JSON of settings"),
         (["--sideways"], "unrecognized arguments"),
         (["--play", "SESSION", "--journal", "/dev/null"], "name another folder with --journal"),
-        (["--play", "SESSION", "--record", "/dev/null/x"], "cannot record there"),
+        (["--play", "SESSION", "--record", "/dev/null/x"], "/dev/null is no directory"),
     ],
 )
 def test_a_mistake_is_named_in_five_seconds(
@@ -250,6 +250,36 @@ def test_a_mistake_is_named_in_five_seconds(
         assert message in capsys.readouterr().err
 
     assert quickest(lambda: took(refused), 5.0) < 5.0
+
+
+def test_a_home_directory_is_found_where_the_shell_leaves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(work)
+    record(home / "session")
+    (home / "robot.json").write_text("{}")
+    assert main(["--make-keys=~/keys", "--name", "hall"]) == 0
+    monkeypatch.setattr("sensors.robot_program.FLUSH", 0.1)
+    arguments = ["--play=~/session", "--keys=~/keys/hall", "--config=~/robot.json", "--record=~/copy"]
+    assert main([*arguments, "--journal=~/journal", "--to", "tcp://127.0.0.1:9", "--seconds", "0.1"]) in (0, 1)
+    out, _ = capsys.readouterr()
+    assert f"hall: recording to {home / 'copy'}" in out and f"hall: journal {home / 'journal'}" in out
+    assert main(["--camera=~/none.avi", "--microphone", "none"]) == 2
+    assert f"{home / 'none.avi'}" in capsys.readouterr().err
+    assert list(work.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--play", "--keys", "--config", "--record", "--camera", "--journal", "--make-keys"])
+def test_what_no_file_can_be_called_is_refused_in_a_line(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("~nosuchuser/x", "b" * 300):
+        playing = [] if option in ("--play", "--camera", "--make-keys") else ["--microphone", "none"]
+        assert main([*playing, option, name]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(option) and len(error.splitlines()) == 1 and "Errno" not in error
 
 
 def test_devices_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
