@@ -17,7 +17,7 @@ from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig, teacher_names
 from runtime.signals import StopSignals
 from runtime.terminal import Terminal, clock
-from sensors.address import file_of
+from sensors.address import file_of, redact_text
 from sensors.errors import ConfigError, StateError, UserError
 from sensors.interrupts import BEFORE, INTERRUPTED, Interrupted
 from sensors.modalities import AUDIO, IMAGE, LETTER, LIPS, SPEECH
@@ -93,7 +93,8 @@ def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, cast: Mapping
     _tell_rest(run, terminal)
     if outcome.problem:
         where = f"; Ray's logs are in {logs}" if logs else ""
-        print(f"error: {outcome.problem}{where}", file=sys.stderr)
+        problem = redact_text(outcome.problem, [config.sensors.camera or ""])
+        print(f"error: {problem}{where}", file=sys.stderr)
         return FAILED
     return 0
 

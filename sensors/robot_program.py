@@ -28,7 +28,7 @@ from sensors.output import failure, go_on_without
 from sensors.paths import check_writable, place
 from sensors.perception import Perception, PerceptionConfig
 from sensors.places import check_link
-from sensors.program import program
+from sensors.program import hide_passwords, program
 from sensors.publisher import Publisher
 from sensors.recorder import Recorder
 from sensors.remote_config import MIB, PublisherConfig
@@ -73,7 +73,10 @@ def conduct(arguments: Sequence[str], page: str) -> int:
         arguments: of the command line.
         page: what --help says besides the options: a paragraph above them, the others below.
     """
+    known = list(arguments)
     try:
+        if why := hide_passwords():
+            _complain(why)
         given = make_parser(page).parse_args(arguments)
         if given.list_devices:
             print(*(line for devices in list_devices() for line in devices.lines()), sep="\n")
@@ -82,9 +85,11 @@ def conduct(arguments: Sequence[str], page: str) -> int:
             host, robot = make_keys(_placed("--make-keys", given.make_keys), given.name or "robot")
             print(f"{host}: the host's keys, which stay there\n{robot}: copy to the robot, and give it as --keys")
             return _page_is_out()
-        return _run(given, _config(given))
+        config = _config(given)
+        known.append(config.sensors.camera or "")
+        return _run(given, config)
     except UserError as error:
-        print(redact_text(str(error)), file=sys.stderr)
+        print(redact_text(str(error), known), file=sys.stderr)
         return 2
     except SystemExit as page:  # --help
         return _page_is_out() or int(page.code or 0)

@@ -86,7 +86,9 @@ def test_a_terminal_that_nobody_reads_stops_nothing(ours: bool, monkeypatch: pyt
         opened = os.open
 
         def refused(path: str, *how: int) -> int:
-            raise PermissionError(errno.EACCES, path) if "/fd/" in path else opened(path, *how)
+            if "/fd/" in path:
+                raise PermissionError(errno.EACCES, path)
+            return opened(path, *how)
 
         monkeypatch.setattr(os, "open", refused)
 
