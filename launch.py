@@ -55,7 +55,7 @@ def _run(arguments: Sequence[str], cast: Mapping[str, Any] | None) -> int:
 
         return conduct(request, cast)
     except UserError as error:
-        print(f"error: {redact_text(str(error))}", file=sys.stderr)
+        print(f"error: {redact_text(str(error), arguments)}", file=sys.stderr)
         return 2
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from runtime.places import place
 from runtime.settings import Setting, settings
 from sensors.errors import ConfigError
+from sensors.paths import place
 from sensors.program import program
 
 OPTIONS = {

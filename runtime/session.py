@@ -13,16 +13,16 @@ from typing import Any
 from replay.held import last_generation
 from runtime.cli import Request
 from runtime.environment import prepare_environment
-from runtime.places import check_readable, check_writable, here, place
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig, teacher_names
 from runtime.signals import StopSignals
 from runtime.terminal import Terminal, clock
-from sensors.address import file_of
+from sensors.address import file_of, redact_text
 from sensors.errors import ConfigError, StateError, UserError
 from sensors.interrupts import BEFORE, INTERRUPTED, Interrupted
 from sensors.modalities import AUDIO, IMAGE, LETTER, LIPS, SPEECH
 from sensors.output import go_on_without, open_log
+from sensors.paths import check_readable, check_writable, here, place
 from sensors.places import check_link
 from sensors.program import program
 from sensors.rig_config import LIVE
@@ -93,7 +93,8 @@ def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, cast: Mapping
     _tell_rest(run, terminal)
     if outcome.problem:
         where = f"; Ray's logs are in {logs}" if logs else ""
-        print(f"error: {outcome.problem}{where}", file=sys.stderr)
+        problem = redact_text(outcome.problem, [config.sensors.camera or ""])
+        print(f"error: {problem}{where}", file=sys.stderr)
         return FAILED
     return 0
 

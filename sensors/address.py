@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.request import url2pathname
 
@@ -12,7 +13,9 @@ NUMBER = re.compile(r"%(0?)(\d*)d")
 _NODE = re.compile(r"/dev/video(\d+)")
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.IGNORECASE | re.DOTALL)
 _FILE_URL = re.compile(r"file://(localhost(?=/))?(.*)", re.IGNORECASE | re.DOTALL)
-_URLS_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"]+", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+# Up to the last @ of a line before another address, as passwords may hold spaces and quotes.
+_URLS_IN_TEXT = re.compile(_SCHEME.pattern + r"(?:(?:(?!://)[^\n])*@)?[^\s'\"]+", re.IGNORECASE)
 
 
 def index_of(address: str) -> int | None:
@@ -61,8 +64,26 @@ def redact(address: str) -> str:
     return f"{scheme}://{login}{rest}"
 
 
-def redact_text(text: str) -> str:
-    """Any text for people, with every address in it as `redact` shows it."""
+def redact_argument(argument: str) -> str:
+    """An argument of a command line for people: from its first `scheme://` on it is one address, shown by `redact`."""
+    start = _SCHEME.search(argument)
+    return argument if start is None else argument[: start.start()] + redact(argument[start.start() :])
+
+
+def redact_text(text: str, known: Iterable[str] = ()) -> str:
+    """Any text for people, with every address in it as `redact` shows it.
+
+    Args:
+        text: where an address ends in it can only be guessed.
+        known: arguments and addresses that it may quote; they are found whole.
+    """
+    for whole in known:
+        if (shown := redact_argument(whole)) != whole:
+            start = _SCHEME.search(whole)
+            at = start.start() if start else 0
+            # As it is, and as an error quotes it.
+            for quoted in (str, lambda address: repr(address)[1:-1]):
+                text = text.replace(quoted(whole[at:]), quoted(shown[at:]))
     return _URLS_IN_TEXT.sub(lambda found: redact(found[0]), text)
 
 

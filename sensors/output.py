@@ -14,6 +14,7 @@ import io
 import os
 import select
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ GONE = (errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO, errno.ECONNRESET)
 """What the kernel says of an output that will never be written again; after any other error it is tried again."""
 CHUNK = select.PIPE_BUF
 """Bytes written at once: a pipe that has room takes as many without a wait."""
+AGAIN = 0.01
+"""Seconds until a terminal is tried again that has room, but less than it needs."""
 STAND_INS = {"→": "->", "←": "<-", "…": "...", "–": "-", "—": "-", "×": "x", "±": "+-", "‘": "'", "’": "'"}
 """What is printed in place of a character that the encoding of the output lacks; of others, their escape."""
 SPELT = "reciprocal-spelt"
@@ -68,6 +71,7 @@ class Sink(io.RawIOBase):
         self.patience: float | None = None
         self.on_loss: Callable[[str], None] | None = None
         self._descriptor = descriptor
+        self._terminal: int | None = None  # the same terminal, opened anew
         self._missing = 0  # bytes lost since something was last written
         self._gone = False
 
@@ -91,27 +95,39 @@ class Sink(io.RawIOBase):
 
     def _put(self, left: memoryview) -> memoryview:
         """Write; returns what could not be written."""
+        patience = 0.0 if self._missing and self.patience is not None else self.patience
         try:
+            descriptor, size = self._target()
             while left and not self._gone:
-                self._await_room()
-                with contextlib.suppress(BlockingIOError):
-                    left = left[os.write(self._descriptor, left[:CHUNK]) :]
+                left = left[_write(descriptor, left[:size], patience) :]
         except OSError as error:
             self.error = error
             self._gone = error.errno in GONE
         return left
 
-    def _await_room(self) -> None:
-        """Wait until the output takes a chunk.
+    def _target(self) -> tuple[int, int]:
+        """Where to write, and how much at once, so that no write waits.
 
-        Raises:
-            OSError: it does not in time.
+        A terminal that can be written promises room for one byte, and a longer write would wait for its reader. It is
+        opened anew, as the program that started this one shares the open file, and would not wait any more either.
         """
-        patience = 0.0 if self._missing and self.patience is not None else self.patience
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLOUT)
-        if not poll.poll(None if patience is None else 1000 * patience):
-            raise OSError(errno.EAGAIN, "nothing read it")
+        if not self.isatty():
+            return self._descriptor, CHUNK
+        if self._terminal is None:
+            try:
+                self._terminal = os.open(
+                    f"/proc/self/fd/{self._descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+                )
+            except OSError:  # it is another user's, as after `su`
+                return self._descriptor, 1
+        return self._terminal, CHUNK
+
+    def close(self) -> None:
+        """Write no more; the descriptor that was given stays open."""
+        if self._terminal is not None:
+            os.close(self._terminal)
+            self._terminal = None
+        super().close()
 
     def writable(self) -> bool:
         """Always."""
@@ -203,6 +219,26 @@ class _Log(SteadyOutput):
         if not self.closed:
             super().close()
             os.close(self.sink.fileno())
+
+
+def _write(descriptor: int, piece: memoryview, patience: float | None) -> int:
+    """Write some of a piece, once the output takes it; returns how much.
+
+    Raises:
+        OSError: it cannot be written, or not in time.
+    """
+    end = None if patience is None else time.monotonic() + patience
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    while True:
+        left = None if end is None else max(0.0, end - time.monotonic())
+        if poll.poll(None if left is None else 1000 * left):
+            with contextlib.suppress(BlockingIOError):
+                return os.write(descriptor, piece)
+            if left != 0.0:
+                time.sleep(AGAIN)
+                continue
+        raise OSError(errno.EAGAIN, "nothing read it")
 
 
 def _steadied(stream: io.TextIOBase | None, descriptor: int) -> SteadyOutput:

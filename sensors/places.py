@@ -75,6 +75,14 @@ def caches() -> Path:
     return next((place for place in usual if writable(place)), None) or private_folder() / "cache"
 
 
+def states() -> list[Path]:
+    """The usual places for what programs keep from one start to the next: `XDG_STATE_HOME`, `~/.local/state`."""
+    named, at_home = os.environ.get("XDG_STATE_HOME", ""), home()
+    # Others than absolute ones are to be ignored, by the XDG Base Directory Specification.
+    usual = [Path(named)] if named.startswith("/") else []
+    return usual + ([at_home / ".local" / "state"] if at_home else [])
+
+
 def writable(place: Path) -> bool:
     """Whether a directory can be written, or made where it is not there yet."""
     try:

@@ -6,6 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from sensors.address import redact_argument
+
 
 def program() -> str:
     """The beginning of the command line, without arguments: it works when it is pasted in the same directory.
@@ -30,3 +32,25 @@ def beside_python(command: str) -> str:
     if path.parent == here:
         return f"./{command}"
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def hide_passwords() -> str:
+    """Leave passwords out of this process's command line, which `ps` shows to every user of the machine.
+
+    Returns:
+        What people should know where that fails; empty: it is done, or there was none.
+    """
+    try:
+        given = Path("/proc/self/cmdline").read_bytes()
+        shown = b"\0".join(os.fsencode(redact_argument(os.fsdecode(part))) for part in given.split(b"\0"))
+        if shown == given:
+            return ""
+        # Where the kernel reads the arguments from; field 48 of the file, and 46th after the name in brackets.
+        start = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45])
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(start)
+            memory.write(shown[: len(given) - 1].ljust(len(given), b"\0"))
+    except (OSError, ValueError, IndexError) as error:
+        why = getattr(error, "strerror", None) or error
+        return f"the command line, as ps shows it, holds a password ({why}); give the address in a file, with --config"
+    return ""

@@ -18,6 +18,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ from typing import IO, NamedTuple
 
 from sensors.errors import StorageError, WireError
 from sensors.link import Buffer
+from sensors.paths import place
+from sensors.places import private_folder, states, writable
 from sensors.robot_record import pack, unpack
 
 VERSION = 1
@@ -33,6 +36,7 @@ ABOUT, LOCK, DAMAGED = "journal.json", "lock", "damaged"
 SET_ASIDE = 64
 """Damaged batches that are kept, the newest ones."""
 _SUFFIX, _STAGE = ".batch", ".new"
+_BATCH = re.compile(r"([0-9]{19})-[0-9]{12}\.batch")
 
 
 class Kept(NamedTuple):
@@ -134,9 +138,10 @@ class RobotJournal:
     def _check_empty(self) -> None:
         """Refuse a folder that is used for something else, before anything is put there."""
         names = sorted(path.name for path in self.directory.iterdir())
-        if not any(name == ABOUT or name.endswith((_SUFFIX, _STAGE)) for name in names):
+        if not any(name == ABOUT or _BATCH.fullmatch(name.removesuffix(_STAGE)) for name in names):
             for name in names:
-                if name not in (LOCK, DAMAGED):
+                # A first start that was killed early leaves no more than these.
+                if name not in (LOCK, DAMAGED, ABOUT + _STAGE):
                     raise StorageError(
                         f"{self.directory}: holds other files ({name}) and no journal; name a new folder with --journal"
                     )
@@ -148,7 +153,9 @@ class RobotJournal:
         if about.exists():
             newest = max(newest, self._known(about))
         for stage in self.directory.glob(f"*{_STAGE}"):
-            stage.unlink()
+            # Other files that end so are the user's.
+            if stage.stem == ABOUT or _BATCH.fullmatch(stage.stem):
+                stage.unlink()
         generation = max(time.time_ns() // 1_000_000, newest + 1)
         fields = {"robot journal": VERSION, "robot": self.name, "generation": generation}
         try:
@@ -227,7 +234,7 @@ class RobotJournal:
             folder.mkdir(exist_ok=True)
             path.replace(folder / path.name)
             self._tell(f"{path}: damaged ({why}); set aside in {folder}")
-            for oldest in sorted(folder.iterdir())[:-SET_ASIDE]:
+            for oldest in sorted(kept for kept in folder.iterdir() if _BATCH.fullmatch(kept.name))[:-SET_ASIDE]:
                 oldest.unlink()
                 self._tell(f"{oldest}: removed, as {SET_ASIDE} newer damaged ones are kept")
         except OSError as error:
@@ -247,33 +254,38 @@ class RobotJournal:
         )
 
 
-def journal_directory(setting: str | None, name: str) -> Path | None:
+def journal_directory(setting: str | None, name: str, tell: Callable[[str], None] = lambda line: None) -> Path | None:
     """Where a robot keeps its journal.
 
     Args:
-        setting: a folder; `auto`: one of the robot's own in the user's state directory; none: nowhere.
+        setting: a folder; `auto`: one of the robot's own in the user's state directory, or where that cannot be
+            written, in the private folder for temporary files; none: nowhere.
         name: of the robot.
+        tell: called with a line for people where it is a folder for temporary files.
 
     Raises:
-        StorageError: the user has no home directory.
+        ConfigError: no folder can have this path.
+        StorageError: no usual place can be written.
     """
     if setting is None:
         return None
-    try:
-        if setting != "auto":
-            return Path(setting).expanduser()
-        state = os.environ.get("XDG_STATE_HOME", "")
-        # Others than absolute ones are to be ignored, by the XDG Base Directory Specification.
-        base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    except RuntimeError as error:
-        raise StorageError(f"journal: {error}; name a folder with --journal, or give --journal none") from None
-    return base / "reciprocal" / "robots" / name
+    if setting != "auto":
+        return place(setting, "--journal")
+    usual = [base / "reciprocal" / "robots" / name for base in states()]
+    for folder in usual:
+        # One that is there may hold events: where it cannot be written now, the robot must not start without them.
+        if os.path.lexists(folder) or writable(folder):
+            return folder
+    folder = private_folder() / "state" / "robots" / name
+    why = f"{usual[0]} cannot be written" if usual else "there is no home directory"
+    tell(f"{why}: the journal is in {folder}, which may be emptied at any start; name a lasting folder with --journal")
+    return folder
 
 
 def _generation(path: Path) -> int:
-    """In a batch's name; files of other names are none of ours, and are left alone."""
-    head = path.name.partition("-")[0]
-    return int(head) if len(head) == 19 and head.isdecimal() else -1
+    """The generation in a batch's name; -1 for any other file, which is left alone."""
+    batch = _BATCH.fullmatch(path.name)
+    return int(batch[1]) if batch else -1
 
 
 def _sync_directory(path: Path) -> None:

@@ -12,8 +12,8 @@ from runtime.cli import OPTIONS, Request, parse_arguments
 from runtime.settings import RunConfig
 from runtime.supervisor.metrics import METRICS, metric_of
 from runtime.terminal import EXAMS
-from sensors.remote import RobotConfig
-from sensors.remote import _parser as robot_parser
+from sensors.robot_program import RobotConfig
+from sensors.robot_program import make_parser as robot_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

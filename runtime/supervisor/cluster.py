@@ -24,7 +24,7 @@ import ray
 from runtime.environment import token_command
 from runtime.settings import RunSection
 from runtime.supervisor.imports import rooms_elsewhere, standing_at_home
-from sensors.address import redact_text
+from sensors.address import redact_argument
 from sensors.errors import ConfigError, UserError
 
 CONNECT_TIMEOUT = 3.0
@@ -283,7 +283,7 @@ def _hide_passwords() -> list[str]:
         what people should know of it.
     """
     given = psutil.Process().cmdline()
-    shown = [redact_text(argument) for argument in given]
+    shown = [redact_argument(argument) for argument in given]
     if shown == given:
         return []
     # Ray names its workers by it.

@@ -86,8 +86,11 @@ def test_without_the_private_file_the_address_is_asked_for(
     assert error == f"error: camera '{SHOWN}': its password is left out; give the whole address with --camera\n"
 
 
-def test_mistakes_are_told_without_the_password(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    refused = f"http://user:{PASSWORD}@127.0.0.1:9/live"
+@pytest.mark.parametrize("before", ["", "a ' "])
+def test_mistakes_are_told_without_the_password(
+    before: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = f"http://user:{before}{PASSWORD}@127.0.0.1:9/live"
     live = ["--sensors", "live", "--microphone", "none", "--run-dir", str(tmp_path / "run")]
     for arguments in (["--camera", refused], [refused], ["--set", refused], ["--set", f"x={refused}"]):
         assert launch.main([*live, *arguments]) == 2

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,7 @@ from runtime import session
 from runtime.cli import parse_arguments
 from runtime.rundir import RunDirectory
 from runtime.session import conduct
+from runtime.supervisor.outcome import Outcome
 from sensors.errors import StateError
 from sensors.program import program
 from tests.replay.batches import batch_of
@@ -120,3 +122,20 @@ def test_teachers_take_no_ids_again_for_other_events(
     again = RunDirectory.resume(run.path)
     assert again.saved.get("generation") == generation
     again.close()
+
+
+def test_a_breakdown_is_told_without_the_cameras_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    camera = "rtsp://user:hunter2 'secret@host/live?token=hunter2 secret"
+    outcome = Outcome(0, 0.0, None, f"sensors failed at {camera!r}: gone", begun=True)
+    cluster = SimpleNamespace(kill=lambda: None, start=lambda: None, close=lambda *_, **__: None)
+    monkeypatch.setattr("runtime.supervisor.cluster.Cluster", lambda *_: cluster)
+    monkeypatch.setattr("runtime.supervisor.supervise.Supervisor", lambda *_: SimpleNamespace(run=lambda: outcome))
+    monkeypatch.setattr(session, "prepare_environment", lambda address: [])
+    monkeypatch.setattr(session, "_check_sensors", lambda *_: None)
+    arguments = ["--sensors", "live", "--camera", camera, "--microphone", "none", "--run-dir", str(tmp_path / "run")]
+    assert conduct(parse_arguments(arguments)) == 1
+    out, err = capsys.readouterr()
+    assert "sensors failed at" in err and "gone" in err
+    assert "hunter2" not in out + err and "secret" not in out + err

@@ -7,7 +7,7 @@ import pytest
 from runtime.settings import LETTERS_TEACHER, RunConfig, settings, teacher_names
 from sensors.config import Config
 from sensors.errors import ConfigError
-from sensors.remote import RobotConfig
+from sensors.robot_program import RobotConfig
 
 
 def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sensors.address import file_of, is_redacted, redact, redact_text
+from sensors.address import file_of, is_redacted, redact, redact_argument, redact_text
 
 SECRET = "s3cr3t"
 
@@ -24,6 +24,24 @@ def test_nothing_that_may_be_a_password_is_shown(address: str, shown: str) -> No
     assert redact(address) == shown and redact(shown) == shown
     assert is_redacted(shown) and not is_redacted(address)
     assert redact_text(f"error: camera {address!r}: refused") == f"error: camera {shown!r}: refused"
+
+
+@pytest.mark.parametrize("password", [f"p'{SECRET}", f'p"{SECRET}', f"p {SECRET}", f"a ' \" @/{SECRET}"])
+def test_a_password_may_hold_quotes_and_spaces(password: str) -> None:
+    address, shown = f"rtsp://user:{password}@host/live", "rtsp://user:…@host/live"
+    for before in ("", "--camera=", "sensors.camera="):
+        assert redact_argument(before + address) == before + shown
+    assert redact_text(f"--camera {address}: refused") == f"--camera {shown}: refused"
+    assert SECRET not in redact_text(f"camera {address!r}: refused")
+    # A token ends where only the address itself can tell.
+    token = f"http://host/live?token={password}"
+    for text in (f"unrecognized arguments: {token} --x", f"camera {token!r}: refused"):
+        assert SECRET not in redact_text(text, ["--x", f"--camera={token}"])
+
+
+def test_each_address_in_a_text_is_left_out_for_itself() -> None:
+    text = f"camera 'http://host/live': moved to 'http://user:{SECRET}@other/live', and no more"
+    assert redact_text(text) == "camera 'http://host/live': moved to 'http://user:…@other/live', and no more"
 
 
 @pytest.mark.parametrize(

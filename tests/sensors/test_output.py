@@ -1,5 +1,8 @@
+import contextlib
+import errno
 import io
 import os
+import pty
 import sys
 import threading
 import time
@@ -72,6 +75,43 @@ def test_a_reader_that_does_not_read_is_waited_for_once(blocking: bool) -> None:
     assert os.read(reader, 1 << 16) == f"[{sink.lost} bytes of output were lost: nothing read it]\nagain\n".encode()
     os.close(reader)
     os.close(writer)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_terminal_that_nobody_reads_stops_nothing(ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = pty.openpty()
+    sink = Sink(slave)
+    sink.patience = 0.2
+    if not ours:
+        opened = os.open
+
+        def refused(path: str, *how: int) -> int:
+            if "/fd/" in path:
+                raise PermissionError(errno.EACCES, path)
+            return opened(path, *how)
+
+        monkeypatch.setattr(os, "open", refused)
+
+    def write() -> None:
+        for _ in range(100):
+            sink.write(b"line\n" * 500)
+
+    # A daemon, as a write that waits would never end.
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    thread.join(5.0)
+    assert not thread.is_alive() and sink.lost > 0 and sink.error is not None
+    assert sink.error.strerror == "nothing read it" and os.get_blocking(slave)
+    before = sink.lost
+    os.set_blocking(master, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.read(master, 1 << 16):
+            pass
+    sink.write(b"again\n")
+    assert os.read(master, 100) == b"again\r\n" and sink.lost == before
+    sink.close()
+    os.close(slave)
+    os.close(master)
 
 
 def test_a_page_waits_for_its_reader() -> None:

@@ -42,3 +42,15 @@ def test_commands_beside_this_python_are_called_from_here(monkeypatch: pytest.Mo
     monkeypatch.chdir(place)
     assert beside_python("ray") == "./ray"
     assert beside_python("nothing") == "nothing"
+
+
+def test_a_password_is_taken_out_of_the_command_line() -> None:
+    code = (
+        "from pathlib import Path; from sensors.program import hide_passwords; "
+        "print([hide_passwords(), Path('/proc/self/cmdline').read_bytes().decode().rstrip(chr(0)).split(chr(0))[3:]])"
+    )
+    options = ["--camera=rtsp://user:s3cr3t 'word@host/live", "--name", "hall"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *options], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == f"{['', ['--camera=rtsp://user:…@host/live', '--name', 'hall']]}\n"

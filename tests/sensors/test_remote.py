@@ -110,7 +110,8 @@ def test_a_robot_from_its_session_to_its_host(tmp_path: Path, elsewhere: bool) -
 def test_a_robot_says_what_its_host_did_not_store_and_needs_no_ray(tmp_path: Path) -> None:
     session = record(tmp_path / "session")
     script = (
-        "import sys; from sensors import microphone, remote; remote.FLUSH = 0.5; code = remote.main(sys.argv[1:]); "
+        "import sys; from sensors import microphone, remote, robot_program; robot_program.FLUSH = 0.5; "
+        "code = remote.main(sys.argv[1:]); "
         "foreign = {'ray', 'torch', 'runtime', 'replay', 'agent', 'teacher', 'soundfile'} & set(sys.modules); "
         "print('foreign', sorted(foreign)); "
         "sys.exit(code)"
@@ -193,6 +194,25 @@ def test_a_stop_signal_ends_it(tmp_path: Path, number: signal.Signals) -> None:
             process.kill()
 
 
+def test_a_stop_signal_while_it_is_imported_leaves_a_line_and_no_traceback() -> None:
+    # The signal comes with the first of the modules that take long to import.
+    script = (
+        "import os, signal, sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name.startswith(('numpy', 'sensors.robot_program', 'argparse')):\n"
+        "            sys.meta_path.remove(self)\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "from sensors.remote import main\n"
+        "sys.exit(main(['--list-devices']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, cwd=Path(__file__).parents[2]
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped before anything was perceived\n")
+
+
 def test_keys_are_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "keys"
     assert main(["--make-keys", str(folder), "--name", "kitchen"]) == 0
@@ -215,7 +235,7 @@ def test_keys_are_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         (["--config", "/nowhere.json"], "no JSON of settings"),
         (["--sideways"], "unrecognized arguments"),
         (["--play", "SESSION", "--journal", "/dev/null"], "name another folder with --journal"),
-        (["--play", "SESSION", "--record", "/dev/null/x"], "cannot record there"),
+        (["--play", "SESSION", "--record", "/dev/null/x"], "/dev/null is no directory"),
     ],
 )
 def test_a_mistake_is_named_in_five_seconds(
@@ -230,6 +250,36 @@ def test_a_mistake_is_named_in_five_seconds(
         assert message in capsys.readouterr().err
 
     assert quickest(lambda: took(refused), 5.0) < 5.0
+
+
+def test_a_home_directory_is_found_where_the_shell_leaves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(work)
+    record(home / "session")
+    (home / "robot.json").write_text("{}")
+    assert main(["--make-keys=~/keys", "--name", "hall"]) == 0
+    monkeypatch.setattr("sensors.robot_program.FLUSH", 0.1)
+    arguments = ["--play=~/session", "--keys=~/keys/hall", "--config=~/robot.json", "--record=~/copy"]
+    assert main([*arguments, "--journal=~/journal", "--to", "tcp://127.0.0.1:9", "--seconds", "0.1"]) in (0, 1)
+    out, _ = capsys.readouterr()
+    assert f"hall: recording to {home / 'copy'}" in out and f"hall: journal {home / 'journal'}" in out
+    assert main(["--camera=~/none.avi", "--microphone", "none"]) == 2
+    assert f"{home / 'none.avi'}" in capsys.readouterr().err
+    assert list(work.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--play", "--keys", "--config", "--record", "--camera", "--journal", "--make-keys"])
+def test_what_no_file_can_be_called_is_refused_in_a_line(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("~nosuchuser/x", "b" * 300):
+        playing = [] if option in ("--play", "--camera", "--make-keys") else ["--microphone", "none"]
+        assert main([*playing, option, name]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(option) and len(error.splitlines()) == 1 and "Errno" not in error
 
 
 def test_devices_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

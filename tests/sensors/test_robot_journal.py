@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import numpy as np
 import pytest
 
 from sensors import wire
-from sensors.errors import StorageError
+from sensors.errors import ConfigError, StorageError
+from sensors.places import PRIVATE
 from sensors.publisher import Publisher
-from sensors.remote import RobotConfig, main
+from sensors.remote import main
 from sensors.remote_config import PublisherConfig
 from sensors.robot_journal import ABOUT, DAMAGED, SET_ASIDE, RobotJournal, journal_directory
+from sensors.robot_program import RobotConfig
 from sensors.window import Window
 from tests.sensors.batches import assert_same
 from tests.sensors.robots import FREE, host, made, until
@@ -182,6 +185,37 @@ def test_what_a_killed_robot_was_writing_counts_for_nothing(tmp_path: Path) -> N
         assert second.publisher.kept == 2 and not second.told and not half.exists()
 
 
+def test_files_that_are_no_part_of_a_journal_are_never_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    for name in ("report.new", "old.batch", "thesis.txt"):
+        (folder / name).touch()
+    with pytest.raises(StorageError, match=r"holds other files \(old\.batch\)"):
+        RobotJournal(folder, "kitchen")
+    assert sorted(path.name for path in folder.iterdir()) == ["old.batch", "report.new", "thesis.txt"]
+    # Nor are those that the user puts into a journal's folder.
+    journal = tmp_path / "journal"
+    (journal / DAMAGED).mkdir(parents=True)
+    theirs = [journal / "report.new", journal / DAMAGED / "0 letter.txt"]
+    RobotJournal(journal, "kitchen").close()
+    for path in theirs:
+        path.touch()
+    for number in range(SET_ASIDE + 1):
+        (journal / f"{1:019d}-{number:012d}.batch").write_bytes(b"nothing")
+    again = RobotJournal(journal, "kitchen")
+    assert list(again.restore()) == [] and again.damaged == SET_ASIDE + 1
+    again.close()
+    assert all(path.exists() for path in theirs)
+    assert len(list((journal / DAMAGED).glob("*.batch"))) == SET_ASIDE
+
+
+def test_a_first_start_that_was_killed_early_leaves_a_usable_folder(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    (tmp_path / f"{ABOUT}.new").write_bytes(b"{")
+    RobotJournal(tmp_path, "kitchen").close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [ABOUT, "lock"]
+
+
 def test_a_damaged_description_loses_no_batch(tmp_path: Path) -> None:
     with Life(tmp_path) as first:
         first.publish(0)
@@ -230,9 +264,30 @@ def test_where_the_journal_is(state: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("HOME", str(tmp_path))
     assert journal_directory("auto", "kitchen") == tmp_path / ".local/state/reciprocal/robots/kitchen"
     assert journal_directory("~/here", "kitchen") == tmp_path / "here"
-    with pytest.raises(StorageError, match="journal"):
+    with pytest.raises(ConfigError, match="--journal ~nosuchuser"):
         journal_directory("~nosuchuser/here", "kitchen")
     assert RobotConfig().publisher.journal == "auto"
+
+
+def test_without_a_home_the_journal_is_where_something_can_be_written_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME")
+    # Permissions do not bind root, but a file is no folder to anyone.
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    told: list[str] = []
+    folder = journal_directory("auto", "kitchen", told.append)
+    assert folder == tmp_path / PRIVATE / "state" / "robots" / "kitchen"
+    assert len(told) == 1 and str(folder) in told[0] and "--journal" in told[0]
+    RobotJournal(folder, "kitchen").close()
+    # What an earlier start kept is not left behind.
+    kept = tmp_path / "home" / ".local" / "state" / "reciprocal" / "robots" / "kitchen"
+    kept.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("sensors.robot_journal.writable", lambda _: False)
+    assert journal_directory("auto", "kitchen", told.append) == kept and len(told) == 1
 
 
 def test_any_history_is_accounted_for_and_the_disk_holds_what_is_kept(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sensors import remote
+from sensors import remote, robot_program
 from sensors.event import NO_LESSON, EventBatch
 from sensors.source import Frame
 
@@ -55,8 +55,8 @@ class EachPicture:
 
 
 if __name__ == "__main__":
-    remote.FIGURES = EVERY
+    robot_program.FIGURES = EVERY
     stand_ins: dict[str, Any] = {"Perception": EachPicture, "_sources": lambda *_: [Ticks()]}
     for name, stand_in in stand_ins.items():
-        setattr(remote, name, stand_in)
+        setattr(robot_program, name, stand_in)
     sys.exit(remote.main())
