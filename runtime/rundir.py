@@ -204,8 +204,12 @@ class RunDirectory:
 
     @property
     def checkpoint_step(self) -> int | None:
-        """Step of the newest checkpoint by its name, whole or not; none before the first."""
-        steps = [name.split("-")[1] for name in os.listdir(self.checkpoints) if name.startswith("step-")]
+        """Step of the newest checkpoint by its name, whole or not; none before the first, or if it cannot be told."""
+        try:
+            names = os.listdir(self.checkpoints)
+        except OSError:  # somebody has removed the run
+            return None
+        steps = [name.split("-")[1] for name in names if name.startswith("step-")]
         return max((int(step) for step in steps if step.isdecimal()), default=None)
 
     @property
