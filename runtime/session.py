@@ -17,7 +17,7 @@ from runtime.places import check_readable, check_writable, here, place
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig, teacher_names
 from runtime.signals import StopSignals
-from runtime.terminal import Terminal, clock
+from runtime.terminal import Terminal, clock, counted_events
 from sensors.address import file_of
 from sensors.errors import ConfigError, StateError, UserError
 from sensors.interrupts import BEFORE, INTERRUPTED, Interrupted
@@ -115,14 +115,16 @@ def _held(run: RunDirectory) -> str:
     if run.checkpoint_step:
         return ""
     events = run.events
-    kept = "" if events == 0 else "events kept" if events is None else f"{events} event{'s'[: events != 1]} kept"
+    kept = "" if events == 0 else "events kept" if events is None else f"{counted_events(events)} kept"
     others = f"kept with {', '.join(run.strangers[:3])}" if run.strangers and not kept else ""
     return kept or others
 
 
 @contextlib.contextmanager
 def _output(path: Path, notes: list[str]) -> Iterator[None]:
-    """Lead what libraries print, which would tear the live view, to `output.log`, and what cannot be printed there.
+    """Send what libraries print to `output.log`, as it would tear the live view.
+
+    If the screen's own output is lost, say so there.
 
     Args:
         path: the run directory.
