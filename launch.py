@@ -24,9 +24,9 @@ def main(arguments: Sequence[str] | None = None, cast: Mapping[str, Any] | None 
     with steady_output(), Interrupts() as interrupts:
         try:
             return _run(sys.argv[1:] if arguments is None else arguments, cast)
-        except BaseException:
+        except BaseException as error:
             # Libraries make other errors of an interruption while they are imported.
-            if not interrupts.came:
+            if not interrupts.explains(error):
                 raise
             interrupts.say()
             return INTERRUPTED

@@ -70,7 +70,7 @@ def holds_nothing(run: Path) -> bool:
 
 
 def clear(run: Path, keep_lock: bool = False) -> None:
-    """Remove what `strangers` does not name, and nothing else.
+    """Remove the files that this program made (all that `strangers` does not name).
 
     The settings go first: a directory without them is no run, and may be used for a new one. The lock goes last.
 

@@ -306,7 +306,10 @@ class LearnerRole(Role):
 
     @property
     def starved(self) -> bool:
-        """Whether it found nothing to do twice since nothing more can come: the first may have looked before that."""
+        """Whether two answers in a row since the sources ended said that there is nothing to do.
+
+        The first may be from before the end.
+        """
         return self._idle >= 2
 
     def hear(self, method: str, value: Any, now: float) -> None:

@@ -94,7 +94,7 @@ class RunDirectory:
         if any(entry.name != LOCK for entry in self.path.iterdir()):
             if not holds_nothing(self.path):
                 self.fresh = False
-                raise StorageError(f"{self.path}: is not empty; name an empty or new directory with --run-dir")
+                raise _not_empty(self.path)
             clear(self.path, keep_lock=True)
         self.path.chmod(0o700)
         for name in SUBFOLDERS:
@@ -204,8 +204,12 @@ class RunDirectory:
 
     @property
     def checkpoint_step(self) -> int | None:
-        """Step of the newest checkpoint by its name, whole or not; none before the first."""
-        steps = [name.split("-")[1] for name in os.listdir(self.checkpoints) if name.startswith("step-")]
+        """Step of the newest checkpoint by its name, whole or not; none before the first, or if it cannot be told."""
+        try:
+            names = os.listdir(self.checkpoints)
+        except OSError:  # somebody has removed the run
+            return None
+        steps = [name.split("-")[1] for name in names if name.startswith("step-")]
         return max((int(step) for step in steps if step.isdecimal()), default=None)
 
     @property
@@ -270,9 +274,12 @@ def _claim(path: Path) -> tuple[Path, bool]:
         return path, True
     if (path / CONFIG).exists():
         raise _taken(path)
-    # Before the lock: nothing is left in what belongs to somebody else.
-    if strangers(path):
-        raise StorageError(f"{path}: is not empty; name an empty or new directory with --run-dir")
+    # Before the lock: nothing is left in what belongs to somebody else. The lock is the first file of a run and the
+    # last to be removed. So files without it are not ours, even if they have names that a run uses.
+    lock = path / LOCK
+    ours = lock.is_file() and not lock.is_symlink()
+    if strangers(path) or (not ours and any(path.iterdir())):
+        raise _not_empty(path)
     return path, False
 
 
@@ -296,6 +303,10 @@ def _make_parents(path: Path) -> None:
 
 def _taken(path: Path) -> StorageError:
     return StorageError(f"{path}: already holds a run; continue it with --resume or name another --run-dir")
+
+
+def _not_empty(path: Path) -> StorageError:
+    return StorageError(f"{path}: is not empty; name an empty or new directory with --run-dir")
 
 
 def _read_config(path: Path) -> dict[str, Any]:

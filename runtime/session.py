@@ -5,10 +5,10 @@ import importlib.metadata
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from replay.held import last_generation
 from runtime.cli import Request
@@ -16,7 +16,7 @@ from runtime.environment import prepare_environment
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig, teacher_names
 from runtime.signals import StopSignals
-from runtime.terminal import Terminal, clock
+from runtime.terminal import Terminal, clock, counted_events
 from sensors.address import file_of, redact_text
 from sensors.errors import ConfigError, StateError, UserError
 from sensors.interrupts import BEFORE, INTERRUPTED, Interrupted
@@ -28,6 +28,9 @@ from sensors.program import program
 from sensors.rig_config import LIVE
 from teacher.datasets.check import check_data
 from teacher.datasets.choose import fetch_missing
+
+if TYPE_CHECKING:
+    from runtime.supervisor.cluster import Cluster
 
 FAILED = 1
 """Exit code of a run that broke down."""
@@ -70,7 +73,7 @@ def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, cast: Mapping
     # A private Ray has one run; in a joined one, each has a namespace for its actors' names.
     cluster = Cluster(config.run, f"reciprocal-{run.path.name}" if config.run.address else "reciprocal")
     failed = True
-    with _output(run.path, notes), StopSignals(partial(_leave, cluster.kill, run)) as signals:
+    with _output(run.path, notes), StopSignals(partial(_leave, cluster, run)) as signals:
         try:
             terminal.note(f"run {run.path}")
             for note in notes:
@@ -113,14 +116,16 @@ def _held(run: RunDirectory) -> str:
     if run.checkpoint_step:
         return ""
     events = run.events
-    kept = "" if events == 0 else "events kept" if events is None else f"{events} event{'s'[: events != 1]} kept"
+    kept = "" if events == 0 else "events kept" if events is None else f"{counted_events(events)} kept"
     others = f"kept with {', '.join(run.strangers[:3])}" if run.strangers and not kept else ""
     return kept or others
 
 
 @contextlib.contextmanager
 def _output(path: Path, notes: list[str]) -> Iterator[None]:
-    """Lead what libraries print, which would tear the live view, to `output.log`, and what cannot be printed there.
+    """Send what libraries print to `output.log`, as it would tear the live view.
+
+    If the screen's own output is lost, say so there.
 
     Args:
         path: the run directory.
@@ -253,17 +258,25 @@ def _version() -> str:
         return "from source"
 
 
-def _leave(kill: Callable[[], None], run: RunDirectory) -> None:
-    """End everything at once; no file of a run needs more, as checkpoints are renamed into place whole."""
-    kill()
-    # The live view hides the cursor; a terminal gets it back.
-    show = b"\x1b[?25h" if os.isatty(2) else b""
+def _leave(cluster: "Cluster", run: RunDirectory) -> None:
+    """End everything at once; no file of a run needs more, as checkpoints are renamed into place whole.
+
+    The process ends whatever fails here: the user has asked twice.
+    """
+    try:
+        cluster.kill()
+        # The live view hides the cursor; a terminal gets it back.
+        show = b"\x1b[?25h" if os.isatty(2) else b""
+        os.write(2, show + f"\nstopped at once; {_left(cluster, run)}\n".encode())
+    finally:
+        os._exit(INTERRUPTED)
+
+
+def _left(cluster: "Cluster", run: RunDirectory) -> str:
+    """What is left of a run whose processes were just ended; one that is new and holds nothing is removed."""
     if run.checkpoint_step is not None:
-        left = "the last checkpoint stands"
-    elif run.discard():
-        left = "nothing was learned and no event was kept: the run directory is removed"
-    else:
-        left = f"there is no checkpoint yet; {_held(run) or 'the run is kept'}"
-    with contextlib.suppress(OSError):
-        os.write(2, show + f"\nstopped at once; {left}\n".encode())
-    os._exit(INTERRUPTED)
+        return "the last checkpoint stands"
+    # In a joined cluster replay still lives for a moment, and may store an event while its folder is being removed.
+    if not cluster.joined and run.discard():
+        return "nothing was learned and no event was kept: the run directory is removed"
+    return f"there is no checkpoint yet; {_held(run) or 'the run is kept'}"

@@ -17,7 +17,8 @@ class StopSignals:
 
     Python runs signal handlers between bytecodes of the main thread, which may sit in a long call of Ray's.
     The interpreter's wake-up pipe has no such wait: a second Ctrl-C works whatever the main thread does.
-    A signal that was ignored when it begins to listen stays ignored.
+    A signal that was ignored when it begins to listen stays ignored. One that came earlier and did not end the program
+    counts as the first.
 
     Args:
         on_second: called in the listening thread at the second signal; expected not to return.
@@ -37,8 +38,10 @@ class StopSignals:
         self._thread = threading.Thread(target=self._listen, name="stop-signals", daemon=True)
         self._thread.start()
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
-        Interrupts.begun = True
         self.arm()
+        # After the handlers are set: an earlier signal is then either taken over here or heard by them.
+        if Interrupts.take_over():
+            self.requested.set()
         return self
 
     def arm(self) -> None:
@@ -59,7 +62,7 @@ class StopSignals:
         os.close(self._write)
 
     def _listen(self) -> None:
-        first = 0.0
+        first = time.monotonic()
         while number := os.read(self._read, 1)[0]:
             if number not in self._heard:
                 continue

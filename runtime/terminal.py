@@ -313,6 +313,11 @@ def answering(v: Mapping[str, Value]) -> str:
     return ", ".join(parts)
 
 
+def counted_events(count: int) -> str:
+    """A number of events in words, as `1 event` or `12 events`."""
+    return f"{count} event" if count == 1 else f"{count} events"
+
+
 def clock(seconds: float) -> str:
     """Seconds as m:ss, or h:mm:ss from one hour on."""
     minutes, rest = divmod(int(seconds), 60)

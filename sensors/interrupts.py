@@ -3,8 +3,8 @@
     with Interrupts() as interrupts:
         try:
             ...
-        except BaseException:
-            if interrupts.came:
+        except BaseException as error:
+            if interrupts.explains(error):
                 ...
 
 `runtime.signals.StopSignals` takes over once a run is at work.
@@ -49,11 +49,12 @@ class Interrupts:
         words: what is said of a program that is stopped.
 
     Attributes:
-        came: whether a signal came.
+        came: whether a signal came, and nobody has taken it over.
     """
 
     begun: ClassVar[bool] = False
-    """Whether a run has begun, and a signal comes after its end."""
+    """Whether a run has been at work: a signal heard here then comes after its end."""
+    _listening: "ClassVar[Interrupts | None]" = None
 
     def __init__(self, words: str = BEFORE) -> None:
         self.came = False
@@ -63,6 +64,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         """Listen."""
+        Interrupts._listening = self
         self._unraisable = sys.unraisablehook
         sys.unraisablehook = self._lost
         self._before = {number: signal.getsignal(number) for number in heard()}
@@ -74,9 +76,42 @@ class Interrupts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Handlers are as they were before."""
+        Interrupts._listening = None
         for number, handler in self._before.items():
             signal.signal(number, handler)
         sys.unraisablehook = self._unraisable
+
+    @classmethod
+    def take_over(cls) -> bool:
+        """Begin a run; whether a signal came before, to which the run must answer now.
+
+        A library may have swallowed the exception of that signal.
+        """
+        cls.begun = True
+        earlier = cls._listening
+        came = earlier is not None and earlier.came
+        if earlier is not None:
+            earlier.came = False
+        return came
+
+    def explains(self, error: BaseException) -> bool:
+        """Whether an error comes from a stop signal, and is not worth a traceback.
+
+        Before a run, any error after a signal does: libraries make errors of their own of an interruption while they
+        are imported, and some lose its cause. Later, an error must have the interruption among its causes.
+        """
+        if not self.came or not self.begun:
+            return self.came
+        seen: list[BaseException] = []
+        rest: list[BaseException | None] = [error]
+        while rest:
+            one = rest.pop()
+            if isinstance(one, Interrupted):
+                return True
+            if one is not None and one not in seen:
+                seen.append(one)
+                rest += [one.__cause__, one.__context__]
+        return False
 
     def say(self) -> None:
         """Tell, in one line on standard error, that the program was stopped."""

@@ -109,8 +109,11 @@ class Member:
         if not self.started and self._first is None:
             self._first = self.call
 
-    def take(self) -> Any:
+    def take(self, learning: bool = False) -> Any:
         """The answer of a call that is done; the member is free for the next.
+
+        Args:
+            learning: whether the run has learned a step; see `user_error`.
 
         Raises:
             UserError: the actor says that something the user gave is wrong.
@@ -121,7 +124,7 @@ class Member:
         try:
             value = ray.get(call.answer, timeout=FETCH)
         except RayError as error:
-            raise user_error(error) or error from None
+            raise user_error(error, learning) or error from None
         now = time.monotonic()
         if not self.started:
             # Time that it took to start is none of good work.
@@ -218,12 +221,17 @@ def arrived(answers: list[Any], end: float) -> list[Any]:
     return ray.wait(answers, num_returns=len(answers), timeout=max(end - time.monotonic(), 0.0))[0] if answers else []
 
 
-def user_error(error: BaseException) -> UserError | None:
+def user_error(error: BaseException, learning: bool = False) -> UserError | None:
     """The user's mistake inside an error of Ray's, if there is one.
 
-    A file or folder that cannot be used is one, too: to start the actor again would not help.
+    A file or folder that cannot be used is one, too: to start the actor again would not help. Once the run learns, all
+    that the user named has been usable. So something else has changed, perhaps for a moment, and a restart may help.
 
     An error raised in a constructor reaches us as text alone: its last lines name the class and its message.
+
+    Args:
+        error: of Ray's.
+        learning: whether the run has learned a step.
     """
     if isinstance(error, RayTaskError):
         # What one actor got from another comes wrapped twice; the wrapper's own text is a whole traceback.
@@ -231,13 +239,13 @@ def user_error(error: BaseException) -> UserError | None:
         while isinstance(cause, RayTaskError):
             cause = getattr(cause, "cause", None)
         if isinstance(cause, OSError) and cause.filename:
-            return denied(cause.errno, cause.filename)
+            return None if learning else denied(cause.errno, cause.filename)
         return type(cause)(_brief(str(cause))) if isinstance(cause, UserError) else None
     if not isinstance(error, RayActorError) or not error.actor_init_failed:
         return None
     last = [line for line in str(error).splitlines() if line.strip()][-1]
     if refused := re.fullmatch(r"\w+Error: \[Errno (\d+)\] .*?: '(.*)'", last):
-        return denied(int(refused[1]), refused[2])
+        return None if learning else denied(int(refused[1]), refused[2])
     raised = list(re.finditer(r"^([A-Za-z_][\w.]*)\.(\w+): ", str(error), re.MULTILINE))
     if not raised:
         return None

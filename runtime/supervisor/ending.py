@@ -32,7 +32,9 @@ class Ending:
             if board.step:
                 self._remark(f"all sources have ended, and nothing is left to learn from: {board.waiting}")
                 return True
-            if not board.values.get("replay/inserted"):
+            # Replay is asked only now and then. The answer of the sensors that says that they have ended also says how
+            # many events were stored.
+            if not any(board.values.get(name) for name in ("replay/inserted", "sensors/stored", "sensors/repeated")):
                 raise SourceError(
                     "all sources have ended, and nothing in them was an event: no utterance, and no card held still;\n"
                     "README, 'Live', says what counts as one"

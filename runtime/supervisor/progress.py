@@ -7,6 +7,7 @@ from runtime.roles import Board, Role, TeacherRole, settle
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig, teacher_names
 from runtime.supervisor.record import Record
+from runtime.terminal import counted_events
 from sensors.state import State
 
 
@@ -58,5 +59,5 @@ class Progress:
         """
         self.generations = dict.fromkeys(teacher_names(config.run), run.saved.get("generation", 0) - 1)
         events = run.events
-        held = "the events that replay holds" if events is None else f"{events} event{'s'[: events != 1]} in replay"
+        held = "the events that replay holds" if events is None else f"{counted_events(events)} in replay"
         return f"no checkpoint yet: learning begins at step 0, with {held}"

@@ -178,7 +178,7 @@ class Supervisor:
         assert member.call is not None
         method, back = member.call.method, member.started
         try:
-            value = member.take()
+            value = member.take(learning=self.board.first_step_at is not None)
         except StorageError as error:
             if not back or self.board.first_step_at is None:
                 raise

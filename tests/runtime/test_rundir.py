@@ -101,6 +101,17 @@ def test_create_refuses_places_that_are_taken(tmp_path: Path) -> None:
         RunDirectory.create(tmp_path / "full" / "thesis.tex" / "run", {}, "1.0")
 
 
+@pytest.mark.parametrize("name", ["output.log", "metrics.jsonl", "tensorboard/events.out.tfevents.1.2.mine"])
+def test_files_without_a_runs_lock_are_somebody_elses_whatever_their_names(tmp_path: Path, name: str) -> None:
+    place = tmp_path / "full" / name
+    place.parent.mkdir(parents=True)
+    place.write_text("dear")
+    before = everything(tmp_path)
+    with pytest.raises(StorageError, match="not empty"):
+        RunDirectory.create(tmp_path / "full", {}, "1.0")
+    assert everything(tmp_path) == before and place.read_text() == "dear"
+
+
 def test_create_refuses_a_place_that_is_too_small(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="MiB free"):
         RunDirectory.create(tmp_path / "run", {}, "1.0", needed=1 << 60)

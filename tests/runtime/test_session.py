@@ -1,8 +1,11 @@
 """What is left of a run, and said of it, when it ends before anything was learned."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -55,6 +58,10 @@ def test_ctrl_c_says_what_a_resumed_run_holds(
     RunDirectory.resume(run.path).close()
 
 
+def cluster(joined: bool = False, kill: Callable[[], None] = lambda: None) -> Any:
+    return SimpleNamespace(kill=kill, joined=joined)
+
+
 @pytest.mark.parametrize(
     ("events", "checkpoint", "told"),
     [
@@ -80,10 +87,48 @@ def test_a_second_ctrl_c_tells_the_truth(
         (run.checkpoints / "step-000000000007").mkdir()
     with os.fdopen(os.dup(2), "w") as errors:
         monkeypatch.setattr("sys.stderr", errors)
-        session._leave(lambda: None, run)
+        session._leave(cluster(), run)
         monkeypatch.undo()
     assert left == [130] and run.path.exists() == bool(events)
     assert capfd.readouterr().err == f"\nstopped at once; {told}\n"
+    run.close()
+
+
+def test_a_second_ctrl_c_removes_nothing_under_a_replay_of_a_joined_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    session._leave(cluster(joined=True), run)
+    assert left == [130] and run.replay.is_dir()
+    assert capfd.readouterr().err == "\nstopped at once; there is no checkpoint yet; the run is kept\n"
+    run.close()
+
+
+def test_a_second_ctrl_c_ends_a_run_whose_folder_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    shutil.rmtree(run.path)
+    session._leave(cluster(), run)
+    assert left == [130] and "stopped at once" in capfd.readouterr().err
+    run.close()
+
+
+def test_a_second_ctrl_c_ends_the_process_whatever_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+
+    def fail() -> None:
+        raise RuntimeError("no such process")
+
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    with pytest.raises(RuntimeError):  # a real exit lets nothing through
+        session._leave(cluster(kill=fail), run)
+    assert left == [130]
     run.close()
 
 

@@ -35,6 +35,10 @@ def test_a_file_that_cannot_be_used_is_a_mistake_that_no_restart_mends(number: i
     started = ActorDiedError(untyped("__init__", f"Traceback:\n  ...\n{type(error).__name__}: {error}", error))
     assert started.actor_init_failed
     assert str(user_error(started)) == str(found)
+    # Once the run learns, it may be for a moment only: the usual restarts decide.
+    for refused in (failed(error), started):
+        assert user_error(refused, learning=True) is None
+    assert isinstance(user_error(failed(DataError("no file")), learning=True), DataError)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.ENOENT])

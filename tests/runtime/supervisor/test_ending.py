@@ -51,6 +51,16 @@ def test_sources_without_any_event_are_told_as_such(board: Board, learner: Learn
         Ending(board, pytest.fail).look(learner)
 
 
+@pytest.mark.parametrize("name", ["sensors/stored", "sensors/repeated"])
+def test_an_event_counts_before_replay_was_asked_for_its_figures(board: Board, learner: LearnerRole, name: str) -> None:
+    board.over = True
+    board.values |= {"replay/inserted": 0, name: 1.0}
+    for _ in range(2):
+        learner.hear("run", answer(0, WAITING), 0.0)
+    with pytest.raises(SourceError, match="learning cannot begin"):
+        Ending(board, pytest.fail).look(learner)
+
+
 def test_learning_goes_on_with_what_there_is_and_says_so_once(board: Board, learner: LearnerRole) -> None:
     notes: list[str] = []
     ending, board.over = Ending(board, notes.append), True
