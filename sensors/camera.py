@@ -9,7 +9,8 @@ from typing import Any
 import cv2
 
 from sensors.address import NUMBER, file_of, index_of, is_redacted, redact
-from sensors.errors import SourceError
+from sensors.errors import DataError, SourceError
+from sensors.files import LFS_POINTER, refuse_pointer
 from sensors.film import Film, Progress, declared_count, open_capture
 from sensors.film_containers import is_cut_off
 from sensors.live_config import SensorsConfig
@@ -209,7 +210,11 @@ def _check_file(address: str, path: Path) -> None:
                 what = "is a folder" if path.is_dir() else "is no file" if path.exists() else "no such file"
                 fix = "give an index, a film, a picture, shot_%03d.png or a URL"
                 raise SourceError(f"camera {address!r}: {what}; {fix}")
-            if not file.read(1):
+            start = file.read(len(LFS_POINTER))
+            if not start:
                 raise SourceError(f"camera {address!r}: is empty; give another file")
+            refuse_pointer(f"camera {address!r}", start)
+    except DataError as error:
+        raise SourceError(str(error)) from None
     except OSError as error:
         raise SourceError(f"camera {address!r}: cannot be read ({error.strerror}); check its permissions") from None

@@ -121,8 +121,12 @@ def find(sounddevice: ModuleType, device: str) -> tuple[dict[str, Any], ServerSo
         try:
             sources = server_sources()
             names += [f"{len(devices) + i} {source}" for i, source in enumerate(sources)]
-            at = which - len(devices) if isinstance(which, int) else -1
-            source = sources[at] if 0 <= at < len(sources) else choose(sources, device)
+            if isinstance(which, int):
+                # A number is never a part of a name: names of sources are full of digits.
+                at = which - len(devices)
+                source = sources[at] if 0 <= at < len(sources) else None
+            else:
+                source = choose(sources, device)
         except NoPactlError as error:
             source, lacking = None, f"; {error}" if _reaches_server(devices) else ""
         if source is not None:

@@ -8,7 +8,6 @@ is not agreed upon. Of a file that holds several pictures the first is taken.
 
 import io
 import os
-import stat
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -17,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from sensors.errors import SourceError
+from sensors.errors import DataError, SourceError
+from sensors.files import open_regular, refuse_pointer
 from sensors.records import LARGEST_SIDE
 
 LARGEST_FILE = 512 * 2**20
@@ -53,23 +53,22 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A picture's file.
+    """The bytes of a picture's file.
 
     Raises:
-        PictureError: it cannot be read, is empty or far too large.
+        PictureError: it cannot be read, is a pointer of Git LFS, or is far too large.
     """
     try:
-        # A pipe without a writer would never answer.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with open(handle, "rb") as file:
-            about = os.fstat(handle)
-            if not stat.S_ISREG(about.st_mode):
-                raise PictureError("unreadable", "is no file")
-            if about.st_size > LARGEST_FILE:
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > LARGEST_FILE:
                 raise PictureError("refused", f"is larger than {LARGEST_FILE >> 20} MiB")
             data = file.read(LARGEST_FILE)
+        refuse_pointer(path, data)
+    except DataError as error:
+        # The picture's name is shown with what is wrong.
+        raise PictureError("unreadable", str(error).removeprefix(f"{path}: ")) from None
     except OSError as error:
-        raise PictureError("unreadable", str(error.strerror)) from None
+        raise PictureError("unreadable", f"cannot be read ({error.strerror})") from None
     return data
 
 

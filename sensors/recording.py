@@ -89,7 +89,10 @@ class Recording:
         return self._damages[name]
 
     def missing(self, name: str) -> int:
-        """Samples of one source that were recorded and not found, beyond one for each damaged place."""
+        """Samples of one source that were recorded and not found.
+
+        Each damaged place accounts for one sample, which is not counted here.
+        """
         return self._missing[name]
 
     def ending(self, name: str) -> str:

@@ -52,12 +52,9 @@ class Snapshots:
         data, headers = self._web.fetch(self._mark, self._timeout, LARGEST)
         now = time.monotonic()
         if data is None or data == self._last:
+            self._damaged = 0
             self._idle()
             return None
-        self._last = data
-        # A time of change tells only whole seconds apart; a tag tells every picture apart.
-        tag = next((value for name, value in headers.items() if name.lower() == "etag"), None)
-        self._mark = {"If-None-Match": tag} if tag else {}
         try:
             picture = decode_picture(data)
         except PictureError as error:
@@ -68,6 +65,11 @@ class Snapshots:
                 raise SourceError(f"camera {self._web.shown!r}: {why}") from None
             return None
         self._damaged = 0
+        # Only a good picture is remembered: a damaged one that stays the same must not pass as nothing new.
+        self._last = data
+        # A time of change tells only whole seconds apart; a tag tells every picture apart.
+        tag = next((value for name, value in headers.items() if name.lower() == "etag"), None)
+        self._mark = {"If-None-Match": tag} if tag else {}
         return Frame(now - self._delay, picture)
 
     def close(self) -> None:

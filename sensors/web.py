@@ -115,7 +115,8 @@ class Web:
                     kind = _look(answer) or kind
         except Exception as error:  # whatever goes wrong between here and the server
             raise self._refusal(error) from None
-        if _NO_PICTURES.fullmatch(kind):
+        # A server that calls a film text/plain does not know it: FFmpeg finds out what it is.
+        if kind not in _VAGUE and _NO_PICTURES.fullmatch(kind):
             raise self._said(unplayable(kind))
         return Served(kind, int(length) if length.isdecimal() else None)
 
@@ -195,14 +196,15 @@ def refusal(error: BaseException, named: bool) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message or "not trusted"
         return (
-            f"its certificate does not hold ({why}); name its issuer's file in SSL_CERT_FILE, or mend its name or date"
+            f"its certificate does not hold ({why}); name its issuer's file in SSL_CERT_FILE, or correct the "
+            "certificate's name or date"
         )
     if isinstance(error, ssl.SSLError):
         return "speaks no TLS there; write http:// or another port"
     if isinstance(error, TimeoutError):
-        return "does not answer; check the address, that it is on, and the firewall"
+        return "does not answer; check the address, the firewall, and that the camera is on"
     if isinstance(error, ConnectionRefusedError):
-        return "connection refused: nothing listens there; check the port, and that it is on"
+        return "connection refused: nothing listens there; check the port, and that the camera is on"
     if isinstance(error, socket.gaierror):
         return UNKNOWN
     if isinstance(error, http.client.HTTPException):
@@ -224,11 +226,11 @@ def status(code: int, named: bool) -> str:
             )
         return "asks for a name and a password (401); give them before the host, as in //name:password@host"
     if code == 403:
-        return "forbids it (403); allow this user to see the pictures"
+        return "refuses access (403); give this user the right to view on the camera"
     if code in (404, 410):
         return f"has nothing at this path ({code}); check the path"
     phrase = http.client.responses.get(code, "error")
-    return f"answers with {code} ({phrase}); see what it says in a browser, or start it anew"
+    return f"answers with {code} ({phrase}); open the address in a browser, or restart the camera"
 
 
 def diagnose(address: str) -> str:

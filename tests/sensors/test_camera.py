@@ -10,6 +10,7 @@ from benchmarks.network_camera import MjpegServer
 from sensors.address import file_of, index_of
 from sensors.camera import Camera
 from sensors.errors import SourceError
+from sensors.files import LFS_POINTER
 from sensors.live_config import SensorsConfig
 from sensors.pictures import grey
 from sensors.source import Change, Ended, Frame
@@ -146,6 +147,13 @@ def test_a_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "video.avi"
     path.write_bytes(b"nothing of the kind" * 100)
     with pytest.raises(SourceError, match="is no film or picture that can be read"):
+        Camera(str(path)).connect(warmup=PATIENCE)
+
+
+def test_a_pointer_of_git_lfs_is_told_from_a_damaged_film(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(LFS_POINTER + b"v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(SourceError, match=r"camera '.*video.mp4': a Git LFS pointer, .*; run git lfs pull"):
         Camera(str(path)).connect(warmup=PATIENCE)
 
 

@@ -104,6 +104,12 @@ def test_a_film_of_the_network_is_played_once_at_its_own_pace(web: WebCamera, tm
     assert frames[-1].time - frames[0].time == pytest.approx(39 * 0.02, abs=0.01)
 
 
+def test_a_film_that_its_server_calls_text_is_played(web: WebCamera, tmp_path: Path) -> None:
+    web.routes["/film"] = body("text/plain", film(tmp_path / "film.mkv", 10).read_bytes())
+    frames, lost, reason = play(web.at("/film"))
+    assert numbers([f.picture for f in frames]) == list(range(10)) and not lost and reason == "at its end"
+
+
 def test_jpegs_one_behind_the_other_are_a_film(web: WebCamera, tmp_path: Path) -> None:
     jpegs = [cv2.imencode(".jpg", np.full((96, 128), 9 * n, np.uint8))[1].tobytes() for n in range(25)]
     path = tmp_path / "film.mjpeg"

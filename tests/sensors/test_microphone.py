@@ -212,6 +212,15 @@ def test_a_name_that_fits_nothing_lists_the_sources_too(sources: FakePortAudio) 
             Microphone(device).connect()
 
 
+def test_an_index_that_does_not_exist_is_no_part_of_a_name(
+    sources: FakePortAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = ServerSource("alsa_input.pci-0000_00_1f.9.analog-stereo", "Built-in 9")
+    monkeypatch.setattr("sensors.microphone.server_sources", lambda: (digits,))
+    with pytest.raises(SourceError, match="microphone '9': "):
+        Microphone("9").connect()
+
+
 def test_a_source_that_alsa_cannot_reach_is_told_with_the_fix(sources: FakePortAudio) -> None:
     sources.inputs.pop()
     with pytest.raises(SourceError, match=r"the sound server has .*Air Pods.*, but ALSA .* libasound2-plugins"):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from sensors.files import LFS_POINTER
 from sensors.pictures import PictureError, decode_picture, read_picture
 
 INK = np.zeros((40, 60), bool)
@@ -186,9 +188,17 @@ def test_what_the_system_does_not_give_is_told(tmp_path: Path) -> None:
     (tmp_path / "words.png").write_text("no picture at all")
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "folder.png").mkdir()
+    (tmp_path / "pointer.png").write_bytes(LFS_POINTER + b"v1\n")
+    unreadable = {
+        "pipe": "is a FIFO",
+        "folder": "is a directory",
+        "nowhere": "no such file",
+        "pointer": "a Git LFS pointer, .*; run git lfs pull",
+    }
     found = {}
-    for name in ("empty", "words", "pipe", "folder", "nowhere"):
+    for name in ("empty", "words", *unreadable):
         with pytest.raises(PictureError) as caught:
             read_picture(tmp_path / f"{name}.png")
         found[name] = caught.value.reason
-    assert found == {"empty": "empty", "words": "damaged"} | dict.fromkeys(("pipe", "folder", "nowhere"), "unreadable")
+        assert re.match(unreadable.get(name, ""), str(caught.value))
+    assert found == {"empty": "empty", "words": "damaged"} | dict.fromkeys(unreadable, "unreadable")

@@ -110,6 +110,15 @@ def test_nothing_but_damaged_pictures_is_said(web: WebCamera) -> None:
         Camera(web.at("/snapshot"), fps=50, stall=PATIENCE).connect(PATIENCE)
 
 
+@pytest.mark.parametrize("tag", [{}, {"ETag": "same"}])
+def test_a_damaged_picture_that_stays_the_same_is_said(web: WebCamera, tag: dict[str, str]) -> None:
+    web.routes["/snapshot"] = body("image/jpeg", picture(50)[:-60], **tag)
+    camera = Camera(web.at("/snapshot"), fps=50, stall=PATIENCE)
+    with pytest.raises(SourceError, match="gives a picture that is damaged"):
+        camera.connect(PATIENCE)
+    assert camera.counts.dropped["damaged"] >= 3
+
+
 def test_it_is_sought_again_when_it_is_gone(web: WebCamera) -> None:
     web.routes["/snapshot"] = locked("user", "pw", body("image/jpeg", picture(10)))
     camera = Camera(web.at("/snapshot", "user:pw@"), fps=50, timeout=PATIENCE)

@@ -51,16 +51,18 @@ def test_each_refusal_is_told_from_the_others(web: WebCamera) -> None:
         "/gone": only(410),
         "/broken": only(500),
         "/page": body("text/html; charset=utf-8", b"<html>log in</html>"),
+        "/words": body("text/plain", b"nothing of the kind" * 9),
         "/json": body("application/json", b"{}"),
         "/none": body("video/mp4", b""),
     }
     assert "asks for a name and a password (401); give them" in said(web.at("/locked"))
     assert "does not accept this name and password (401)" in said(web.at("/locked", "user:s3cr3t@"))
-    assert "forbids it (403)" in said(web.at("/forbidden"))
+    assert "refuses access (403)" in said(web.at("/forbidden"))
     assert "has nothing at this path (404); check the path" in said(web.at("/nowhere?token=s3cr3t"))
     assert "has nothing at this path (410)" in said(web.at("/gone"))
     assert "answers with 500 (Internal Server Error)" in said(web.at("/broken"))
     assert "answers with text/html, which cannot be played; give the address of" in said(web.at("/page"))
+    assert "answers with text/plain, which cannot be played" in said(web.at("/words"))
     assert "answers with application/json" in said(web.at("/json"))
     assert "answers with video/mp4, which cannot be played" in said(web.at("/none"))
     assert "no valid address; write rtsp://name:password@host" in said(f"http://user:{PASSWORD}@127.0.0.1/")
@@ -172,7 +174,7 @@ def test_why_a_camera_is_lost_is_told_and_it_comes_back(web: WebCamera) -> None:
     camera.observe(changes.append)
     camera.connect(warmup=0)
     try:
-        assert wait_for(lambda: camera.state == "stalled" and "forbids it (403)" in changes[-1].reason)
+        assert wait_for(lambda: camera.state == "stalled" and "refuses access (403)" in changes[-1].reason)
         web.routes = {"/live": locked("a", "b", body("image/png", PNG))}
         assert wait_for(lambda: camera.state == "stalled" and len(web.asked) > 2)
         web.routes = {"/live": body("image/png", PNG)}
