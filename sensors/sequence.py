@@ -4,6 +4,7 @@ The files are looked for once, when the sequence is opened. Numbers that are mis
 picture that cannot be taken is passed over, too; its moment passes as if it had been shown. Both are counted.
 """
 
+import contextlib
 import errno
 import io
 import itertools
@@ -16,9 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sensors.address import NUMBER
 from sensors.errors import SourceError
+from sensors.gif import is_cut_off
 from sensors.loop import AT_ITS_END
 from sensors.pictures import JPEG_AFTER_JPEG, PictureError, grey_of, open_image, read_bytes, read_picture
 from sensors.source import Ended, Frame
@@ -54,12 +57,19 @@ class Sequence:
         missing: numbers without a picture.
         lose: takes what is lost.
         idle: called while the next picture is not due yet.
+        cut: whether the file is cut off, so that nobody knows how many pictures it held.
     """
 
     def __init__(
-        self, shots: Iterator[Shot], total: int, missing: list[range], lose: Lose, idle: Callable[[], None]
+        self,
+        shots: Iterator[Shot],
+        total: int,
+        missing: list[range],
+        lose: Lose,
+        idle: Callable[[], None],
+        cut: bool = False,
     ) -> None:
-        self._shots, self._total = shots, total
+        self._shots, self._total, self._cut = shots, total, cut
         self._lose, self._idle = lose, idle
         self._next: Shot | None = None
         self._due: float | None = None
@@ -111,13 +121,16 @@ class Sequence:
         self._lost[reason] += count
 
     def _summary(self) -> str:
-        if not self._lost:
+        if not self._lost and not self._cut:
             return ""
-        parts = [f"{self._given} of {self._total + self._lost[MISSING]} pictures"]
+        total = "" if self._cut else f" of {self._total + self._lost[MISSING]}"
+        parts = [f"{self._given}{total} pictures"]
         for reason, count in sorted(self._lost.items(), key=lambda lost: lost[0] == MISSING):
             names = ", ".join(self._names[reason]) + (", …" if count > NAMED else "")
             what = reason if reason != MISSING else "missing number" + ("s" if count > 1 else "")
             parts.append(f"{count} {what} ({names})")
+        if self._cut:
+            parts.append("and an unknown number missing: the file is cut off")
         return f"{AT_ITS_END}: {', '.join(parts)}" + (f"; {self._detail}" if self._detail else "")
 
 
@@ -198,12 +211,24 @@ def picture_file(path: Path, period: float, lose: Lose, idle: Callable[[], None]
             image.close()
             return None
         # The further pictures of an MPO are the same one, smaller or from beside it.
-        count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        # The other formats say how many pictures they hold, or cannot be read at all where they are cut off.
+        cut = image.format == "GIF" and is_cut_off(read_bytes(path))
+        count = _count_of_cut(image) if cut else 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     except Exception:  # whatever Pillow raises, it is not one of its pictures
         return None
     image.close()
-    shots = _pages(path, count, period) if count > 1 else _files([path], period)
-    return Sequence(shots, count, [], lose, idle)
+    shots = _pages(path, count, period) if count > 1 or cut else _files([path], period)
+    return Sequence(shots, count, [], lose, idle, cut)
+
+
+def _count_of_cut(image: Image.Image) -> int:
+    """How many pictures begin in a file that is cut off; Pillow's own count may fail at its end."""
+    count = 1
+    with contextlib.suppress(Exception):  # whatever Pillow raises, it finds no further picture
+        while True:
+            image.seek(count)
+            count += 1
+    return count
 
 
 def _files(paths: list[Path], period: float) -> Iterator[Shot]:

@@ -128,6 +128,26 @@ def test_a_file_of_several_pictures_is_played_at_the_pace_that_it_says(tmp_path:
         assert np.diff([frame.time for frame in frames]) == pytest.approx(pace, abs=1e-6)
 
 
+def test_a_gif_that_is_cut_off_says_that_its_total_is_unknown(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pages = [Image.fromarray(rng.integers(0, 256, (16, 24), dtype=np.uint8)) for _ in range(10)]
+    path = tmp_path / "moving.gif"
+    pages[0].save(path, save_all=True, append_images=pages[1:], duration=10)
+    whole = path.read_bytes()
+    # Some cuts fall between two pictures: nothing is damaged then.
+    for size in range(len(whole) // 2, len(whole) // 2 + 400, 100):
+        path.write_bytes(whole[:size])
+        frames, lost, reason = play(str(path))
+        damaged = f", {lost['damaged']} damaged (picture {len(frames)})" if lost else ""
+        assert len(frames) < 10 and reason.startswith(
+            f"at its end: {len(frames)} pictures{damaged}, and an unknown number missing: the file is cut off"
+        )
+    # Bytes behind the mark of its end are not its own.
+    path.write_bytes(whole + b"more")
+    frames, lost, reason = play(str(path))
+    assert len(frames) == 10 and not lost and reason == "at its end"
+
+
 def test_a_sequence_that_is_read_late_still_ends_soon(tmp_path: Path) -> None:
     shots(tmp_path, range(10))
     began = time.monotonic()
