@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from runtime.roles import Ask, Board, Role
+from runtime.board import Board
+from runtime.roles import Ask, Role
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member
 

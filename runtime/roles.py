@@ -4,10 +4,11 @@ import os
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runtime.board import Board
 from runtime.figures import Counters, Value
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member
@@ -30,64 +31,6 @@ class Ask:
     arguments: tuple[Any, ...] = ()
     expected: float = 0.0
     patience: float = 60.0
-
-
-@dataclass
-class Board:
-    """What is known of the run, shared by all roles.
-
-    Attributes:
-        step: learner steps.
-        steps_before: those of earlier parts of a resumed run.
-        first_step_at: monotonic time of the first step of this part; none before it.
-        learned_before: seconds of learning in earlier parts.
-        counters: totals.
-        values: latest figures.
-        facts: printable lines that actors told about themselves, by actor.
-        datasets: what is taught, `images`, `speech` and `letters`, each as `name:fingerprint`, as teachers told it.
-        waiting: why the learner does not step; empty when it does.
-        examined: how far the final exam is; empty before it.
-        over: whether all sources have ended and replay has what they gave: nothing more can come.
-        resting_since: monotonic time since when the learner rests for the final exam; none before.
-        held_since: monotonic time since when learning stands still, as it could not be saved; none while it goes on.
-    """
-
-    step: int = 0
-    steps_before: int = 0
-    first_step_at: float | None = None
-    learned_before: float = 0.0
-    counters: Counters = field(default_factory=Counters)
-    values: dict[str, Value] = field(default_factory=dict)
-    facts: dict[str, list[str]] = field(default_factory=dict)
-    datasets: dict[str, str] = field(default_factory=dict)
-    waiting: str = ""
-    examined: str = ""
-    over: bool = False
-    resting_since: float | None = None
-    held_since: float | None = None
-
-    def learned(self, now: float) -> float:
-        """Seconds of learning, earlier parts included."""
-        now = min(at for at in (now, self.held_since, self.resting_since) if at is not None)
-        return self.learned_before + (0.0 if self.first_step_at is None else now - self.first_step_at)
-
-    def hold(self, held: bool, now: float) -> None:
-        """Let learning stand still, or go on; time that it stood still is none of learning."""
-        if held and self.held_since is None:
-            self.held_since = now
-        elif not held and self.held_since is not None and self.first_step_at is not None:
-            self.counters.add("learner/held_s", now - self.held_since)
-            self.first_step_at += now - self.held_since
-            self.held_since = None
-
-    def share(self, section: RunSection, now: float) -> float | None:
-        """Part of the run that is done, 0…; none when it is endless."""
-        shares = []
-        if section.minutes is not None:
-            shares.append(self.learned(now) / (60 * section.minutes))
-        if section.steps is not None:
-            shares.append(self.step / section.steps)
-        return max(shares) if shares else None
 
 
 class Role(ABC):

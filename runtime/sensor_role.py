@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Self
 
-from runtime.roles import Ask, Board, TeacherRole, settle
+from runtime.board import Board
+from runtime.roles import Ask, TeacherRole, settle
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member
 from sensors.state import State

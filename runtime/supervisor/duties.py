@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runtime.answer_role import AnswerRole
+from runtime.board import Board
 from runtime.figures import Value
-from runtime.roles import Board, LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
+from runtime.roles import LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
 from runtime.sensor_role import SensorRole
 from runtime.settings import RunSection
 from runtime.supervisor.assembly import AGENT, SENSORS

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from runtime.roles import Board, LearnerRole
+from runtime.board import Board
+from runtime.roles import LearnerRole
 from sensors.errors import SourceError
 
 

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Mapping
 
-from runtime.roles import Board, Role, TeacherRole, settle
+from runtime.board import Board
+from runtime.roles import Role, TeacherRole, settle
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig, teacher_names
 from runtime.supervisor.record import Record

@@ -4,8 +4,9 @@ import json
 import time
 from collections.abc import Callable, Mapping
 
+from runtime.board import Board
 from runtime.figures import Figures, Value
-from runtime.roles import Board, Role
+from runtime.roles import Role
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.shortage import Shortage

@@ -8,7 +8,8 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from runtime.roles import Board, LearnerRole, MonitorRole, Role, TeacherRole
+from runtime.board import Board
+from runtime.roles import LearnerRole, MonitorRole, Role, TeacherRole
 from runtime.rundir import RunDirectory
 from runtime.sensor_role import SensorRole
 from runtime.settings import RunConfig

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from runtime.roles import Board, Role
+from runtime.board import Board
+from runtime.roles import Role
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member, reason
 

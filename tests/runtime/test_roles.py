@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from runtime.board import Board
 from runtime.figures import Counters, Value
-from runtime.roles import FINAL_PATIENCE, Board, MonitorRole, ReplayRole, TeacherRole, settle
+from runtime.roles import FINAL_PATIENCE, MonitorRole, ReplayRole, TeacherRole, settle
 from runtime.settings import RunSection
 
 

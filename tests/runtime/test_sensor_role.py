@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.shown import drawing, show
-from runtime.roles import Board, ReplayRole
+from runtime.board import Board
+from runtime.roles import ReplayRole
 from runtime.sensor_role import SensorRole
 from runtime.settings import RunSection
 from runtime.supervisor.metrics import metric_of

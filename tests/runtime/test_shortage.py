@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.roles import Board
+from runtime.board import Board
 from runtime.shortage import SPARE, Shortage, full
 from sensors.errors import StorageError
 

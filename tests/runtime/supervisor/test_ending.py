@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from runtime.roles import Board, LearnerRole
+from runtime.board import Board
+from runtime.roles import LearnerRole
 from runtime.settings import RunSection
 from runtime.supervisor.ending import Ending
 from sensors.errors import SourceError

@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from runtime.roles import Board
+from runtime.board import Board
 from runtime.supervisor.record import FINAL, STARTING, doing
 
 

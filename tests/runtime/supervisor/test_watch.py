@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runtime.roles import Board
+from runtime.board import Board
 from runtime.settings import RunSection
 from runtime.supervisor.watch import Watch
 
