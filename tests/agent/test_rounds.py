@@ -103,8 +103,19 @@ def test_the_end_trains_all_judges_and_examines_what_there_is() -> None:
             told.append(next(pieces))
     except StopIteration as end:
         found: Findings = end.value
-    halfway = ["judges trained to 33%", "judges trained to 50%"]
-    assert told == [halfway[1], "judged letters", halfway[1], *halfway, "judged digits"]
+    trained = [f"judges trained to {share}%" for share in (44, 61, 78, 83)]
+    assert told == [trained[0], "judged letters", *trained[1:], "judged digits"], "of all judges together"
     assert log[-1] == "final digits 3" and "final letters 7" in log and rounds.ready
     assert found.figures == {"exam/letters": 1.0, "exam/digits": 1.0}
     assert found.note == "letters examined; digits examined"
+
+
+def test_the_end_is_worked_on_for_the_time_that_there_is_and_gone_on_with() -> None:
+    log: list[str] = []
+    rounds = Rounds([Round(Topic("digits", log, 3), Learner(3).pull)])
+    told = []
+    while (answer := rounds.conclude(0.0))[0]:
+        assert not answer[1].figures
+        told.append(answer[0])
+    assert len(told) == 4 and answer[1].figures == {"exam/digits": 1.0}
+    assert log == ["train digits"] * 3 + ["final digits 3"], "each piece once"
