@@ -148,7 +148,7 @@ def version_of(counts: Sequence[int]) -> tuple[str, bool]:
 
 
 def speaker_of(stem: str) -> str:
-    """Who says a recording, by its name without the ending: alike in any capitals and either way to write umlauts."""
+    """The speaker of a recording, by its name without the ending: the same in any capitals and spelling of umlauts."""
     match = _STEM.fullmatch(stem)
     return unicodedata.normalize("NFC", match["speaker"] if match else stem).casefold()
 
