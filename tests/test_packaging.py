@@ -24,7 +24,7 @@ PACKAGE = ROOT / "runtime" / "package"
 QUICK = (
     *("--teacher", "simulated", "--teach", "digits", "--images", "digits", "--speech", "synthetic"),
     *("--steps", "5", "--set", "run.dashboard=false"),
-    *("--set", "monitor.judge_steps=6", "--set", "monitor.judge_steps_audio=6"),
+    *("--set", "monitor.judge_steps=6"),
 )
 
 
