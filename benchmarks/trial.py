@@ -1,6 +1,6 @@
 """The whole system in one process, without Ray: a teacher, replay and the learner, step by step and deterministic.
 
-    with Trial(images, speech, TeacherConfig(), ReplayConfig(), LearnerConfig(), 0, folder, steps=1000) as trial:
+    with Trial(taught, TeacherConfig(), ReplayConfig(), LearnerConfig(), 0, folder, steps=1000) as trial:
         trial.run(1000)
         grades = examine(trial.networks(), judges, trial.machine.exam())
 
@@ -35,8 +35,8 @@ from sensors.errors import ConfigError, StateError, StorageError
 from sensors.event import EventBatch
 from sensors.state import State, check_state
 from teacher.config import TeacherConfig
-from teacher.datasets import Samples
 from teacher.machine import Machine
+from teacher.subjects import Taught
 
 Concepts = Mapping[str, NDArray[np.int64]]
 Tap = Callable[[EventBatch, Concepts], None]
@@ -63,8 +63,7 @@ class Trial:
 
     def __init__(
         self,
-        images: Samples,
-        speech: Samples,
+        taught: Taught,
         teacher: TeacherConfig,
         replay: ReplayConfig,
         learner: LearnerConfig,
@@ -76,8 +75,7 @@ class Trial:
         """Start from nothing; what an earlier trial left in `directory/replay` is removed.
 
         Args:
-            images: handwriting.
-            speech: speech.
+            taught: what a subject loaded; of digits, `teacher.subjects.digits.taught_digits(images, speech)`.
             teacher: how to teach.
             replay: sizes of the tables, which lie in `directory/replay` until `close`.
             learner: settings; `threads` 0 leaves torch's number of threads as it is.
@@ -103,7 +101,7 @@ class Trial:
         self._folder = directory / "replay"
         self._batches = 0
         self._held: tuple[EventBatch, Concepts] | None = None
-        self.machine = Machine(teacher, images, speech, SOURCE, seed)
+        self.machine = Machine(teacher, taught.datasets, taught.concepts, SOURCE, seed)
         _clear(self._folder)
         self._buffer = Buffer(self._folder, replay, seed)
         self._reader = Reader(self._folder, seed)
@@ -115,7 +113,7 @@ class Trial:
             "replay": replay.to_dict(),
             "learner": self.learner.config.to_dict(),
             "trial": {"seed": seed, "steps": steps, "most_events": most_events},
-            "data": {"images": images.fingerprint, "speech": speech.fingerprint},
+            "data": {m: samples.fingerprint for m, samples in taught.datasets.items()},
         }
 
     @property

@@ -55,9 +55,7 @@ def exams_of(senses: Sequence[str], subject: str = "") -> tuple[Exam, ...]:
     """
     room = f"{subject}/" if subject else ""
     paths = [*itertools.permutations(senses, 2), *((sense, sense) for sense in senses)]
-    return tuple(
-        Exam(f"{subject} {a} → {b}".strip(), f"{room}{a}_to_{b}", f"{room}{b}", a != b) for a, b in paths
-    )
+    return tuple(Exam(f"{subject} {a} → {b}".strip(), f"{room}{a}_to_{b}", f"{room}{b}", a != b) for a, b in paths)
 
 
 @dataclass(frozen=True)

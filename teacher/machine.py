@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sensors.senses import Flaws, sense
 
 from sensors.errors import ConfigError, StateError
 from sensors.event import NO_LESSON, EventBatch
 from sensors.modalities import kind_of
-from sensors.senses import Flaws, sense
 from sensors.state import State, check_state
 from teacher.config import TeacherConfig
 from teacher.curriculum import Curriculum, Plan

@@ -148,7 +148,7 @@ class Subject(ABC):
         """
         return {}
 
-    def check(self, data: DataConfig, settings: Any, source: str = "") -> None:
+    def check(self, data: DataConfig, settings: Any, source: str = "") -> None:  # noqa: B027  # nothing, by default
         """Tell at once, before anything is started, what would stop `load` or `machine`, without reading it all.
 
         Args:
@@ -160,7 +160,7 @@ class Subject(ABC):
             UserError: one or two lines that name the fault and the fix.
         """
 
-    def fetch(self, data: DataConfig, source: str = "") -> None:
+    def fetch(self, data: DataConfig, source: str = "") -> None:  # noqa: B027  # nothing, by default
         """Download what `data` asks for and its directory lacks; does nothing unless `data.download`.
 
         Raises:
@@ -168,7 +168,11 @@ class Subject(ABC):
         """
 
     def teachers(self, count: int) -> list[str]:
-        """Names of its teachers, of whom there are `count` where it is unlabelled; events bear them as their source."""
+        """Names of its teachers, under which they send their events; each begins with 'teacher-'.
+
+        Args:
+            count: how many there are of an unlabelled subject; a labelled one has one.
+        """
         return [f"teacher-{self.name}"] if self.labelled else [f"teacher-{self.name}-{n}" for n in range(count)]
 
 

@@ -9,6 +9,7 @@ from teacher.subjects.kinds import kinds_of, senses_of
 
 if TYPE_CHECKING:
     from teacher.datasets.choose import Choice
+    from teacher.datasets.samples import Samples
 
 HEARD, SEEN = SENSES = ("audio", "image")
 
@@ -31,16 +32,7 @@ class Digits(Subject):
         """The images and the speech that `data` asks for."""
         from teacher.datasets.choose import load_images, load_speech
 
-        used = {"images": load_images(data), "speech": load_speech(data)}
-        lines = [f"{kind}: {samples.summary}" for kind, samples in used.items()]
-        lines += [samples.instead for samples in used.values() if samples.instead]
-        return Taught(
-            name=self.name,
-            concepts=CONCEPTS,
-            datasets={SEEN: used["images"], HEARD: used["speech"]},
-            lines=tuple(lines),
-            choices={kind: f"{samples.name}:{samples.fingerprint}" for kind, samples in used.items()},
-        )
+        return taught_digits(load_images(data), load_speech(data))
 
     def machine(self, taught: Taught, settings: Any, name: str, seed: int, generation: int) -> TeachingMachine:
         """A `Machine` of both senses."""
@@ -70,6 +62,20 @@ class Digits(Subject):
     def teachers(self, count: int) -> list[str]:
         """Numbers alone: these were the only teachers once, and events of earlier runs bear such names."""
         return [f"teacher-{n}" for n in range(count)]
+
+
+def taught_digits(images: "Samples", speech: "Samples") -> Taught:
+    """What is taught where these are the images and the speech."""
+    used = {"images": images, "speech": speech}
+    lines = [f"{kind}: {samples.summary}" for kind, samples in used.items()]
+    lines += [samples.instead for samples in used.values() if samples.instead]
+    return Taught(
+        name=Digits.name,
+        concepts=CONCEPTS,
+        datasets={SEEN: images, HEARD: speech},
+        lines=tuple(lines),
+        choices={kind: f"{samples.name}:{samples.fingerprint}" for kind, samples in used.items()},
+    )
 
 
 DIGITS = register_subject(Digits())

@@ -84,8 +84,8 @@ def drawn(snapshot: Snapshot, width: int = 80) -> list[str]:
 
 
 def test_lip_reading_has_a_line_of_its_own_once_it_was_examined() -> None:
-    def rows(values: dict[str, Value], digits: bool = True) -> list[str]:
-        return drawn(Snapshot(75.0, 62.0, 700, "learning", values=values, digits=digits))
+    def rows(values: dict[str, Value], held: Sequence[Exam] = EXAMS) -> list[str]:
+        return drawn(Snapshot(75.0, 62.0, 700, "learning", values=values, exams=held))
 
     both = rows(VALUES | LETTERS)
     (line_of_lips,) = [row for row in both if "31.4%" in row]
@@ -93,7 +93,7 @@ def test_lip_reading_has_a_line_of_its_own_once_it_was_examined() -> None:
     assert any("TDLFT turn 3: 312 pairs, 90 heard alone, 26 letters, busy 18.4%" in row for row in both)
     assert any("image → audio" in row for row in both)
     assert not any("lips" in row or "TDLFT" in row for row in rows(VALUES))
-    letters = rows(LETTERS, digits=False)
+    letters = rows(LETTERS, held=())
     assert any("31.4%" in row for row in letters) and not any("image → audio" in row for row in letters)
 
 
@@ -115,7 +115,7 @@ def test_what_the_first_turn_on_letters_waits_for_is_told() -> None:
 
 
 def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
-    snapshot = Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS, digits=False)
+    snapshot = Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS)
     assert "18 pairs, 2 only heard, 6 only seen, kept within 63 ms; camera stalled  microphone live" in line(snapshot)
     console = Console(file=io.StringIO(), width=100, record=True)
     console.print(view(snapshot, deque(), 100))
