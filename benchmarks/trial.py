@@ -23,13 +23,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.checkpoint import load_state, newest_checkpoint, read_manifest, save_state, write_checkpoint
-from agent.config import BEFORE, LearnerConfig
+from agent.config import LearnerConfig
 from agent.inference import Networks
 from agent.learner import Learner
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.files import lock, make_directory
 from replay.reader import Reader
+from runtime.migrate import migrate
 from runtime.settings import RunConfig, flatten
 from sensors.errors import ConfigError, StateError, StorageError
 from sensors.event import EventBatch
@@ -113,7 +114,7 @@ class Trial:
             "replay": replay.to_dict(),
             "learner": self.learner.config.to_dict(),
             "trial": {"seed": seed, "steps": steps, "most_events": most_events},
-            "data": {m: samples.fingerprint for m, samples in taught.datasets.items()},
+            "data": {kind: choice.rpartition(":")[2] for kind, choice in taught.choices.items()},
         }
 
     @property
@@ -188,10 +189,10 @@ class Trial:
         keys = {"about", "seconds", "batches", "events_by_kind", "counters", "learner"}
         check_state(state, keys, self.VERSION, "trial")
         # A setting that is newer than the checkpoint had its default then, or what was done before there was one.
-        learner = LearnerConfig.from_dict(BEFORE)
-        defaults = {"teacher": TeacherConfig(), "replay": ReplayConfig(), "learner": learner}
+        defaults = {"teacher": TeacherConfig(), "replay": ReplayConfig(), "learner": LearnerConfig()}
+        saved = {name: part for name, part in migrate(state["about"]).items() if name in self._about}
         mine = flatten(self._about)
-        theirs = flatten({name: c.to_dict() for name, c in defaults.items()}) | flatten(state["about"])
+        theirs = flatten({name: c.to_dict() for name, c in defaults.items()}) | flatten(saved)
         if changed := sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k)):
             raise StateError(f"trial: saved with another {', '.join(changed)}; begin it in another directory")
         self._rebuild(int(state["batches"]), state["counters"])

@@ -171,7 +171,7 @@ class RunDirectory:
             if kind in before and told[kind].rpartition(":")[2] != before[kind].rpartition(":")[2]:
                 raise StateError(
                     f"{self.path}: was taught {kind} {before[kind]}, found now {told[kind]};\n"
-                    f"give the same data as before (data.{kind}), or start a new run"
+                    f"give the same data.{kind} and --data as before, or start a new run"
                 )
         if any(before.get(kind) != choice for kind, choice in told.items()):
             self.record(datasets={**before, **told})

@@ -256,13 +256,17 @@ def _learn_what_is_sent(config: RunConfig, request: Request) -> RunConfig:
 def _needed_bytes(config: RunConfig) -> int:
     """Disk for replay's tables of the simulated teachers' events, and for checkpoints: three and one in the making."""
     tables = sum(
-        config.replay.capacity_of(kind) * sum(modality(name).nbytes for name in kind.split("+"))
+        config.replay.capacity_of(kind) * _nbytes(*kind.split("+"))
         for one in config.run.subjects
         for kind in one.kinds(config.data, settings_of(one, config))
     )
     large = config.learner.preset == "paper" or (config.learner.preset, config.learner.device) == ("auto", "cuda")
     checkpoint = CHECKPOINT_BYTES["paper" if large else "small"] + (LETTERS_BYTES if config.run.labelled else 0)
     return tables + 4 * checkpoint
+
+
+def _nbytes(*senses: str) -> int:
+    return sum(modality(name).nbytes for name in senses)
 
 
 def _version() -> str:

@@ -55,7 +55,7 @@ class Weights:
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """(count,) concepts; of two or more where there are so many, as one alone breaks batch normalisation."""
-        drawn = self.concepts[self._shares.searchsorted(rng.random(count), side="right")]
+        drawn: NDArray[np.int64] = self.concepts[self._shares.searchsorted(rng.random(count), side="right")]
         if len(self.concepts) > 1 and count > 1 and (drawn == drawn[0]).all():
             others = self.concepts != drawn[0]
             weights = self._weights[others]
@@ -78,7 +78,8 @@ class Weights:
         last = len(self.concepts) - 1
         drawn = np.minimum(drawn, last)
         drawn = np.where(drawn == place, np.where(place < last, place + 1, place - 1), drawn)
-        return self.concepts[drawn]
+        others: NDArray[np.int64] = self.concepts[drawn]
+        return others
 
 
 class Curriculum:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sensors.senses import Flaws, sense
 
 from sensors.errors import ConfigError, StateError
 from sensors.event import NO_LESSON, EventBatch
 from sensors.modalities import kind_of
+from sensors.senses import Flaws, sense
 from sensors.state import State, check_state
 from teacher.config import TeacherConfig
 from teacher.curriculum import Curriculum, Plan
@@ -212,7 +212,8 @@ class _Rows:
     def pick(self, concepts: NDArray[np.int64], chances: NDArray[np.float64]) -> NDArray[np.int64]:
         """(B,) rows of these (B,) concepts, by chances in [0, 1)."""
         within = (chances * self._counts[concepts]).astype(np.int64)
-        return self._rows[self._starts[concepts] + within]
+        rows: NDArray[np.int64] = self._rows[self._starts[concepts] + within]
+        return rows
 
     def subset(self, share: float, rng: np.random.Generator) -> "_Rows":
         """A `share` of each concept's rows, at least one; smaller shares are part of larger ones."""

@@ -1,6 +1,5 @@
 """Subjects: what simulated teachers teach. Importing this registers digits and letters."""
 
-from teacher.subjects import digits, letters
 from teacher.subjects.contract import (
     Cursor,
     Subject,
@@ -13,14 +12,16 @@ from teacher.subjects.contract import (
     subjects,
     unlabelled,
 )
+from teacher.subjects.digits import DIGITS
+from teacher.subjects.letters import LETTERS
 
 __all__ = [
+    "DIGITS",
+    "LETTERS",
     "Cursor",
     "Subject",
     "Taught",
     "TeachingMachine",
-    "digits",
-    "letters",
     "read_subjects",
     "register_subject",
     "settings_of",
