@@ -36,6 +36,7 @@ OPTIONS = {
     },
     "how it learns": {
         "--preset": "learner.preset",
+        "--learn": "run.learn",
         "--device": "learner.device",
         "--seed": "run.seed",
         "--minutes": "run.minutes",

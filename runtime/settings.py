@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args, get_type_hints
 
-from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
+from agent.algorithms import algorithm, algorithms, named
+from agent.config import AnswerConfig, ContrastiveConfig, LearnerConfig, MonitorConfig
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
 from runtime.migrate import migrate, replaced, typed
@@ -60,6 +61,10 @@ class RunSection(Config):
         "digits+letters",
         help=f"subjects that are taught, joined by {SEPARATOR!r}: {', '.join(s.about for s in subjects())}",
     )
+    learn: str = setting(
+        "smart+tdlft",
+        help="what learns, joined by '+': " + ", ".join(f"{name} ({algorithm(name).about})" for name in algorithms()),
+    )
     teachers: int = setting(
         1, help="teachers of each unlabelled subject that teach side by side, seeds apart", low=1, high=64
     )
@@ -109,6 +114,10 @@ class RunSection(Config):
             count = len(unlabelled(self.subjects))
         except ConfigError as error:
             raise ConfigError(f"teach={self.teach!r}: {error}") from None
+        try:
+            named(self.learn)
+        except ConfigError as error:
+            raise ConfigError(f"learn={self.learn!r}: {error}") from None
         if self.teachers * count > SEEDS:
             raise ConfigError(f"teachers={self.teachers}: {count} subjects have more than {SEEDS} teachers together")
 
@@ -166,6 +175,7 @@ class RunConfig(Config):
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     tdlft: TdlftTurnsConfig = field(default_factory=TdlftTurnsConfig)
+    contrastive: ContrastiveConfig = field(default_factory=ContrastiveConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     answer: AnswerConfig = field(default_factory=AnswerConfig)
     run: RunSection = field(default_factory=RunSection)
@@ -177,6 +187,7 @@ class RunConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_batches()
+        self._check_responses()
         if self.run.sensors is not None:
             self._check_sensors()
             return
@@ -192,6 +203,15 @@ class RunConfig(Config):
             raise ConfigError(f"learner.bank={s.bank}: must be at least learner.batch={s.batch}")
         if "lesson" in (s.guides, s.selector) and s.batch % s.views:
             raise ConfigError(f"learner.batch={s.batch}: must be a multiple of learner.views={s.views} for lessons")
+
+    def _check_responses(self) -> None:
+        learn = named(self.run.learn)
+        if self.answer.respond and not any(declared.decodes for declared in learn):
+            names = " and ".join(declared.name for declared in learn)
+            raise ConfigError(
+                f"answer.respond: {names} cannot generate a sound or a picture;\n"
+                "leave --respond away, or let smart learn, too: --learn smart"
+            )
 
     @property
     def sent(self) -> tuple[str, ...]:
