@@ -17,7 +17,6 @@ from sensors.cleaning import clean
 from sensors.config import Config, setting
 from sensors.errors import ConfigError, StateError
 from sensors.event import NO_LESSON, EventBatch
-from sensors.modalities import AUDIO, IMAGE
 from sensors.pairing import Moment, Pairing, PairingConfig
 from sensors.segmentation import SegmentationConfig, Segmenter, Utterance
 from sensors.source import Chunk, Frame
@@ -150,9 +149,9 @@ class Perception:
         self._seq += len(moments)
         samples: dict[str, NDArray[Any]] = {}
         if said := [m.utterance for m in moments if m.utterance is not None]:
-            samples[AUDIO.name] = quantise(log_mel([self._prepare(utterance) for utterance in said]))
+            samples["audio"] = quantise(log_mel([self._prepare(utterance) for utterance in said]))
         if pictures := [m.view.sample for m in moments if m.view is not None]:
-            samples[IMAGE.name] = np.stack(pictures)
+            samples["image"] = np.stack(pictures)
         return EventBatch(
             source=self.name,
             generation=self.generation,

@@ -23,7 +23,7 @@ from sensors.address import NUMBER
 from sensors.errors import SourceError
 from sensors.gif import is_cut_off
 from sensors.loop import AT_ITS_END
-from sensors.pictures import JPEG_AFTER_JPEG, PictureError, grey_of, open_image, read_bytes, read_picture
+from sensors.pictures import JPEG_AFTER_JPEG, PictureError, open_image, pixels_of, read_bytes, read_picture
 from sensors.source import Ended, Frame
 
 NAMED = 3
@@ -253,7 +253,7 @@ def _pages(path: Path, count: int, period: float) -> Iterator[Shot]:
             picture: NDArray[np.uint8] | PictureError
             try:
                 image.seek(number)
-                picture = grey_of(image)
+                picture = pixels_of(image)
             except PictureError as error:
                 picture = error
             except Exception as error:  # a decoder that cannot find the next picture

@@ -14,12 +14,16 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
+from sensors.errors import DataError, SampleError
 from sensors.files import read_regular
 from sensors.mixer import cancelled
 from sensors.sound_containers import SINGLE, end_missing, mended, tells_length
 from sensors.spectrogram import SAMPLE_RATE
 
+ENDINGS = (
+    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64",
+)  # fmt: skip
+"""Endings of the names of sound files that are read, in lower case."""
 LONGEST_FILE = 600.0
 """Longest sound file that is read, seconds."""
 LARGEST_FILE = 1 << 30
@@ -32,16 +36,8 @@ SILENCE = 2 / 32_768
 """Largest distance of a recording's samples from each other that counts as silence: two steps of 16 bits."""
 
 
-class SoundError(DataError):
-    """A sound file that cannot be used.
-
-    Attributes:
-        reason: why, without the file's name, so that files can be counted by it.
-    """
-
-    def __init__(self, message: str, reason: str = "cannot be read") -> None:
-        super().__init__(message)
-        self.reason = reason
+class SoundError(SampleError):
+    """A sound file that cannot be used."""
 
 
 @dataclass(frozen=True)
