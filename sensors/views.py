@@ -71,6 +71,11 @@ class View:
     sample: NDArray[Any]
     lasting: bool = True
 
+    @property
+    def whole(self) -> bool:
+        """True: each look at it sees all of it."""
+        return True
+
 
 class Views:
     """Frames in, views out; holds one thumbnail, one frame's time and one view.
@@ -97,7 +102,7 @@ class Views:
         self._held = False  # the view's picture is the one that holds now
 
     @property
-    def seen(self) -> float:
+    def known(self) -> float:
         """No view that is still to come starts before this monotonic second, and a lasting one was there then."""
         if self._view is not None:
             return self._view.end
