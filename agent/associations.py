@@ -115,11 +115,7 @@ class Associations:
 
 def store(x: torch.Tensor, modality: Modality) -> NDArray[Any]:
     """Network values (B, *shape) as the modality stores them."""
-    values = x.numpy() / modality.scale
-    if modality.dtype.kind == "f":
-        return np.asarray(np.clip(values, modality.low, modality.high), modality.dtype)
-    most = np.iinfo(modality.dtype.name).max
-    return np.asarray(np.clip(values, 0, most).round(), modality.dtype)
+    return modality.stored(x.numpy() / modality.scale)
 
 
 def _checked(modality: Modality, samples: NDArray[Any]) -> NDArray[Any]:

@@ -13,12 +13,15 @@ from torch import Tensor
 from agent.lip_networks import speech_rows
 from agent.lips import LENGTH, to_rows
 from sensors.errors import StateError
-from sensors.modalities import LETTER, LIPS, SPEECH, kind_of
+from sensors.mfcc import FRAMES, VALUES
+from sensors.modalities import kind_of
 from sensors.state import State, check_state
 
-PAIRS = kind_of((SPEECH.name, LIPS.name, LETTER.name))
+SPEECH, LIPS, LETTER = "speech", "lips", "letter"
+"""The senses that TDLFT learns from."""
+PAIRS = kind_of((SPEECH, LIPS, LETTER))
 """The parallel corpus: X_A, X_V and Z."""
-HEARD = kind_of((SPEECH.name, LETTER.name))
+HEARD = kind_of((SPEECH, LETTER))
 """Labelled speech alone: X_A* and Y*, as far as its letters have no pair."""
 _BLOCK = 128
 """Events that are taken at a time."""
@@ -113,7 +116,7 @@ class LabelledRows:
         return cls(**{name: np.array(state[name].numpy()) for name in _COLUMNS})
 
 
-_SPEECH = (SPEECH.shape[0] * SPEECH.shape[1],)
+_SPEECH = (FRAMES * VALUES,)
 _COLUMNS: dict[str, tuple[str, tuple[int, ...], torch.dtype]] = {
     "speech": ("pair", _SPEECH, torch.float32),
     "lips": ("pair", (LENGTH,), torch.float32),
@@ -142,10 +145,10 @@ class _Columns:
             if key not in self.keys:
                 self.keys[key] = None
                 new.append(row)
-        self.speech.append(speech_rows(samples[SPEECH.name][new]))
-        self.labels.append(samples[LETTER.name][new, 0].astype(np.int64))
-        if LIPS.name in samples:
-            self.lips.append(to_rows(samples[LIPS.name][new]))
+        self.speech.append(speech_rows(samples[SPEECH][new]))
+        self.labels.append(samples[LETTER][new, 0].astype(np.int64))
+        if LIPS in samples:
+            self.lips.append(to_rows(samples[LIPS][new]))
 
 
 def take_rows(replay: LabelledTables) -> Generator[None, None, LabelledRows]:

@@ -19,7 +19,7 @@ from agent.lips import from_rows, to_rows
 from agent.tdlft import Parallel, fine_tune
 from agent.tdlft_config import EmbeddingConfig, TdlftTurnsConfig
 from sensors.lips import store_lips
-from sensors.modalities import LETTER, LIPS, SPEECH
+from sensors.modalities import modality
 from teacher.datasets.letters import LetterData
 from teacher.datasets.samples import Bytes, Labels
 
@@ -138,8 +138,8 @@ class Taught:
         """The training part of a corpus."""
         utterances, train = data.utterances, data.train
         letters, lips = utterances.letters[train], utterances.stored_lips[train]
-        heard = {SPEECH.name: utterances.speech[train], LETTER.name: letters[:, None].astype(LETTER.dtype)}
-        keys = [np.fromiter(event_keys(s), np.int64, len(train)) for s in (heard | {LIPS.name: lips}, heard)]
+        heard = {"speech": utterances.speech[train], "letter": letters[:, None].astype(modality("letter").dtype)}
+        keys = [np.fromiter(event_keys(s), np.int64, len(train)) for s in (heard | {"lips": lips}, heard)]
         return cls(to_rows(lips), letters, *keys)
 
     def of_turn(self, networks: LipNetworks) -> NDArray[np.int64]:

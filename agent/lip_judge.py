@@ -21,12 +21,12 @@ from scipy import ndimage
 from sklearn.svm import SVC
 
 from agent.lips import BLOCK, LENGTH, to_rows
-from sensors.modalities import LIPS
+from sensors.lips import FRAMES, HEIGHT, WIDTH
 from teacher.datasets.letters import LetterData
 from teacher.datasets.samples import Bytes, Labels, hash_arrays
 
 Rows = NDArray[np.float32]
-_FILM = (LIPS.shape[0], LIPS.shape[1] // BLOCK, LIPS.shape[2] // BLOCK)
+_FILM = (FRAMES, HEIGHT // BLOCK, WIDTH // BLOCK)
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 """Rows and columns by which copies are moved, in blocks of 4 pixels: half a lip's thickness."""
 SOFTNESS = (0.7, 1.5, 1.5)

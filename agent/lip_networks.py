@@ -1,5 +1,6 @@
 """What a TDLFT turn hands out: networks that read lips, and the way from speech to lips."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -17,14 +18,14 @@ from agent.rbm import same_size
 from agent.tdlft import Transfer
 from agent.tdlft_config import FRAMES, DbnConfig, EmbeddingConfig
 from sensors.errors import StateError
-from sensors.modalities import SPEECH
+from sensors.modalities import modality
 from sensors.state import State, check_state
 
 
 def speech_rows(speech: ArrayLike) -> NDArray[np.float32]:
     """Stored `speech` samples (N, 24, 26) to rows (N, 624) float32."""
     values = np.asarray(speech, np.float32)
-    return values.reshape(len(values), SPEECH.shape[0] * SPEECH.shape[1])
+    return values.reshape(len(values), math.prod(modality("speech").shape))
 
 
 def transfer_of(

@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sensors.lips import GREY
-from sensors.modalities import LIPS
+from sensors.lips import FRAMES, GREY, HEIGHT, WIDTH
 from teacher.datasets.samples import Bytes, Labels
 
-FRAMES, HEIGHT, WIDTH = LIPS.shape
 CONTRAST = 24.0
 """Deviation of a clip's brightness from grey, as drawn."""
 MOST_GAIN = 8.0

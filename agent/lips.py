@@ -8,14 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from sensors.errors import TransferError
-from sensors.lips import restore_lips
-from sensors.modalities import LIPS
+from sensors.lips import FRAMES, HEIGHT, WIDTH, restore_lips
 
 BLOCK = 4
 """Pixels on a side."""
-_FRAMES, _HEIGHT, _WIDTH = LIPS.shape
-_ROWS, _COLUMNS = _HEIGHT // BLOCK, _WIDTH // BLOCK
-LENGTH = _FRAMES * _ROWS * _COLUMNS
+_ROWS, _COLUMNS = HEIGHT // BLOCK, WIDTH // BLOCK
+LENGTH = FRAMES * _ROWS * _COLUMNS
 """Values in a row: 12 frames of 15 × 20."""
 
 
@@ -27,17 +25,17 @@ def to_rows(stored: NDArray[np.uint8]) -> NDArray[np.float32]:
     Raises:
         TransferError: another shape or dtype.
     """
-    if stored.shape[1:] != LIPS.shape or stored.dtype != LIPS.dtype:
-        raise TransferError(f"lips: expected (N, {', '.join(map(str, LIPS.shape))}) uint8, not {_what(stored)}")
+    if stored.shape[1:] != (FRAMES, HEIGHT, WIDTH) or stored.dtype != np.uint8:
+        raise TransferError(f"lips: expected (N, {FRAMES}, {HEIGHT}, {WIDTH}) uint8, not {_what(stored)}")
     # Sums of whole numbers are exact, so rows do not depend on their company.
-    sums = stored.reshape(-1, _FRAMES, _ROWS, BLOCK, _COLUMNS, BLOCK).sum((3, 5), dtype=np.float32)
+    sums = stored.reshape(-1, FRAMES, _ROWS, BLOCK, _COLUMNS, BLOCK).sum((3, 5), dtype=np.float32)
     grey = restore_lips(np.zeros(1, np.uint8))
     return np.asarray(sums / np.float32(BLOCK * BLOCK * 255) + grey, np.float32).reshape(len(stored), LENGTH)
 
 
 def soften(rows: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
     """Rows (N, 3600) with a Gaussian over every frame, whose deviation is given in blocks; edges are repeated."""
-    films = rows.reshape(-1, _FRAMES, _ROWS, _COLUMNS)
+    films = rows.reshape(-1, FRAMES, _ROWS, _COLUMNS)
     soft = ndimage.gaussian_filter(films, (0, 0, deviation, deviation), mode="nearest")
     return np.asarray(soft, np.float32).reshape(rows.shape)
 
@@ -51,7 +49,7 @@ def from_rows(rows: ArrayLike) -> NDArray[np.float32]:
     values = np.asarray(rows, np.float32)
     if values.ndim != 2 or values.shape[1] != LENGTH:
         raise TransferError(f"lips: expected rows of {LENGTH} values, not {_what(values)}")
-    clips = values.reshape(-1, _FRAMES, _ROWS, _COLUMNS)
+    clips = values.reshape(-1, FRAMES, _ROWS, _COLUMNS)
     return np.ascontiguousarray(clips.repeat(BLOCK, 2).repeat(BLOCK, 3))
 
 

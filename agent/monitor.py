@@ -20,9 +20,9 @@ from agent.inference import Networks, to_network
 from agent.judges import Judge, Training
 from agent.retrieval import retrieve
 from agent.sheet import draw_sheet, pages
-from agent.tiles import SOUNDS
 from sensors.griffin_lim import write_wav
 from sensors.modalities import modality
+from sensors.senses import sense
 from teacher.datasets import ExamSet, Samples
 
 SHEETS = 50
@@ -208,7 +208,7 @@ class Monitor:
         """The sounds that a few test samples evoke, as WAV files named after the samples' concepts."""
         for source, part in self.short.parts.items():
             for target in self.short.parts:
-                listen = SOUNDS.get(modality(target).layout)
+                listen = sense(target).hear
                 if target == source or listen is None:
                     continue
                 for concept, word in enumerate(self.exam.concepts[: self.config.wavs]):
@@ -216,7 +216,9 @@ class Monitor:
                     if len(rows):
                         made = networks.evoke(to_network(part.samples[rows], source), source, target).numpy()[0]
                         name = f"{source}-of-{file_name(word)}-evokes-{target}-{networks.step:09d}.wav"
-                        write_wav(self.samples / name, listen(made / modality(target).scale))
+                        wave = listen(modality(target).stored(made / modality(target).scale))
+                        if len(wave):
+                            write_wav(self.samples / name, wave)
 
 
 def _crossing(grades: Grades) -> str:

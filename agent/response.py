@@ -8,15 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.griffin_lim import invert
-from sensors.modalities import AUDIO
 from sensors.modalities import modality as registered
-from sensors.spectrogram import HOP, SAMPLE_RATE, dequantise
+from sensors.senses import sense, senses
+from sensors.spectrogram import SAMPLE_RATE
 
 SIDE = 288
 """Pixels of one picture's side."""
-QUIET = 45.0
-"""Decibel below the loudest frame at which a sound counts as over; what networks draw is never quite silent."""
+FADE = 928
+"""Samples over which a sound that is cut fades out."""
 _GAP, _TOP = 12, 34
 _INK, _PAPER = (40, 40, 40), 250
 
@@ -49,7 +48,7 @@ class Response:
             longest: seconds at which it is cut.
         """
         for name, sample in self.evoked.items():
-            if registered(name).layout == "spectrogram" and (wave := to_sound(sample, longest)) is not None:
+            if (wave := to_sound(name, sample, longest)) is not None:
                 return wave
         return None
 
@@ -61,7 +60,7 @@ class Response:
         for column, (title, (name, sample)) in enumerate(shown.items()):
             x = _GAP + column * (SIDE + _GAP)
             cv2.putText(sheet, title, (x, _TOP - 12), cv2.FONT_HERSHEY_SIMPLEX, 0.6, _INK, 1, cv2.LINE_AA)
-            sheet[_TOP : _TOP + SIDE, x : x + SIDE] = _tile(sample, registered(name).layout)
+            sheet[_TOP : _TOP + SIDE, x : x + SIDE] = _tile(name, sample)
         return sheet
 
     def png(self) -> bytes:
@@ -70,34 +69,37 @@ class Response:
         return bytes(encoded.tobytes())
 
 
-def to_sound(sample: NDArray[np.uint8], longest: float) -> NDArray[np.float32] | None:
-    """A stored spectrogram (1, 96, 96) as a waveform that ends where the sound does; none where it is silent.
+def to_sound(name: str, sample: NDArray[Any], longest: float) -> NDArray[np.float32] | None:
+    """A stored sample as a waveform, float32 at 16 kHz; none where its sense cannot be heard or the sound is silent.
 
     Args:
-        sample: uint8.
+        name: of the sense.
+        sample: (*shape).
         longest: seconds at which it is cut.
     """
-    db = dequantise(sample[None])[0]
-    loudness = db.max(axis=0)
-    heard = np.flatnonzero(loudness > loudness.max() - QUIET)
-    if loudness.max() <= -QUIET or len(heard) == 0:
+    hear = sense(name).hear
+    wave = None if hear is None else hear(sample)
+    if wave is None or not len(wave):
         return None
-    frames = min(max(int(heard[-1]) + 2, 4), int(longest * SAMPLE_RATE / HOP) + 2, db.shape[1])
-    wave = invert(np.ascontiguousarray(db[:, :frames]))[: round(longest * SAMPLE_RATE)]
-    fade = min(HOP, len(wave))
-    wave[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+    most = round(longest * SAMPLE_RATE)
+    if len(wave) > most:
+        wave = wave[:most]
+        fade = min(FADE, most)
+        wave[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
     return wave
 
 
 def warm_up() -> None:
-    """Make one sound: libraries that load themselves at their first use would delay the first response."""
-    to_sound(np.full(AUDIO.shape, 255, np.uint8), 1.0)
+    """Make one sound of each kind: libraries that load themselves at their first use would delay the first response."""
+    for name, each in senses().items():
+        if each.hear is not None:
+            form = registered(name)
+            loudest = form.high if np.isfinite(form.high) else 1 / form.scale
+            each.hear(form.stored(np.full(form.shape, loudest)))
 
 
-def _tile(sample: NDArray[np.uint8], layout: str) -> NDArray[np.uint8]:
-    if layout == "spectrogram":
-        # Low pitch at the bottom, time from left to right.
-        grown = cv2.resize(np.ascontiguousarray(sample[0, ::-1]), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.applyColorMap(grown, cv2.COLORMAP_MAGMA), np.uint8)
-    grown = cv2.resize(sample[0], (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.cvtColor(grown, cv2.COLOR_GRAY2BGR), np.uint8)
+def _tile(name: str, sample: NDArray[Any]) -> NDArray[np.uint8]:
+    picture = sense(name).view(sample)
+    shrinks = max(picture.shape[:2]) > SIDE
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(picture, (SIDE, SIDE), interpolation=method), np.uint8)

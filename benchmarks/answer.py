@@ -27,7 +27,7 @@ from benchmarks.private_ray import private_ray
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from sensors.event import EventBatch
-from sensors.modalities import AUDIO, IMAGE
+from sensors.modalities import modality
 
 EVENTS = 1024
 DEADLINE = 120.0
@@ -42,7 +42,9 @@ def fill(directory: Path, seed: int) -> None:
     free = ReplayConfig(samples_per_insert=0.0, capacity=EVENTS, min_size=1)
     with closing(Buffer(directory, free)) as buffer:
         seq = np.arange(EVENTS)
-        samples = {m.name: rng.integers(0, 256, (EVENTS, *m.shape), np.uint8) for m in (AUDIO, IMAGE)}
+        samples = {
+            m.name: rng.integers(0, 256, (EVENTS, *m.shape), np.uint8) for m in map(modality, ("audio", "image"))
+        }
         moment = seq.astype(np.float64)
         buffer.insert(EventBatch("random", 0, seq, moment, moment, seq, samples))
 
@@ -83,7 +85,7 @@ class Window:
         return steps / max(spent, 1e-9)
 
     def _ask(self) -> None:
-        asked = (AUDIO, IMAGE)[len(self.calls) % 2]
+        asked = modality(("audio", "image")[len(self.calls) % 2])
         sample = self._rng.integers(0, 256, asked.shape, np.uint8)
         began = time.perf_counter()
         ray.get(self._agent.evoke.remote(asked.name, sample), timeout=DEADLINE)

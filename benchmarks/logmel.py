@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from sensors.sound import read_sound
-from sensors.spectrogram import BANDS, FRAMES, HOP, N_FFT, SAMPLE_RATE, TOP_DB, WINDOW, log_mel
+from sensors.spectrogram import HOP, N_FFT, SAMPLE_RATE, TOP_DB, WINDOW, log_mel
 
 Waves = list[NDArray[np.float32]]
+BANDS, FRAMES = 96, 96
 CLIP = (FRAMES - 1) * HOP + WINDOW // 2
 """Samples that 96 frames see."""
 ROUNDS = 5

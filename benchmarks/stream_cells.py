@@ -21,11 +21,11 @@ from benchmarks.trial import Trial
 from replay.config import ReplayConfig
 from replay.files import write_json
 from sensors.errors import ConfigError
+from sensors.flaws import add_noise, darken
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import ExamSet, Samples, load_images, load_speech
 from teacher.datasets.cache import cache_root
 from teacher.datasets.exam_set import ExamPart
-from teacher.flaws import add_noise, darken
 
 PHASE_EXAMS = 8
 NOISE, LIGHT = 0.25, 0.3

@@ -20,7 +20,7 @@ from runtime.terminal import Terminal, clock, counted_events
 from sensors.address import file_of, redact_text
 from sensors.errors import ConfigError, StateError, UserError
 from sensors.interrupts import BEFORE, INTERRUPTED, Interrupted
-from sensors.modalities import AUDIO, IMAGE, LETTER, LIPS, SPEECH
+from sensors.modalities import modality
 from sensors.output import go_on_without, open_log
 from sensors.paths import check_readable, check_writable, here, place
 from sensors.places import check_link
@@ -243,12 +243,16 @@ def _needed_bytes(config: RunConfig) -> int:
     """Disk for replay's tables of the simulated teachers' events, and for checkpoints: three and one in the making."""
     tables = 0
     if config.run.digits:
-        tables += (config.replay.capacity + config.replay.capacity_single) * (AUDIO.nbytes + IMAGE.nbytes)
+        tables += (config.replay.capacity + config.replay.capacity_single) * _nbytes("audio", "image")
     if config.run.letters:
-        tables += config.replay.capacity_labelled * (2 * (SPEECH.nbytes + LETTER.nbytes) + LIPS.nbytes)
+        tables += config.replay.capacity_labelled * _nbytes("speech", "lips", "letter", "speech", "letter")
     large = config.learner.preset == "paper" or (config.learner.preset, config.learner.device) == ("auto", "cuda")
     checkpoint = CHECKPOINT_BYTES["paper" if large else "small"] + (LETTERS_BYTES if config.run.letters else 0)
     return tables + 4 * checkpoint
+
+
+def _nbytes(*senses: str) -> int:
+    return sum(modality(name).nbytes for name in senses)
 
 
 def _version() -> str:

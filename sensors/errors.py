@@ -13,6 +13,18 @@ class DataError(UserError):
     """A dataset file is missing, damaged or of another kind than its place says."""
 
 
+class SampleError(DataError):
+    """A file that no sample can be made of.
+
+    Attributes:
+        reason: why in a few words and without the file's name, so that files can be counted by it.
+    """
+
+    def __init__(self, message: str, reason: str = "cannot be read") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class EventError(UserError):
     """An event breaks its modality's contract; the message names the field."""
 

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.errors import SourceError
-from sensors.modalities import LIPS
+from sensors.lips import HEIGHT, WIDTH
 
-HEIGHT, WIDTH = LIPS.shape[1:]
 _CASCADE = "haarcascade_frontalface_default.xml"
 _PLACES = ("/usr/share/opencv4/haarcascades", "/usr/share/opencv/haarcascades")
 _SEARCH = 320  # longer side of the picture in which faces are sought, pixels

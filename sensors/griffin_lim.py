@@ -11,20 +11,41 @@ import soundfile
 from numpy.typing import NDArray
 
 from sensors.errors import DataError, StorageError
-from sensors.spectrogram import BANDS, HOP, N_FFT, SAMPLE_RATE, TOP_DB, WINDOW, mel_filters
+from sensors.modalities import modality
+from sensors.spectrogram import HOP, N_FFT, SAMPLE_RATE, TOP_DB, WINDOW, dequantise, mel_filters
 
 PEAK = 0.9
 """Loudest sample of a reconstructed waveform: a spectrogram does not say how loud it was."""
 
 
+QUIET = 45.0
+"""Decibel below the loudest frame at which a sound counts as over; what networks draw is never quite silent."""
 _UPDATES = 5
+
+
+def hear(stored: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A stored spectrogram (1, bands, frames) as a waveform that ends where the sound does.
+
+    Returns:
+        (samples,) float32 at 16 kHz; without samples where the spectrogram is silent.
+    """
+    db = dequantise(stored[None])[0]
+    loudness = db.max(axis=0)
+    heard = np.flatnonzero(loudness > loudness.max() - QUIET)
+    if loudness.max() <= -QUIET or len(heard) == 0:
+        return np.zeros(0, np.float32)
+    frames = min(max(int(heard[-1]) + 2, 4), db.shape[1])
+    wave = invert(np.ascontiguousarray(db[:, :frames]))
+    fade = min(HOP, len(wave))
+    wave[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return wave
 
 
 def invert(db: NDArray[np.float32], *, iterations: int = 32, seed: int = 0) -> NDArray[np.float32]:
     """A waveform whose log-mel spectrogram is close to the given one: filters undone, phases by Griffin-Lim.
 
     Args:
-        db: (96, frames) float32 (mel band, frame), -80…0 dB, as one row of `log_mel`.
+        db: (bands, frames) float32 (mel band, frame), -80…0 dB, as one row of `log_mel`.
         iterations: of Griffin-Lim; more sound cleaner.
         seed: of the random phases it starts from.
 
@@ -34,8 +55,9 @@ def invert(db: NDArray[np.float32], *, iterations: int = 32, seed: int = 0) -> N
     Raises:
         DataError: another shape, or NaN.
     """
-    if db.ndim != 2 or db.shape[0] != BANDS or db.shape[1] < 2:
-        raise DataError(f"log-mel: expected shape ({BANDS}, 2 or more frames), got {db.shape}")
+    bands = modality("audio").shape[1]
+    if db.ndim != 2 or db.shape[0] != bands or db.shape[1] < 2:
+        raise DataError(f"log-mel: expected shape ({bands}, 2 or more frames), got {db.shape}")
     if not np.isfinite(db).all():
         raise DataError("log-mel: holds NaN or infinite values")
     if db.max() <= -TOP_DB:
@@ -55,13 +77,13 @@ def invert(db: NDArray[np.float32], *, iterations: int = 32, seed: int = 0) -> N
 
 
 def _spread(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mel power (96, frames) to the power of each bin (1025, frames).
+    """Mel power (bands, frames) to the power of each bin (1025, frames).
 
     Richardson-Lucy's multiplicative updates: unlike `librosa.util.nnls` they fit quiet bands as well as loud
     ones, and take a hundredth of its time.
     """
     # No filter touches the first and the last bin.
-    filters = mel_filters()[:, 1:-1].astype(np.float64)
+    filters = mel_filters(len(power))[:, 1:-1].astype(np.float64)
     weight = filters.sum(axis=0)[:, None]
     spread = (filters / weight.T).T @ (power / filters.sum(axis=1, keepdims=True))
     for _ in range(_UPDATES):

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+FRAMES, HEIGHT, WIDTH = 12, 60, 80
+"""Of a stored clip."""
 GREY = 128
 """The stored brightness that stands for no difference from the mean frame."""
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from sensors.errors import DataError
-from sensors.modalities import SPEECH
 from sensors.spectrogram import SAMPLE_RATE, triangles
 
 STEP = 320
@@ -27,6 +26,10 @@ BANDS = 26
 """Mel bands, 0…8 kHz on HTK's scale."""
 COEFFICIENTS = 12
 """Cepstral coefficients of a frame, without the zeroth."""
+FRAMES = 24
+"""Frames of a stored sample: 480 ms."""
+VALUES = 2 * (COEFFICIENTS + 1)
+"""Values of a frame: coefficients and energy, and the deltas of both."""
 PRE_EMPHASIS = 0.97
 """Share of the sample before that is taken off each sample."""
 
@@ -46,11 +49,10 @@ def mfcc(waves: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     Raises:
         DataError: names the clip that is empty, not 1-D float32, or holds NaN or infinite samples.
     """
-    frames = SPEECH.shape[0]
-    shortest = (frames - 1) * STEP + WINDOW
+    shortest = (FRAMES - 1) * STEP + WINDOW
     padded = [np.pad(w, (0, max(0, shortest - len(w)))) if _is_wave(w) else w for w in waves]
     clips = speech_frames(padded)
-    return np.stack([clip[:frames] for clip in clips]) if clips else np.empty((0, *SPEECH.shape), np.float32)
+    return np.stack([clip[:FRAMES] for clip in clips]) if clips else np.empty((0, FRAMES, VALUES), np.float32)
 
 
 def speech_frames(waves: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:

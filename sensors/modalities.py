@@ -1,19 +1,25 @@
-"""The registry of modalities: named kinds of sample with shape, stored dtype and unit.
+"""The registry of modalities: the form of each kind of sample, by name.
 
-A modality is an entry here, never an `if` elsewhere. Stored values are compact; `scale` turns them into the
-network's unit (`float32(stored) * scale`), so the learner can dequantise on its own device.
+A modality says what one stored sample is: its shape, dtype, unit and the meaning of its axes. Stored values are
+compact; `scale` turns them into the network's unit (`float32(stored) * scale`), so the learner can dequantise on its
+own device. Everything else that is known about a kind of sample is its sense (`sensors/senses/`), which registers the
+modality. Settings can change a form (`image.size`), so nothing may keep a modality's shape from before the settings
+were applied: ask `modality(name)` where the shape is needed.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sensors.errors import EventError
 
 LAYOUTS = ("picture", "spectrogram", "sequence", "film", "label")
-"""What a sample's axes may mean: (1, row, column), (1, band, frame), (frame, value), (frame, row, column), (number)."""
+"""What the axes of the program's own samples mean: (channel, row, column), (1, band, frame), (frame, value), (frame,
+row, column), (number). A plugin may name a layout of its own, for which it registers networks."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Modality:
         dtype: as stored and sent.
         unit: what a stored value means.
         scale: network value = stored value x scale.
-        layout: what the axes mean, one of `LAYOUTS`; networks are chosen by it, never by the name.
+        layout: what the axes mean, as in `LAYOUTS`; networks are chosen by it, never by the name.
         low: smallest allowed stored value (floats only).
         high: largest allowed stored value (floats only).
     """
@@ -45,6 +51,13 @@ class Modality:
         """Bytes of one stored sample."""
         return prod(self.shape) * self.dtype.itemsize
 
+    def stored(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values in the stored unit, of any shape, as they are stored: clipped to the allowed range and rounded."""
+        if self.dtype.kind == "f":
+            return np.asarray(np.clip(values, self.low, self.high), self.dtype)
+        most = np.iinfo(self.dtype.name).max
+        return np.asarray(np.clip(values, 0, most).round(), self.dtype)
+
 
 _REGISTRY: dict[str, Modality] = {}
 
@@ -53,24 +66,40 @@ def register(modality: Modality) -> Modality:
     """Add a modality; its name must be new, lower-case and free of '+' and '/'.
 
     Raises:
-        ValueError: the name is taken or malformed, or the layout is unknown.
+        ValueError: the name is taken or malformed, or the layout's name is malformed.
     """
     if modality.name in _REGISTRY:
         raise ValueError(f"modality {modality.name!r} is registered already")
-    if not modality.name.isidentifier() or modality.name != modality.name.lower():
-        raise ValueError(f"modality name {modality.name!r}: use a lower-case identifier")
-    if modality.layout not in LAYOUTS:
-        raise ValueError(f"modality {modality.name!r}: layout {modality.layout!r}, choose one of {', '.join(LAYOUTS)}")
+    for what, name in (("name", modality.name), ("layout", modality.layout)):
+        if not name.isidentifier() or name != name.lower():
+            raise ValueError(f"modality {what} {name!r}: use a lower-case identifier")
     _REGISTRY[modality.name] = modality
     return modality
 
 
+def reform(modality: Modality) -> None:
+    """Give a registered modality another form; its place among the modalities stays.
+
+    Raises:
+        EventError: no modality of that name is registered.
+    """
+    _known(modality.name)
+    _REGISTRY[modality.name] = modality
+
+
 def modality(name: str) -> Modality:
-    """Look one up.
+    """The form that samples of this name have under the present settings.
 
     Raises:
         EventError: no such modality.
     """
+    return _known(name)
+
+
+def _known(name: str) -> Modality:
+    # The senses' files import what makes their samples, which imports this module: they are loaded at the first use.
+    import sensors.senses  # noqa: F401
+
     try:
         return _REGISTRY[name]
     except KeyError:
@@ -89,21 +118,6 @@ def kind_of(names: Iterable[str]) -> str:
     if not wanted:
         raise EventError("samples: an event needs at least one modality")
     return "+".join(n for n in _REGISTRY if n in wanted)
-
-
-_LOG_MEL = "log-mel, -80…0 dB in 255 steps (mel band, frame)"
-AUDIO = register(Modality("audio", (1, 96, 96), np.dtype(np.uint8), _LOG_MEL, 1 / 255, "spectrogram"))
-IMAGE = register(Modality("image", (1, 32, 32), np.dtype(np.uint8), "brightness 0…255, bright ink on dark", 1 / 255))
-SPEECH = register(
-    Modality("speech", (24, 26), np.dtype(np.float32), "MFCC (frame, coefficient)", 1.0, "sequence", -1e4, 1e4)
-)
-LIPS = register(
-    Modality("lips", (12, 60, 80), np.dtype(np.uint8), "brightness 0…255 (frame, row, column)", 1 / 255, "film")
-)
-AUDIO_FAR = register(Modality("audio_far", (1, 96, 96), np.dtype(np.uint8), _LOG_MEL, 1 / 255, "spectrogram"))
-"""What a second microphone, far from the speaker, hears of the same sound."""
-LETTER = register(Modality("letter", (1,), np.dtype(np.uint16), "number of the letter said", 1.0, "label"))
-"""What an event is of, told beside what it sounds and looks like; nothing that learns without labels may read it."""
 
 
 def labelled(kind: str) -> bool:

@@ -136,7 +136,8 @@ class Recording:
 
     def _read(self, name: str) -> Generator[Reading]:
         kind, paths = self._segments[name]
-        wanted = self._classes.get(kind, _STORED.get(kind, Values))
+        stored = _STORED.get(kind, Values)
+        wanted = self._classes.get(kind, stored)
         expected = 0
         for path in paths:
             if number := _SEGMENT_NUMBER.search(path.name):
@@ -150,9 +151,9 @@ class Recording:
             with open_regular(path) as file:
                 file.readline(_LONGEST_LINE)
                 for sample in read_samples(file, damaged):
-                    if type(sample) is not _STORED.get(kind, Values):
+                    if type(sample) is not stored:
                         damaged(f"a record at {sample.begin:.3f} s is of another kind than its file")
-                    elif isinstance(sample, Values):
+                    elif isinstance(sample, Values) and issubclass(wanted, Values):
                         yield wanted(sample.times, sample.values, sample.gap)
                     else:
                         yield sample

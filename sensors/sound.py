@@ -14,7 +14,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
+from sensors.errors import DataError, SampleError
 from sensors.files import read_regular
 from sensors.mixer import cancelled
 from sensors.sound_containers import SINGLE, end_missing, mended, tells_length
@@ -32,16 +32,8 @@ SILENCE = 2 / 32_768
 """Largest distance of a recording's samples from each other that counts as silence: two steps of 16 bits."""
 
 
-class SoundError(DataError):
-    """A sound file that cannot be used.
-
-    Attributes:
-        reason: why, without the file's name, so that files can be counted by it.
-    """
-
-    def __init__(self, message: str, reason: str = "cannot be read") -> None:
-        super().__init__(message)
-        self.reason = reason
+class SoundError(SampleError):
+    """A sound file that cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.errors import DataError
-from sensors.modalities import AUDIO
+from sensors.modalities import modality
 
 SAMPLE_RATE = 16_000
 """Samples a second of every waveform."""
@@ -23,16 +23,15 @@ HOP = 928
 """Samples from one frame to the next: 58 ms."""
 N_FFT = 2048
 """Points of the Fourier transform; the windowed frame is padded with zeros to it."""
-BANDS = 96
-"""Mel bands, 0…8 kHz."""
-FRAMES = 96
-"""Frames of one clip."""
-LONGEST = 89_120
-"""Samples of the longest clip that fits: 5.57 s."""
 TOP_DB = 80.0
 """Depth of a spectrogram: values lie in -TOP_DB…0 dB."""
 
+Groups = tuple[tuple[slice, NDArray[np.float32], slice], ...]
 _SMALLEST_POWER = 1e-10
+_TURN = 96
+"""Frames transformed at once: they stay in the processor's cache."""
+_SLACK = 32
+"""Samples by which a clip may be longer than its frames, so that 96 frames hold 5.57 s."""
 _GROUP_COST = 800
 # Larger matrix products OpenBLAS spreads over threads, which costs more than it gains at this size, and stalls
 # for milliseconds when the other cores are busy.
@@ -40,28 +39,29 @@ _LARGEST_PRODUCT = 2**18
 
 
 def log_mel(waves: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Log-mel spectrograms of clips, each padded with silence or cut to 96 frames.
+    """Log-mel spectrograms of clips, each padded with silence or cut to the frames of `audio`.
 
     Equal to `librosa.power_to_db(librosa.feature.melspectrogram(y, sr=16000, n_fft=2048, win_length=1488,
-    hop_length=928, n_mels=96, center=True), ref=np.max, top_db=80)` within 1e-3 dB, except that a silent clip
+    hop_length=928, n_mels=bands, center=True), ref=np.max, top_db=80)` within 1e-3 dB, except that a silent clip
     is -80 dB throughout (there it is 0 dB).
 
     Args:
         waves: N clips at 16 kHz, each (samples,) float32 of any length >= 1, nominally -1…1.
 
     Returns:
-        (N, 96, 96) float32 (mel band, frame), decibel below the clip's own loudest value, -80…0.
+        (N, bands, frames) float32, decibel below the clip's own loudest value, -80…0.
 
     Raises:
         DataError: names the clip that is empty, not 1-D float32, or holds NaN, infinite or too large samples.
     """
-    counts = [_frame_count(i, wave) for i, wave in enumerate(waves)]
-    out = np.full((len(counts), BANDS, FRAMES), -TOP_DB, np.float32)
+    _, bands, frames = modality("audio").shape
+    counts = [_frame_count(i, wave, frames) for i, wave in enumerate(waves)]
+    out = np.full((len(counts), bands, frames), -TOP_DB, np.float32)
     if not counts:
         return out
     # A NaN or an overflow anywhere in a clip reaches its loudest value, which is looked at once below.
     with np.errstate(over="ignore", invalid="ignore"):
-        db = _decibel(_mel_power(waves, counts))
+        db = _decibel(_mel_power(waves, counts, bands))
     ends = np.cumsum(counts)
     loudest = np.maximum.reduceat(db.max(axis=0), (ends - counts).tolist())
     if not np.isfinite(loudest).all():
@@ -80,25 +80,31 @@ def log_mel(waves: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return out
 
 
+def longest() -> int:
+    """Samples of the longest clip that fits into the frames of `audio`: with 96 frames 89,120, which are 5.57 s."""
+    return modality("audio").shape[2] * HOP + _SLACK
+
+
 def too_long(wave: NDArray[np.float32]) -> bool:
-    """Whether `log_mel` would cut the clip: longer than 5.57 s."""
-    return len(wave) > LONGEST
+    """Whether `log_mel` would cut the clip."""
+    return len(wave) > longest()
 
 
 def quantise(db: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Decibel to the stored form of `audio`: -80…0 dB in 255 equal steps.
 
     Args:
-        db: (N, 96, 96); values outside -80…0 are clipped.
+        db: (N, bands, frames) as `audio` has them; values outside -80…0 are clipped.
 
     Returns:
-        (N, 1, 96, 96) uint8, at most 0.157 dB off.
+        (N, 1, bands, frames) uint8, at most 0.157 dB off.
 
     Raises:
         DataError: another shape, or NaN.
     """
-    if db.ndim != 3 or db.shape[1:] != AUDIO.shape[1:]:
-        raise DataError(f"log-mel: expected shape (N, {BANDS}, {FRAMES}), got {db.shape}")
+    _, bands, frames = modality("audio").shape
+    if db.ndim != 3 or db.shape[1:] != (bands, frames):
+        raise DataError(f"log-mel: expected shape (N, {bands}, {frames}), got {db.shape}")
     if np.isnan(db).any():
         raise DataError("log-mel: holds NaN")
     steps = np.clip(db, -TOP_DB, 0) * np.float32(255 / TOP_DB) + np.float32(255.5)
@@ -109,21 +115,23 @@ def dequantise(stored: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Stored `audio` back to decibel: 0 is -80 dB, 255 is 0 dB.
 
     Args:
-        stored: (N, 1, 96, 96) uint8.
+        stored: (N, 1, bands, frames) uint8, as `audio` has them.
 
     Returns:
-        (N, 96, 96) float32 decibel.
+        (N, bands, frames) float32 decibel.
 
     Raises:
         DataError: another shape or dtype.
     """
-    if stored.ndim != 4 or stored.shape[1:] != AUDIO.shape or stored.dtype != AUDIO.dtype:
-        raise DataError(f"audio: expected (N, 1, {BANDS}, {FRAMES}) uint8, got {stored.shape} {stored.dtype}")
+    shape = modality("audio").shape
+    if stored.ndim != 4 or stored.shape[1:] != shape or stored.dtype != np.uint8:
+        wanted = ", ".join(map(str, shape))
+        raise DataError(f"audio: expected (N, {wanted}) uint8, got {stored.shape} {stored.dtype}")
     return stored[:, 0].astype(np.float32) * np.float32(TOP_DB / 255) - np.float32(TOP_DB)
 
 
 @cache
-def mel_filters(rate: int = SAMPLE_RATE, points: int = N_FFT, bands: int = BANDS) -> NDArray[np.float32]:
+def mel_filters(bands: int, rate: int = SAMPLE_RATE, points: int = N_FFT) -> NDArray[np.float32]:
     """Triangular mel filters from 0 to rate/2 on Slaney's scale, each of unit area.
 
     Returns:
@@ -155,13 +163,13 @@ def triangles(edges: NDArray[np.float64], rate: int, points: int) -> NDArray[np.
     return np.maximum(0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
 
 
-def _frame_count(i: int, wave: NDArray[np.float32]) -> int:
+def _frame_count(i: int, wave: NDArray[np.float32], most: int) -> int:
     if not isinstance(wave, np.ndarray) or wave.dtype != np.float32 or wave.ndim != 1:
         found = f"{wave.ndim}-D {wave.dtype}" if isinstance(wave, np.ndarray) else type(wave).__name__
         raise DataError(f"clip {i}: expected a 1-D float32 waveform, got {found}")
     if not len(wave):
         raise DataError(f"clip {i}: empty waveform")
-    return min(FRAMES, (len(wave) + WINDOW // 2 - 1) // HOP + 1)
+    return min(most, (len(wave) + WINDOW // 2 - 1) // HOP + 1)
 
 
 def _decibel(power: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -171,11 +179,12 @@ def _decibel(power: NDArray[np.float32]) -> NDArray[np.float32]:
     return power
 
 
-def _mel_power(waves: Sequence[NDArray[np.float32]], counts: Sequence[int]) -> NDArray[np.float32]:
-    """Mel power of every frame that touches sound, (96, frames of all clips)."""
-    power = np.empty((BANDS, sum(counts)), np.float32)
-    # At most 96 frames at a time stay in the processor's cache.
-    bench = _Bench(min(FRAMES, power.shape[1]))
+def _mel_power(waves: Sequence[NDArray[np.float32]], counts: Sequence[int], bands: int) -> NDArray[np.float32]:
+    """Mel power of every frame that touches sound, (bands, frames of all clips)."""
+    power = np.empty((bands, sum(counts)), np.float32)
+    # One clip's frames must fit.
+    turn = max(_TURN, *counts)
+    bench = _Bench(min(turn, power.shape[1]), _filter_groups(bands, turn))
     done = used = 0
     for wave, count in zip(waves, counts, strict=True):
         if used + count > len(bench.rows):
@@ -194,7 +203,8 @@ class _Bench:
     OpenCV's takes less than half the time of SciPy's; its rows are re0, re1, im1, re2, im2, ….
     """
 
-    def __init__(self, frames: int) -> None:
+    def __init__(self, frames: int, groups: "Groups") -> None:
+        self.groups = groups
         self.rows = np.zeros((frames, N_FFT))  # windowed frames; the columns from WINDOW on stay zero
         self.spectrum = np.empty((frames, N_FFT))
         self.single = np.empty((frames, N_FFT), np.float32)
@@ -202,7 +212,7 @@ class _Bench:
         self.imaginary = np.empty_like(self.real)
 
     def transform(self, power: NDArray[np.float32]) -> None:
-        """Write the mel power of the first rows into `power` (96, frames)."""
+        """Write the mel power of the first rows into `power` (bands, frames)."""
         n = power.shape[1]
         single, real, imaginary = self.single[:n], self.real[:n], self.imaginary[:n]
         cv2.dft(self.rows[:n], self.spectrum[:n], cv2.DFT_ROWS)
@@ -211,7 +221,7 @@ class _Bench:
         real *= real
         imaginary *= imaginary
         real += imaginary
-        for inside, filters, bands in _filter_groups():
+        for inside, filters, bands in self.groups:
             np.matmul(filters, real[:, inside].T, out=power[bands])
 
 
@@ -240,23 +250,27 @@ def _window() -> NDArray[np.float64]:
 
 
 @cache
-def _filter_groups() -> tuple[tuple[slice, NDArray[np.float32], slice], ...]:
+def _filter_groups(bands: int, turn: int) -> "Groups":
     """Neighbouring bands grouped so that little is multiplied by the zeros of their triangles.
+
+    Args:
+        bands: of the spectrogram.
+        turn: most frames that are transformed at once.
 
     Returns:
         (bins, filters of these bins, bands) of each group; the first and the last bin of the transform, which
         no triangle touches, are left out.
     """
-    filters = mel_filters()[:, 1:-1]
+    filters = mel_filters(bands)[:, 1:-1]
     first = [int(np.flatnonzero(band)[0]) for band in filters]
     last = [int(np.flatnonzero(band)[-1]) + 1 for band in filters]
     # Dynamic programming over the last group; narrow groups cost as much as sixteen bands do.
     best: list[tuple[float, list[int]]] = [(0.0, [0])]
-    for j in range(1, BANDS + 1):
+    for j in range(1, bands + 1):
         options = []
         for i in range(j):
             bins = last[j - 1] - first[i]
-            if bins * (j - i) * FRAMES <= _LARGEST_PRODUCT:
+            if bins * (j - i) * turn <= _LARGEST_PRODUCT:
                 cost = _GROUP_COST + bins * max(16, j - i)
                 options.append((best[i][0] + cost, [*best[i][1], j]))
         best.append(min(options))

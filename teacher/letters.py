@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sensors.errors import ConfigError, StateError
 from sensors.event import NO_LESSON, EventBatch
-from sensors.modalities import LETTER, LIPS, SPEECH
+from sensors.modalities import modality
 from sensors.state import State, check_state
 from teacher.config import LettersConfig
 from teacher.datasets.letters import LetterData
@@ -66,10 +66,10 @@ class LettersMachine:
         alone, first, count = self._plan(at.batch)
         order = range(first, first + count)
         rows = self._alone_rows(order) if alone else self._passes(self._pairs, _PAIRS, order)
-        samples: dict[str, NDArray[Any]] = {SPEECH.name: utterances.speech[rows]}
+        samples: dict[str, NDArray[Any]] = {"speech": utterances.speech[rows]}
         if not alone:
-            samples[LIPS.name] = utterances.stored_lips[rows]
-        samples[LETTER.name] = utterances.letters[rows, None].astype(LETTER.dtype)
+            samples["lips"] = utterances.stored_lips[rows]
+        samples["letter"] = utterances.letters[rows, None].astype(modality("letter").dtype)
         seq = np.arange(at.seq, at.seq + count, dtype=np.int64)
         rate = self.config.rate or NOMINAL_RATE
         lesson = np.full(count, NO_LESSON, np.int64)

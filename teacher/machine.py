@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from sensors.errors import StateError
 from sensors.event import NO_LESSON, EventBatch
-from sensors.modalities import AUDIO, AUDIO_FAR, IMAGE
+from sensors.flaws import add_noise, darken, jitter
 from sensors.state import State, check_state
 from teacher.config import CONCEPTS, TeacherConfig
 from teacher.curriculum import Curriculum, Plan
 from teacher.datasets.exam_set import ExamSet
 from teacher.datasets.samples import Bytes, Samples
-from teacher.flaws import add_noise, darken, jitter
 from teacher.microphones import add_far_microphone
 
+AUDIO, AUDIO_FAR, IMAGE = "audio", "audio_far", "image"
 STATE_VERSION = 1
 NOMINAL_RATE = 1000.0
 """Simulated events per second where `rate` sets no pace."""
@@ -67,13 +67,12 @@ class Machine:
         self.seed = seed
         self.generation = generation
         self.cursor = Cursor()
-        self._samples = {AUDIO.name: speech, IMAGE.name: images}
+        self._samples = {AUDIO: speech, IMAGE: images}
         self._by_concept = {
             m: [np.flatnonzero(s.train_labels == c) for c in range(len(CONCEPTS))] for m, s in self._samples.items()
         }
         heard, seen = (
-            frozenset(c for c, indices in enumerate(self._by_concept[m]) if len(indices))
-            for m in (AUDIO.name, IMAGE.name)
+            frozenset(c for c, indices in enumerate(self._by_concept[m]) if len(indices)) for m in (AUDIO, IMAGE)
         )
         self._paired = {
             m: _subset(by_concept, config.paired_share, np.random.default_rng([config.paired_seed, k]))
@@ -120,12 +119,12 @@ class Machine:
         """
         if self._last is None:
             return {}
-        planned = {m: AUDIO.name if m == AUDIO_FAR.name else m for m in self._emitted}
+        planned = {m: AUDIO if m == AUDIO_FAR else m for m in self._emitted}
         return {m: self._last.concepts_of(of) for m, of in planned.items()}
 
     def exam(self) -> ExamSet:
         """The test parts of both datasets, with labels."""
-        return ExamSet.of({m: self._samples[m] for m in (IMAGE.name, AUDIO.name)}, CONCEPTS)
+        return ExamSet.of({m: self._samples[m] for m in (IMAGE, AUDIO)}, CONCEPTS)
 
     def state_dict(self, cursor: Cursor | None = None) -> State:
         """Seed, generation and cursor (an earlier one, if given), JSON-able."""
@@ -168,7 +167,7 @@ class Machine:
         chances = rng.random(len(concepts))
         indices = [by_concept[c][int(u * len(by_concept[c]))] for c, u in zip(concepts, chances, strict=True)]
         column = self._samples[modality].train[indices]
-        if modality == IMAGE.name and self._jitter:
+        if modality == IMAGE and self._jitter:
             column = jitter(column, rng)
         if self.config.noise > 0:
             column = add_noise(column, self.config.noise, rng)
@@ -180,10 +179,10 @@ class Machine:
         if not share.any():
             return samples
         worse = dict(samples)
-        if config.drift_noise > 0 and AUDIO.name in worse:
-            worse[AUDIO.name] = add_noise(worse[AUDIO.name], config.drift_noise * share, rng)
-        if config.drift_light < 1 and IMAGE.name in worse:
-            worse[IMAGE.name] = darken(worse[IMAGE.name], 1 - (1 - config.drift_light) * share)
+        if config.drift_noise > 0 and AUDIO in worse:
+            worse[AUDIO] = add_noise(worse[AUDIO], config.drift_noise * share, rng)
+        if config.drift_light < 1 and IMAGE in worse:
+            worse[IMAGE] = darken(worse[IMAGE], 1 - (1 - config.drift_light) * share)
         return worse
 
 

@@ -1,49 +1,17 @@
 """A second microphone, far from the speaker: a third modality that hears every sound in its own, poorer way.
 
-The room swallows the upper bands, adds its own noise, and the sound comes later. What co-occurs is then seen and heard
-twice, 'audio+image+audio_far'. A sound without a picture is heard by the near microphone, by the far one or by both, by
-chance: each modality has events of its own, and some events have two of the three.
+What co-occurs is then seen and heard twice, 'audio+image+audio_far'. A sound without a picture is heard by the near
+microphone, by the far one or by both, by chance: each modality has events of its own, and some events have two of the
+three.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sensors.event import EventBatch
-from sensors.modalities import AUDIO, AUDIO_FAR
+from sensors.far_microphone import hear_from_afar
 
-Bytes = NDArray[np.uint8]
-_DB = 255 / 80
-"""Stored steps a decibel."""
-
-
-def hear_from_afar(
-    clips: Bytes,
-    rng: np.random.Generator,
-    *,
-    latest: int = 6,
-    damping: float = 40.0,
-    noise: float = 6.0,
-) -> Bytes:
-    """What the far microphone makes of log-mel clips.
-
-    Args:
-        clips: (N, 1, bands, frames) uint8, -80…0 dB.
-        rng: drawn from a fixed number of times for a given N.
-        latest: largest delay, frames; each clip has its own, at least 1.
-        damping: loss in the highest band, dB; it grows with the square of the band from none in the lowest.
-        noise: scale of the room's noise, dB: it is `noise` times |N(0, 1)|, never below 0 and 0.8 `noise` on average.
-
-    Returns:
-        (N, 1, bands, frames) uint8, a new array.
-    """
-    count, _, bands, frames = clips.shape
-    late = rng.integers(1, latest + 1, size=(count,))
-    out = np.zeros(clips.shape, np.float32)
-    for target, source, delay in zip(out, clips, late, strict=True):
-        target[..., delay:] = source[..., : frames - delay]
-    out -= np.float32(_DB * damping) * np.linspace(0, 1, bands, dtype=np.float32)[:, None] ** 2
-    out = np.maximum(out, 0) + np.float32(_DB * noise) * np.abs(rng.standard_normal(clips.shape, np.float32))
-    return np.rint(np.clip(out, 0, 255)).astype(np.uint8)
+NEAR, FAR = "audio", "audio_far"
+"""What the two microphones' samples are called."""
 
 
 def add_far_microphone(batch: EventBatch, seed: int) -> EventBatch:
@@ -56,10 +24,10 @@ def add_far_microphone(batch: EventBatch, seed: int) -> EventBatch:
     Returns:
         The same events, with the same ids, times and lessons: a function of the batch and the seed alone.
     """
-    if AUDIO.name not in batch.samples:
+    if NEAR not in batch.samples:
         return batch
     rng = np.random.default_rng(np.random.SeedSequence([seed, batch.generation, int(batch.seq[0]), 2]))
-    far = {AUDIO_FAR.name: hear_from_afar(batch.samples[AUDIO.name], rng)}
+    far = {FAR: hear_from_afar(batch.samples[NEAR], rng)}
     near, both = dict(batch.samples), {**batch.samples, **far}
     samples = both if len(near) > 1 else (near, far, both)[int(rng.integers(3))]
     return EventBatch(batch.source, batch.generation, batch.seq, batch.start, batch.end, batch.lesson, samples)

@@ -15,7 +15,7 @@ from runtime.supervisor.vigil import ASIDE, PULSE, Clock, watched
 from sensors.config import Config
 from sensors.hush import NAME as HUSH
 from sensors.journal import NAME as LOG
-from sensors.modalities import LETTER, LIPS, SPEECH, kind_of
+from sensors.modalities import kind_of
 from sensors.rig_config import LIVE, RigConfig
 
 CAST: Mapping[str, Any] = {
@@ -159,7 +159,7 @@ def kinds(config: RunConfig) -> list[str]:
     """Tables that what is taught fills: of each modality, of all together, and of labelled pairs and speech."""
     names = [name.strip() for name in config.learner.modalities.split(",")]
     digits = [*names, "+".join(names)] if config.run.digits else []
-    letters = [(SPEECH.name, LIPS.name, LETTER.name), (SPEECH.name, LETTER.name)] if config.run.letters else []
+    letters = [("speech", "lips", "letter"), ("speech", "letter")] if config.run.letters else []
     return digits + [kind_of(kind) for kind in letters]
 
 

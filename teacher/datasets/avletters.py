@@ -21,7 +21,11 @@ from scipy import ndimage
 
 from sensors.errors import DataError
 from sensors.files import read_regular
-from sensors.modalities import LIPS, SPEECH
+from sensors.lips import FRAMES as FILM_FRAMES
+from sensors.lips import HEIGHT, WIDTH
+from sensors.mfcc import FRAMES as SPEECH_FRAMES
+from sensors.mfcc import VALUES
+from sensors.modalities import modality
 from teacher.datasets.avletters_files import FIX, NAME, corpus, find, missing
 from teacher.datasets.report import Report
 from teacher.datasets.samples import Bytes
@@ -30,8 +34,6 @@ from teacher.datasets.utterances import LETTERS, Utterances, make_utterances, st
 __all__ = ["corpus", "cut_out", "find", "load", "missing", "read_lips", "read_speech"]
 
 COMPLETE = 780
-FILM_FRAMES, SPEECH_FRAMES = LIPS.shape[0], SPEECH.shape[0]
-HEIGHT, WIDTH = LIPS.shape[1:]
 PERIOD = 200_000
 """HTK's unit is 100 ns: a speech frame every 20 ms."""
 KIND = 6 + 0o100 + 0o400
@@ -76,7 +78,7 @@ def load(root: Path | None) -> Utterances:
     notes = [] if len(names) == COMPLETE else [f"{len(names)} of the original's {COMPLETE}"]
     notes.append(f"at most {padded} speech frames repeat an utterance's last one")
     if cut:
-        notes.append(f"{cut / (len(names) * LIPS.nbytes):.1e} of the lip pixels saturate")
+        notes.append(f"{cut / (len(names) * FILM_FRAMES * HEIGHT * WIDTH):.1e} of the lip pixels saturate")
     notes += filter(None, [Report.of(len(names), found.left).line, found.note])
     return make_utterances(
         "avletters",
@@ -171,14 +173,15 @@ def read_speech(path: Path) -> NDArray[np.float32]:
     if len(data) < _HEADER.size:
         raise DataError(f"{path}: truncated, {len(data)} bytes are no HTK file; {FIX}")
     frames, period, size, kind = _HEADER.unpack_from(data)
-    if (period, size, kind) != (PERIOD, 4 * SPEECH.shape[1], KIND):
-        expected = f"{PERIOD}, {4 * SPEECH.shape[1]}, {KIND}"
+    if (period, size, kind) != (PERIOD, 4 * VALUES, KIND):
+        expected = f"{PERIOD}, {4 * VALUES}, {KIND}"
         raise DataError(f"{path}: header says period, bytes, kind {period}, {size}, {kind}, not {expected}; {FIX}")
     if frames < 1 or len(data) - _HEADER.size != frames * size:
         raise DataError(f"{path}: {len(data) - _HEADER.size:,} bytes for {frames} frames of {size}; {FIX}")
     values = np.frombuffer(data, ">f4", offset=_HEADER.size).reshape(frames, -1).astype(np.float32)
-    if not (np.isfinite(values).all() and SPEECH.low <= values.min() and values.max() <= SPEECH.high):
-        raise DataError(f"{path}: holds values that are not finite or beyond {SPEECH.low:g}…{SPEECH.high:g}; {FIX}")
+    form = modality("speech")
+    if not (np.isfinite(values).all() and form.low <= values.min() and values.max() <= form.high):
+        raise DataError(f"{path}: holds values that are not finite or beyond {form.low:g}…{form.high:g}; {FIX}")
     return values
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sensors.files import read_regular
 from sensors.sound import LARGEST_FILE, Sound, SoundError, decode
-from sensors.spectrogram import LONGEST, SAMPLE_RATE, log_mel, quantise, too_long
+from sensors.spectrogram import SAMPLE_RATE, log_mel, longest, quantise, too_long
 from teacher.datasets.report import Report
 from teacher.datasets.samples import Bytes
 
@@ -99,7 +99,7 @@ def prepare_waves(waves: Iterable[NDArray[np.float32]]) -> tuple[Bytes, int]:
 
 def cut_note(cut: int) -> tuple[str, ...]:
     """A summary's phrase on clips that were cut, or nothing."""
-    return (f"{cut} clips longer than {LONGEST / SAMPLE_RATE:.2f} s were cut",) if cut else ()
+    return (f"{cut} clips longer than {longest() / SAMPLE_RATE:.2f} s were cut",) if cut else ()
 
 
 def files_key(paths: Sequence[Path]) -> str:

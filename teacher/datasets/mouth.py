@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.modalities import LIPS
+from sensors.lips import HEIGHT
+from sensors.lips import WIDTH as WIDE
 from teacher.datasets.samples import Bytes
 from teacher.datasets.visemes import OPENING, ROUNDING, TEETH, TONGUE, TUCK, WIDTH
 
-HEIGHT, WIDE = LIPS.shape[1:]
 _ZOOM = 2
 _MARGIN = 8
 """Pixels of the drawing around the film's frame, so that a moved head shows no border."""

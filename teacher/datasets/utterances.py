@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sensors.lips import GREY as GREY
 from sensors.lips import restore_lips as restore_lips
 from sensors.lips import store_lips as store_lips
-from sensors.modalities import LIPS, SPEECH
+from sensors.modalities import modality
 from teacher.datasets.samples import Bytes, Labels, hash_arrays
 
 LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -85,8 +85,8 @@ def make_utterances(
     names, numbers = np.unique(np.asarray(speakers, np.str_), return_inverse=True)
     people = numbers.astype(np.int64)
     expected: list[tuple[NDArray[Any], tuple[int, ...], type]] = [
-        (speech, SPEECH.shape, np.float32),
-        (stored_lips, LIPS.shape, np.uint8),
+        (speech, modality("speech").shape, np.float32),
+        (stored_lips, modality("lips").shape, np.uint8),
         *((a, (), np.int64) for a in (letters, people, repetitions)),
     ]
     for array, shape, dtype in expected:

@@ -5,10 +5,10 @@ import torch
 from agent.autoencoder import Transcoder
 from agent.networks import build_autoencoder, count_layers
 from sensors.errors import ConfigError
-from sensors.modalities import AUDIO, IMAGE, LIPS, Modality
+from sensors.modalities import Modality, modality
 
 
-@pytest.mark.parametrize("modality", [AUDIO, IMAGE], ids=lambda m: m.name)
+@pytest.mark.parametrize("modality", [modality("audio"), modality("image")], ids=lambda m: m.name)
 def test_paper_has_the_papers_layers(modality: Modality) -> None:
     network = build_autoencoder(modality, "paper")
     assert count_layers(network) == {"convolution": 21, "fully_connected": 2}
@@ -21,7 +21,7 @@ def test_transcoders_have_five_fully_connected_layers() -> None:
 
 
 @pytest.mark.parametrize("preset", ["small", "paper"])
-@pytest.mark.parametrize("modality", [AUDIO, IMAGE], ids=lambda m: m.name)
+@pytest.mark.parametrize("modality", [modality("audio"), modality("image")], ids=lambda m: m.name)
 def test_shapes_and_range(modality: Modality, preset: str) -> None:
     torch.manual_seed(0)
     x = torch.rand(3, *modality.shape)
@@ -33,18 +33,18 @@ def test_shapes_and_range(modality: Modality, preset: str) -> None:
 
 def test_latents_have_zero_mean_and_unit_variance() -> None:
     torch.manual_seed(0)
-    network = build_autoencoder(IMAGE, "small")
+    network = build_autoencoder(modality("image"), "small")
     with torch.no_grad():
-        z = network.encode(100 * torch.rand(4, *IMAGE.shape))
+        z = network.encode(100 * torch.rand(4, *modality("image").shape))
     assert torch.allclose(z.mean(1), torch.zeros(4), atol=1e-5)
     assert torch.allclose(z.var(1, unbiased=False), torch.ones(4), atol=1e-3)
 
 
 def test_unknown_preset_and_unfit_modality_are_named() -> None:
     with pytest.raises(ConfigError, match="huge"):
-        build_autoencoder(IMAGE, "huge")
+        build_autoencoder(modality("image"), "huge")
     with pytest.raises(ConfigError, match="lips"):
-        build_autoencoder(LIPS, "small")
+        build_autoencoder(modality("lips"), "small")
 
 
 def test_the_layout_chooses_the_network_and_the_name_does_not() -> None:

@@ -165,11 +165,11 @@ def test_a_sound_ends_where_it_does(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     word = rng.normal(0, 0.2, 8000).astype(np.float32)
     stored = quantise(log_mel([word]))[0]
-    wave = to_sound(stored, 5.5)
+    wave = to_sound("audio", stored, 5.5)
     assert wave is not None and 0.4 < len(wave) / 16_000 < 0.8 and abs(wave[-1]) < 1e-6
-    short = to_sound(stored, 0.3)
+    short = to_sound("audio", stored, 0.3)
     assert short is not None and len(short) == 4800 and abs(short[-1]) < 1e-6
-    assert to_sound(np.zeros((1, 96, 96), np.uint8), 5.5) is None
+    assert to_sound("audio", np.zeros((1, 96, 96), np.uint8), 5.5) is None
     write_wav(tmp_path / "word.wav", wave)
 
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from agent.inference import Networks
 from agent.retrieval import retrieve
-from sensors.modalities import AUDIO, IMAGE
+from sensors.modalities import modality
 from teacher.datasets import ExamSet
 from teacher.datasets.exam_set import ExamPart
 
@@ -37,7 +37,10 @@ def exam(concepts: int, each: int = 6, audio: int | None = None) -> ExamSet:
         samples.reshape(len(labels), -1)[:, 0] = labels
         return ExamPart("made", samples, labels)
 
-    parts = {"image": part(IMAGE.shape, concepts), "audio": part(AUDIO.shape, audio or concepts)}
+    parts = {
+        "image": part(modality("image").shape, concepts),
+        "audio": part(modality("audio").shape, audio or concepts),
+    }
     return ExamSet(parts, tuple(f"c{i}" for i in range(concepts)))
 
 

@@ -12,25 +12,24 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sensors.errors import DataError
-from sensors.modalities import AUDIO
+from sensors.modalities import modality
 from sensors.sound import read_sound
 from sensors.spectrogram import (
-    BANDS,
-    FRAMES,
     HOP,
-    LONGEST,
     N_FFT,
     SAMPLE_RATE,
     TOP_DB,
     WINDOW,
     dequantise,
     log_mel,
+    longest,
     mel_filters,
     quantise,
     too_long,
 )
 
 Wave = NDArray[np.float32]
+BANDS, FRAMES = 96, 96
 FULL = (FRAMES - 1) * HOP + WINDOW // 2
 
 
@@ -69,7 +68,7 @@ def made(kind: str, samples: int, seed: int = 0) -> Wave:
 @pytest.mark.parametrize("kind", ["noise", "tone", "tone over noise", "chirp", "click", "quiet", "offset", "loud"])
 def test_equals_librosa_at_every_length(kind: str) -> None:
     edges = [WINDOW // 2 + k * HOP + d for k in (0, 1, 17, FRAMES - 1) for d in (-1, 0, 1)]
-    waves = [made(kind, samples) for samples in (200, *edges, SAMPLE_RATE, LONGEST, 2 * LONGEST)]
+    waves = [made(kind, samples) for samples in (200, *edges, SAMPLE_RATE, longest(), 2 * longest())]
     found = log_mel(waves)
     assert found.shape == (len(waves), BANDS, FRAMES)
     assert found.dtype == np.float32
@@ -105,7 +104,7 @@ def test_equals_librosa_on_real_speech(data_dir: Path) -> None:
 def test_mel_filters_equal_librosa() -> None:
     for points, bands in ((N_FFT, BANDS), (512, 40)):
         theirs = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=points, n_mels=bands)
-        np.testing.assert_allclose(mel_filters(SAMPLE_RATE, points, bands), theirs, rtol=1e-5, atol=1e-8)
+        np.testing.assert_allclose(mel_filters(bands, SAMPLE_RATE, points), theirs, rtol=1e-5, atol=1e-8)
 
 
 def test_a_clip_does_not_depend_on_its_neighbours() -> None:
@@ -168,10 +167,10 @@ def test_too_long() -> None:
 def test_quantise_and_back() -> None:
     db = np.linspace(-90, 5, 2 * BANDS * FRAMES, dtype=np.float32).reshape(2, BANDS, FRAMES)
     stored = quantise(db)
-    assert stored.shape == (2, *AUDIO.shape)
-    assert stored.dtype == AUDIO.dtype
+    assert stored.shape == (2, *modality("audio").shape)
+    assert stored.dtype == modality("audio").dtype
     assert np.abs(dequantise(stored) - np.clip(db, -TOP_DB, 0)).max() <= TOP_DB / 255 / 2 + 1e-4
-    every = np.arange(256, dtype=np.uint8).repeat(36).reshape(1, *AUDIO.shape)
+    every = np.arange(256, dtype=np.uint8).repeat(36).reshape(1, *modality("audio").shape)
     np.testing.assert_array_equal(quantise(dequantise(every)), every)
     assert dequantise(every).min() == -TOP_DB and dequantise(every).max() == 0
 

@@ -108,7 +108,7 @@ def test_late_and_bad_frames_are_dropped_and_counted() -> None:
     grey = np.zeros((24, 32), np.uint8)
     views.observe(Frame(2.0, grey))
     views.observe(Frame(1.0, grey))
-    views.observe(Frame(3.0, np.zeros((24, 32, 3), np.uint8)))
+    views.observe(Frame(3.0, np.zeros((24, 32, 4), np.uint8)))
     assert views.counts == {"late": 1, "bad": 1}
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import io as matlab
 
 from sensors.errors import DataError
-from sensors.modalities import LIPS, SPEECH
+from sensors.modalities import modality
 from teacher.datasets import avletters
 from teacher.datasets.utterances import GREY, LETTERS, SEEN, UNSEEN, make_utterances, restore_lips, store_lips
 
@@ -71,8 +71,11 @@ def test_utterances_are_cut_centred_and_named(tmp_path: Path, below: str) -> Non
     assert [LETTERS[k] for k in utterances.letters] == ["A", "B"]
     assert utterances.speaker_names == ("Ann", "Bob") and utterances.speakers.tolist() == [1, 0]
     assert utterances.repetitions.tolist() == [1, 2]
-    assert utterances.speech.shape == (2, *SPEECH.shape) and utterances.speech.dtype == np.float32
-    assert utterances.stored_lips.shape == (2, *LIPS.shape) and utterances.lips.shape == (2, *LIPS.shape)
+    assert utterances.speech.shape == (2, *modality("speech").shape) and utterances.speech.dtype == np.float32
+    assert utterances.stored_lips.shape == (2, *modality("lips").shape) and utterances.lips.shape == (
+        2,
+        *modality("lips").shape,
+    )
     # The energy's peak, speech frame 20, is the window's middle: speech frames 8…31, lip frames 4…15.
     assert (utterances.speech[0] == speech(39, 20)[8:32]).all()
     shown = film(20)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from sensors.event import EventBatch
-from teacher.microphones import add_far_microphone, hear_from_afar
+from sensors.far_microphone import hear_from_afar
+from teacher.microphones import add_far_microphone
 from tests.agent.rigs import clips, images
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from teacher.flaws import add_noise, darken, jitter
+from sensors.flaws import add_noise, darken, jitter
 
 
 def strokes(count: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":

@@ -1,0 +1,20 @@
+"""The sense `audio_far`: what a second microphone, far from the speaker, hears of the same sound."""
+
+import dataclasses
+
+from sensors.far_microphone import hear_from_afar
+from sensors.flaws import add_noise
+from sensors.griffin_lim import hear
+from sensors.senses import audio
+from sensors.senses.contract import Derived, Flaws, Sense
+from sensors.senses.drawing import spectrogram_view
+
+SENSE = Sense(
+    modality=dataclasses.replace(audio.SENSE.modality, name="audio_far"),
+    about="sound as a microphone far from the speaker hears it",
+    view=spectrogram_view,
+    hear=hear,
+    form=audio.form,
+    flaws=Flaws(noise=add_noise, wear=audio.wear),
+    derived=Derived("audio", hear_from_afar),
+)

@@ -1,0 +1,145 @@
+"""The contract of a sense: all that the program knows about one kind of sample, in one object.
+
+A sense registers itself with `register_sense`. The rest of the program finds everything by its name and never compares
+that name: what it looks and sounds like, how it is read from a file, disturbed, and perceived live.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.config import Config
+from sensors.errors import EventError
+from sensors.modalities import Modality, register
+from sensors.registrations import note
+
+Array = NDArray[Any]
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Flaws:
+    """How a simulated teacher may disturb stored samples (N, *shape). All functions keep the shape and the dtype.
+
+    Attributes:
+        noise: adds white noise, given its standard deviation as a share of the full range (one, or (N,)) and random
+            numbers.
+        vary: makes small random moves, as a thing is never seen or heard twice in the same way; none: it has none.
+        wear: makes samples worse as a sensor that drifts does, given noise (N,) as a share of the full range, light
+            (N,) as a share of the full light, and random numbers; none: it does not drift.
+    """
+
+    noise: Callable[[Array, float | NDArray[np.float64], Generator], Array]
+    vary: Callable[[Array, Generator], Array] | None = None
+    wear: Callable[[Array, NDArray[np.float64], NDArray[np.float64], Generator], Array] | None = None
+
+
+@dataclass(frozen=True)
+class Derived:
+    """How a sense is computed from another one, as `audio_far` is from `audio`.
+
+    Attributes:
+        of: name of the other sense.
+        make: from its stored samples (N, *shape) and random numbers to samples of this sense.
+    """
+
+    of: str
+    make: Callable[[Array, Generator], Array]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How a sense is perceived live.
+
+    Attributes:
+        reading: class of what its sources give, such as `Chunk` or `Frame`.
+        sources: the sources that give it under a rig's settings; empty: it is not perceived there.
+        cutter: makes what cuts readings into percepts, given the settings of perception.
+        samples: contents of percepts to stored samples (N, *shape), given the settings of perception.
+    """
+
+    reading: type
+    sources: Callable[[Any], list[Any]]
+    cutter: Callable[[Any], Any]
+    samples: Callable[[Sequence[Any], Any], Array]
+
+
+@dataclass(frozen=True)
+class Sense:
+    """One kind of sample.
+
+    Attributes:
+        modality: the form of a sample under the default settings; `modalities.modality` answers the present one.
+        about: one phrase for people, such as 'sound, as log-mel spectrograms'.
+        view: a stored sample (*shape) as a BGR picture (H, W, 3) uint8 of any size.
+        hear: a stored sample (*shape) as a waveform, float32 at 16 kHz, which may be empty; none: it cannot be heard.
+        settings: class of the sense's own settings, which appear as a section of its name, such as `image.size`; all
+            have defaults. None: it has no settings.
+        form: the modality under such settings, given the default one. A derived sense without settings of its own is
+            given those of the sense that it is derived from. None: settings leave the form as it is.
+        endings: endings of the names of files that `load` reads, in lower case, such as '.wav'; empty: it is not read
+            from folders.
+        load: one file as one stored sample (*shape); raises `SampleError`, which has a short reason.
+        flaws: how a simulated teacher may disturb samples; none: not at all.
+        stream: how it is perceived live; none: it is not.
+        derived: the sense that it is computed from; none: it is of its own.
+    """
+
+    modality: Modality
+    about: str
+    view: Callable[[Array], NDArray[np.uint8]]
+    hear: Callable[[Array], NDArray[np.float32]] | None = None
+    settings: type[Config] | None = None
+    form: Callable[[Modality, Any], Modality] | None = None
+    endings: tuple[str, ...] = ()
+    load: Callable[[Path], Array] | None = None
+    flaws: Flaws | None = None
+    stream: Stream | None = None
+    derived: Derived | None = None
+
+    @property
+    def name(self) -> str:
+        """The modality's name."""
+        return self.modality.name
+
+
+_SENSES: dict[str, Sense] = {}
+
+
+def register_sense(sense: Sense) -> Sense:
+    """Add a sense and its modality.
+
+    Raises:
+        ValueError: its name is taken or malformed, or parts of it contradict each other.
+    """
+    if bool(sense.endings) != (sense.load is not None):
+        raise ValueError(f"sense {sense.name!r}: give both `endings` and `load`, or neither")
+    if sense.derived is not None and sense.derived.of not in _SENSES:
+        raise ValueError(f"sense {sense.name!r}: register {sense.derived.of!r}, which it is derived from, before it")
+    if sense.settings is not None and not issubclass(sense.settings, Config):
+        raise ValueError(f"sense {sense.name!r}: its settings are no subclass of sensors.config.Config")
+    register(sense.modality)
+    _SENSES[sense.name] = sense
+    note("sense", sense.name)
+    return sense
+
+
+def sense(name: str) -> Sense:
+    """Look one up.
+
+    Raises:
+        EventError: no such sense.
+    """
+    found = senses().get(name)
+    if found is None:
+        raise EventError(f"unknown sense {name!r}; registered: {', '.join(_SENSES)}")
+    return found
+
+
+def senses() -> Mapping[str, Sense]:
+    """All senses by name, in the order in which they were registered: that of the modalities in a kind of event."""
+    return _SENSES

@@ -1,0 +1,22 @@
+"""The sense `speech`: what TDLFT hears of a letter, as MFCC."""
+
+from functools import partial
+
+import numpy as np
+
+from sensors.flaws import add_noise_to_measurements
+from sensors.mfcc import FRAMES, VALUES
+from sensors.modalities import Modality
+from sensors.senses.contract import Flaws, Sense
+from sensors.senses.drawing import curves_view
+
+_FORM = Modality(
+    "speech", (FRAMES, VALUES), np.dtype(np.float32), "MFCC (frame, coefficient)", 1.0, "sequence", -1e4, 1e4
+)
+
+SENSE = Sense(
+    modality=_FORM,
+    about="a letter said, as cepstral coefficients",
+    view=curves_view(),
+    flaws=Flaws(noise=partial(add_noise_to_measurements, modality=_FORM)),
+)
