@@ -122,7 +122,7 @@ def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
     console = Console(file=io.StringIO(), width=100, record=True)
     console.print(view(snapshot, deque(), 100))
     page = console.export_text()
-    assert "camera stalled  microphone live" in page and "18 pairs" in page and "teachers" not in page
+    assert "camera stalled  microphone live" in page and "18 audio+image" in page and "teachers" not in page
     lost = Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS | {"dropped/throttled": 3})
     assert "3 events lost" in line(lost)
     every: dict[str, Value] = {

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sensors.errors import DataError, SourceError
+from sensors.percept import Reading
 from sensors.recorder import ABOUT, Recorder
 from sensors.recording import Recording
 from sensors.records import _HEADER, Damaged, unpack
@@ -48,7 +49,7 @@ def play(source: Source[T]) -> list[T]:
                 return got
 
 
-def same(a: Chunk | Frame, b: Chunk | Frame) -> bool:
+def same(a: Reading, b: Reading) -> bool:
     if isinstance(a, Chunk) and isinstance(b, Chunk):
         return (a.start, a.gap, a.samples.tobytes()) == (b.start, b.gap, b.samples.tobytes())
     assert isinstance(a, Frame) and isinstance(b, Frame)
