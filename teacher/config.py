@@ -180,7 +180,7 @@ class TeacherConfig(Config):
                 )
             if sense.derived.of not in senses:
                 raise ConfigError(
-                    f"teacher.derived: {name} is computed from {sense.derived.of}, and only {', '.join(senses)} are taught"
+                    f"teacher.derived: {name} is computed from {sense.derived.of}; taught are {', '.join(senses)}"
                 )
             found[name] = sense.derived.of
         return found
