@@ -148,7 +148,7 @@ class Contrastive(Algorithm):
     @property
     def temperature(self) -> float:
         """Tau."""
-        return math.exp(-float(self.model.scale))
+        return math.exp(-float(self.model.scale.detach()))
 
     def describe(self) -> list[str]:
         """One line: sizes."""
