@@ -105,7 +105,8 @@ def room(shown: NDArray[np.uint8] | None, rng: np.random.Generator, noise: float
         view = cv2.getPerspectiveTransform(flat, corners)
         cover = cv2.warpPerspective(np.ones((280, 280), np.float32), view, (640, 480))[..., None]
         picture = picture * (1 - cover) + cv2.warpPerspective(shown, view, (640, 480)) * cover
-    return np.clip(picture + noise * rng.standard_normal(picture.shape, np.float32), 0, 255).astype(np.uint8)
+    noisy = picture + noise * rng.standard_normal(picture.shape, np.float32)
+    return np.asarray(np.clip(noisy, 0, 255), np.uint8)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
