@@ -46,11 +46,14 @@ def card_image(picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """What is drawn on the card in a picture.
 
     Args:
-        picture: (H, W) uint8 grey, any size.
+        picture: (H, W) uint8 grey or (H, W, 3) BGR, any size.
 
     Returns:
-        (1, 32, 32) uint8, bright ink on black, as `mnist_images` gives it; None without a card, or nothing on it.
+        (*shape of `image`) uint8, bright ink on black, as `mnist_images` gives it; None without a card, or without ink
+        on it.
     """
+    if picture.ndim == 3:
+        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
     for flat in (False, True):
         for card in find_cards(picture, flat):
             ink = ink_of(straighten(picture, card))
