@@ -232,7 +232,7 @@ def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
         if config.monitor.judges is not None:
             check_data(config.data.replace(data=config.monitor.judges, download=False), True, False, "--judges")
         # Brings OpenCV and the libraries of devices, which no simulated teacher needs here.
-        from sensors.live import check
+        from sensors.rig import check
 
         check(config.rig, fresh)
 

@@ -11,14 +11,12 @@ from sensors.config import Config, setting
 from sensors.errors import SampleError
 from sensors.flaws import add_noise
 from sensors.modalities import Modality
+from sensors.senses.audio_stream import STREAM
 from sensors.senses.contract import Flaws, Generator, Sense
 from sensors.senses.drawing import spectrogram_view
+from sensors.sound_containers import ENDINGS
 from sensors.spectrogram import SAMPLE_RATE, log_mel, quantise, too_long
 
-ENDINGS = (
-    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64",
-)  # fmt: skip
-"""Endings of the names of sound files that are read, in lower case."""
 SIZES = tuple(range(32, 225, 32))
 """Frames and bands that networks can take."""
 UNIT = "log-mel, -80…0 dB in 255 steps (mel band, frame)"
@@ -47,7 +45,7 @@ def load(path: Path) -> NDArray[np.uint8]:
     Raises:
         SampleError: it cannot be read, its end is missing, it is silent, or it is longer than a spectrogram is.
     """
-    # Robots do without the libraries of sound files.
+    # A robot reads no files, and need not have the library.
     from sensors.sound import load_sound
 
     sound = load_sound(path)
@@ -86,4 +84,5 @@ SENSE = Sense(
     endings=ENDINGS,
     load=load,
     flaws=Flaws(noise=add_noise, wear=wear),
+    stream=STREAM,
 )

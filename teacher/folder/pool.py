@@ -1,0 +1,211 @@
+"""Files read by several processes at once, one a core.
+
+Processes, not threads: Python code of a sense runs in one thread at a time, and a damaged file that brings its decoder
+down is to cost that file alone.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.errors import DataError
+from sensors.modalities import modality
+from sensors.rooms import child_process
+from sensors.senses import configured
+from teacher.folder.reading import reader
+
+FILES_PER_PROCESS = 64
+"""Fewer are read by this process, as a new one takes a second to start."""
+MOST_BREAKDOWNS = 3
+"""Files in a row on which a process may break down, before this is no fault of the files."""
+BREAKDOWN = "that their reader breaks down on"
+"""Why such a file is left out."""
+_TICK = 0.1
+
+
+def read_files(
+    name: str, paths: Sequence[Path], reach: Callable[[int], None], processes: int | None = None
+) -> tuple[NDArray[Any], list[str]]:
+    """Read the samples of files.
+
+    Args:
+        name: of the sense.
+        paths: of the files.
+        reach: called now and then with how many are done.
+        processes: to read with; by default one for each core, while each has files enough. Below two: this one.
+
+    Returns:
+        (N, *shape) samples, undefined where a file was left out, and (N) reasons, empty where it was not.
+
+    Raises:
+        DataError: a process cannot be started, or ends before its first file.
+    """
+    form = modality(name)
+    samples = np.empty((len(paths), *form.shape), form.dtype)
+    reasons = [""] * len(paths)
+    if processes is None:
+        processes = min(len(os.sched_getaffinity(0)), len(paths) // FILES_PER_PROCESS)
+    if processes < 2:
+        read = reader(name)
+        for at, path in enumerate(paths):
+            sample, reasons[at] = read(path)
+            if sample is not None:
+                samples[at] = sample
+            reach(at + 1)
+        return samples, reasons
+    numbers = _Numbers(len(paths))
+    crew = [_Reader(name) for _ in range(processes)]
+    with ThreadPoolExecutor(processes) as pool, contextlib.ExitStack() as stack:
+        # Closed before the pool waits for its threads: those find their process gone.
+        for each in crew:
+            stack.callback(each.close)
+        stack.callback(numbers.close)
+        working = [pool.submit(each.work, numbers, paths, samples, reasons) for each in crew]
+        while True:
+            done, busy = wait(working, _TICK, FIRST_EXCEPTION)
+            reach(min(numbers.handed, len(paths)) - len(busy) if busy else len(paths))
+            for future in done:
+                future.result()
+            if not busy:
+                return samples, reasons
+
+
+class _Numbers:
+    """Hands each number below `count` to one of several threads."""
+
+    def __init__(self, count: int) -> None:
+        self.handed = 0
+        self._count = count
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[int]:
+        while True:
+            with self._lock:
+                if self.handed >= self._count:
+                    return
+                at, self.handed = self.handed, self.handed + 1
+            yield at
+
+    def close(self) -> None:
+        """Hand out no more."""
+        with self._lock:
+            self._count = 0
+
+
+class _Reader:
+    """A process that reads files, made anew when a file brings it down.
+
+    Args:
+        name: of the sense.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._form = modality(name)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def work(self, numbers: _Numbers, paths: Sequence[Path], samples: NDArray[Any], reasons: list[str]) -> None:
+        """Read the files whose numbers are handed out, into `samples` and `reasons`."""
+        breakdowns = 0
+        for at in numbers:
+            if (process := self._ready()) is None:
+                return
+            answer = self._ask(process, paths[at])
+            if answer is None:
+                _end(process)
+                if self._closed:
+                    return
+                self._process = None
+                reasons[at] = BREAKDOWN
+                breakdowns += 1
+                if breakdowns > MOST_BREAKDOWNS:
+                    raise DataError(f"the reader of {self._name} breaks down on file after file, at last {paths[at]}")
+                continue
+            breakdowns = 0
+            reasons[at], data = answer
+            if not reasons[at]:
+                samples[at] = np.frombuffer(data, self._form.dtype).reshape(self._form.shape)
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            self._closed = True
+            process = self._process
+        if process is not None:
+            _end(process)
+
+    def _ready(self) -> "subprocess.Popen[bytes] | None":
+        """The process, started where there is none; None where it is to end."""
+        with self._lock:
+            if self._closed:
+                return None
+            if self._process is not None:
+                return self._process
+            try:
+                # In a session of its own: Ctrl-C is for this process, which ends the others.
+                process = subprocess.Popen(
+                    **child_process("teacher.folder.worker"),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise DataError(f"a process that reads files cannot be started ({error.strerror})") from None
+            self._process = process
+        setup = json.dumps({"senses": configured(), "sense": self._name})
+        if self._send(process, setup) and _line(process) == b"ready\n":
+            return process
+        if self._closed:
+            return None
+        raise DataError("a process that reads files ended before its first file; are there memory and processes left?")
+
+    def _ask(self, process: "subprocess.Popen[bytes]", path: Path) -> tuple[str, bytes] | None:
+        """What became of a file: the reason or an empty text, and the sample's bytes; None where the process ended."""
+        if not self._send(process, json.dumps(str(path))) or not (line := _line(process)):
+            return None
+        reason = json.loads(line)
+        if reason:
+            return reason, b""
+        assert process.stdout is not None
+        data = process.stdout.read(self._form.nbytes)
+        return ("", data) if len(data) == self._form.nbytes else None
+
+    @staticmethod
+    def _send(process: "subprocess.Popen[bytes]", text: str) -> bool:
+        assert process.stdin is not None
+        try:
+            process.stdin.write(text.encode() + b"\n")
+            process.stdin.flush()
+        except (OSError, ValueError):
+            return False
+        return True
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):
+            if pipe is not None:
+                pipe.close()
+
+
+def _line(process: "subprocess.Popen[bytes]") -> bytes:
+    assert process.stdout is not None
+    try:
+        return process.stdout.readline()
+    except (OSError, ValueError):
+        return b""

@@ -1,0 +1,107 @@
+"""From files to stored samples of one sense, on all cores, kept in the cache by the files' content."""
+
+import contextlib
+import hashlib
+import inspect
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import sensors
+from sensors.errors import DataError
+from sensors.files import open_regular
+from sensors.modalities import modality
+from sensors.senses import sense
+from teacher.datasets.cache import form_of, kept
+from teacher.datasets.samples import hash_arrays
+from teacher.folder.pool import read_files
+from teacher.folder.progress import Progress
+
+MOST_BYTES = 16 << 30
+"""Most bytes that the samples of one sense may take."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The samples of some files.
+
+    Attributes:
+        samples: (K, *shape) of the files that were taken, in their order; read-only.
+        taken: (N,) which of all the files these are.
+        reasons: of the files that were not, in their order.
+        fingerprint: hash of both arrays.
+    """
+
+    samples: NDArray[Any]
+    taken: NDArray[np.bool_]
+    reasons: tuple[str, ...]
+    fingerprint: str
+
+
+_ROWS = form_of(Rows, ("samples", "taken"))
+
+
+def prepare(name: str, paths: Sequence[Path], contents: Sequence[str], show: bool) -> Rows:
+    """The samples of files, from the cache where files of this content were prepared in this order and form before.
+
+    Args:
+        name: of the sense.
+        paths: of the files.
+        contents: `hashes` of them.
+        show: whether to show how far it is.
+
+    Raises:
+        DataError: their samples would take more than 16 GiB.
+    """
+    form = modality(name)
+    if len(paths) * form.nbytes > MOST_BYTES:
+        raise DataError(
+            f"{len(paths):,} files of {name} would take {len(paths) * form.nbytes / 2**30:.0f} GiB;\n"
+            f"take fewer, or smaller samples (--help-settings lists what {name} can be)"
+        )
+
+    def made() -> Rows:
+        with Progress(f"preparing {name}", len(paths), show) as progress:
+            samples, reasons = read_files(name, paths, progress.reach)
+        taken = np.array([not reason for reason in reasons], np.bool_)
+        samples = samples if taken.all() else samples[taken]
+        return Rows(samples, taken, tuple(filter(None, reasons)), hash_arrays([samples, taken]))
+
+    described = f"{form.shape} {form.dtype} {form.unit} {form.scale} {form.low} {form.high} {_code(name)}"
+    key = hashlib.blake2b("\n".join((described, *contents)).encode(), digest_size=16).hexdigest()
+    return kept(f"folder-{name}", key, made, _ROWS)
+
+
+def hashes(paths: Sequence[Path]) -> list[str]:
+    """Hash of each file's content and the ending of its name; of one that cannot be read, why."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return list(pool.map(_hash, paths))
+
+
+def _hash(path: Path) -> str:
+    digest = hashlib.blake2b(path.suffix.lower().encode("utf-8", "surrogateescape"), digest_size=16)
+    try:
+        with open_regular(path) as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except (DataError, OSError) as error:
+        return f"unread: {type(error).__name__} {getattr(error, 'errno', '')}"
+    return digest.hexdigest()
+
+
+def _code(name: str) -> str:
+    """Hash of the code that reads this sense's files: that of the senses, of what they share, and of a plugin."""
+    home = Path(sensors.__file__).parent
+    sources = sorted(path for pattern in ("*.py", "senses/*.py") for path in home.glob(pattern))
+    digest = hashlib.blake2b(digest_size=8)
+    for source in sources:
+        digest.update(source.read_bytes())
+    with contextlib.suppress(TypeError, OSError):
+        digest.update(inspect.getsource(inspect.getmodule(sense(name).load)).encode())  # type: ignore[arg-type]
+    return digest.hexdigest()

@@ -1,0 +1,41 @@
+"""A process that reads samples from files for `teacher.folder.pool`: one name in, one sample out, until its input ends.
+
+Run as `python -m teacher.folder.worker`. Its input is lines of JSON: the first names the sense and says how the process
+is set up, each other one is the path of a file. Its output is a line of JSON for each file: an empty text, which the
+bytes of the sample follow (stored dtype, C order), or why the file is left out.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import cv2
+
+from sensors.senses import configure
+from teacher.folder.reading import reader
+
+
+def main() -> None:
+    """Serve one parent."""
+    # What libraries print must not come between the samples.
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    setup = json.loads(sys.stdin.buffer.readline())
+    configure(setup["senses"])
+    read = reader(setup["sense"])
+    out.write(b"ready\n")
+    out.flush()
+    for line in sys.stdin.buffer:
+        sample, reason = read(Path(json.loads(line)))
+        out.write(json.dumps(reason).encode() + b"\n")
+        if sample is not None:
+            out.write(sample.tobytes())
+        out.flush()
+
+
+if __name__ == "__main__":
+    main()
