@@ -16,6 +16,7 @@ from sensors.config import Config
 from sensors.hush import NAME as HUSH
 from sensors.journal import NAME as LOG
 from sensors.modalities import kind_of
+from sensors.plugins import process_setup
 from sensors.rig_config import LIVE, RigConfig
 from sensors.streams import perceived_kinds
 
@@ -168,5 +169,5 @@ def kinds(config: RunConfig) -> list[str]:
 
 def _actor(kind: Any, options: Mapping[str, Any], *arguments: Any) -> Any:
     untyped: Any = ray
-    made = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(kind))
+    made = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(kind, process_setup()))
     return made.options(**options).remote(*arguments)
