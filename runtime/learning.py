@@ -9,7 +9,8 @@ from agent.config import LearnerConfig
 from runtime.settings import RunConfig
 from sensors.config import Config
 from sensors.errors import ConfigError
-from sensors.modalities import kind_of, labelled
+from sensors.modalities import labelled
+from sensors.streams import perceived_kinds
 from teacher.subjects import settings_of
 
 
@@ -53,7 +54,7 @@ def learning(config: RunConfig) -> Learning:
     """Sort the algorithms that `run.learn` names by what the run's tables hold.
 
     Raises:
-        ConfigError: none of them learns from anything in the run.
+        ConfigError: none of them learns from anything in the run, or none generates what the run is to respond with.
     """
     tables = kinds(config)
     modalities = [name.strip() for name in config.learner.modalities.split(",")]
@@ -64,6 +65,11 @@ def learning(config: RunConfig) -> Learning:
         raise ConfigError(
             f"run.learn={config.run.learn}: {words} learns from none of {', '.join(tables)};\n"
             "choose others with --learn, or teach something else with --teach"
+        )
+    if config.answer.respond and not any(d.decodes for d in active):
+        raise ConfigError(
+            f"answer.respond: {' and '.join(d.name for d in active)} cannot generate a sound or a picture;\n"
+            "leave --respond away, or let smart learn, too: --learn smart"
         )
     unread = tuple(k for k in tables if labelled(k) and not any(k in found for found in used.values()))
     resting = tuple(d for d, found in used.items() if not found)
@@ -87,6 +93,6 @@ def kinds(config: RunConfig) -> list[str]:
     """Tables that what is taught fills, each once; where the run perceives, those of every modality and of all."""
     if config.run.sensors is not None:
         names = [name.strip() for name in config.learner.modalities.split(",")]
-        return [*names, kind_of(names)]
+        return perceived_kinds(names)
     found = (one.kinds(config.data, settings_of(one, config)) for one in config.run.subjects)
     return list(dict.fromkeys(kind for kinds in found for kind in kinds))

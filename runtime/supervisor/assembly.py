@@ -10,11 +10,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from replay.config import NONE
 from runtime.learning import kinds, learning, sections
-from runtime.settings import RunConfig, Teacher, teachers_of
+from runtime.settings import RunConfig
 from runtime.supervisor.crew import Member
 from runtime.supervisor.vigil import ASIDE, PULSE, Clock, watched
+from runtime.teaching import Teacher, teachers_of
 from sensors.hush import NAME as HUSH
 from sensors.journal import NAME as LOG
+from sensors.plugins import process_setup
 from sensors.rig_config import LIVE, RigConfig
 from teacher.subjects import settings_of
 
@@ -162,5 +164,5 @@ def rig_of(config: RunConfig, path: Path) -> RigConfig:
 
 def _actor(kind: Any, options: Mapping[str, Any], *arguments: Any) -> Any:
     untyped: Any = ray
-    made = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(kind))
+    made = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(kind, process_setup()))
     return made.options(**options).remote(*arguments)
