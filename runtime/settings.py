@@ -18,6 +18,7 @@ from sensors.perception import PerceptionConfig
 from sensors.remote_config import IngestConfig
 from sensors.rig_config import LIVE, LiveConfig, RigConfig
 from sensors.senses import SensesConfig, sense, senses, senses_config
+from sensors.streams import perceivable
 from teacher.config import DataConfig, LettersConfig, TeacherConfig
 
 LIVE_DEFAULTS = {
@@ -219,9 +220,13 @@ class RunConfig(Config):
     def _check_sensors(self) -> None:
         if self.run.letters:
             raise ConfigError(f"run.teach={self.run.teach}: sensors bring no letters with labels; leave it at digits")
+        given = perceivable()
         names = {name.strip() for name in self.learner.modalities.split(",")}
-        if names != {"audio", "image"}:
-            raise ConfigError(f"learner.modalities={self.learner.modalities}: sensors give audio and image")
+        if unknown := sorted(names - set(given)):
+            raise ConfigError(
+                f"learner.modalities={self.learner.modalities}: sensors do not give {', '.join(unknown)}; they give "
+                f"{', '.join(given)}"
+            )
         if self.run.sensors != LIVE and self.ingest.listen is not None:
             raise ConfigError("--listen: a recording is played alone; use --sensors live for robots")
 
@@ -234,6 +239,7 @@ class RunConfig(Config):
             perception=self.perception,
             ingest=self.ingest,
             live=self.live,
+            senses=self.learner.modalities,
         )
 
     def _check_letters(self) -> None:

@@ -18,6 +18,7 @@ from sensors.journal import NAME as LOG
 from sensors.modalities import kind_of
 from sensors.plugins import process_setup
 from sensors.rig_config import LIVE, RigConfig
+from sensors.streams import perceived_kinds
 
 CAST: Mapping[str, Any] = {
     "replay": "replay.actor:ReplayActor",
@@ -159,6 +160,8 @@ def rig_of(config: RunConfig, path: Path) -> RigConfig:
 def kinds(config: RunConfig) -> list[str]:
     """Tables that what is taught fills: of each modality, of all together, and of labelled pairs and speech."""
     names = [name.strip() for name in config.learner.modalities.split(",")]
+    if config.run.sensors is not None:
+        return perceived_kinds(names)
     digits = [*names, "+".join(names)] if config.run.digits else []
     letters = [("speech", "lips", "letter"), ("speech", "letter")] if config.run.letters else []
     return digits + [kind_of(kind) for kind in letters]

@@ -130,7 +130,7 @@ def test_a_run_that_perceives_has_defaults_of_its_own() -> None:
     ("changes", "told"),
     [
         ({"run.teach": "both"}, "no letters with labels"),
-        ({"learner.modalities": "audio,image,audio_far"}, "audio and image"),
+        ({"learner.modalities": "audio,image,audio_far"}, "do not give audio_far; they give audio, image"),
         ({"run.sensors": "session", "ingest.listen": "tcp://127.0.0.1:0"}, "played alone"),
     ],
 )
