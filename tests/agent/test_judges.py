@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,16 @@ def test_training_in_half_precision_is_another_judge_that_learns(tmp_path: Path)
     judge = finish(Training("image", data, 60, 7, tmp_path, precision="bfloat16")).judge
     assert judge.accuracy > 0.9
     assert not Training("image", data, 60, 7, tmp_path).cached
+
+
+@pytest.mark.parametrize("network", ["first", "second"])
+def test_a_judge_of_colour_pictures_is_kept(tmp_path: Path, network: str, forms: Callable[..., None]) -> None:
+    forms(image={"color": True})
+    pictures = np.random.default_rng(0).integers(0, 256, (64, 3, 32, 32), np.uint8)
+    labels = np.arange(64) % 2
+    data = make_samples("colours", (pictures, labels), (pictures, labels), "made")
+    first = finish(Training("image", data, 6, 7, tmp_path, network))
+    again = Training("image", data, 6, 7, tmp_path, network)
+    assert again.cached
+    x = to_network(data.test, "image")
+    assert torch.allclose(first.judge.net(x), again.judge.net(x), atol=1e-5)
