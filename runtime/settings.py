@@ -1,22 +1,24 @@
 """A run's settings: every room's own, side by side, and those of the run itself."""
 
 import dataclasses
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args, get_type_hints
 
-from agent.config import BEFORE, RENAMED, AnswerConfig, LearnerConfig, MonitorConfig
+from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
+from runtime.migrate import migrate, replaced, typed
 from sensors.address import redact
 from sensors.config import Config, parse, setting
 from sensors.errors import ConfigError
 from sensors.live_config import SensorsConfig
+from sensors.modalities import kind_of
 from sensors.perception import PerceptionConfig
 from sensors.remote_config import IngestConfig
 from sensors.rig_config import LIVE, LiveConfig, RigConfig
 from teacher.config import DataConfig, LettersConfig, TeacherConfig
+from teacher.subjects.contract import SEPARATOR, Subject, read_subjects, settings_of, subjects, unlabelled
 
 LIVE_DEFAULTS = {
     "run.teach": "digits",
@@ -30,6 +32,8 @@ LIVE_DEFAULTS = {
     "answer.serve": "true",
 }
 """Defaults that are others when a run perceives for itself."""
+SEEDS = 64
+"""Seeds of one run's teachers: run seed x `SEEDS` + the teacher's number."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,12 @@ class RunSection(Config):
     )
     seed: int = setting(0, help="seed of everything random", low=0, high=2**31 - 1)
     teach: str = setting(
-        "both",
-        help="what is taught: digits (heard and seen, without labels), letters (heard, lip-read, labelled), or both",
-        choices=("digits", "letters", "both"),
+        "digits+letters",
+        help=f"subjects that are taught, joined by {SEPARATOR!r}: {', '.join(s.about for s in subjects())}",
     )
-    teachers: int = setting(1, help="digit teachers that teach side by side, seeds apart", low=1, high=64)
+    teachers: int = setting(
+        1, help="teachers of each unlabelled subject that teach side by side, seeds apart", low=1, high=64
+    )
     checkpoint_every: float = setting(30.0, help="time between checkpoints", unit="s", low=1.0, high=1e7)
     tick: float = setting(2.0, help="time between two lines of figures", unit="s", low=0.2, high=60.0)
     chunk: float = setting(1.0, help="longest piece of work asked of an actor at once", unit="s", low=0.1, high=5.0)
@@ -98,25 +103,57 @@ class RunSection(Config):
     )
     restarts: int = setting(5, help="restarts of one actor before the run gives up", low=0, high=1000)
 
-    @property
-    def digits(self) -> bool:
-        """Whether digits are taught."""
-        return self.teach != "letters"
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            count = len(unlabelled(self.subjects))
+        except ConfigError as error:
+            raise ConfigError(f"teach={self.teach!r}: {error}") from None
+        if self.teachers * count > SEEDS:
+            raise ConfigError(f"teachers={self.teachers}: {count} subjects have more than {SEEDS} teachers together")
 
     @property
-    def letters(self) -> bool:
-        """Whether letters are taught."""
-        return self.teach != "digits"
+    def subjects(self) -> tuple[Subject, ...]:
+        """What is taught: first what has no labels. Where the run perceives, what its judges' data are of."""
+        return tuple(sorted(read_subjects(self.teach), key=lambda subject: subject.labelled))
+
+    @property
+    def labelled(self) -> bool:
+        """Whether something is taught with labels."""
+        return any(subject.labelled for subject in self.subjects)
+
+    @property
+    def unlabelled(self) -> bool:
+        """Whether something is taught, or perceived, without labels."""
+        return bool(unlabelled(self.subjects))
 
 
-LETTERS_TEACHER = "teacher-letters"
-"""Name of the teacher of letters; those of digits have numbers."""
+@dataclass(frozen=True)
+class Teacher:
+    """One simulated teacher of a run.
+
+    Attributes:
+        name: under which it sends its events.
+        subject: what it teaches.
+        seed: its own, of everything random.
+        speaks: whether what it tells about its data is shown: teachers of one subject tell the same.
+    """
+
+    name: str
+    subject: Subject
+    seed: int
+    speaks: bool
 
 
-def teacher_names(run: RunSection) -> list[str]:
-    """Names of the simulated teachers of a run, under which they send their events: first those of digits."""
-    digits = range(run.teachers if run.digits and run.sensors is None else 0)
-    return [f"teacher-{number}" for number in digits] + ([LETTERS_TEACHER] if run.letters else [])
+def teachers_of(run: RunSection) -> list[Teacher]:
+    """The simulated teachers of a run: first those of what has no labels, whose seeds differ from each other."""
+    found: list[Teacher] = []
+    number = 0
+    for subject in run.subjects if run.sensors is None else ():
+        for place, name in enumerate(subject.teachers(run.teachers)):
+            found.append(Teacher(name, subject, run.seed * SEEDS + (0 if subject.labelled else number), place == 0))
+            number += not subject.labelled
+    return found
 
 
 @dataclass(frozen=True)
@@ -144,8 +181,7 @@ class RunConfig(Config):
             self._check_sensors()
             return
         self._check_waiting()
-        self._check_microphones()
-        if self.run.letters:
+        if self.run.labelled:
             self._check_letters()
 
     def _check_batches(self) -> None:
@@ -157,15 +193,52 @@ class RunConfig(Config):
         if "lesson" in (s.guides, s.selector) and s.batch % s.views:
             raise ConfigError(f"learner.batch={s.batch}: must be a multiple of learner.views={s.views} for lessons")
 
-    def _check_microphones(self) -> None:
-        far = "audio_far" in {name.strip() for name in self.learner.modalities.split(",")}
-        if far and not self.teacher.far_microphone:
-            raise ConfigError("learner.modalities: nothing sends audio_far; add --set teacher.far_microphone=true")
-        if self.teacher.far_microphone and not far:
-            # Nobody would draw what the far microphone alone hears, and its table would tell the teacher to wait.
-            raise ConfigError("teacher.far_microphone: add --set learner.modalities=audio,image,audio_far")
-        if far and "lesson" in (self.learner.guides, self.learner.selector):
-            raise ConfigError("teacher.far_microphone: sounds heard twice have no lesson; use guides pair or cluster")
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """The senses of all that is taught without labels, in registry order.
+
+        Raises:
+            UserError: the data do not tell.
+        """
+        taught = unlabelled(self.run.subjects)
+        names = {name for one in taught for name in one.senses(self.data, settings_of(one, self))}
+        return tuple(kind_of(names).split("+")) if names else ()
+
+    def with_senses(self) -> Self:
+        """A copy whose learner learns from all senses that are taught without labels."""
+        sent = self.sent
+        if not sent or set(sent) == self._learned:
+            return self
+        return self.replace(learner=self.learner.replace(modalities=",".join(sent)))
+
+    def check_senses(self) -> None:
+        """Refuse a learner that waits for senses that nobody sends, or lets lie what is sent.
+
+        Raises:
+            UserError: names the senses and the settings; or the data do not tell.
+        """
+        sent = set(self.sent)
+        if not sent:
+            return
+        if unsent := sorted(self._learned - sent):
+            raise ConfigError(
+                f"learner.modalities: nothing sends {', '.join(unsent)}; leave it away, or see --set teacher.derived"
+            )
+        if unread := sorted(sent - self._learned):
+            # Nobody would draw what comes in these alone, and their tables would tell the teacher to wait.
+            raise ConfigError(
+                f"learner.modalities: {', '.join(unread)} is sent and not learned from; "
+                f"add --set learner.modalities={','.join(self.sent)}"
+            )
+        if self.teacher.derived and "lesson" in (self.learner.guides, self.learner.selector):
+            raise ConfigError(
+                f"teacher.derived: what has {self.teacher.derived} beside one sense alone has no lesson; "
+                "use guides pair or cluster"
+            )
+
+    @property
+    def _learned(self) -> set[str]:
+        return {name.strip() for name in self.learner.modalities.split(",")}
 
     def _check_waiting(self) -> None:
         """Refuse settings with which the learner would wait for ever for `min_events` events."""
@@ -186,8 +259,8 @@ class RunConfig(Config):
             )
 
     def _check_sensors(self) -> None:
-        if self.run.letters:
-            raise ConfigError(f"run.teach={self.run.teach}: sensors bring no letters with labels; leave it at digits")
+        if labelled := [subject.name for subject in self.run.subjects if subject.labelled]:
+            raise ConfigError(f"run.teach={self.run.teach}: sensors bring no {labelled[0]} with labels; leave it away")
         names = {name.strip() for name in self.learner.modalities.split(",")}
         if names != {"audio", "image"}:
             raise ConfigError(f"learner.modalities={self.learner.modalities}: sensors give audio and image")
@@ -239,7 +312,7 @@ class RunConfig(Config):
             ConfigError: no such setting, or a bad value; the message names it.
         """
         values = self.to_dict()
-        for key, text in changes.items():
+        for key, text in typed(changes).items():
             *path, name = key.split(".")
             kind: type[Config] = type(self)
             place = values
@@ -263,38 +336,15 @@ class RunConfig(Config):
     def from_saved(cls, saved: Mapping[str, Any]) -> Self:
         """The settings that a run was saved with; what it did before there was a setting for it, it goes on doing.
 
-        Settings of the monitor that have other names now take their defaults.
-        Runs from before letters were taught go on with digits alone, those from before rare pairs had more turns than
-        their share without these.
-
         Raises:
             ConfigError: settings of another version.
         """
-        before: dict[str, Mapping[str, Any]] = {"run": {"teach": "digits"}, "learner": BEFORE}
-        for name in before:
-            if not isinstance(saved.get(name, {}), Mapping):
-                raise ConfigError(f"{name}={saved[name]!r}: expected a group of settings")
-        run = saved.get("run", {})
-        if run.get("minutes") == math.inf:
-            # Before it had a bound, this was another way to say: until Ctrl-C.
-            saved = {**saved, "run": {**run, "minutes": None}}
-        saved = {**saved, **{name: {**old, **saved.get(name, {})} for name, old in before.items()}}
-        if isinstance(saved.get("monitor"), Mapping):
-            saved["monitor"] = {k: v for k, v in saved["monitor"].items() if k not in RENAMED}
-        return cls.from_dict(saved)
+        return cls.from_dict(migrate(saved))
 
     @classmethod
     def replaced(cls, saved: Mapping[str, Any]) -> list[str]:
-        """Settings that an older run was saved with and that are no more, each as `section.field: old -> new`.
-
-        Those that had their default are passed over: what takes their place does as they did.
-        """
-        monitor = saved.get("monitor")
-        return [
-            f"monitor.{name}: {monitor[name]} -> monitor.{now}={getattr(MonitorConfig(), now)}"
-            for name, (default, now) in RENAMED.items()
-            if isinstance(monitor, Mapping) and name in monitor and monitor[name] != default
-        ]
+        """Settings that an older run was saved with and that take their defaults now."""
+        return replaced(saved)
 
     def differences(self, other: Self) -> list[str]:
         """Settings that differ from `other`, each as `section.field: theirs -> ours`, without passwords."""

@@ -11,7 +11,7 @@ import pytest
 from runtime.cli import OPTIONS, Request, parse_arguments
 from runtime.settings import RunConfig
 from runtime.supervisor.metrics import METRICS, metric_of
-from runtime.terminal import EXAMS
+from runtime.terminal import exams_of
 from sensors.robot_program import RobotConfig
 from sensors.robot_program import make_parser as robot_parser
 
