@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sensors.errors import DataError
 from sensors.senses import senses
-from teacher.datasets.exam_set import MOST_CONCEPTS
+from teacher.config import MOST_CONCEPTS
 from teacher.datasets.report import printable
 from teacher.datasets.samples import Samples, hold_out, make_samples
 from teacher.folder.layout import CONCEPT, FILE, FOLDER, PARTS, Left, left_lines, refused, some
@@ -61,6 +61,13 @@ def find_senses(root: Path, wanted: Sequence[str] = ()) -> tuple[str, ...]:
         DataError: as in `load_things`, as far as names tell.
     """
     return tuple(_look(root, wanted)[1])
+
+
+def find_concepts(root: Path, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+    """The concepts that two senses or more meet, likewise."""
+    names, listed, _ = _look(root, wanted)
+    met = {concept for own in listed.values() for concept in own.concepts}
+    return tuple(name for name in names.concepts if name in met)
 
 
 def load_things(root: Path, part: str = TEST, wanted: Sequence[str] = (), show: bool = False) -> Things:
