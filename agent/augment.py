@@ -6,7 +6,6 @@ encoded as it was perceived. No label is involved. Moves grow from nothing, so t
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from agent.config import AugmentConfig
@@ -46,9 +45,7 @@ class Augment:
         move = layout_of(modality.layout, modality.shape, modality.name).move
         if strength <= 0 or move is None:
             return x
-        maps = move(len(x), strength, self._uniform)
-        grid = F.affine_grid(maps.to(x.device), list(x.shape), align_corners=False)
-        return F.grid_sample(x, grid, align_corners=False)
+        return move(x, strength, self._uniform)
 
     def _uniform(self, *shape: int) -> Tensor:
         """Between -1 and 1."""

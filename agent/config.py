@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sensors.config import Config, setting
 
-PRESETS = ("small", "paper")
+PRESETS = ("small", "medium", "paper")
 STRATEGIES = ("pair", "lesson", "cluster")
 LATENT = 512
 """Size of z (SMART, section 3)."""
@@ -83,7 +83,7 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
 
     preset: str = setting(
         "auto",
-        help="network sizes: 'small' for CPUs, 'paper' as published for GPUs",
+        help="network sizes: 'small' for CPUs, 'medium' for photographs, 'paper' as published for GPUs",
         choices=("auto", *PRESETS),
     )
     device: str = setting("auto", help="where to compute", choices=("auto", "cpu", "cuda"))

@@ -68,6 +68,8 @@ class Training:
         preset: sizes of the reference's encoder.
         device: where it is trained and stays.
         concepts: how many there are.
+        precision: 'float32' or 'bfloat16', of its training only.
+        even: whether all concepts are met equally often, as a teacher shows them; else as often as the data hold them.
 
     Raises:
         ConfigError: no such modality, network or preset.
@@ -85,12 +87,14 @@ class Training:
         preset: str = "small",
         device: torch.device | str = "cpu",
         concepts: int = 10,
+        precision: str = "float32",
+        even: bool = False,
     ) -> None:
         kind = registered(modality)
         self._layout = layout_of(kind.layout, kind.shape, modality)
-        for labels in (samples.train_labels, samples.test_labels):
-            if len(labels) and labels.max() >= concepts:
-                raise DataError(f"judge of {modality}: {samples.name} has label {labels.max()} of {concepts} concepts")
+        for part in (samples.train_labels, samples.test_labels):
+            if len(part) and part.max() >= concepts:
+                raise DataError(f"judge of {modality}: {samples.name} has label {part.max()} of {concepts} concepts")
         self.modality = modality
         self.samples = samples
         self.steps = steps = steps or self._layout.judge_steps
@@ -99,8 +103,15 @@ class Training:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             net = build_judge(modality, network, preset, concepts).to(device)
+        if kind.layout == "picture" and kind.shape[0] > 1:
+            # Channels last: twice as fast on a CPU; grey pictures keep the order that their judges were trained in.
+            nn.utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
         self.judge = Judge(modality if network == NETWORKS[0] else f"{modality}-{network}", net)
         self._device = device
+        self._network = network
+        self._bfloat16 = precision == "bfloat16"
+        labels = torch.from_numpy(np.array(samples.train_labels))
+        self._chances = 1 / labels.bincount().float()[labels] if even else None
         self._generator = torch.Generator().manual_seed(seed)
         self._batch = 256 if len(samples.train) >= 20_000 else 64
         self._order = torch.zeros(0, dtype=torch.int64)
@@ -109,6 +120,7 @@ class Training:
             self._optimiser, max_lr=self._layout.judge_rate, total_steps=steps
         )
         size = f"-{preset}" if network == "reference" else ""
+        size += f"-{precision}" * self._bfloat16 + "-even" * even
         key = f"{samples.name}-{samples.fingerprint[:16]}-{concepts}-{steps}-{seed}{size}-{_code(network)}"
         self._place = None if cache is None else cache / f"{self.judge.name}-{key}.safetensors"
         self._load()
@@ -132,7 +144,9 @@ class Training:
         target = torch.from_numpy(np.array(self.samples.train_labels[rows.numpy()]))
         x, target = self._disturb(x).to(self._device), target.to(self._device)
         self.judge.net.train()
-        loss = F.cross_entropy(self.judge.net(x), target, label_smoothing=0.05)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            verdict = self.judge.net(x)
+        loss = F.cross_entropy(verdict.float(), target, label_smoothing=0.05)
         self._optimiser.zero_grad()
         torch.autograd.backward(loss)
         self._optimiser.step()
@@ -144,6 +158,8 @@ class Training:
             self._save()
 
     def _rows(self) -> Tensor:
+        if self._chances is not None:
+            return torch.multinomial(self._chances, self._batch, replacement=True, generator=self._generator)
         if len(self._order) < self._batch:
             self._order = torch.randperm(len(self.samples.train), generator=self._generator)
         rows, self._order = self._order[: self._batch], self._order[self._batch :]
@@ -168,6 +184,8 @@ class Training:
         x = self._layout.disturb(x, uniform, self._generator)
         if float(uniform(1)) < 0.3:
             x = self._layout.smooth(x)
+        if self._layout.soften is not None and self._network != "reference":
+            x = self._layout.soften(x, self._generator)
         noise = torch.randn(x.shape, generator=self._generator)
         return x + noise * 0.05 * uniform(len(x), *(1 for _ in x.shape[1:]))
 

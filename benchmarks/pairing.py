@@ -111,10 +111,11 @@ def run(items: list[Arrival], pairing: Pairing, drift: float) -> list[Moment]:
     at = 0
     for tick in ticks:
         while at < len(items) and items[at][0] <= tick:
-            moments += pairing.observe(items[at][1], items[at][0])
+            due, item = items[at]
+            moments += pairing.observe("image" if isinstance(item, View) else "audio", item, due)
             at += 1
         # An utterance is told 1.2 s after its start at the latest here, a view 0.3 s.
-        moments += pairing.advance(tick, heard=(tick - 1.25) * (1 + drift), seen=tick - 0.3)
+        moments += pairing.advance(tick, {"audio": (tick - 1.25) * (1 + drift), "image": tick - 0.3})
     return moments + pairing.flush()
 
 
@@ -122,20 +123,21 @@ def grade(said: Script, items: list[Arrival], word_of: dict[float, int], moments
     """Precision and recall of pairs, how lone events fared, and what was lost."""
     card_of = {word: card for word, (_, _, card) in enumerate(said.words)}
     came = {item.number for _, item in items if isinstance(item, View)}
-    paired = [(word_of[m.utterance.start], m.view.number) for m in moments if m.utterance and m.view]
+    both = [(_word(m, word_of), _card(m)) for m in moments]
+    paired = [(word, card) for word, card in both if word is not None and card is not None]
     due = {(word, card_of[word]) for word in word_of.values() if card_of[word] in came}
     right = sum(pair in due for pair in paired)
-    lone_words = {word_of[m.utterance.start] for m in moments if m.utterance and not m.view}
-    lone_cards = {m.view.number for m in moments if m.view and not m.utterance}
+    lone_words = {word for word, card in both if card is None}
+    lone_cards = {card for word, card in both if word is None}
     heard_cards = {card for _, card in due}
     words_due = {word for word in word_of.values() if card_of[word] not in came}
     cards_due = came - heard_cards
-    out_words = Counter(word_of[m.utterance.start] for m in moments if m.utterance)
-    out_cards = {m.view.number for m in moments if m.view}
+    out_words = Counter(word for word, _ in both if word is not None)
+    out_cards = {card for _, card in both if card is not None}
     lessons: dict[int, set[int]] = {}
-    for m in moments:
-        if m.view and m.utterance:
-            lessons.setdefault(m.lesson, set()).add(m.view.number)
+    for m, (word, card) in zip(moments, both, strict=True):
+        if word is not None and card is not None:
+            lessons.setdefault(m.lesson, set()).add(card)
     return {
         "pairs_due": len(due),
         "precision": right / max(1, len(paired)),
@@ -148,13 +150,23 @@ def grade(said: Script, items: list[Arrival], word_of: dict[float, int], moments
     }
 
 
+def _word(moment: Moment, word_of: dict[float, int]) -> int | None:
+    """The word of the script that is in a moment, if one is."""
+    return word_of[moment.percepts["audio"].start] if "audio" in moment.percepts else None
+
+
+def _card(moment: Moment) -> int | None:
+    """The card that is in a moment, if one is."""
+    return moment.percepts["image"].number if "image" in moment.percepts else None
+
+
 def measure(seconds: float, seed: int, flaws: Flaws | None = None) -> dict[str, float]:
     """One scripted run's figures."""
     flaws = flaws or Flaws()
     rng = np.random.default_rng(seed)
     said = script(seconds, rng)
     items, word_of = arrivals(said, flaws, rng)
-    pairing = Pairing(PairingConfig())
+    pairing = Pairing(("audio", "image"), PairingConfig())
     before = time.process_time()
     moments = run(items, pairing, flaws.drift)
     spent = time.process_time() - before

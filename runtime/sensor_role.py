@@ -11,19 +11,6 @@ from sensors.state import State
 
 PARTING = 1.0
 """Seconds in which sensors that stop send what they have under way."""
-PERCEIVED = {
-    "sound.utterances": "utterances",
-    "sound.gaps": "gaps",
-    "pictures.views": "views",
-    "pairing.broken": "broken",
-}
-"""Counts of perception that are figures, `sensors/…`."""
-EVENTS = {"audio+image": "pairs", "audio": "heard_alone", "image": "seen_alone"}
-"""Kinds of events that are figures, `sensors/…`; robots' events are among them.
-
-Each event goes to the table of its kind. These figures therefore add up to the events that are stored, dropped (by
-reason), repeated (replay had them already) and waiting.
-"""
 
 
 class SensorRole(TeacherRole):
@@ -73,10 +60,13 @@ class SensorRole(TeacherRole):
             room, _, rest = key.removeprefix("sensed/").partition("/")
             if not key.startswith("sensed/"):
                 continue
-            if room == "perceived" and rest in PERCEIVED:
-                board.values[f"sensors/{PERCEIVED[rest]}"] = total
-            elif room == "events" and rest in EVENTS:
-                board.values[f"sensors/{EVENTS[rest]}"] = total
+            if room == "perceived":
+                # `sensors/audio/utterances`, `sensors/image/views`, `sensors/pairing/audio.broken`, …
+                board.values[f"sensors/{rest.replace('.', '/', 1)}"] = total
+            elif room == "events":
+                # By kind, robots' events among them. Each event goes to the table of its kind, so these figures add up
+                # to the events that are stored, dropped (by reason), repeated (replay had them already) and waiting.
+                board.values[f"sensors/events/{rest}"] = total
             elif room == "dropped":
                 board.values[f"dropped/{rest}"] = total
             elif room == "read":

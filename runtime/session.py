@@ -228,7 +228,7 @@ def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
             labelled = config.data.replace(data=config.monitor.judges, download=False)
             check_subjects(config.run.subjects, labelled, config, "--judges")
         # Brings OpenCV and the libraries of devices, which no simulated teacher needs here.
-        from sensors.live import check
+        from sensors.rig import check
 
         check(config.rig, fresh)
 

@@ -271,10 +271,16 @@ def perceiving(v: Mapping[str, Value]) -> str:
     """What was perceived so far, and how long it took to be kept; empty where nothing perceives."""
     if "sensors/waiting" not in v:
         return ""
-    names = {"pairs": "pairs", "heard_alone": "only heard", "seen_alone": "only seen"}
-    parts = [f"{number(v, f'sensors/{name}') or 0:.0f} {title}" for name, title in names.items()]
-    if broken := number(v, "sensors/broken"):
-        parts[1] += f" ({broken:.0f} broken off)"
+    room = "sensors/events/"
+    kinds = sorted((key.removeprefix(room) for key in v if key.startswith(room)), key=lambda kind: -kind.count("+"))
+    parts = []
+    for kind in kinds:
+        alone = "" if "+" in kind else " alone"
+        broken = number(v, f"sensors/pairing/{kind}.broken")
+        parts.append(f"{number(v, room + kind) or 0:.0f} {kind}{alone}")
+        if broken:
+            parts[-1] += f" ({broken:.0f} broken off)"
+    parts = parts or ["nothing yet"]
     if (p99 := number(v, "sensors/latency_p99")) is not None:
         parts.append(f"kept within {1000 * p99:.0f} ms")
     return ", ".join(parts + losing(v))

@@ -12,8 +12,8 @@ from ray.exceptions import RayError
 
 from sensors.errors import EventError
 from sensors.journal import Journal
-from sensors.live import make_rig
-from sensors.outbox import Outbox, Percept
+from sensors.outbox import Delivery, Outbox
+from sensors.rig import make_rig
 from sensors.rig_config import RigConfig
 from sensors.state import State
 
@@ -63,7 +63,7 @@ class SensorActor:
         self._outbox = Outbox(settings.live.queue, settings.live.queue_mib * 2**20, resend)
         self._replay = replay
         self._journal = Journal(Path(settings.log)) if settings.log is not None else None
-        self._flying: dict[Any, Percept] = {}
+        self._flying: dict[Any, Delivery] = {}
         self._patience = UNSAID
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -157,8 +157,8 @@ class SensorActor:
             while not self._stop.is_set():
                 with self._lock:
                     found = self._rig.step(0.0)
-                    for percept in found:
-                        self._outbox.add(percept)
+                    for delivery in found:
+                        self._outbox.add(delivery)
                     self._send()
                 # Without the lock, so that whoever asks for figures is not kept waiting.
                 if not found:
@@ -174,8 +174,8 @@ class SensorActor:
     def _part(self) -> None:
         """Send what is under way, as long as that may take."""
         with self._lock:
-            for percept in self._rig.flush():
-                self._outbox.add(percept)
+            for delivery in self._rig.flush():
+                self._outbox.add(delivery)
         end = time.monotonic() + self._patience
         while len(self._outbox) and time.monotonic() < end:
             with self._lock:
@@ -194,12 +194,12 @@ class SensorActor:
 
     def _send(self) -> None:
         now = time.monotonic()
-        for percept in self._outbox.due(now):
-            if percept.sent_at is not None:
+        for delivery in self._outbox.due(now):
+            if delivery.sent_at is not None:
                 # Sent again: its late answer is not waited for any more, or a silent replay would fill memory.
-                self._flying = {answer: flying for answer, flying in self._flying.items() if flying is not percept}
-            self._flying[self._replay.insert.remote(percept.batch)] = percept
-            self._outbox.sent(percept, now)
+                self._flying = {answer: flying for answer, flying in self._flying.items() if flying is not delivery}
+            self._flying[self._replay.insert.remote(delivery.batch)] = delivery
+            self._outbox.sent(delivery, now)
 
     def _collect(self) -> None:
         """Take the answers that are there."""
@@ -207,22 +207,22 @@ class SensorActor:
             return
         stored = self._outbox.overdue(time.monotonic())
         if stored:
-            self._flying = {answer: percept for answer, percept in self._flying.items() if percept not in stored}
+            self._flying = {answer: delivery for answer, delivery in self._flying.items() if delivery not in stored}
         ready, _ = ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)
-        refused: list[Percept] = []
+        refused: list[Delivery] = []
         for answer in ready:
-            percept = self._flying.pop(answer)
+            delivery = self._flying.pop(answer)
             now = time.monotonic()
             try:
                 reply = ray.get(answer, timeout=FETCH)
             except EventError:
-                self._outbox.refused(percept)
-                refused.append(percept)
+                self._outbox.refused(delivery)
+                refused.append(delivery)
             except RayError:
-                if self._outbox.unanswered(percept, now):
-                    stored.append(percept)
+                if self._outbox.unanswered(delivery, now):
+                    stored.append(delivery)
             else:
-                if self._outbox.answered(percept, reply["accepted"], reply["duplicate"], reply["throttled_ms"], now):
-                    stored.append(percept)
+                if self._outbox.answered(delivery, reply["accepted"], reply["duplicate"], reply["throttled_ms"], now):
+                    stored.append(delivery)
         self._rig.acknowledge(stored)
         self._rig.refuse(refused, "replay")

@@ -1,4 +1,4 @@
-"""A camera: a device, a film, a picture sequence or an address on the network, as grey pictures."""
+"""A camera: a device, a film, a picture sequence or an address on the network, as grey or coloured pictures."""
 
 import contextlib
 import re
@@ -15,7 +15,7 @@ from sensors.film import Film, Progress, declared_count, open_capture
 from sensors.film_containers import is_cut_off
 from sensors.live_config import SensorsConfig
 from sensors.loop import STALL, Driver, LoopSource
-from sensors.pictures import grey
+from sensors.pictures import camera_pixels
 from sensors.sequence import open_sequence, picture_file
 from sensors.snapshots import Snapshots
 from sensors.source import Frame
@@ -44,6 +44,7 @@ class Camera(LoopSource[Frame]):
         buffer: unread pictures that are kept.
         timeout: longest wait of `read`, seconds.
         stall: silence of the device that means a stall, seconds.
+        color: give pictures in colour; without it, grey ones.
 
     Attributes:
         address: as given, with the password that it may hold; `redact` it before it is shown.
@@ -60,8 +61,10 @@ class Camera(LoopSource[Frame]):
         buffer: int = 32,
         timeout: float = 2.0,
         stall: float = STALL,
+        color: bool = False,
     ) -> None:
         self.address = address
+        self._color = color
         self._fps, self._delay, self._size, self._silence = fps, delay, size, stall
         self._progress = Progress()
         # A file may take as long as it likes.
@@ -69,8 +72,12 @@ class Camera(LoopSource[Frame]):
         super().__init__(name, self._driver, capacity=buffer, timeout=timeout, stall=patience)
 
     @classmethod
-    def from_config(cls, config: SensorsConfig) -> "Camera":
+    def from_config(cls, config: SensorsConfig, color: bool = False) -> "Camera":
         """The camera that the settings name.
+
+        Args:
+            config: the settings.
+            color: give pictures in colour; without it, grey ones.
 
         Raises:
             SourceError: they say that there is none, or hold an address without its password.
@@ -86,6 +93,7 @@ class Camera(LoopSource[Frame]):
             buffer=config.picture_buffer,
             timeout=config.read_timeout,
             stall=config.stall,
+            color=color,
         )
 
     def connect(self, warmup: float = 1.0) -> None:
@@ -119,14 +127,14 @@ class Camera(LoopSource[Frame]):
             capture.release()
             fix = "plug it in, close what else uses it, or choose another; --list-devices shows what there is"
             raise SourceError(f"camera {self.address!r}: cannot be opened; {fix}")
-        return _Live(capture, self._fps, self._delay)
+        return _Live(capture, self._fps, self._delay, self._color)
 
     def _file(self, address: str) -> Driver[Frame]:
         path, period = Path(address), 1 / self._fps
         if not path.exists() and NUMBER.search(path.name.replace("%%", "")):
-            return open_sequence(address, period, self.lose, self.well)
+            return open_sequence(address, period, self.lose, self.well, self._color)
         _check_file(self.address, path)
-        if (pictures := picture_file(path, period, self.lose, self.well)) is not None:
+        if (pictures := picture_file(path, period, self.lose, self.well, self._color)) is not None:
             return pictures
         capture = open_capture(str(path.absolute()), cv2.CAP_FFMPEG)
         if not capture.isOpened():
@@ -135,7 +143,7 @@ class Camera(LoopSource[Frame]):
             why = cut if is_cut_off(path) else "is no film or picture that can be read"
             fix = "give a film, a picture, or an image sequence such as shot_%03d.png"
             raise SourceError(f"camera {self.address!r}: {why}; {fix}")
-        return Film(capture, self._fps, self._progress, self.lose, self.well, path)
+        return Film(capture, self._fps, self._progress, self.lose, self.well, path, color=self._color)
 
     def _network(self) -> Driver[Frame]:
         served = None
@@ -143,7 +151,7 @@ class Camera(LoopSource[Frame]):
             web = Web(self.address)
             served = web.ask()
             if served.picture:
-                return Snapshots(web, self._fps, self._delay, self._silence, self.lose, self.well)
+                return Snapshots(web, self._fps, self._delay, self._silence, self.lose, self.well, self._color)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT]
         capture = open_capture(self.address, cv2.CAP_FFMPEG, limits)
         if not capture.isOpened():
@@ -151,17 +159,17 @@ class Camera(LoopSource[Frame]):
             why = diagnose(self.address) if served is None else unplayable(served.type)
             raise SourceError(f"camera {redact(self.address)!r}: {why}")
         if declared_count(capture) is not None or (served is not None and served.finite):
-            return Film(capture, self._fps, self._progress, self.lose, self.well)
+            return Film(capture, self._fps, self._progress, self.lose, self.well, color=self._color)
         if served is not None and served.playlist:
-            return Film(capture, self._fps, Progress(), self.lose, self.well, endless=True)
-        return _Live(capture, self._fps, self._delay)
+            return Film(capture, self._fps, Progress(), self.lose, self.well, endless=True, color=self._color)
+        return _Live(capture, self._fps, self._delay, self._color)
 
 
 class _Live:
     """The driver of what is live: the newest pictures that it gives, some left out where it is faster than asked."""
 
-    def __init__(self, capture: Any, fps: float, delay: float) -> None:
-        self._capture, self._delay = capture, delay
+    def __init__(self, capture: Any, fps: float, delay: float, color: bool) -> None:
+        self._capture, self._delay, self._color = capture, delay, color
         self._shortest = 1 / fps
         rate = float(capture.get(cv2.CAP_PROP_FPS))
         self._period = 1 / rate if 0.1 <= rate <= 1000 else self._shortest
@@ -179,7 +187,7 @@ class _Live:
         ok, picture = self._capture.retrieve()
         if not ok or picture is None or not picture.size:
             raise SourceError("the device gave a picture that cannot be decoded")
-        return Frame(now - self._delay, grey(picture))
+        return Frame(now - self._delay, camera_pixels(picture, self._color))
 
     def close(self) -> None:
         """Let go of the device."""

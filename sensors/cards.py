@@ -1,10 +1,13 @@
-"""A card held before the camera to a stored `image`: found, straightened, and its ink brought to MNIST's form.
+"""A card held before the camera to a stored `image`: found, straightened, and brought to the form of samples.
 
 The rule. A card is the best four-cornered region that stands out from what is around it, bright or dark, wholly
 inside the picture and at least a thirtieth of it. Its ink is what differs from its paper, the paper's light being a
 smooth surface over the card: dark ink on bright paper and bright ink on dark paper give the same sample. Ink that
 reaches the card's edge is a finger, a shadow or the edge itself, and is left out. The ink is brought to MNIST's form:
 bright on black, its longer side 20 of 28 pixels, centred by its centre of mass, and resized as MNIST is.
+
+In colour the straightened card is the picture, all of it but the edge, as a photograph fills its paper; a card that is
+of one colour shows nothing.
 """
 
 from dataclasses import dataclass
@@ -14,7 +17,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.frames import mnist_images
+from sensors.frames import fit_picture, mnist_images
+from sensors.modalities import modality
+from sensors.pictures import camera_pixels
 
 SMALLEST, LARGEST = 1 / 30, 0.95
 """Shares of the picture that a card may cover."""
@@ -46,17 +51,38 @@ def card_image(picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """What is drawn on the card in a picture.
 
     Args:
-        picture: (H, W) uint8 grey, any size.
+        picture: (H, W) uint8 grey or (H, W, 3) uint8 BGR, any size.
 
     Returns:
-        (1, 32, 32) uint8, bright ink on black, as `mnist_images` gives it; None without a card, or nothing on it.
+        (*shape of `image`) uint8, bright ink on black, as `mnist_images` gives it; None without a card, or nothing on
+        it.
     """
+    picture = camera_pixels(picture, color=False)
     for flat in (False, True):
         for card in find_cards(picture, flat):
             ink = ink_of(straighten(picture, card))
             if ink is not None:
                 sample: NDArray[np.uint8] = mnist_images(mnist_form(ink)[None])[0]
                 return sample
+    return None
+
+
+def card_picture(picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """The card in a picture, in its colours.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR or (H, W) uint8 grey, any size.
+
+    Returns:
+        (*shape of `image`) uint8, as `fit_picture` gives it; None without a card, or where it is of one colour.
+    """
+    grey, colours = camera_pixels(picture, color=False), camera_pixels(picture, color=True)
+    side = max(_SIDE, round(max(modality("image").shape[1:]) / (1 - 2 * _EDGE)))
+    for flat in (False, True):
+        for card in find_cards(grey, flat):
+            front = straighten(colours, card, side)
+            if _is_printed(front):
+                return fit_picture(front)
     return None
 
 
@@ -129,16 +155,21 @@ def _order(corners: NDArray[np.float32]) -> NDArray[np.float32]:
     return ordered
 
 
-def straighten(picture: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
+def straighten(picture: NDArray[np.uint8], card: Card, side: int = _SIDE) -> NDArray[np.uint8]:
     """The card as seen from the front, its edge cut off.
 
+    Args:
+        picture: (H, W) uint8 grey or (H, W, 3) uint8 BGR.
+        card: where it is.
+        side: of the card that is longer, before its edge is cut off, pixels.
+
     Returns:
-        (h, w) uint8, the longer side about 100 pixels.
+        (h, w) or (h, w, 3) uint8, the longer side nine tenths of `side`.
     """
     corners = card.corners
     sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
     across, down = (sides[0] + sides[2]) / 2, (sides[1] + sides[3]) / 2
-    unit = _SIDE / max(across, down)
+    unit = side / max(across, down)
     width, height = max(16, round(float(across * unit))), max(16, round(float(down * unit)))
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     # Where the picture is finer than the card will be, its noise is averaged rather than sampled.
@@ -150,6 +181,17 @@ def straighten(picture: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
     )
     x, y = round(_EDGE * width), round(_EDGE * height)
     return np.ascontiguousarray(front[y : height - y, x : width - x], np.uint8)
+
+
+def _is_printed(front: NDArray[np.uint8]) -> bool:
+    """Whether a straightened card (h, w, 3) shows anything: in some colour it differs from paper in smooth light."""
+    for channel in np.moveaxis(cv2.GaussianBlur(front, (5, 5), 0), 2, 0):
+        value = channel.astype(np.float32)
+        off = value - _paper(value)
+        low, high = np.percentile(off, (2, 98))
+        if high - low > _FAINTEST * max(16.0, float(np.median(value))) + 1.5 * float(np.median(np.abs(off))):
+            return True
+    return False
 
 
 def ink_of(card: NDArray[np.uint8]) -> NDArray[np.float32] | None:

@@ -9,14 +9,14 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 
 from sensors.errors import SourceError
 from sensors.microphone import portaudio
 from sensors.sound_server import ALSA, NO_PLUGIN, NoPactlError, ServerSource, server_sources
-from sensors.source import Change, Chunk, Frame, Source
+from sensors.source import Change, Source
 
 DEADLINE = 3.0
 """Seconds after which a library that looks for devices counts as hung."""
@@ -93,7 +93,7 @@ def cameras() -> Devices:
     return Devices("camera", tuple(found), "" if found else _why_no_camera())
 
 
-def connect(sources: Sequence[Source[Chunk] | Source[Frame]], patience: float = 3.0) -> dict[str, str]:
+def connect(sources: Sequence[Source[Any]], patience: float = 3.0) -> dict[str, str]:
     """Connect sources side by side; those that are not live by then are sought on.
 
     Args:

@@ -16,7 +16,7 @@ import cv2
 from sensors.errors import SourceError
 from sensors.film_containers import is_cut_off
 from sensors.loop import AT_ITS_END
-from sensors.pictures import grey
+from sensors.pictures import camera_pixels
 from sensors.sequence import Lose
 from sensors.source import Ended, Frame
 
@@ -54,6 +54,7 @@ class Film:
         idle: called while the next picture is not due yet.
         file: of the film; none where it is read from the network.
         endless: it is live after all, but comes in pieces (HLS), each faster than its pace.
+        color: give pictures in colour; without it, grey ones.
     """
 
     def __init__(
@@ -65,7 +66,9 @@ class Film:
         idle: Callable[[], None],
         file: Path | None = None,
         endless: bool = False,
+        color: bool = False,
     ) -> None:
+        self._color = color
         self._capture, self._progress = capture, progress
         self._lose, self._idle, self._file, self._endless = lose, idle, file, endless
         rate = float(capture.get(cv2.CAP_PROP_FPS))
@@ -106,7 +109,7 @@ class Film:
             self._damaged(1)
             return None
         progress.given += 1
-        return Frame(due, grey(picture))
+        return Frame(due, camera_pixels(picture, self._color))
 
     def close(self) -> None:
         """Let go of the film."""

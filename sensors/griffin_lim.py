@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from sensors.errors import DataError, StorageError
@@ -98,6 +97,9 @@ def write_wav(path: str | Path, wave: NDArray[np.float32], rate: int = SAMPLE_RA
         DataError: the waveform is empty, not 1-D, or holds NaN or infinite samples.
         StorageError: the file cannot be written.
     """
+    # A robot writes no files of sound, and need not have the library.
+    import soundfile
+
     path = Path(path)
     if wave.ndim != 1 or not len(wave) or not np.isfinite(wave).all():
         raise DataError(f"{path}: expected a 1-D waveform of finite samples to write, got shape {wave.shape}")

@@ -14,7 +14,6 @@ import numpy as np
 
 from sensors.errors import StorageError
 from sensors.source import Chunk
-from sensors.spectrogram import SAMPLE_RATE
 
 NAME = "hush"
 """Of the file in a run directory."""
@@ -89,7 +88,7 @@ class Ear:
 
     def observe(self, chunk: Chunk) -> Chunk | None:
         """The chunk, or none; what follows a sound of its own begins after a gap, which no utterance spans."""
-        if self._hush.covers(chunk.start, chunk.start + len(chunk.samples) / SAMPLE_RATE):
+        if self._hush.covers(chunk.start, chunk.end):
             self.own += 1
             self._gap = True
             return None

@@ -1,11 +1,11 @@
-"""The rig of a live run: its microphone, camera or recording, what is perceived in them, and the robots it hears.
+"""The rig of a live run: its devices or recording, what is perceived in them, and the robots it hears.
 
     rig = make_rig(RigConfig(), generation=time.time_ns() // 1_000_000, kinds={"audio", "image", "audio+image"})
     rig.start()
     while True:
-        for percept in rig.step(0.01):
-            ...store percept.batch...
-            rig.acknowledge([percept])
+        for delivery in rig.step(0.01):
+            ...store delivery.batch...
+            rig.acknowledge([delivery])
 
 Pure of Ray. One thread may use a rig; its sources read in threads of their own.
 """
@@ -13,25 +13,21 @@ Pure of Ray. One thread may use a rig; its sources read in threads of their own.
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from sensors.cards import card_image
 from sensors.devices import connect
 from sensors.errors import SourceError
 from sensors.event import EventBatch
 from sensors.hush import Ear, Hush
 from sensors.ingest import RemoteIngest
-from sensors.outbox import Percept
-from sensors.perception import Perception, PerceptionConfig
-from sensors.recorder import ABOUT, Recorder
-from sensors.recording import RecordedSource, Recording
-from sensors.rig_config import LIVE, RigConfig
-from sensors.source import Change, Chunk, Ended, Frame, Source
-from sensors.spectrogram import SAMPLE_RATE
+from sensors.outbox import Delivery
+from sensors.perception import Perception, warm_up
+from sensors.readings import Chunk
+from sensors.recorder import Recorder
+from sensors.recording import RecordedSource
+from sensors.source import Change, Ended
 from sensors.state import State
+from sensors.streams import AnySource
 
 HOST = "host"
 """Source of what this machine perceives itself; no robot may have this name."""
@@ -41,10 +37,6 @@ ROBOTS_EVERY = 0.5
 """Seconds between two looks at the robots' states."""
 NOTES = 1024
 """Most notes kept until somebody takes them; of more the oldest are lost, and counted."""
-CHECK = 2.5
-"""Longest wait for a device when it is only checked whether there is one, seconds."""
-
-AnySource = Source[Chunk] | Source[Frame]
 
 
 class Note(NamedTuple):
@@ -107,9 +99,10 @@ class LiveRig:
 
         Whether there is anything to perceive with is asked once, by `check`: a device that has gone since comes back.
         """
-        warm_up(self._perception.config)
+        warm_up(self._perception)
         if self._ingest is not None:
             self._note(f"robots are heard at {self._ingest.address}")
+        self._tell_what_is_not_played()
         if not self._sources:
             return
         try:
@@ -119,9 +112,9 @@ class LiveRig:
             for source in self._sources:
                 source.connect(warmup=0)
 
-    def step(self, seconds: float) -> list[Percept]:
+    def step(self, seconds: float) -> list[Delivery]:
         """Take in what came, for `seconds` at most where nothing did; what it makes, each to be acknowledged."""
-        found: list[Percept] = []
+        found: list[Delivery] = []
         now = self._clock()
         came = [self._read(source, found) for source in self._sources]
         if max(came, default=0) < TURN:
@@ -138,21 +131,21 @@ class LiveRig:
             time.sleep(wait)
         return found
 
-    def acknowledge(self, percepts: Iterable[Percept]) -> None:
+    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         """These are stored for good: robots may forget theirs."""
-        receipts = [percept.receipt for percept in percepts if percept.receipt is not None]
+        receipts = [delivery.receipt for delivery in deliveries if delivery.receipt is not None]
         if receipts and self._ingest is not None:
             self._ingest.acknowledge(receipts)
 
-    def refuse(self, percepts: Iterable[Percept], reason: str) -> None:
+    def refuse(self, deliveries: Iterable[Delivery], reason: str) -> None:
         """These will never be stored: robots count theirs as refused."""
-        receipts = [percept.receipt for percept in percepts if percept.receipt is not None]
+        receipts = [delivery.receipt for delivery in deliveries if delivery.receipt is not None]
         if receipts and self._ingest is not None:
             self._ingest.refuse(receipts, reason)
 
-    def flush(self) -> list[Percept]:
+    def flush(self) -> list[Delivery]:
         """Give the devices back; all that they gave and that is under way, decided: nothing will follow."""
-        found: list[Percept] = []
+        found: list[Delivery] = []
         for source in self._sources:
             source.disconnect()
         for source in self._sources:
@@ -189,7 +182,7 @@ class LiveRig:
     def figures(self) -> dict[str, float]:
         """Totals since this rig was made, flat.
 
-        `events/<kind>`, `read/<source>` (chunks or frames), `lost/<source>/<reason>` (likewise), `stalls/<source>`,
+        `events/<kind>`, `read/<source>` (readings), `lost/<source>/<reason>` (likewise), `stalls/<source>`,
         `reconnects/<source>`, `perceived/<what>` (see `Perception.counts`), `refused/<reason>` (robots' messages and
         batches), `recorded`, `unrecorded/<reason>`, `notes/lost`.
         """
@@ -237,7 +230,7 @@ class LiveRig:
         if self._hush is not None:
             self._hush.close()
 
-    def _read(self, source: AnySource, found: list[Percept]) -> int:
+    def _read(self, source: AnySource, found: list[Delivery]) -> int:
         """Take in what is there, up to a turn; how many samples there were."""
         for count in range(TURN):
             try:
@@ -256,10 +249,9 @@ class LiveRig:
             if self._recorder is not None:
                 self._recorder.write(source.name, sample)
             now = self._clock()
-            captured = sample.start + len(sample.samples) / SAMPLE_RATE if isinstance(sample, Chunk) else sample.time
-            self._newest[source.name] = captured
+            self._newest[source.name] = sample.end
             # Where a tape is late, its own time counts: its pictures and its sound are late together.
-            self._add(found, self._perception.observe(sample, self._reached(now)), min(captured, now))
+            self._add(found, self._perception.observe(sample, self._reached(now)), min(sample.end, now))
         return TURN
 
     def _reached(self, now: float) -> float:
@@ -268,17 +260,17 @@ class LiveRig:
             return now
         return min([now, *(end for name, end in self._newest.items() if name not in self._ended)])
 
-    def _add(self, found: list[Percept], batches: Sequence[EventBatch], captured: float) -> None:
+    def _add(self, found: list[Delivery], batches: Sequence[EventBatch], captured: float) -> None:
         for batch in batches:
             self._events[batch.kind] += len(batch)
-            found.append(Percept(batch, captured))
+            found.append(Delivery(batch, captured))
 
-    def _hear(self, ingest: RemoteIngest, seconds: float, found: list[Percept]) -> None:
+    def _hear(self, ingest: RemoteIngest, seconds: float, found: list[Delivery]) -> None:
         for received in ingest.run(seconds):
             batch = received.batch
             if batch.kind in self._kinds:
                 self._events[batch.kind] += len(batch)
-                found.append(Percept(batch, self._clock(), received))
+                found.append(Delivery(batch, self._clock(), received))
             else:
                 ingest.refuse([received], "kind")
         now = self._clock()
@@ -292,6 +284,13 @@ class LiveRig:
                     self._stalls[name] += state == "stalled"
             self._robots = states
 
+    def _tell_what_is_not_played(self) -> None:
+        names = {source.name for source in self._sources}
+        for recording in {source.recording for source in self._sources if isinstance(source, RecordedSource)}:
+            for name, kind in recording.kinds.items():
+                if name not in names:
+                    self._note(f"{name} is recorded ({kind}) and not played: no sense of this run is perceived in it")
+
     def _changed(self, change: Change) -> None:
         """A source's own thread says that its state has changed."""
         self._stalls[change.source] += change.after == "stalled" != change.before
@@ -302,99 +301,3 @@ class LiveRig:
     def _note(self, text: str) -> None:
         self._unnoted += len(self._notes) == NOTES
         self._notes.append(Note(time.time(), text))
-
-
-def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> LiveRig:
-    """The rig that the settings describe, not started.
-
-    Args:
-        config: what is listened to and looked at.
-        generation: never used before by this machine's events.
-        kinds: of events that are wanted.
-
-    Raises:
-        SourceError: no such recording, nothing to perceive with, or the place to record to cannot be used.
-        LinkError: robots cannot be heard at that address.
-    """
-    sources = make_sources(config)
-    recorder = None
-    ingest = RemoteIngest(config.ingest) if config.ingest.listen is not None else None
-    if config.live.record is not None:
-        recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
-    perception = Perception(HOST, generation, config.perception, look=card_image)
-    hush = Hush(Path(config.hush)) if config.hush is not None else None
-    return LiveRig(sources, perception, kinds, ingest, recorder, hush=hush, played=config.source != LIVE)
-
-
-def make_sources(config: RigConfig) -> list[AnySource]:
-    """Microphone and camera, or what was recorded.
-
-    Raises:
-        SourceError: no such recording, or nothing to perceive with.
-    """
-    if config.source != LIVE:
-        recording = Recording(config.source, config.live.speed)
-        return [*recording.sounds(), *recording.pictures()]
-    sources: list[AnySource] = []
-    if config.sensors.microphone is not None:
-        # Each kind of device brings a library of its own.
-        from sensors.microphone import Microphone
-
-        sources.append(Microphone.from_config(config.sensors))
-    if config.sensors.camera is not None:
-        from sensors.camera import Camera
-
-        sources.append(Camera.from_config(config.sensors))
-    if not sources and config.ingest.listen is None:
-        raise SourceError("no microphone, no camera and no robots: give --microphone, --camera or --listen")
-    return sources
-
-
-def check(config: RigConfig, fresh: bool = True) -> None:
-    """See whether there is anything to perceive with, and give it back; takes a few seconds at most.
-
-    Args:
-        config: what is listened to and looked at.
-        fresh: a new run, which is not meant to record to where a recording lies already.
-
-    Raises:
-        SourceError: nothing is there: what was looked for and the fix.
-        LinkError: robots cannot be heard at that address, or not with those keys.
-    """
-    if fresh and config.live.record is not None and (Path(config.live.record) / ABOUT).exists():
-        raise SourceError(f"--record {config.live.record}: holds a recording already; choose another folder")
-    sources = make_sources(config)
-    if config.ingest.listen is not None:
-        RemoteIngest(config.ingest).close()
-    if config.source != LIVE or config.ingest.listen is not None:
-        return
-    try:
-        connect(sources, CHECK)
-    finally:
-        for source in sources:
-            source.disconnect()
-
-
-def free_directory(path: str | Path) -> Path:
-    """`path`, or where that holds a recording already, the first of `path-2`, `path-3`, … that does not."""
-    place, number = Path(path), 1
-    while (place / ABOUT).exists():
-        number += 1
-        place = Path(f"{path}-{number}")
-    return place
-
-
-def warm_up(config: PerceptionConfig) -> None:
-    """Run everything once: libraries that load themselves at their first use would delay the first events."""
-    trial = Perception("trial", 0, config, look=card_image)
-    rng = np.random.default_rng(0)
-    sound = 0.001 * rng.standard_normal(2 * SAMPLE_RATE, np.float32)
-    sound[SAMPLE_RATE // 2 : SAMPLE_RATE] += 0.2 * rng.standard_normal(SAMPLE_RATE // 2, np.float32)
-    picture = np.full((480, 640), 90, np.uint8)
-    picture[100:380, 180:460] = 230
-    picture[200:280, 300:330] = 20
-    for i in range(40):
-        at = i * SAMPLE_RATE // 20
-        trial.observe(Chunk(at / SAMPLE_RATE, sound[at : at + SAMPLE_RATE // 20]), at / SAMPLE_RATE)
-        trial.observe(Frame(at / SAMPLE_RATE, picture), at / SAMPLE_RATE)
-    trial.flush(2.0)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from sensors.errors import SourceError
+from sensors.percept import Reading
 from sensors.ring import Ring
-from sensors.source import Change, Chunk, Counts, Ended, Frame, Observer, Source, State, T
+from sensors.source import Change, Counts, Ended, Observer, Source, State, T
 
 STALL = 1.5
 """Seconds of silence after which a device counts as stalled; with the supervisor's own delay it is under 2."""
@@ -34,7 +35,7 @@ AT_ITS_END = "at its end"
 _HANG = f"{LEFT_BEHIND} attempts hang inside the device; pull it out, or restart"
 _FAREWELL = 0.6
 
-Given = TypeVar("Given", Chunk, Frame, covariant=True)
+Given = TypeVar("Given", bound=Reading, covariant=True)
 
 
 class Driver(Protocol[Given]):
@@ -287,7 +288,7 @@ class LoopSource(Source[T]):
         if worker.given_up.is_set():
             self._ring.lose("stale")
             return
-        if isinstance(sample, Chunk) and sample.gap and not counted:
+        if sample.gap and not counted:
             self._ring.lose("device")
         self._ring.put(sample.after_loss() if self._was_live and not worker.samples else sample)
         worker.last = time.monotonic()

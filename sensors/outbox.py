@@ -19,7 +19,7 @@ LATENCIES = 4096
 
 
 @dataclass(eq=False)
-class Percept:
+class Delivery:
     """A batch of events on its way.
 
     Attributes:
@@ -61,7 +61,7 @@ class Outbox:
     def __init__(self, batches: int, nbytes: int, resend: bool = True) -> None:
         self._resend = resend
         self._limit, self._limit_bytes = batches, nbytes
-        self._kept: deque[Percept] = deque()
+        self._kept: deque[Delivery] = deque()
         self._own = self._own_bytes = 0
         self._trouble = "overflow"
         self.events = 0
@@ -72,83 +72,83 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def add(self, percept: Percept) -> None:
+    def add(self, delivery: Delivery) -> None:
         """Keep a batch; makes room by dropping the oldest of this machine's own, itself if all others are under way."""
-        self._kept.append(percept)
-        self.events += len(percept.batch)
-        self.counts["offered"] += len(percept.batch)
-        if percept.receipt is None:
+        self._kept.append(delivery)
+        self.events += len(delivery.batch)
+        self.counts["offered"] += len(delivery.batch)
+        if delivery.receipt is None:
             self._own += 1
-            self._own_bytes += percept.batch.nbytes
+            self._own_bytes += delivery.batch.nbytes
         while self._own > self._limit or self._own_bytes > self._limit_bytes:
             self._drop(next(p for p in self._kept if p.receipt is None and p.sent_at is None), self._trouble)
 
-    def due(self, now: float) -> list[Percept]:
+    def due(self, now: float) -> list[Delivery]:
         """Batches to be sent now, oldest first; `sent` each of them."""
-        found: list[Percept] = []
+        found: list[Delivery] = []
         under_way = sum(p.sent_at is not None for p in self._kept)
-        for percept in self._kept:
-            if percept.sent_at is not None:
-                if now - percept.sent_at >= AGAIN and self._resend:
+        for delivery in self._kept:
+            if delivery.sent_at is not None:
+                if now - delivery.sent_at >= AGAIN and self._resend:
                     self._trouble = "unanswered"
                     self.counts["lost"] += 1
-                    found.append(percept)
+                    found.append(delivery)
                 continue
-            if percept.not_before > now or under_way >= UNDER_WAY:
+            if delivery.not_before > now or under_way >= UNDER_WAY:
                 # Those behind it wait as well, so that events keep their order.
                 break
             under_way += 1
-            found.append(percept)
+            found.append(delivery)
         return found
 
-    def sent(self, percept: Percept, now: float) -> None:
+    def sent(self, delivery: Delivery, now: float) -> None:
         """Note that this one is under way."""
-        percept.sent_at = now
+        delivery.sent_at = now
 
-    def answered(self, percept: Percept, accepted: int, duplicate: int, throttled_ms: float, now: float) -> bool:
+    def answered(self, delivery: Delivery, accepted: int, duplicate: int, throttled_ms: float, now: float) -> bool:
         """Take replay's answer; whether the batch is stored, or given up, for good."""
         if throttled_ms > 0:
             self._trouble = "throttled"
             self.counts["turned_away"] += 1
-            percept.sent_at, percept.not_before = None, now + throttled_ms / 1000
+            delivery.sent_at, delivery.not_before = None, now + throttled_ms / 1000
             if not self._resend:
-                self._drop(percept, "throttled")
+                self._drop(delivery, "throttled")
             return not self._resend
-        if not self._forget(percept):
+        if not self._forget(delivery):
             # Settled by an earlier answer.
             return True
         self._trouble = "overflow"
         self.counts["stored"] += accepted
         self.counts["repeated"] += duplicate
-        if percept.receipt is None:
-            self._latencies.append(max(now - percept.captured, 0.0))
-            self._lags.append(max(now - float(percept.batch.end.max()), 0.0))
+        if delivery.receipt is None:
+            self._latencies.append(max(now - delivery.captured, 0.0))
+            self._lags.append(max(now - float(delivery.batch.end.max()), 0.0))
         return True
 
-    def unanswered(self, percept: Percept, now: float) -> bool:
+    def unanswered(self, delivery: Delivery, now: float) -> bool:
         """Replay is away: the batch is sent again soon, or given up; whether it is given up."""
         self._trouble = "unanswered"
         self.counts["lost"] += 1
-        percept.sent_at, percept.not_before = None, now + AWAY
+        delivery.sent_at, delivery.not_before = None, now + AWAY
         if not self._resend:
-            self._drop(percept, "unanswered")
+            self._drop(delivery, "unanswered")
         return not self._resend
 
-    def overdue(self, now: float) -> list[Percept]:
+    def overdue(self, now: float) -> list[Delivery]:
         """Batches that were given up now, as no answer has come and they are not sent again."""
         late = [p for p in self._kept if p.sent_at is not None and now - p.sent_at >= AGAIN and not self._resend]
-        for percept in late:
-            self.unanswered(percept, now)
+        for delivery in late:
+            self.unanswered(delivery, now)
         return late
 
-    def refused(self, percept: Percept) -> None:
+    def refused(self, delivery: Delivery) -> None:
         """Replay takes no such batch, now or later."""
-        self._drop(percept, "refused")
+        self._drop(delivery, "refused")
 
     def stop(self) -> None:
         """It is over: what is still kept here will not be stored; robots send theirs to whoever listens next."""
-        for percept in [p for p in self._kept if p.receipt is None]:
-            self._drop(percept, "stopped")
+        for delivery in [p for p in self._kept if p.receipt is None]:
+            self._drop(delivery, "stopped")
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -169,18 +169,18 @@ class Outbox:
                 found[f"{name}_p99"] = ordered[min(int(0.99 * len(ordered)), len(ordered) - 1)]
         return found
 
-    def _drop(self, percept: Percept, reason: str) -> None:
-        if self._forget(percept):
-            self.counts[reason] += len(percept.batch)
+    def _drop(self, delivery: Delivery, reason: str) -> None:
+        if self._forget(delivery):
+            self.counts[reason] += len(delivery.batch)
 
-    def _forget(self, percept: Percept) -> bool:
+    def _forget(self, delivery: Delivery) -> bool:
         """Let go of it; whether it was still kept."""
         try:
-            self._kept.remove(percept)
+            self._kept.remove(delivery)
         except ValueError:
             return False
-        self.events -= len(percept.batch)
-        if percept.receipt is None:
+        self.events -= len(delivery.batch)
+        if delivery.receipt is None:
             self._own -= 1
-            self._own_bytes -= percept.batch.nbytes
+            self._own_bytes -= delivery.batch.nbytes
         return True

@@ -1,21 +1,23 @@
-"""From utterances and views to what was perceived together, by time alone, on one monotonic clock.
+"""From percepts of several senses to what was perceived together, by time alone, on one monotonic clock.
 
-An utterance and a view are together when they come within `window` of each other; of several views the one that it
-overlaps longest counts, then the nearest. A view that stays while several utterances come makes one lesson. What stays
-alone becomes an event of one modality.
+Two percepts of different senses are together when they come within `window` of each other. A momentary percept (an
+utterance) is in exactly one moment, with the best percept of each other sense: the one that it overlaps longest, then
+the nearest. A lasting percept (a view) may be in several moments, which are one lesson. A lasting percept that no
+momentary one can belong to any more, and that was in no moment, is joined with the lasting percepts of other senses
+that it overlaps. What stays alone becomes a moment of one sense.
 
-Nothing waits longer than it has to: sound and pictures each say up to which moment all is known (`Segmenter.heard`,
-`Views.seen`), and what these moments have passed is decided. Where one of them stands still, `patience` decides.
+Nothing waits longer than it has to: each sense says up to which moment all of it is known (`Cutter.known`), and what
+these moments have passed is decided. Where a sense stands still, `patience` decides.
 """
 
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from sensors.config import Config, setting
 from sensors.event import NO_LESSON
-from sensors.segmentation import Utterance
-from sensors.views import View
+from sensors.percept import Percept
 
 
 @dataclass(frozen=True)
@@ -33,174 +35,283 @@ class PairingConfig(Config):
 
 @dataclass(frozen=True)
 class Moment:
-    """What was perceived at one time: an utterance, a view, or both.
+    """What was perceived at one time.
 
     Attributes:
-        start: monotonic second of the utterance's start, or of the view's where there is none.
+        start: monotonic second of the start of its momentary percept, or where there is none, of the lasting percept
+            that no other moment has.
         end: likewise.
-        lesson: counts views with an utterance, from 0; `NO_LESSON` where there is only one modality.
-        utterance: or None.
-        view: or None.
+        lesson: counts what belongs together, from 0; `NO_LESSON` where there is only one sense.
+        percepts: by sense, at least one, in the order of the senses.
     """
 
     start: float
     end: float
     lesson: int
-    utterance: Utterance | None
-    view: View | None
+    percepts: Mapping[str, Percept]
 
 
-@dataclass
-class _Seen:
-    """A view that waits for utterances, until when it is thought to last, and its lesson once there was one."""
+@dataclass(eq=False)
+class _Held:
+    """A percept that waits.
 
-    view: View
+    Attributes:
+        end: until when it is thought to last.
+        joined: it was in a moment with another sense.
+        lesson: of that moment.
+    """
+
+    sense: str
+    percept: Percept
     end: float
+    joined: bool = False
     lesson: int = NO_LESSON
 
 
+@dataclass(eq=False)
+class _Track:
+    """One sense: what waits, what was decided, and up to when all is known."""
+
+    most: int
+    momentary: list[_Held] = field(default_factory=list)
+    lasting: "OrderedDict[int, _Held]" = field(default_factory=OrderedDict)
+    decided: deque[int] = field(init=False)
+    known: float = -float("inf")
+
+    def __post_init__(self) -> None:
+        self.decided = deque(maxlen=2 * self.most)
+
+
 class Pairing:
-    """Utterances and views in, moments out, each utterance once and each view at least once.
+    """Percepts in, moments out: each momentary percept in one moment, each lasting one in at least one.
+
+    Args:
+        senses: that are perceived.
+        config: what is together.
+        lesson: number of the first lesson.
 
     Attributes:
-        counts: `utterances` and `views` that came in; of the utterances `paired`, `alone` and `broken` (alone because
-            they are not whole); of the views `shown` (paired at least once) and `unheard` (alone). `ambiguous`
-            (pairs where more than one view overlapped the utterance), `hurried` (decided early because too many
-            waited), `stale` (reports of views that were decided already).
+        counts: by sense, `SENSE.came` (percepts that came in) and what became of them: `SENSE.paired` (in a moment with
+            another sense), `SENSE.alone`, `SENSE.broken` (alone because they are not whole). `ambiguous` (momentary
+            percepts that overlapped more than one percept of another sense), `hurried` (decided early because too many
+            waited), `stale` (reports of lasting percepts that were decided already).
         lesson: number of the next lesson.
     """
 
-    def __init__(self, config: PairingConfig | None = None, lesson: int = 0) -> None:
+    def __init__(self, senses: Sequence[str], config: PairingConfig | None = None, lesson: int = 0) -> None:
         self.config = config or PairingConfig()
         self.lesson = lesson
         self.counts: Counter[str] = Counter()
-        self._utterances: list[Utterance] = []
-        self._views: OrderedDict[int, _Seen] = OrderedDict()
-        self._decided: deque[int] = deque(maxlen=2 * self.config.most)
-        self._heard = self._seen = -float("inf")
+        self._tracks = {sense: _Track(self.config.most) for sense in senses}
 
     @property
-    def waiting(self) -> tuple[int, int]:
-        """Utterances and views that are not decided."""
-        return len(self._utterances), sum(seen.lesson == NO_LESSON for seen in self._views.values())
+    def waiting(self) -> dict[str, int]:
+        """Percepts that are not in a moment yet, by sense."""
+        return {
+            sense: len(track.momentary) + sum(not held.joined for held in track.lasting.values())
+            for sense, track in self._tracks.items()
+        }
 
-    def observe(self, item: Utterance | View, now: float) -> list[Moment]:
-        """Take an utterance, or a report on a view.
+    def observe(self, sense: str, percept: Percept, now: float) -> list[Moment]:
+        """Take a momentary percept, or a report on a lasting one.
 
         Args:
-            item: in any order, `lateness` out of turn at most.
+            sense: whose percept it is.
+            percept: in any order, `lateness` out of turn at most.
             now: monotonic second.
 
         Returns:
             Moments that are decided.
         """
-        if isinstance(item, View):
-            self._note(item)
-        else:
-            self.counts["utterances"] += 1
-            if not item.whole:
-                # Half a word beside a picture would teach what nobody said.
-                self.counts["broken"] += 1
-                return [_lone(item), *self.advance(now)]
-            self._utterances.append(item)
+        if percept.number is not None:
+            self._note(sense, percept.number, percept)
+            return self.advance(now)
+        self.counts[f"{sense}.came"] += 1
+        if not percept.whole:
+            # Half a word beside a picture would teach what nobody said.
+            self.counts[f"{sense}.broken"] += 1
+            return [_moment(percept, NO_LESSON, {sense: percept}), *self.advance(now)]
+        self._tracks[sense].momentary.append(_Held(sense, percept, percept.end))
         return self.advance(now)
 
-    def advance(self, now: float, heard: float | None = None, seen: float | None = None) -> list[Moment]:
+    def advance(self, now: float, known: Mapping[str, float] | None = None) -> list[Moment]:
         """Decide what can be decided.
 
         Args:
             now: monotonic second.
-            heard: no utterance to come starts earlier; as before where it is not given.
-            seen: no view to come starts earlier, and a lasting view was there then; likewise.
+            known: by sense: no percept to come starts earlier, and a lasting one was there then; as before for a sense
+                that is not in it.
 
         Returns:
-            Moments that are decided, utterances in the order of their starts.
+            Moments that are decided, momentary percepts in the order of their starts.
         """
-        oldest = now - self.config.patience
-        self._heard = max(self._heard, oldest, self._heard if heard is None else heard)
-        self._seen = max(self._seen, oldest, self._seen if seen is None else seen)
+        for sense, track in self._tracks.items():
+            track.known = max(track.known, now - self.config.patience, (known or {}).get(sense, track.known))
         return self._decide()
 
     def flush(self) -> list[Moment]:
         """Decide everything: nothing more will come."""
-        self._heard = self._seen = float("inf")
+        for track in self._tracks.values():
+            track.known = float("inf")
         done = self._decide()
-        self._heard = self._seen = -float("inf")
+        for track in self._tracks.values():
+            track.known = -float("inf")
         return done
 
-    def _note(self, view: View) -> None:
-        if view.number in self._decided:
+    def _note(self, sense: str, number: int, percept: Percept) -> None:
+        track = self._tracks[sense]
+        if number in track.decided:
             self.counts["stale"] += 1
             return
-        end = view.end + self.config.lasting if view.lasting else view.end
-        known = self._views.get(view.number)
-        if known is None:
-            self.counts["views"] += 1
-            self._views[view.number] = _Seen(view, end)
-        elif known.view.lasting and (not view.lasting or view.end > known.view.end):
-            known.view, known.end = view, end
-        # One camera sees one view at a time: a later one ends those before it, whose own report may be on its way.
-        for before, after in pairwise(sorted(self._views)):
-            seen, start = self._views[before], self._views[after].view.start
-            if seen.view.lasting and seen.end > start:
-                seen.end = max(seen.view.start, start)
+        end = percept.end + self.config.lasting if percept.lasting else percept.end
+        held = track.lasting.get(number)
+        if held is None:
+            self.counts[f"{sense}.came"] += 1
+            track.lasting[number] = _Held(sense, percept, end)
+        elif held.percept.lasting and (not percept.lasting or percept.end > held.percept.end):
+            held.percept, held.end = percept, end
+        # One sense perceives one lasting thing at a time: a later one ends those before it, whose own report may be
+        # on its way.
+        for before, after in pairwise(sorted(track.lasting)):
+            earlier, start = track.lasting[before], track.lasting[after].percept.start
+            if earlier.percept.lasting and earlier.end > start:
+                earlier.end = max(earlier.percept.start, start)
 
     def _decide(self) -> list[Moment]:
         done: list[Moment] = []
-        waiting: list[Utterance] = []
-        crowd = len(self._utterances) - self.config.most
-        for i, utterance in enumerate(sorted(self._utterances, key=lambda u: u.start)):
-            best, final = self._best(utterance)
-            if not final and i >= crowd:
-                waiting.append(utterance)
+        queue = sorted(
+            ((held, place) for track in self._tracks.values() for place, held in enumerate(_by_start(track.momentary))),
+            key=lambda entry: entry[0].percept.start,
+        )
+        crowds = {sense: len(track.momentary) - self.config.most for sense, track in self._tracks.items()}
+        for held, place in queue:
+            if held.joined:
+                continue  # with an earlier percept of another sense
+            bests, ambiguous, final = self._best(held)
+            if not final and place >= crowds[held.sense]:
                 continue
             self.counts["hurried"] += not final
-            done.append(self._settle(utterance, best))
-        self._utterances = waiting
+            self.counts["ambiguous"] += final and ambiguous
+            self._tracks[held.sense].momentary.remove(held)
+            done.append(self._settle(held, bests))
         return done + self._leave()
 
-    def _best(self, utterance: Utterance) -> tuple[_Seen | None, bool]:
-        """The view that an utterance belongs to, and whether nothing to come can change that."""
-        window, fits = self.config.window, []
-        for seen in self._views.values():
-            overlap = min(seen.end, utterance.end) - max(seen.view.start, utterance.start)
-            if overlap >= -window:
-                fits.append((overlap, -seen.view.start, seen))
-        best = max(fits, key=lambda fit: fit[:2], default=None)
-        final = self._seen >= utterance.end + window + self.config.lateness
-        if best is not None and best[0] >= utterance.end - utterance.start:
-            final = final or not best[2].view.lasting or self._seen >= utterance.end
-        if final and sum(fit[0] > 0 for fit in fits) > 1:
-            self.counts["ambiguous"] += 1
-        return (best[2] if best else None), final
+    def _best(self, held: _Held) -> tuple[list[_Held], bool, bool]:
+        """Of each other sense the percept that a momentary one belongs to; whether there were several to choose from.
 
-    def _settle(self, utterance: Utterance, seen: _Seen | None) -> Moment:
-        if seen is None:
-            self.counts["alone"] += 1
-            return _lone(utterance)
-        self.counts["paired"] += 1
-        if seen.lesson == NO_LESSON:
-            self.counts["shown"] += 1
-            seen.lesson = self.lesson
-            self.lesson += 1
-        return Moment(utterance.start, utterance.end, seen.lesson, utterance, seen.view)
+        Last, whether nothing to come can change that.
+        """
+        percept, length = held.percept, held.percept.end - held.percept.start
+        bests: list[_Held] = []
+        ambiguous, final = False, True
+        for sense, track in self._tracks.items():
+            if sense == held.sense:
+                continue
+            fits = [fit for other in self._waiting(track) if (fit := self._fit(held, other)) is not None]
+            ambiguous = ambiguous or sum(overlap > 0 for overlap, _ in fits) > 1
+            settled = track.known >= percept.end + self.config.window + self.config.lateness
+            if fits:
+                overlap, other = max(fits, key=lambda fit: (fit[0], -fit[1].percept.start))
+                bests.append(other)
+                if other.percept.number is None:
+                    # A percept of this one's own sense may fit the other one better, and be on its way.
+                    own = self._tracks[held.sense].known
+                    settled = settled and own >= other.end + self.config.window + self.config.lateness
+                elif overlap >= length:
+                    settled = settled or not other.percept.lasting or track.known >= percept.end
+            final = final and settled
+        return bests, ambiguous, final
+
+    def _waiting(self, track: _Track) -> Iterator[_Held]:
+        yield from track.lasting.values()
+        yield from track.momentary
+
+    def _fit(self, held: _Held, other: _Held) -> tuple[float, _Held] | None:
+        """How long two percepts overlap (less than 0: how far apart they are), and the other one.
+
+        None where they are not together, or where the other one is momentary and fits another of this sense better.
+        """
+        overlap = _overlap(held, other)
+        if overlap < -self.config.window:
+            return None
+        if other.percept.number is None:
+            mine = (overlap, -held.percept.start)
+            rivals = (r for r in self._tracks[held.sense].momentary if r is not held)
+            if any((_overlap(rival, other), -rival.percept.start) > mine for rival in rivals):
+                return None
+        return overlap, other
+
+    def _settle(self, held: _Held, others: list[_Held]) -> Moment:
+        """The moment of a percept and those of other senses that are with it."""
+        if not others:
+            self.counts[f"{held.sense}.alone"] += 1
+            return _moment(held.percept, NO_LESSON, {held.sense: held.percept})
+        together = [held, *others]
+        known = [each.lesson for each in together if each.lesson != NO_LESSON]
+        lesson = min(known, default=self.lesson)
+        self.lesson += not known
+        for each in together:
+            if not each.joined:
+                self.counts[f"{each.sense}.paired"] += 1
+            if each.percept.number is None and each is not held:
+                self._tracks[each.sense].momentary.remove(each)
+            each.joined = True
+            if each.lesson == NO_LESSON:
+                each.lesson = lesson
+        percepts = {each.sense: each.percept for each in together}
+        return _moment(held.percept, lesson, {sense: percepts[sense] for sense in self._tracks if sense in percepts})
 
     def _leave(self) -> list[Moment]:
-        """Views that no utterance to come can belong to; those that had none become moments of their own."""
-        window, done = self.config.window, []
-        needed = min([self._heard, *(u.start for u in self._utterances)])
-        for number, seen in list(self._views.items()):
-            over = needed > seen.end + window + self.config.lateness
-            if not over and len(self._views) <= self.config.most:
-                continue
-            self.counts["hurried"] += not over
-            del self._views[number]
-            self._decided.append(number)
-            if seen.lesson == NO_LESSON:
-                self.counts["unheard"] += 1
-                done.append(Moment(seen.view.start, seen.view.end, NO_LESSON, None, seen.view))
+        """Lasting percepts that nothing to come can belong to; those that were in no moment become moments."""
+        done: list[Moment] = []
+        for track in self._tracks.values():
+            for number, held in list(track.lasting.items()):
+                over = self._over(held)
+                if not (over and not self._wanted(held)) and len(track.lasting) <= self.config.most:
+                    continue
+                self.counts["hurried"] += not over
+                del track.lasting[number]
+                track.decided.append(number)
+                if not held.joined:
+                    done.append(self._settle(held, self._companions(held)))
         return done
 
+    def _over(self, held: _Held) -> bool:
+        """Whether no percept to come, and no momentary one that waits, can belong to a lasting one."""
+        others = [track for sense, track in self._tracks.items() if sense != held.sense]
+        needed = [track.known for track in others]
+        needed += [other.percept.start for track in others for other in track.momentary]
+        return (
+            min(needed, default=self._tracks[held.sense].known) > held.end + self.config.window + self.config.lateness
+        )
 
-def _lone(utterance: Utterance) -> Moment:
-    return Moment(utterance.start, utterance.end, NO_LESSON, utterance, None)
+    def _wanted(self, held: _Held) -> bool:
+        """Whether a lasting percept of another sense was in no moment yet and may have to be joined with this one."""
+        return held.joined and any(
+            not other.joined and _overlap(held, other) > 0
+            for sense, track in self._tracks.items()
+            if sense != held.sense
+            for other in track.lasting.values()
+        )
+
+    def _companions(self, held: _Held) -> list[_Held]:
+        """Of each other sense the lasting percept that this one overlaps longest, if any."""
+        found: list[_Held] = []
+        for sense, track in self._tracks.items():
+            fits = [(_overlap(held, other), other) for other in track.lasting.values() if sense != held.sense]
+            fits = [fit for fit in fits if fit[0] > 0]
+            if fits:
+                found.append(max(fits, key=lambda fit: (fit[0], -fit[1].percept.start))[1])
+        return found
+
+
+def _by_start(held: list[_Held]) -> list[_Held]:
+    return sorted(held, key=lambda each: each.percept.start)
+
+
+def _overlap(one: _Held, other: _Held) -> float:
+    return min(one.end, other.end) - max(one.percept.start, other.percept.start)
+
+
+def _moment(percept: Percept, lesson: int, percepts: Mapping[str, Percept]) -> Moment:
+    return Moment(percept.start, percept.end, lesson, percepts)

@@ -1,7 +1,7 @@
-"""From sound and pictures to event batches: what a live agent perceives, without a label anywhere.
+"""From readings of any senses to event batches: what a live agent perceives, without a label anywhere.
 
-Sound is cut into utterances, pictures into views, both are paired by time, and what comes out has the form of the
-datasets' samples: `audio` by `sensors/spectrogram.py`, without the room's noise, `image` as `look` makes it.
+Each sense's stream says how its readings are cut into percepts, and how percepts become samples of the form that the
+datasets' samples have. In between, percepts of different senses are paired by time.
 """
 
 import hashlib
@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.cleaning import clean
 from sensors.config import Config, setting
 from sensors.errors import ConfigError, StateError
 from sensors.event import NO_LESSON, EventBatch
 from sensors.pairing import Moment, Pairing, PairingConfig
-from sensors.segmentation import SegmentationConfig, Segmenter, Utterance
-from sensors.source import Chunk, Frame
-from sensors.spectrogram import log_mel, quantise
+from sensors.percept import Cutter, Percept, Reading
+from sensors.readings import Chunk, Frame
+from sensors.segmentation import SegmentationConfig
+from sensors.senses import Stream
+from sensors.spectrogram import SAMPLE_RATE
 from sensors.state import State, check_state
-from sensors.views import Look, View, Views, ViewsConfig
+from sensors.streams import streams
+from sensors.views import ViewsConfig
 
 STATE_VERSION = 1
 
@@ -46,7 +48,7 @@ class PerceptionConfig(Config):
 
 
 class Perception:
-    """Chunks and frames in, event batches out; to be used by one thread.
+    """Readings in, event batches out; to be used by one thread.
 
     A lesson's number is a hash of 63 bits of the source's name, its generation and a count, so that sources which know
     nothing of each other, and starts that know nothing of earlier ones, do not give one number to two lessons.
@@ -55,7 +57,10 @@ class Perception:
         name: the source of the events.
         generation: counts restarts without the saved state, >= 0.
         config: how streams become events.
-        look: from a grey picture to an `image` sample (1, 32, 32) uint8, or None where nothing is shown.
+        senses: that are perceived; none: all that have a stream.
+
+    Raises:
+        ConfigError: one of the senses has no stream.
     """
 
     def __init__(
@@ -63,35 +68,46 @@ class Perception:
         name: str,
         generation: int = 0,
         config: PerceptionConfig | None = None,
-        *,
-        look: Look,
+        senses: Sequence[str] | None = None,
     ) -> None:
         self.config = config or PerceptionConfig()
         self.name = name
         self.generation = generation
         self._seq = 0
-        self._segmenter = Segmenter(self.config.segmentation)
-        self._views = Views(look, self.config.views)
-        self._pairing = Pairing(self.config.pairing)
+        self._streams: dict[str, Stream] = streams(senses)
+        self._cutters: dict[str, Cutter] = {
+            sense: stream.cutter(self.config) for sense, stream in self._streams.items()
+        }
+        self._pairing = Pairing(tuple(self._streams), self.config.pairing)
 
     @property
     def counts(self) -> dict[str, int]:
-        """What became of everything, by `sound.`, `pictures.`, `pairing.` and reason, and `events` that came out."""
-        parts = {"sound": self._segmenter.counts, "pictures": self._views.counts, "pairing": self._pairing.counts}
+        """What became of everything: by `SENSE.` and reason, by `pairing.` and reason, and `events` that came out."""
+        parts = {sense: cutter.counts for sense, cutter in self._cutters.items()} | {"pairing": self._pairing.counts}
         named = {f"{part}.{reason}": n for part, counts in parts.items() for reason, n in counts.items()}
         return {**named, "events": self._seq}
 
-    def observe(self, item: Chunk | Frame, now: float) -> list[EventBatch]:
-        """Take a piece of sound or a picture.
+    @property
+    def senses(self) -> tuple[str, ...]:
+        """The senses that are perceived."""
+        return tuple(self._streams)
+
+    def observe(self, reading: Reading, now: float) -> list[EventBatch]:
+        """Take a reading.
 
         Args:
-            item: each kind in the order of its times.
+            reading: those of each class in the order of their times; one of a class that no sense takes is passed over.
             now: monotonic second.
 
         Returns:
             What is decided by it: one batch for each kind of event, often none.
         """
-        found = self._segmenter.observe(item) if isinstance(item, Chunk) else self._views.observe(item, now)
+        found = [
+            (sense, percept)
+            for sense, stream in self._streams.items()
+            if stream.reading is type(reading)
+            for percept in self._cutters[sense].observe(reading, now)
+        ]
         return self._batches(self._take(found, now))
 
     def advance(self, now: float) -> list[EventBatch]:
@@ -100,12 +116,13 @@ class Perception:
         Returns:
             What is decided because a source gives nothing any more.
         """
-        return self._batches(self._take([*self._segmenter.expire(now), *self._views.expire(now)], now))
+        found = [(sense, percept) for sense, cutter in self._cutters.items() for percept in cutter.expire(now)]
+        return self._batches(self._take(found, now))
 
     def flush(self, now: float) -> list[EventBatch]:
         """The streams have ended: everything that is under way, decided."""
-        moments = self._take([*self._segmenter.flush(), *self._views.flush()], now)
-        return self._batches(moments + self._pairing.flush())
+        found = [(sense, percept) for sense, cutter in self._cutters.items() for percept in cutter.flush()]
+        return self._batches(self._take(found, now) + self._pairing.flush())
 
     def state_dict(self) -> State:
         """Which ids and lessons come next, JSON-able; what is under way is not kept."""
@@ -132,26 +149,26 @@ class Perception:
                 raise StateError(f"{owner}: saved {key}={state[key]!r}, expected an integer >= 0")
         self.generation, self._seq, self._pairing.lesson = state["generation"], state["seq"], state["lesson"]
 
-    def _take(self, found: Sequence[Utterance | View], now: float) -> list[Moment]:
+    def _take(self, found: Sequence[tuple[str, Percept]], now: float) -> list[Moment]:
         moments: list[Moment] = []
-        for item in found:
-            moments += self._pairing.observe(item, now)
-        return moments + self._pairing.advance(now, self._segmenter.heard, self._views.seen)
+        for sense, percept in found:
+            moments += self._pairing.observe(sense, percept, now)
+        return moments + self._pairing.advance(now, {sense: cutter.known for sense, cutter in self._cutters.items()})
 
     def _batches(self, moments: Sequence[Moment]) -> list[EventBatch]:
-        def kind(moment: Moment) -> tuple[bool, bool]:
-            return moment.utterance is not None, moment.view is not None
+        def kind(moment: Moment) -> tuple[bool, ...]:
+            return tuple(sense in moment.percepts for sense in self._streams)
 
         return [self._batch(list(alike)) for _, alike in groupby(sorted(moments, key=kind), key=kind)]
 
     def _batch(self, moments: list[Moment]) -> EventBatch:
         seq = np.arange(self._seq, self._seq + len(moments), dtype=np.int64)
         self._seq += len(moments)
-        samples: dict[str, NDArray[Any]] = {}
-        if said := [m.utterance for m in moments if m.utterance is not None]:
-            samples["audio"] = quantise(log_mel([self._prepare(utterance) for utterance in said]))
-        if pictures := [m.view.sample for m in moments if m.view is not None]:
-            samples["image"] = np.stack(pictures)
+        samples: dict[str, NDArray[Any]] = {
+            sense: stream.samples([moment.percepts[sense] for moment in moments], self.config)
+            for sense, stream in self._streams.items()
+            if sense in moments[0].percepts
+        }
         return EventBatch(
             source=self.name,
             generation=self.generation,
@@ -162,13 +179,28 @@ class Perception:
             samples=samples,
         )
 
-    def _prepare(self, utterance: Utterance) -> NDArray[np.float32]:
-        if not self.config.clean or utterance.background is None:
-            return utterance.samples
-        return clean(utterance.samples, utterance.background)
-
     def _lesson(self, number: int) -> int:
         if number == NO_LESSON:
             return NO_LESSON
         text = f"{self.generation}/{number}/{self.name}".encode()
         return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
+
+
+def warm_up(perception: Perception) -> None:
+    """Run everything once: libraries that load themselves at their first use would delay the first events.
+
+    Args:
+        perception: that is about to begin; one like it is run.
+    """
+    trial = Perception("trial", 0, perception.config, perception.senses)
+    rng = np.random.default_rng(0)
+    sound = 0.001 * rng.standard_normal(2 * SAMPLE_RATE, np.float32)
+    sound[SAMPLE_RATE // 2 : SAMPLE_RATE] += 0.2 * rng.standard_normal(SAMPLE_RATE // 2, np.float32)
+    picture = np.full((480, 640), 90, np.uint8)
+    picture[100:380, 180:460] = 230
+    picture[200:280, 300:330] = 20
+    for i in range(40):
+        at = i * SAMPLE_RATE // 20
+        trial.observe(Chunk(at / SAMPLE_RATE, sound[at : at + SAMPLE_RATE // 20]), at / SAMPLE_RATE)
+        trial.observe(Frame(at / SAMPLE_RATE, picture), at / SAMPLE_RATE)
+    trial.flush(2.0)

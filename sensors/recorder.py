@@ -1,9 +1,9 @@
 """Writes a session to disk: what the sources gave, with its times.
 
 A recording is a directory: `recording.json` (what it is and, once it is closed, how many samples of each source it
-has) and, for each source, `NN-SSSS.rec`: segments whose first line (JSON) names the source and what follows are checked
-records. Records are appended whole and at once, so a process that is killed leaves at most one cut-off record in each,
-which playing back leaves out and reports.
+has) and, for each source, `NN-SSSS.rec`: segments whose first line (JSON) names the source and the kind of its
+readings, which follow as checked records. Records are appended whole and at once, so a process that is killed leaves at
+most one cut-off record in each, which playing back leaves out and reports.
 
 Packing and writing are done by a thread of the recorder's own: a disk that takes seconds holds nobody up who listens.
 """
@@ -17,25 +17,24 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal, Self
+from typing import IO, Self
 
 from sensors.errors import SourceError
+from sensors.percept import Reading
 from sensors.records import pack
-from sensors.source import Chunk, Frame
 
 SEGMENT = 64 * 2**20
 """Bytes after which a source's next segment begins."""
 MOST_SOURCES = 64
 """Sources of one recording."""
 QUEUE = 64 * 2**20
-"""Bytes of samples that wait for the disk at most: 10 s of sound and pictures."""
+"""Bytes of readings that wait for the disk at most: 10 s of sound and pictures."""
 DRAIN = 3.0
 """Longest that closing waits for the disk, seconds."""
 VERSION = 1
 """Of the layout on disk."""
 ABOUT = "recording.json"
 """File that makes a directory a recording."""
-Kind = Literal["sound", "pictures"]
 _WAIT = 1.0
 
 
@@ -44,7 +43,7 @@ class _Track:
     """One source's open segment."""
 
     index: int
-    kind: Kind
+    kind: str
     segments: int = 0
     size: int = 0
     file: IO[bytes] | None = None
@@ -70,7 +69,7 @@ class Recorder:
         self._samples = Counter[str]()
         self._size = 0
         self._changed = threading.Condition()
-        self._queue: deque[tuple[str, Chunk | Frame]] = deque()
+        self._queue: deque[tuple[str, Reading]] = deque()
         self._queued = 0  # bytes
         self._closed = False
         self._begun = time.time()
@@ -100,9 +99,9 @@ class Recorder:
         with self._changed:
             return Counter(self._dropped)
 
-    def write(self, source: str, sample: Chunk | Frame) -> bool:
+    def write(self, source: str, sample: Reading) -> bool:
         """Have what `source` gave appended; says whether it is going to be tried. Returns at once."""
-        size = _bytes_of(sample)
+        size = sample.nbytes
         with self._changed:
             if self._closed or (self._queued + size > QUEUE and self._queue):
                 self._dropped["closed" if self._closed else "late"] += 1
@@ -133,7 +132,7 @@ class Recorder:
                 source, sample = self._queue.popleft()
             reason = self._store(source, sample)
             with self._changed:
-                self._queued -= _bytes_of(sample)
+                self._queued -= sample.nbytes
                 if reason:
                     self._dropped[reason] += 1
                 else:
@@ -153,7 +152,7 @@ class Recorder:
         beside.write_text(json.dumps({"version": VERSION, "begun": self._begun, "samples": samples}) + "\n")
         beside.replace(about)
 
-    def _store(self, source: str, sample: Chunk | Frame) -> str:
+    def _store(self, source: str, sample: Reading) -> str:
         """Append a sample; why it cannot be, or nothing."""
         try:
             record = pack(sample)
@@ -161,13 +160,12 @@ class Recorder:
             return "unfit"
         if self._size + len(record) > self._limit:
             return "full"
-        kind: Kind = "sound" if isinstance(sample, Chunk) else "pictures"
         track = self._tracks.get(source)
         if track is None:
             if len(self._tracks) == MOST_SOURCES:
                 return "sources"
-            track = self._tracks[source] = _Track(len(self._tracks), kind)
-        if track.kind != kind:
+            track = self._tracks[source] = _Track(len(self._tracks), sample.kind)
+        if track.kind != sample.kind:
             return "unfit"
         try:
             if track.file is None or track.size + len(record) > SEGMENT:
@@ -210,7 +208,3 @@ class Recorder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _bytes_of(sample: Chunk | Frame) -> int:
-    return (sample.samples if isinstance(sample, Chunk) else sample.picture).nbytes

@@ -5,8 +5,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Generator
-from dataclasses import replace
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -14,11 +13,15 @@ from typing import Any
 from sensors.errors import SourceError
 from sensors.files import open_regular
 from sensors.loop import AT_ITS_END, LoopSource
-from sensors.recorder import ABOUT, MOST_SOURCES, VERSION, Kind
+from sensors.percept import Reading
+from sensors.readings import Chunk, Frame, Values
+from sensors.recorder import ABOUT, MOST_SOURCES, VERSION
 from sensors.records import read_samples
-from sensors.source import Chunk, Counts, Ended, Frame, T
+from sensors.source import Counts, Ended, T
 
 _LONGEST_LINE = 4096
+_STORED: dict[str, type[Reading]] = {reading.kind: reading for reading in (Chunk, Frame)}
+"""Classes whose records have a form of their own; those of all other kinds hold `Values`."""
 _SEGMENT_NUMBER = re.compile(r"-(\d{4,})\.rec$")
 _MOST_DAMAGED = 1000  # damaged places that are told one by one; all are counted
 
@@ -30,6 +33,7 @@ class Recording:
         directory: that a `Recorder` wrote.
         speed: how many times faster than it was recorded it is played; times keep their recorded distances.
         shift: move the times so that the recording begins when it is first connected; False leaves every bit.
+        readings: classes of the readings that are wanted.
 
     Attributes:
         damaged: what is damaged and left out, each place with its segment's name; grows while they are played.
@@ -40,7 +44,13 @@ class Recording:
         DataError: a segment is no regular file, or must not be read.
     """
 
-    def __init__(self, directory: str | Path, speed: float = 1.0, shift: bool = True) -> None:
+    def __init__(
+        self,
+        directory: str | Path,
+        speed: float = 1.0,
+        shift: bool = True,
+        readings: Sequence[type[Reading]] = (Chunk, Frame),
+    ) -> None:
         self.directory = Path(directory)
         self.damaged: list[str] = []
         self.on_damage: Callable[[str], None] = lambda text: None
@@ -53,12 +63,13 @@ class Recording:
         self._unclosed = "samples" in about and self._declared is None
         self._given: Counter[str] = Counter()
         self._missing: Counter[str] = Counter()
-        self._segments: dict[str, tuple[Kind, list[Path]]] = {}
+        self._classes = {reading.kind: reading for reading in readings}
+        self._segments: dict[str, tuple[str, list[Path]]] = {}
         for path in sorted(self.directory.glob("*.rec")):
             source, kind = _label(path)
             self._segments.setdefault(source, (kind, []))[1].append(path)
         firsts = [next(self._play(name), None) for name in self._segments]
-        times = [time_of(sample) for sample in firsts if sample is not None]
+        times = [sample.begin for sample in firsts if sample is not None]
         if not times:
             why = f"damaged ({self.damaged[0]})" if self.damaged else "empty"
             raise SourceError(f"{directory}: the recording is {why}; record again, or give another folder")
@@ -72,15 +83,22 @@ class Recording:
         """The sources that were recorded."""
         return tuple(self._segments)
 
-    def sounds(self) -> "list[RecordedSource[Chunk]]":
-        """A source for each recorded one of sound."""
-        return [RecordedSource[Chunk](self, name) for name, (kind, _) in self._segments.items() if kind == "sound"]
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Kinds of readings of the sources that were recorded, wanted or not, by the sources' names."""
+        return {name: kind for name, (kind, _) in self._segments.items()}
 
-    def pictures(self) -> "list[RecordedSource[Frame]]":
-        """A source for each recorded one of pictures."""
-        return [RecordedSource[Frame](self, name) for name, (kind, _) in self._segments.items() if kind == "pictures"]
+    def sources(self, *readings: type[Reading]) -> "list[RecordedSource[Any]]":
+        """A source for each recorded one that gave such readings, those of the first class first; none: all wanted."""
+        wanted = readings or self._classes.values()
+        return [
+            RecordedSource(self, name)
+            for reading in wanted
+            for name, (kind, _) in self._segments.items()
+            if kind == reading.kind
+        ]
 
-    def samples(self, name: str) -> Generator[Chunk | Frame]:
+    def samples(self, name: str) -> Generator[Reading]:
         """What one source gave, at once and with its recorded times."""
         return self._play(name)
 
@@ -108,7 +126,7 @@ class Recording:
             parts.append("the recorder did not close it: the last moments may be missing")
         return f"{AT_ITS_END}: {', '.join(parts)}" if parts else ""
 
-    def _play(self, name: str) -> Generator[Chunk | Frame]:
+    def _play(self, name: str) -> Generator[Reading]:
         self._given[name] = 0
         for sample in self._read(name):
             self._given[name] += 1
@@ -116,9 +134,10 @@ class Recording:
         if isinstance(declared := (self._declared or {}).get(name), int):
             self._missing[name] = max(0, declared - self._given[name] - self._damages[name])
 
-    def _read(self, name: str) -> Generator[Chunk | Frame]:
+    def _read(self, name: str) -> Generator[Reading]:
         kind, paths = self._segments[name]
-        wanted = Chunk if kind == "sound" else Frame
+        stored = _STORED.get(kind, Values)
+        wanted = self._classes.get(kind, stored)
         expected = 0
         for path in paths:
             if number := _SEGMENT_NUMBER.search(path.name):
@@ -132,10 +151,12 @@ class Recording:
             with open_regular(path) as file:
                 file.readline(_LONGEST_LINE)
                 for sample in read_samples(file, damaged):
-                    if isinstance(sample, wanted):
-                        yield sample
+                    if type(sample) is not stored:
+                        damaged(f"a record at {sample.begin:.3f} s is of another kind than its file")
+                    elif isinstance(sample, Values) and issubclass(wanted, Values):
+                        yield wanted(sample.times, sample.values, sample.gap)
                     else:
-                        damaged(f"a record at {time_of(sample):.3f} s is of another kind than its file")
+                        yield sample
 
     def _damage(self, name: str, text: str) -> None:
         if text not in self.damaged:
@@ -151,14 +172,11 @@ class Recording:
                 self._began = time.monotonic()
             return self._began + (recorded - self._origin) / self._speed
 
-    def shifted(self, sample: Chunk | Frame) -> Chunk | Frame:
+    def shifted(self, sample: Reading) -> Reading:
         """The sample as it is given: moved to now, unless the recording keeps its times."""
         if not self._shift or self._began is None:
             return sample
-        offset = self._began - self._origin
-        if isinstance(sample, Chunk):
-            return replace(sample, start=sample.start + offset)
-        return replace(sample, time=sample.time + offset)
+        return sample.moved(self._began - self._origin)
 
     def __repr__(self) -> str:
         return f"Recording({str(self.directory)!r}, {', '.join(self.names)})"
@@ -191,12 +209,12 @@ class _Tape:
     def __init__(self, recording: Recording, name: str) -> None:
         self._recording, self._name = recording, name
         self._samples = recording.samples(name)
-        self._next: Chunk | Frame | None = next(self._samples, None)
+        self._next: Reading | None = next(self._samples, None)
 
-    def read(self, timeout: float) -> Any:  # a Chunk or a Frame: what the source's own type says
+    def read(self, timeout: float) -> Any:  # a reading of the class that the source's own type says
         if self._next is None:
             raise Ended(self._recording.ending(self._name))
-        wait = self._recording.due(time_of(self._next)) - time.monotonic()
+        wait = self._recording.due(self._next.begin) - time.monotonic()
         if wait > 0:
             time.sleep(min(wait, timeout))
         if wait > timeout:
@@ -206,11 +224,6 @@ class _Tape:
 
     def close(self) -> None:
         self._samples.close()
-
-
-def time_of(sample: Chunk | Frame) -> float:
-    """When a sample began, monotonic seconds."""
-    return sample.start if isinstance(sample, Chunk) else sample.time
 
 
 def _read_about(directory: Path) -> dict[str, Any]:
@@ -234,13 +247,13 @@ def _read_about(directory: Path) -> dict[str, Any]:
     return about
 
 
-def _label(path: Path) -> tuple[str, Kind]:
+def _label(path: Path) -> tuple[str, str]:
     try:
         with open_regular(path) as file:
             label = json.loads(file.readline(_LONGEST_LINE))
         source, kind = label["source"], label["kind"]
     except (OSError, ValueError, KeyError, TypeError):
         raise SourceError(f"{path}: the beginning is damaged; remove the file to play the others") from None
-    if not isinstance(source, str) or kind not in ("sound", "pictures"):
-        raise SourceError(f"{path}: no recording of sound or pictures; remove the file to play the others")
+    if not isinstance(source, str) or not isinstance(kind, str):
+        raise SourceError(f"{path}: does not say what was recorded; remove the file to play the others")
     return source, kind

@@ -1,5 +1,6 @@
-"""One recorded chunk or frame as bytes: a checked header, then the samples, lossless and without pickle."""
+"""One recorded reading as bytes: a checked header, then its values, lossless and without pickle."""
 
+import json
 import mmap
 import struct
 import zlib
@@ -10,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.source import Chunk, Frame
+from sensors.percept import Reading
+from sensors.readings import Chunk, Frame, Values
 
 LARGEST = 64 * 2**20
 """Most bytes of one record's samples; what claims more is damaged."""
@@ -19,12 +21,14 @@ LARGEST_SIDE = 16_384
 SEARCHED = 4 * LARGEST
 """Most bytes of a file that are checked in search of records after damaged ones."""
 _MAGIC = b"RCP1"
-_SOUND, _PICTURE = 1, 2
+_SOUND, _PICTURE, _VALUES = 1, 2, 3
 _GAP, _UNSURE = 1, 2
-# Magic, kind, flags, time, samples or height, width, bytes that follow, CRC-32 of all before it and of them.
+# Magic, kind, flags, time, samples (height, rows), 0 (width, bytes of the rows' description), bytes that follow, CRC-32
+# of all before it and of them.
 _HEADER = struct.Struct("<4sBBxxdIIII")
-# What every PNG begins with, and its width and height, which follow.
-_PNG = struct.Struct(">16sII")
+# What every PNG begins with, its width and height, which follow, its bits and the kind of its colours.
+_PNG = struct.Struct(">16sIIBB")
+_GREY, _COLOUR = 0, 2
 _PNG_BEGINS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
@@ -32,19 +36,21 @@ class Damaged(Exception):
     """Bytes that are no record, or only the beginning of one."""
 
 
-def pack(sample: Chunk | Frame) -> bytes:
-    """A sample as bytes: sound as it is, a picture as PNG.
+def pack(sample: Reading) -> bytes:
+    """A reading as bytes: sound and rows of values as they are, a picture as PNG.
 
     Raises:
-        ValueError: it is empty or larger than a record may be.
+        ValueError: it is empty or larger than a record may be, or of a class that no record holds.
     """
-    if not (sample.samples if isinstance(sample, Chunk) else sample.picture).size:
+    if not sample.nbytes:
         raise ValueError("empty sample")
-    if isinstance(sample, Chunk):
+    if isinstance(sample, Values):
+        kind, flags, time, size, payload = _VALUES, _GAP * sample.gap, sample.begin, *_packed(sample)
+    elif isinstance(sample, Chunk):
         samples = np.ascontiguousarray(sample.samples, "<f4")
         kind, time, size, payload = _SOUND, sample.start, (len(samples), 0), samples.tobytes()
         flags = _GAP * sample.gap | _UNSURE * sample.unsure
-    else:
+    elif isinstance(sample, Frame):
         # Fast settings: a camera's noise does not get much smaller with more work.
         try:
             _, png = cv2.imencode(".png", sample.picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
@@ -52,13 +58,26 @@ def pack(sample: Chunk | Frame) -> bytes:
             raise ValueError(f"picture of shape {sample.picture.shape} cannot be packed") from None
         kind, flags, time, payload = _PICTURE, 0, sample.time, png.tobytes()
         size = sample.picture.shape[0], sample.picture.shape[1]
+    else:
+        raise ValueError(f"no record holds a {type(sample).__name__}")
     if len(payload) > LARGEST or (max(size) > LARGEST_SIDE and kind == _PICTURE):
         raise ValueError("sample too large to be recorded")
     head = _HEADER.pack(_MAGIC, kind, flags, time, *size, len(payload), 0)[:-4]
     return head + struct.pack("<I", zlib.crc32(payload, zlib.crc32(head))) + payload
 
 
-def read_samples(file: BinaryIO, damaged: Callable[[str], None]) -> Generator[Chunk | Frame]:
+def _packed(sample: Values) -> tuple[tuple[int, int], bytes]:
+    """Number of rows and bytes of their description; the description, the times and the rows."""
+    values = np.ascontiguousarray(sample.values)
+    if sample.times.shape != values.shape[:1] or values.dtype.kind not in "biuf":
+        raise ValueError(f"rows of shape {values.shape} and dtype {values.dtype} cannot be packed")
+    little = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    head = json.dumps({"dtype": little.dtype.str, "shape": values.shape[1:]}).encode()
+    times = np.ascontiguousarray(sample.times, "<f8")
+    return (len(values), len(head)), head + times.tobytes() + little.tobytes()
+
+
+def read_samples(file: BinaryIO, damaged: Callable[[str], None]) -> Generator[Chunk | Frame | Values]:
     """The samples of a file from where it stands to its end; what is damaged is passed over.
 
     Args:
@@ -97,7 +116,7 @@ def _following(file: BinaryIO, start: int, budget: int) -> tuple[int, int]:
         return len(view), budget
 
 
-def unpack(file: BinaryIO) -> Chunk | Frame | None:
+def unpack(file: BinaryIO) -> Chunk | Frame | Values | None:
     """The next sample of a file; None at its end.
 
     Raises:
@@ -121,17 +140,37 @@ def unpack(file: BinaryIO) -> Chunk | Frame | None:
         return Chunk(time, sound, bool(flags & _GAP), bool(flags & _UNSURE))
     if kind == _PICTURE and 0 < first <= LARGEST_SIDE and 0 < second <= LARGEST_SIDE:
         return Frame(time, _picture(payload, (first, second)))
-    raise Damaged("a record holds neither sound nor a picture")
+    if kind == _VALUES and first and second <= len(payload):
+        return _values(payload[:second], payload[second:], first, bool(flags & _GAP))
+    raise Damaged("a record holds neither sound nor a picture nor values")
+
+
+def _values(head: bytes, payload: bytes, rows: int, gap: bool) -> Values:
+    try:
+        told = json.loads(head)
+        dtype, shape = np.dtype(told["dtype"]), tuple(map(int, told["shape"]))
+        if dtype.kind not in "biuf" or min(shape, default=1) < 1:
+            raise ValueError
+        times = np.frombuffer(payload[: 8 * rows], "<f8").astype(np.float64)
+        values = np.frombuffer(payload[8 * rows :], dtype).reshape(rows, *shape)
+        if not np.isfinite(times).all() or len(times) != rows:
+            raise ValueError
+    except (ValueError, TypeError, KeyError):
+        raise Damaged("a record holds values that cannot be unpacked") from None
+    return Values(times, values.astype(dtype.newbyteorder("=")), gap)
 
 
 def _picture(payload: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
     # Its own header is looked at before it is unpacked, as it may be made to swell; other formats are none of ours.
-    if payload[: _PNG.size] != _PNG.pack(_PNG_BEGINS, shape[1], shape[0]):
+    whole = len(payload) >= _PNG.size
+    begins, width, height, bits, colours = _PNG.unpack(payload[: _PNG.size]) if whole else (b"", 0, 0, 0, 0)
+    if (begins, width, height, bits) != (_PNG_BEGINS, shape[1], shape[0], 8) or colours not in (_GREY, _COLOUR):
         raise Damaged("a record holds no PNG of the size that it says")
     try:
-        picture = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_GRAYSCALE)
+        flag = cv2.IMREAD_COLOR if colours == _COLOUR else cv2.IMREAD_GRAYSCALE
+        picture = cv2.imdecode(np.frombuffer(payload, np.uint8), flag)
     except cv2.error:
         picture = None
-    if picture is None or picture.shape != shape:
+    if picture is None or picture.shape[:2] != shape:
         raise Damaged("a record holds a picture that cannot be unpacked")
     return np.asarray(picture, np.uint8)

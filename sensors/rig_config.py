@@ -1,4 +1,4 @@
-"""Settings of a run that perceives for itself: where its sound and pictures come from, and how they become events."""
+"""Settings of a run that perceives for itself: which senses, by what devices, and how readings become events."""
 
 from dataclasses import dataclass, field
 
@@ -34,6 +34,7 @@ class RigConfig(Config):
     perception: PerceptionConfig = field(default_factory=PerceptionConfig)
     ingest: IngestConfig = field(default_factory=IngestConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
+    senses: str | None = setting(None, help="names of the senses that are perceived, by commas; none: all that can be")
     hush: str | None = setting(None, help="file in which this machine notes when it makes a sound itself")
     log: str | None = setting(None, help="file to which every change of a sensor's state is added")
 
@@ -41,3 +42,8 @@ class RigConfig(Config):
         super().__post_init__()
         if self.source == LIVE and self.sensors.camera is not None:
             self.perception.views.check_rate(self.sensors.fps)
+
+    @property
+    def names(self) -> list[str] | None:
+        """The senses that are perceived; none: all that can be."""
+        return None if self.senses is None else [name.strip() for name in self.senses.split(",")]

@@ -1,4 +1,4 @@
-"""A bounded queue of sound or pictures between the thread that gives and the one that reads; drops are counted."""
+"""A bounded queue of readings between the thread that gives and the one that reads; drops are counted."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from sensors.source import Counts, Ended, T
 
 
 class Ring(Generic[T]):
-    """The last `capacity` unread samples; where one is dropped, the sound after it carries a gap.
+    """The last `capacity` unread samples; where one is dropped, the one after it is marked.
 
     Args:
         capacity: unread samples that are kept; the oldest goes when another comes.

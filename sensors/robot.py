@@ -9,7 +9,8 @@ from sensors.event import EventBatch
 from sensors.perception import Perception
 from sensors.publisher import Publisher
 from sensors.recorder import Recorder
-from sensors.source import Chunk, Ended, Frame, Source
+from sensors.source import Ended
+from sensors.streams import AnySource
 
 TURN = 64
 """Most samples taken from one source at once, so that a late robot still talks to its host."""
@@ -27,7 +28,7 @@ class Robot:
 
     def __init__(
         self,
-        sources: Sequence[Source[Chunk] | Source[Frame]],
+        sources: Sequence[AnySource],
         perception: Perception,
         publisher: Publisher,
         recorder: Recorder | None = None,
@@ -83,7 +84,7 @@ class Robot:
         self._publisher.close()
         return stored
 
-    def _read(self, source: Source[Chunk] | Source[Frame]) -> int:
+    def _read(self, source: AnySource) -> int:
         """Take in what is there, up to a turn; how many samples there were."""
         for count in range(TURN):
             try:

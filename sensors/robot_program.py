@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from sensors.address import file_of, redact_text
-from sensors.cards import card_image
 from sensors.config import Config
 from sensors.devices import list_devices
 from sensors.errors import ConfigError, UserError
 from sensors.event import MAX_NAME
 from sensors.interrupts import heard
 from sensors.keys import check_name, make_keys, robot_name
-from sensors.live import free_directory
 from sensors.live_config import SensorsConfig
 from sensors.output import failure, go_on_without
 from sensors.paths import check_writable, place
@@ -32,9 +30,11 @@ from sensors.program import hide_passwords, program
 from sensors.publisher import Publisher
 from sensors.recorder import Recorder
 from sensors.remote_config import MIB, PublisherConfig
+from sensors.rig import free_directory
 from sensors.robot import Robot
 from sensors.robot_journal import RobotJournal, journal_directory
-from sensors.source import Change, Chunk, Frame, Source
+from sensors.source import Change
+from sensors.streams import AnySource, devices, played, streams
 
 FLUSH = 5.0
 """Seconds for which a robot that ends waits for its host."""
@@ -177,22 +177,9 @@ def _name(given: argparse.Namespace, keys: str | None) -> str:
     return check_name(plain if plain not in ("", "host") else "robot")
 
 
-def _sources(config: SensorsConfig, play: Path | None) -> list[Source[Chunk] | Source[Frame]]:
-    if play is not None:
-        from sensors.recording import Recording
-
-        recording = Recording(play)
-        return [*recording.sounds(), *recording.pictures()]
-    sources: list[Source[Chunk] | Source[Frame]] = []
-    if config.microphone is not None:
-        from sensors.microphone import Microphone
-
-        sources.append(Microphone.from_config(config))
-    if config.camera is not None:
-        from sensors.camera import Camera
-
-        sources.append(Camera.from_config(config))
-    return sources
+def _sources(config: SensorsConfig, play: Path | None) -> list[AnySource]:
+    wanted = list(streams().values())
+    return devices(wanted, config) if play is None else played(wanted, play)
 
 
 def _run(given: argparse.Namespace, config: RobotConfig) -> int:
@@ -217,7 +204,7 @@ def _run(given: argparse.Namespace, config: RobotConfig) -> int:
         publisher.observe(_tell)
         for source in sources:
             source.observe(_tell)
-        perception = Perception(name, generation, config.perception, look=card_image)
+        perception = Perception(name, generation, config.perception)
         robot = Robot(sources, perception, publisher, recorder)
         stopped = threading.Event()
         go_on_without(lambda why: None)

@@ -81,6 +81,15 @@ class Utterance:
     whole: bool = True
     background: NDArray[np.float64] | None = None
 
+    @property
+    def number(self) -> None:
+        """None: an utterance is momentary, see `sensors/percept.py`."""
+
+    @property
+    def lasting(self) -> bool:
+        """False: it is over when it is reported."""
+        return False
+
 
 class Segmenter:
     """Chunks in, utterances out; holds no more than one utterance of the greatest length.
@@ -104,7 +113,7 @@ class Segmenter:
         self._silent_until = -np.inf
 
     @property
-    def heard(self) -> float:
+    def known(self) -> float:
         """No utterance that is still to come starts before this monotonic second."""
         if self._unsure:
             return self._unsure[0].start
@@ -118,7 +127,7 @@ class Segmenter:
         """Samples that are kept."""
         return len(self._sound)
 
-    def observe(self, chunk: Chunk) -> list[Utterance]:
+    def observe(self, chunk: Chunk, now: float | None = None) -> list[Utterance]:
         """Utterances that ended in this chunk, or were cut by a gap before it."""
         if not len(chunk.samples) or not np.isfinite(chunk.samples).all():
             self.counts["bad"] += 1

@@ -39,7 +39,7 @@ class Shot(NamedTuple):
 
     Attributes:
         name: of its file, or its number within a file.
-        picture: (H, W) uint8 grey; or why there is none.
+        picture: (H, W) uint8 grey, or (H, W, 3) BGR; or why there is none.
         seconds: for which it is shown.
     """
 
@@ -134,7 +134,7 @@ class Sequence:
         return f"{AT_ITS_END}: {', '.join(parts)}" + (f"; {self._detail}" if self._detail else "")
 
 
-def open_sequence(pattern: str, period: float, lose: Lose, idle: Callable[[], None]) -> Sequence:
+def open_sequence(pattern: str, period: float, lose: Lose, idle: Callable[[], None], color: bool = False) -> Sequence:
     """The numbered files that a path such as `folder/shot_%03d.png` names; `%%` is a % of the name itself.
 
     Args:
@@ -142,6 +142,7 @@ def open_sequence(pattern: str, period: float, lose: Lose, idle: Callable[[], No
         period: seconds from one picture to the next.
         lose: takes what is lost.
         idle: called while the next picture is not due yet.
+        color: give pictures in colour; without it, grey ones.
 
     Raises:
         SourceError: there is no such folder, or no such file in it.
@@ -151,7 +152,7 @@ def open_sequence(pattern: str, period: float, lose: Lose, idle: Callable[[], No
     if not found:
         raise SourceError(f"camera {pattern!r}: no file of {str(folder)!r} is named so; check the name and its digits")
     paths = [folder / found[number] for number in sorted(found)]
-    return Sequence(_files(paths, period), len(paths), missing_numbers(sorted(found)), lose, idle)
+    return Sequence(_files(paths, period, color), len(paths), missing_numbers(sorted(found)), lose, idle)
 
 
 def numbered(folder: Path, name: str) -> dict[int, str]:
@@ -196,7 +197,9 @@ def missing_numbers(numbers: list[int]) -> list[range]:
     return [gap for a, b in pairs if (gap := range(a + step, b, step))]
 
 
-def picture_file(path: Path, period: float, lose: Lose, idle: Callable[[], None]) -> Sequence | None:
+def picture_file(
+    path: Path, period: float, lose: Lose, idle: Callable[[], None], color: bool = False
+) -> Sequence | None:
     """The pictures of one file; none when it is no picture, but perhaps a film, as JPEGs one behind the other are.
 
     Args:
@@ -204,6 +207,7 @@ def picture_file(path: Path, period: float, lose: Lose, idle: Callable[[], None]
         period: seconds for which a picture is shown that does not say it itself.
         lose: takes what is lost.
         idle: called while the next picture is not due yet.
+        color: give pictures in colour; without it, grey ones.
     """
     try:
         image = open_image(path)
@@ -217,7 +221,7 @@ def picture_file(path: Path, period: float, lose: Lose, idle: Callable[[], None]
     except Exception:  # whatever Pillow raises, it is not one of its pictures
         return None
     image.close()
-    shots = _pages(path, count, period) if count > 1 or cut else _files([path], period)
+    shots = _pages(path, count, period, color) if count > 1 or cut else _files([path], period, color)
     return Sequence(shots, count, [], lose, idle, cut)
 
 
@@ -231,18 +235,18 @@ def _count_of_cut(image: Image.Image) -> int:
     return count
 
 
-def _files(paths: list[Path], period: float) -> Iterator[Shot]:
-    return (_one(path, period) for path in paths)
+def _files(paths: list[Path], period: float, color: bool) -> Iterator[Shot]:
+    return (_one(path, period, color) for path in paths)
 
 
-def _one(path: Path, period: float) -> Shot:
+def _one(path: Path, period: float, color: bool) -> Shot:
     try:
-        return Shot(path.name, read_picture(path), period)
+        return Shot(path.name, read_picture(path, color), period)
     except PictureError as error:
         return Shot(path.name, error, period)
 
 
-def _pages(path: Path, count: int, period: float) -> Iterator[Shot]:
+def _pages(path: Path, count: int, period: float, color: bool) -> Iterator[Shot]:
     try:
         data = read_bytes(path)
     except PictureError as error:
@@ -253,7 +257,7 @@ def _pages(path: Path, count: int, period: float) -> Iterator[Shot]:
             picture: NDArray[np.uint8] | PictureError
             try:
                 image.seek(number)
-                picture = pixels_of(image)
+                picture = pixels_of(image, color)
             except PictureError as error:
                 picture = error
             except Exception as error:  # a decoder that cannot find the next picture

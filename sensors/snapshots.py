@@ -24,11 +24,20 @@ class Snapshots:
         timeout: longest wait for each part of an answer, seconds.
         lose: takes pictures that cannot be taken.
         idle: called when the camera has answered with nothing new.
+        color: give pictures in colour; without it, grey ones.
     """
 
     def __init__(
-        self, web: Web, fps: float, delay: float, timeout: float, lose: Lose, idle: Callable[[], None]
+        self,
+        web: Web,
+        fps: float,
+        delay: float,
+        timeout: float,
+        lose: Lose,
+        idle: Callable[[], None],
+        color: bool = False,
     ) -> None:
+        self._color = color
         self._web, self._period, self._delay, self._timeout = web, 1 / fps, delay, timeout
         self._lose, self._idle = lose, idle
         self._due = 0.0
@@ -56,7 +65,7 @@ class Snapshots:
             self._idle()
             return None
         try:
-            picture = decode_picture(data)
+            picture = decode_picture(data, self._color)
         except PictureError as error:
             self._lose(error.reason, 1)
             self._damaged += 1

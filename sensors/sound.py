@@ -20,10 +20,6 @@ from sensors.mixer import cancelled
 from sensors.sound_containers import SINGLE, end_missing, mended, tells_length
 from sensors.spectrogram import SAMPLE_RATE
 
-ENDINGS = (
-    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64",
-)  # fmt: skip
-"""Endings of the names of sound files that are read, in lower case."""
 LONGEST_FILE = 600.0
 """Longest sound file that is read, seconds."""
 LARGEST_FILE = 1 << 30

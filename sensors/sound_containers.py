@@ -7,6 +7,10 @@ should be, this module compares; a kind of file that cannot tell is not read.
 import re
 import struct
 
+ENDINGS = (
+    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64",
+)  # fmt: skip
+"""Endings of the names of sound files that are read, in lower case."""
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64")
 """Containers, as libsndfile names them, of which a whole file is told from one that was cut off."""
 SINGLE = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "VORBIS", "OPUS")

@@ -1,61 +1,24 @@
-"""What every source of sound or pictures keeps: the same few verbs, states and counts.
+"""What every source keeps, of whatever sense: the same few verbs, states and counts.
 
-A microphone, a camera and a recording are read alike; what differs is what they give: `Chunk`s or `Frame`s. All
-times are seconds on this machine's monotonic clock (`time.monotonic`), so sound and pictures can be compared.
+A microphone, a camera and a recording are read alike; what differs is the readings that they give (see
+`sensors/readings.py`). All times are seconds on this machine's monotonic clock (`time.monotonic`), so sound, pictures
+and others can be compared.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, Literal, Self, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+from sensors.percept import Reading
+from sensors.readings import Chunk, Frame, Values
+
+__all__ = ["Change", "Chunk", "Counts", "Ended", "Frame", "Observer", "Source", "State", "T", "Values"]
 
 State = Literal["connecting", "live", "stalled", "closed"]
 """`connecting`: not yet heard from; `live`: it gives; `stalled`: it has stopped giving, or is gone, and is sought
 again; `closed`: disconnected or at its end."""
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A piece of sound.
-
-    Attributes:
-        start: monotonic second of the first sample.
-        samples: (n,) float32 mono at 16 kHz, nominally -1…1, n >= 1.
-        gap: sound was lost, or the device was opened anew, just before the first sample or among the `unsure`
-            chunks before it.
-        unsure: sound may have been lost, here or in an unsure chunk before; the next that is not unsure says by its
-            `gap` whether it was.
-    """
-
-    start: float
-    samples: NDArray[np.float32]
-    gap: bool = False
-    unsure: bool = False
-
-    def after_loss(self) -> "Chunk":
-        """The same sound, marked: some was lost before it."""
-        return replace(self, gap=True)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A picture.
-
-    Attributes:
-        time: monotonic second at which it was taken.
-        picture: (H, W) uint8 grey, any size.
-    """
-
-    time: float
-    picture: NDArray[np.uint8]
-
-    def after_loss(self) -> "Frame":
-        """The picture itself: each stands for itself, and its time says what is missing before it."""
-        return self
 
 
 @dataclass
@@ -63,7 +26,7 @@ class Counts:
     """What became of a source's samples since it was made; `Source.counts` gives a copy.
 
     Attributes:
-        given: chunks or frames that came from the device.
+        given: readings that came from the device.
         read: those handed to a reader by `read` and `async_read`.
         dropped: how many were lost, by reason: `overflow` (the reader was late and the ring full), `superseded` (a
             newer one was asked for), `device` (the device itself lost some), `stale` (came from a device that had been
@@ -104,7 +67,7 @@ class Change:
 Observer = Callable[[Change], None]
 """Called at every change of state, in the source's own thread: return soon, raise nothing."""
 
-T = TypeVar("T", Chunk, Frame)
+T = TypeVar("T", bound=Reading)
 
 
 class Ended(Exception):
@@ -112,7 +75,7 @@ class Ended(Exception):
 
 
 class Source(ABC, Generic[T]):
-    """A device, stream or recording that gives `Chunk`s (sound) or `Frame`s (pictures).
+    """A device, stream or recording that gives readings of one class, such as `Chunk` (sound) or `Frame` (pictures).
 
     One reader at a time. `connect` and `disconnect` may be called at any time, in any state, again and again.
 

@@ -21,7 +21,7 @@ from sensors.errors import ConfigError
 from sensors.source import Frame
 
 Look = Callable[[NDArray[np.uint8]], NDArray[Any] | None]
-"""From a grey picture (H, W) to a sample of a modality, or None where there is nothing to be seen."""
+"""From a picture (H, W) or (H, W, 3) to a sample of a modality, or None where there is nothing to be seen."""
 
 _THUMB = (32, 24)
 _FAINTEST = 4.0
@@ -71,6 +71,11 @@ class View:
     sample: NDArray[Any]
     lasting: bool = True
 
+    @property
+    def whole(self) -> bool:
+        """True: each look at it sees all of it."""
+        return True
+
 
 class Views:
     """Frames in, views out; holds one thumbnail, one frame's time and one view.
@@ -82,7 +87,7 @@ class Views:
     Attributes:
         counts: `views`; `resumed` (the same view after a movement), `empty` (looks at which there was nothing to be
             seen), `late` (frames dropped because they were older than one seen), `bad` (frames dropped because they
-            are no grey pictures), `gaps` (times without pictures that ended a hold).
+            are no pictures), `gaps` (times without pictures that ended a hold).
     """
 
     def __init__(self, look: Look, config: ViewsConfig | None = None) -> None:
@@ -97,7 +102,7 @@ class Views:
         self._held = False  # the view's picture is the one that holds now
 
     @property
-    def seen(self) -> float:
+    def known(self) -> float:
         """No view that is still to come starts before this monotonic second, and a lasting one was there then."""
         if self._view is not None:
             return self._view.end
@@ -110,7 +115,7 @@ class Views:
             frame: the next picture.
             now: monotonic second at which it came; none: that at which it was taken.
         """
-        if frame.picture.ndim != 2 or frame.picture.dtype != np.uint8 or not frame.picture.size:
+        if not _is_picture(frame.picture):
             self.counts["bad"] += 1
             return []
         if frame.time <= self._last:
@@ -191,6 +196,12 @@ def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(1 - a @ b / (sizes[0] * sizes[1]))
 
 
+def _is_picture(picture: NDArray[Any]) -> bool:
+    colours = picture.ndim == 3 and picture.shape[2] == 3
+    return picture.dtype == np.uint8 and picture.size > 0 and (picture.ndim == 2 or colours)
+
+
 def _thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A small grey picture: what is new or moves is seen without colours, too."""
     small = cv2.resize(picture, _THUMB, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32)
+    return np.asarray(small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32)

@@ -180,10 +180,12 @@ class TeacherConfig(Config):
             sense = registered().get(name)
             if sense is None or sense.derived is None:
                 known = ", ".join(other.name for other in registered().values() if other.derived is not None)
-                raise ConfigError(f"derived: {name!r} is no sense that is computed from another one; known: {known}")
+                raise ConfigError(
+                    f"teacher.derived: {name!r} is no sense that is computed from another one; known: {known}"
+                )
             if sense.derived.of not in senses:
                 raise ConfigError(
-                    f"derived: {name} is computed from {sense.derived.of}, and only {', '.join(senses)} are taught"
+                    f"teacher.derived: {name} is computed from {sense.derived.of}; taught are {', '.join(senses)}"
                 )
             found[name] = sense.derived.of
         return found
@@ -272,9 +274,9 @@ def missing_concepts(
     numbers: dict[str, frozenset[int]] = {}
     for sense, words in missing_names(text).items():
         if sense not in senses:
-            raise ConfigError(f"missing: no sense {sense!r} is taught; there are {', '.join(senses)}")
+            raise ConfigError(f"teacher.missing: no sense {sense!r} is taught; there are {', '.join(senses)}")
         if unknown := [word for word in words if word not in by_name]:
             known = ", ".join(concepts[:20]) + ", …" * (len(concepts) > 20)
-            raise ConfigError(f"missing: no concept {unknown[0]!r}; known: {known}")
+            raise ConfigError(f"teacher.missing: no concept {unknown[0]!r}; known: {known}")
         numbers[sense] = frozenset(by_name[word] for word in words)
     return numbers

@@ -159,13 +159,15 @@ class Curriculum:
         where = f" of phase {', '.join(map(str, phase))}" if phase != self._everything else ""
         for sense, concepts in self._met.items():
             if not concepts.intersection(phase):
-                raise ConfigError(f"missing: no concept{where} is left to be met by {sense}")
+                raise ConfigError(f"teacher.missing: no concept{where} is left to be met by {sense}")
             if self._config.wrong_pairs > 0 and len(concepts.intersection(phase)) < 2 and self._passes_by(sense):
                 raise ConfigError(
                     f"wrong_pairs={self._config.wrong_pairs:g}: no second concept{where} is met by {sense}"
                 )
         if not any(concepts.intersection(phase) for concepts in self._groups.values()):
-            raise ConfigError(f"missing: no concept{where} is left to be met by {' and '.join(self.senses)} together")
+            raise ConfigError(
+                f"teacher.missing: no concept{where} is left to be met by {' and '.join(self.senses)} together"
+            )
 
     def _passes_by(self, sense: str) -> bool:
         return any(group[0] == sense for group in self._groups)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agent.autoencoder import Autoencoder
@@ -31,8 +32,10 @@ class Layout:
             concepts.
         judge_steps: training steps with which both judges become good.
         judge_rate: their largest learning rate.
-        move: makes (B, 2, 3) affine maps that vary what the learning side perceives, given B, a strength 0…1 and
-            random numbers in -1…1; none: samples are not moved.
+        move: varies what the learning side perceives, given samples (B, *shape), a strength 0…1 and random numbers in
+            -1…1; none: samples are not moved.
+        soften: makes some of a judge's batches (B, *shape) as soft as reconstructions are, given a generator; none:
+            `smooth` is enough. References, which see no reconstructions, learn without it.
         smooth: averages neighbours in samples (B, *shape).
         disturb: varies a judge's training samples (B, *shape), given random numbers in 0…1 and a generator.
     """
@@ -46,7 +49,20 @@ class Layout:
     judge_rate: float
     smooth: Callable[[Tensor], Tensor]
     disturb: Callable[[Tensor, Uniform, torch.Generator], Tensor]
-    move: Callable[[int, float, Uniform], Tensor] | None = field(default=None)
+    move: Callable[[Tensor, float, Uniform], Tensor] | None = field(default=None)
+    soften: Callable[[Tensor, torch.Generator], Tensor] | None = field(default=None)
+
+
+def warp(x: Tensor, maps: Tensor, beyond: str = "zeros") -> Tensor:
+    """Samples (B, channels, rows, columns) seen through affine maps (B, 2, 3).
+
+    Args:
+        x: the samples.
+        maps: from what is seen to the samples, in coordinates of -1…1.
+        beyond: what is seen outside a sample: 'zeros' or its 'reflection'.
+    """
+    grid = F.affine_grid(maps.to(x.device), list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode=beyond, align_corners=False)
 
 
 _LAYOUTS: dict[str, Layout] = {}

@@ -22,6 +22,11 @@ def small(shape: Shape, latent: int) -> Autoencoder:
     return _over_time(shape, latent, (128, 192))
 
 
+def medium(shape: Shape, latent: int) -> Autoencoder:
+    """The same, half as wide again."""
+    return _over_time(shape, latent, (192, 288))
+
+
 def paper(shape: Shape, latent: int) -> Autoencoder:
     """The same, wider: the paper has no network for sequences."""
     return _over_time(shape, latent, (256, 384))
@@ -85,7 +90,7 @@ SEQUENCE = register_layout(
         name="sequence",
         axes="(frames, values), frames a multiple of 8",
         fits=_fits,
-        autoencoders={"small": small, "paper": paper},
+        autoencoders={"small": small, "medium": medium, "paper": paper},
         judges={"first": first_judge, "second": FrameReader},
         judge_steps=900,
         judge_rate=3e-3,

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agent.autoencoder import Autoencoder, block
-from agent.layouts.contract import Layout, Shape, Uniform, register_layout
+from agent.layouts.contract import Layout, Shape, Uniform, register_layout, warp
 from agent.layouts.paper import paper
 from agent.layouts.picture import smooth
 
@@ -32,11 +32,27 @@ def small(shape: Shape, latent: int) -> Autoencoder:
     down += block(nn.Conv1d(bands, 192, 6, stride=4, padding=1, bias=False), 192, 1)
     down += block(nn.Conv1d(192, 256, 4, stride=2, padding=1, bias=False), 256, 1)
     down += [nn.Flatten(), nn.Linear(flat, latent)]
+    return Autoencoder(nn.Sequential(*down), _decoder(bands, frames, latent), latent)
+
+
+def medium(shape: Shape, latent: int) -> Autoencoder:
+    """Max pooling in place of long strides, which keeps what short sounds tell; the decoder is that of `small`."""
+    bands, frames = shape[1], shape[2]
+    down: list[nn.Module] = [nn.Flatten(1, 2)]
+    down += block(nn.Conv1d(bands, 192, 5, stride=2, padding=2, bias=False), 192, 1)
+    for before, after in pairwise((192, 256, 256)):
+        down += [*block(nn.Conv1d(before, after, 3, padding=1, bias=False), after, 1), nn.MaxPool1d(2)]
+    down += [nn.Flatten(), nn.Linear(256 * (frames // 8), latent)]
+    return Autoencoder(nn.Sequential(*down), _decoder(bands, frames, latent), latent)
+
+
+def _decoder(bands: int, frames: int, latent: int) -> nn.Sequential:
+    flat = 256 * (frames // 8)
     up: list[nn.Module] = [nn.Linear(latent, flat, bias=False), nn.BatchNorm1d(flat), nn.LeakyReLU(0.1)]
     up.append(nn.Unflatten(1, (256, frames // 8)))
     up += block(nn.ConvTranspose1d(256, 192, 4, stride=2, padding=1, bias=False), 192, 1)
     up += [nn.ConvTranspose1d(192, bands, 6, stride=4, padding=1), nn.Sigmoid(), nn.Unflatten(1, (1, bands))]
-    return Autoencoder(nn.Sequential(*down), nn.Sequential(*up), latent)
+    return nn.Sequential(*up)
 
 
 class FrameReader(nn.Module):
@@ -69,8 +85,9 @@ def second_judge(shape: Shape, concepts: int) -> nn.Module:
     return FrameReader(concepts, shape[1])
 
 
-def move(count: int, strength: float, uniform: Uniform) -> Tensor:
+def move(x: Tensor, strength: float, uniform: Uniform) -> Tensor:
     """Faster and slower, later, higher and lower."""
+    count = len(x)
     faster, pitch = uniform(count) * STRETCH * strength, uniform(count) * PITCH * strength
     late = (uniform(count) + 1) * LATE * strength
     maps = torch.zeros(count, 2, 3)
@@ -78,7 +95,7 @@ def move(count: int, strength: float, uniform: Uniform) -> Tensor:
     maps[:, 0, 0], maps[:, 0, 2] = 1 + faster, faster - late
     # The lowest band stays where it is, as formants move in proportion to their frequency.
     maps[:, 1, 1], maps[:, 1, 2] = 1 + pitch, pitch + uniform(count) * 2 * BANDS * strength
-    return maps
+    return warp(x, maps)
 
 
 def disturb(x: Tensor, uniform: Uniform, generator: torch.Generator) -> Tensor:
@@ -96,7 +113,7 @@ SPECTROGRAM = register_layout(
         name="spectrogram",
         axes="(1, bands, frames), bands and frames multiples of 32",
         fits=_fits,
-        autoencoders={"small": small, "paper": paper},
+        autoencoders={"small": small, "medium": medium, "paper": paper},
         judges={"first": first_judge, "second": second_judge},
         judge_steps=900,
         judge_rate=3e-3,

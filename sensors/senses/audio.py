@@ -12,9 +12,10 @@ from sensors.errors import SampleError
 from sensors.flaws import add_noise
 from sensors.griffin_lim import hear
 from sensors.modalities import Modality
+from sensors.senses.audio_stream import STREAM
 from sensors.senses.contract import Flaws, Generator, Sense
 from sensors.senses.drawing import spectrogram_view
-from sensors.sound import ENDINGS, load_sound
+from sensors.sound_containers import ENDINGS
 from sensors.spectrogram import SAMPLE_RATE, log_mel, quantise, too_long
 
 SIZES = tuple(range(32, 225, 32))
@@ -41,6 +42,9 @@ def load(path: Path) -> NDArray[np.uint8]:
     Raises:
         SampleError: it cannot be read, its end is missing, it is silent, or it is longer than a spectrogram is.
     """
+    # A robot reads no files, and need not have the library.
+    from sensors.sound import load_sound
+
     sound = load_sound(path)
     if sound.cut:
         raise SampleError(f"{path}: its end is missing; record it again", "cut off")
@@ -70,4 +74,5 @@ SENSE = Sense(
     endings=ENDINGS,
     load=load,
     flaws=Flaws(noise=add_noise, wear=wear),
+    stream=STREAM,
 )

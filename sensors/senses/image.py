@@ -14,6 +14,7 @@ from sensors.modalities import Modality
 from sensors.pictures import ENDINGS, load_picture
 from sensors.senses.contract import Flaws, Generator, Sense
 from sensors.senses.drawing import picture_view
+from sensors.senses.image_stream import STREAM
 
 SIZES = tuple(range(32, 225, 32))
 """Rows and columns that networks can take, pixels."""
@@ -58,4 +59,5 @@ SENSE = Sense(
     endings=ENDINGS,
     load=load,
     flaws=Flaws(noise=add_noise, vary=jitter, wear=_wear),
+    stream=STREAM,
 )

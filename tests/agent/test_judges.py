@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -11,6 +12,7 @@ from agent.judges import Training
 from agent.networks import build_autoencoder
 from sensors.errors import ConfigError
 from sensors.modalities import modality
+from teacher.datasets.samples import make_samples
 from tests.agent.rigs import datasets
 
 
@@ -98,3 +100,22 @@ def test_training_leaves_the_global_random_state_alone() -> None:
     before = torch.random.get_rng_state()
     Training("image", datasets(40, 20)["image"], 6, 7, None)
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_concepts_are_met_evenly_where_that_is_asked_for() -> None:
+    data = datasets(test=50)["image"]
+    rows = np.concatenate([np.flatnonzero(data.train_labels == 0), np.flatnonzero(data.train_labels == 1)[:3]])
+    uneven = make_samples("uneven", (data.train[rows], data.train_labels[rows]), (data.test, data.test_labels), "")
+    drawn = {}
+    for even in (False, True):
+        training = Training("image", uneven, 4, 7, None, even=even)
+        met = torch.cat([training._rows() for _ in range(8)]).numpy()
+        drawn[even] = float((uneven.train_labels[met] == 1).mean())
+    assert drawn[False] < 0.3 < 0.4 < drawn[True] < 0.6
+
+
+def test_training_in_half_precision_is_another_judge_that_learns(tmp_path: Path) -> None:
+    data = datasets(test=50)["image"]
+    judge = finish(Training("image", data, 60, 7, tmp_path, precision="bfloat16")).judge
+    assert judge.accuracy > 0.9
+    assert not Training("image", data, 60, 7, tmp_path).cached

@@ -52,9 +52,12 @@ def test_variations_keep_shape_and_change_something(name: str, shape: tuple[int,
     for varied in (layout.smooth(x), layout.disturb(x, uniform, torch.Generator().manual_seed(1))):
         assert varied.shape == x.shape and not torch.equal(varied, x)
     if layout.move is not None:
-        still = layout.move(8, 0.0, lambda *s: 2 * torch.rand(*s) - 1)
-        assert still.shape == (8, 2, 3)
-        assert torch.allclose(still[:, :, :2], torch.eye(2).expand(8, 2, 2))
+        still = layout.move(x, 0.0, lambda *s: torch.rand(*s))
+        assert torch.allclose(still, x, atol=1e-4)
+        moved = layout.move(x, 1.0, lambda *s: 2 * torch.rand(*s) - 1)
+        assert moved.shape == x.shape and not torch.allclose(moved, x, atol=0.1)
+    if layout.soften is not None:
+        assert layout.soften(x, torch.Generator().manual_seed(1)).shape == x.shape
 
 
 @pytest.mark.parametrize(

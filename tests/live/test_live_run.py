@@ -60,7 +60,7 @@ def test_what_is_said_and_shown_is_learnt_in_pairs(tmp_path: Path, data_dir: Pat
     assert verdict.found >= 0.9 * verdict.due, verdict
     assert verdict.per_minute >= LEAST, verdict
     assert labels(run / "replay") == []
-    assert last["sensors/pairs"] == last["events/audio+image"] == verdict.pairs
+    assert last["sensors/events/audio+image"] == last["events/audio+image"] == verdict.pairs
     assert last["step"] > 0 and last["sensor/microphone"] == last["sensor/camera"] == "closed"
     assert not any(value for key, value in last.items() if key.startswith("dropped/")), last
     assert not any(key.startswith(("exam/", "judge/")) for key in last)

@@ -27,7 +27,7 @@ def test_a_session_is_played_learnt_from_and_gone_on_with(tmp_path: Path) -> Non
     finally:
         job.close()
     first = latest(run)
-    assert first["events/audio+image"] == 2 and first["sensors/pairs"] == 2
+    assert first["events/audio+image"] == 2 and first["sensors/events/audio+image"] == 2
     assert (first["sensor_read/microphone"], first["sensor_read/camera"]) == (CHUNKS, FRAMES)
     assert not any(value for key, value in first.items() if key.startswith("dropped/"))
     assert json.loads((run / "config.json").read_text())["config"]["run"]["sensors"] == str(session)

@@ -13,7 +13,7 @@ from runtime.secrets import SECRETS
 from runtime.settings import RunConfig
 from sensors import remote
 from sensors.journal import Journal
-from sensors.live import check, make_rig
+from sensors.rig import check, make_rig
 from tests.patience import PATIENCE
 from tests.sensors.test_snapshots import picture
 from tests.sensors.web_camera import WebCamera, body, locked

@@ -14,9 +14,9 @@ from runtime.sensor_role import SensorRole
 from runtime.settings import RunSection
 from runtime.supervisor.metrics import metric_of
 from runtime.terminal import perceiving
-from sensors.live import make_rig
 from sensors.outbox import Outbox
 from sensors.recorder import Recorder
+from sensors.rig import make_rig
 from sensors.rig_config import LiveConfig, RigConfig
 from sensors.source import Frame
 from tests.patience import PATIENCE
@@ -30,8 +30,8 @@ ANSWER: dict[str, Any] = {
         "reconnects/camera": 1,
         "lost/camera/overflow": 2,
         "refused/damaged": 4,
-        "perceived/sound.utterances": 5,
-        "perceived/pairing.paired": 2,
+        "perceived/audio.utterances": 5,
+        "perceived/pairing.audio.paired": 2,
         "outbox/stored": 3.0,
     },
     "dropped": {"throttled": 1, "unanswered": 0},
@@ -61,7 +61,7 @@ def test_what_it_hears_becomes_figures_and_notes() -> None:
     made.hear("run", ANSWER, 0.0)
     v = board.values
     assert notes == ["camera stalled (nothing for 1.6 s)"]
-    assert (v["sensors/utterances"], v["sensors/pairs"], v["sensors/stored"]) == (5, 3, 3)
+    assert (v["sensors/audio/utterances"], v["sensors/events/audio+image"], v["sensors/stored"]) == (5, 3, 3)
     assert (v["dropped/throttled"], v["dropped/unanswered"]) == (1, 0)
     assert (v["sensor/camera"], v["sensor_live/camera"], v["sensor_live/microphone"]) == ("stalled", 0.0, 1.0)
     assert (v["sensor_read/camera"], v["sensor_stalls/camera"]) == (40, 1)
@@ -109,13 +109,13 @@ def test_pairs_only_heard_and_only_seen_are_all_that_is_stored_or_dropped(tmp_pa
     totals = rig.figures() | {f"outbox/{name}": float(n) for name, n in outbox.counts.items()}
     made.hear("run", ANSWER | {"totals": totals, "dropped": outbox.dropped}, 0.0)
     v = {key: float(value) for key, value in board.values.items() if not isinstance(value, str)}
-    assert rig.figures()["perceived/sound.gaps"] >= 6 and v["sensors/broken"] >= 6
-    perceived = [v["sensors/pairs"], v["sensors/heard_alone"], v["sensors/seen_alone"]]
+    assert rig.figures()["perceived/audio.gaps"] >= 6 and v["sensors/pairing/audio.broken"] >= 6
+    perceived = [v[f"sensors/events/{kind}"] for kind in ("audio+image", "audio", "image")]
     assert sum(perceived) == sum(tables.values()) + sum(v[f"dropped/{reason}"] for reason in outbox.dropped)
-    assert f"{perceived[1]:.0f} only heard ({v['sensors/broken']:.0f} broken off)" in perceiving(v)
+    assert f"{perceived[1]:.0f} audio alone ({v['sensors/pairing/audio.broken']:.0f} broken off)" in perceiving(v)
     if queue == 256:
         assert perceived == [tables[kind] for kind in ("audio+image", "audio", "image")]
-        assert perceived[0] == 2 and perceived[1] > v["sensors/broken"]
+        assert perceived[0] == 2 and perceived[1] > v["sensors/pairing/audio.broken"]
     else:
         assert v["dropped/overflow"] > 0
 
@@ -125,7 +125,7 @@ def test_totals_go_on_after_a_restart() -> None:
     made.hear("run", ANSWER, 0.0)
     again = ANSWER | {"totals": {"events/audio+image": 2}, "dropped": {"throttled": 0}}
     made.hear("run", again, 1.0)
-    assert board.values["sensors/pairs"] == 5
+    assert board.values["sensors/events/audio+image"] == 5
     assert board.values["dropped/throttled"] == 1
 
 
@@ -152,7 +152,7 @@ def test_what_dead_sensors_held_is_counted_as_dropped() -> None:
 def test_its_last_words_are_heard_like_all_others() -> None:
     made, board, _ = role()
     made.hear("finish", ANSWER | {"dropped": {"stopped": 2}}, 0.0)
-    assert board.values["sensors/pairs"] == 3 and board.values["dropped/stopped"] == 2
+    assert board.values["sensors/events/audio+image"] == 3 and board.values["dropped/stopped"] == 2
 
 
 def test_events_that_replay_refused_are_not_overwritten_by_its_own_count_of_batches() -> None:

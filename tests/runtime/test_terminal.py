@@ -37,9 +37,9 @@ LETTERS: dict[str, Value] = {
 }
 SENSORS: dict[str, Value] = {
     "sensors/waiting": 0,
-    "sensors/pairs": 18.0,
-    "sensors/heard_alone": 2.0,
-    "sensors/seen_alone": 6.0,
+    "sensors/events/audio+image": 18.0,
+    "sensors/events/audio": 2.0,
+    "sensors/events/image": 6.0,
     "sensors/latency_p99": 0.063,
     "sensor/camera": "stalled",
     "sensor/microphone": "live",
@@ -130,11 +130,13 @@ def test_what_the_first_turn_on_letters_waits_for_is_told() -> None:
 
 def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
     snapshot = learning(VALUES | SENSORS)
-    assert "18 pairs, 2 only heard, 6 only seen, kept within 63 ms; camera stalled  microphone live" in line(snapshot)
+    assert "18 audio+image, 2 audio alone, 6 image alone, kept within 63 ms; camera stalled  microphone live" in line(
+        snapshot
+    )
     console = Console(file=io.StringIO(), width=100, record=True)
     console.print(view(snapshot, deque(), 100))
     page = console.export_text()
-    assert "camera stalled  microphone live" in page and "18 pairs" in page and "teachers" not in page
+    assert "camera stalled  microphone live" in page and "18 audio+image" in page and "teachers" not in page
     lost = learning(VALUES | SENSORS | {"dropped/throttled": 3})
     assert "3 events lost" in line(lost)
     every: dict[str, Value] = {

@@ -137,11 +137,11 @@ def test_a_restart_goes_on_with_ids_of_its_own(pair: Pair) -> None:
 
 def test_what_is_under_way_when_it_ends_is_stored(pair: Pair) -> None:
     sensors = pair()
-    until(sensors, "perceived/pairing.utterances", 1)
+    until(sensors, "perceived/pairing.audio.came", 1)
     found = sensors.finish(5.0)
     totals = found["totals"]
-    assert totals["perceived/pairing.utterances"] == sum(
-        totals.get(f"perceived/pairing.{what}", 0) for what in ("paired", "alone", "broken")
+    assert totals["perceived/pairing.audio.came"] == sum(
+        totals.get(f"perceived/pairing.audio.{what}", 0) for what in ("paired", "alone", "broken")
     )
     assert totals["outbox/offered"] == totals["outbox/stored"] == totals["perceived/events"] >= 1
     assert len(ray.get(pair.replay.ids.remote())) == totals["outbox/stored"]

@@ -10,20 +10,21 @@ import numpy as np
 import pytest
 
 from benchmarks.network_camera import MjpegServer
-from sensors.cards import card_image
 from sensors.errors import ConfigError, LinkError, SourceError
 from sensors.event import NO_LESSON, EventBatch
 from sensors.hush import Hush
 from sensors.ingest import RemoteIngest
-from sensors.live import HOST, NOTES, AnySource, LiveRig, check, free_directory, make_rig
+from sensors.live import HOST, NOTES, LiveRig
 from sensors.live_config import SensorsConfig
-from sensors.outbox import Percept
+from sensors.outbox import Delivery
 from sensors.perception import Perception
 from sensors.publisher import Publisher
 from sensors.recording import Recording
 from sensors.remote_config import IngestConfig, PublisherConfig
+from sensors.rig import check, free_directory, make_rig
 from sensors.rig_config import LiveConfig, RigConfig
-from sensors.source import Frame
+from sensors.source import Chunk, Frame
+from sensors.streams import AnySource
 from tests.patience import PATIENCE, quickest, took
 from tests.sensors.batches import fields
 from tests.sensors.sessions import CHUNKS, FRAMES, record_session
@@ -37,9 +38,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return record_session(tmp_path_factory.mktemp("recorded") / "session")
 
 
-def run(rig: LiveRig, until: float = PATIENCE) -> list[Percept]:
+def run(rig: LiveRig, until: float = PATIENCE) -> list[Delivery]:
     """Everything until all sources are at their end."""
-    found: list[Percept] = []
+    found: list[Delivery] = []
     end = time.monotonic() + until
     while set(rig.states.values()) != {"closed"} or not found:
         assert time.monotonic() < end
@@ -79,8 +80,8 @@ def test_a_recording_becomes_events_in_time(session: Path) -> None:
 
 def played(session: Path, **changes: Any) -> LiveRig:
     recording = Recording(session, speed=10.0)
-    sources: list[AnySource] = [*recording.sounds(), *recording.pictures()]
-    return LiveRig(sources, Perception(HOST, 0, look=card_image), KINDS, played=True, **changes)
+    sources: list[AnySource] = [*recording.sources(Chunk), *recording.sources(Frame)]
+    return LiveRig(sources, Perception(HOST, 0), KINDS, played=True, **changes)
 
 
 def pairs_of(rig: LiveRig) -> int:
@@ -147,8 +148,8 @@ def host() -> Iterator[tuple[LiveRig, Publisher]]:
     rig.close()
 
 
-def hear(rig: LiveRig, robot: Publisher, wanted: int) -> list[Percept]:
-    found: list[Percept] = []
+def hear(rig: LiveRig, robot: Publisher, wanted: int) -> list[Delivery]:
+    found: list[Delivery] = []
     end = time.monotonic() + PATIENCE
     while len(found) < wanted:
         assert time.monotonic() < end
@@ -248,16 +249,16 @@ def test_what_is_under_way_at_the_end_becomes_events(session: Path) -> None:
     """Stopped while the card is still shown and its second word may still find another view."""
     rig = make_rig(RigConfig(source=str(session), live=LiveConfig(speed=1.0)), 0, KINDS)
     rig.start()
-    found: list[Percept] = []
+    found: list[Delivery] = []
     end = time.monotonic() + PATIENCE
-    while rig.figures().get("perceived/pairing.utterances", 0) < 2:
+    while rig.figures().get("perceived/pairing.audio.came", 0) < 2:
         assert time.monotonic() < end
         found += rig.step(0.01)
     found += rig.flush()
     assert rig.flush() == []
     figures = rig.figures()
     utterances = sum(len(p.batch) for p in found if "audio" in p.batch.kind)
-    assert utterances == figures["perceived/pairing.utterances"] == 2
+    assert utterances == figures["perceived/pairing.audio.came"] == 2
     assert sum(len(p.batch) for p in found if p.batch.kind == "audio+image") == 2
     assert set(rig.states.values()) == {"closed"}
     rig.close()
@@ -360,7 +361,7 @@ def test_what_waits_to_be_read_is_no_silence(session: Path) -> None:
     """A machine that is too busy to look for seconds still finds every pair."""
     rig = make_rig(RigConfig(source=str(session), live=LiveConfig(speed=1.0)), 0, KINDS)
     rig.start()
-    found: list[Percept] = []
+    found: list[Delivery] = []
     try:
         end = time.monotonic() + 30
         while set(rig.states.values()) != {"closed"}:
@@ -372,4 +373,4 @@ def test_what_waits_to_be_read_is_no_silence(session: Path) -> None:
     finally:
         rig.close()
     assert sum(len(p.batch) for p in found if p.batch.kind == "audio+image") == 2
-    assert rig.figures().get("perceived/sound.gaps", 0) == 0
+    assert rig.figures().get("perceived/audio.gaps", 0) == 0

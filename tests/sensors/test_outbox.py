@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from sensors.outbox import AGAIN, AWAY, UNDER_WAY, Outbox, Percept
+from sensors.outbox import AGAIN, AWAY, UNDER_WAY, Delivery, Outbox
 from tests.sensors.batches import batch
 
 
-def percept(count: int = 2, captured: float = 0.0, receipt: object = None) -> Percept:
-    return Percept(batch("audio", count), captured, receipt)
+def percept(count: int = 2, captured: float = 0.0, receipt: object = None) -> Delivery:
+    return Delivery(batch("audio", count), captured, receipt)
 
 
-def send(outbox: Outbox, now: float) -> list[Percept]:
+def send(outbox: Outbox, now: float) -> list[Delivery]:
     due = outbox.due(now)
     for item in due:
         outbox.sent(item, now)

@@ -55,7 +55,7 @@ def test_sound_and_pictures_become_events_of_three_kinds() -> None:
     words = [(2.0, 0.4), (3.0, 0.5), (9.0, 0.45), (12.5, 0.35)]
     scenes = [(1.5, None), (2.5, 1), (1.5, None), (1.5, 2), (4.5, None), (2.0, 3), (1.0, None)]
     sound = stream(words, 14.5, rng)
-    perception = Perception("robot", 3, look=card_image)
+    perception = Perception("robot", 3)
     batches = _run(perception, sound, _frames(scenes, rng))
     events = [batch.event(i) for batch in batches for i in range(len(batch))]
     assert all(batch.source == "robot" and batch.generation == 3 for batch in batches)
@@ -68,14 +68,14 @@ def test_sound_and_pictures_become_events_of_three_kinds() -> None:
     assert all(e.lesson == NO_LESSON for e in events if len(e.samples) == 1)
     np.testing.assert_array_equal(pairs[0].samples["image"], pairs[1].samples["image"])
     counts = perception.counts
-    assert counts["events"] == 5 and counts["pairing.paired"] == 3 and counts["pairing.unheard"] == 1
+    assert counts["events"] == 5 and counts["pairing.audio.paired"] == 3 and counts["pairing.image.alone"] == 1
 
 
 def test_what_is_said_is_prepared_as_the_datasets_are() -> None:
     rng = np.random.default_rng(1)
     sound = stream([(1.5, 0.5)], 4.0, rng)
     config = PerceptionConfig(clean=False)
-    (batch,) = _run(Perception("p", config=config, look=card_image), sound, [])
+    (batch,) = _run(Perception("p", config=config), sound, [])
     first, last = (round((t - T0) * SAMPLE_RATE) for t in (float(batch.start[0]), float(batch.end[0])))
     expected, _ = prepare_waves([sound[first:last]])
     np.testing.assert_array_equal(batch.samples["audio"], expected)
@@ -87,7 +87,7 @@ def test_in_a_noisy_room_what_is_said_looks_as_in_a_quiet_one() -> None:
     expected, _ = prepare_waves([quiet[round(said[0] * SAMPLE_RATE) : round(said[1] * SAMPLE_RATE)]])
     off = {}
     for clean in (True, False):
-        perception = Perception("p", config=PerceptionConfig(clean=clean), look=card_image)
+        perception = Perception("p", config=PerceptionConfig(clean=clean))
         (batch,) = _run(perception, noisy, [])
         off[clean] = np.abs(batch.samples["audio"][0, 0, :, :8].astype(float) - expected[0, 0, :, :8]).mean()
     assert off[True] < 0.7 * off[False]
@@ -95,7 +95,7 @@ def test_in_a_noisy_room_what_is_said_looks_as_in_a_quiet_one() -> None:
 
 def test_without_a_camera_words_are_told_soon() -> None:
     sound = stream([(1.5, 0.5)], 6.0, np.random.default_rng(2))
-    perception = Perception("p", look=card_image)
+    perception = Perception("p")
     for chunk in chunks(sound, T0):
         now = chunk.start + 0.02
         if perception.observe(chunk, now) + perception.advance(now):
@@ -106,7 +106,7 @@ def test_without_a_camera_words_are_told_soon() -> None:
 def test_a_pair_is_told_within_a_third_of_a_second_of_the_word() -> None:
     rng = np.random.default_rng(3)
     sound = stream([(2.0, 0.5)], 4.0, rng)
-    perception = Perception("p", look=card_image)
+    perception = Perception("p")
     frames = _frames([(4.0, 5)], rng)
     told = None
     for chunk in chunks(sound, T0):
@@ -123,7 +123,7 @@ def test_pictures_that_come_late_are_seen_and_paired_by_their_times(late: float)
     """As from a camera on the network whose delay is known: its times are right, its pictures come after them."""
     rng = np.random.default_rng(5)
     sound, frames = stream([(1.5, 0.5)], 5.0, rng), _frames([(3.0, 1), (2.0, None)], rng)
-    perception = Perception("p", look=card_image)
+    perception = Perception("p")
     found: list[EventBatch] = []
     for chunk in chunks(sound, T0):
         now = chunk.start + 0.02
@@ -132,7 +132,7 @@ def test_pictures_that_come_late_are_seen_and_paired_by_their_times(late: float)
             found += perception.observe(frames.pop(0), now)
         found += perception.advance(now)
     assert [batch.kind for batch in found] == ["audio+image"]
-    assert perception.counts.get("pictures.gaps", 0) == 0
+    assert perception.counts.get("image.gaps", 0) == 0
 
 
 def test_settings_with_which_nothing_would_ever_be_perceived_are_refused() -> None:
@@ -170,17 +170,17 @@ def test_settings_saved_with_one_that_is_gone_are_read() -> None:
 def test_ids_and_lessons_go_on_after_a_restart() -> None:
     rng = np.random.default_rng(4)
     sound, frames = stream([(1.5, 0.5)], 3.0, rng), _frames([(3.0, 1)], rng)
-    first = Perception("robot", 1, look=card_image)
+    first = Perception("robot", 1)
     (before,) = _run(first, sound, frames)
-    second = Perception("robot", 0, look=card_image)
+    second = Perception("robot", 0)
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
     (after,) = _run(second, sound, frames)
     assert (after.generation, after.seq[0]) == (1, before.seq[0] + 1)
     assert after.lesson[0] != before.lesson[0]
-    (other,) = _run(Perception("robot", 2, look=card_image), sound, frames)
+    (other,) = _run(Perception("robot", 2), sound, frames)
     assert other.lesson[0] not in (before.lesson[0], after.lesson[0])
     with pytest.raises(StateError, match="belongs to 'robot'"):
-        Perception("other", look=card_image).load_state_dict(first.state_dict())
+        Perception("other").load_state_dict(first.state_dict())
     with pytest.raises(StateError, match="seq=-1"):
         second.load_state_dict({**first.state_dict(), "seq": -1})
 
@@ -195,13 +195,16 @@ def test_starts_that_know_nothing_of_each_other_have_lessons_of_their_own() -> N
     """A robot keeps no count of its starts: the clock's milliseconds are all that tells them apart."""
     began = 1_764_000_000_000
     numbers = {
-        Perception(name, began + start * 7919, look=card_image)._lesson(lesson)
+        Perception(name, began + start * 7919)._lesson(lesson)
         for name in ("kitchen", "hall", "host")
         for start in range(2000)
         for lesson in range(5)
     }
     assert len(numbers) == 3 * 2000 * 5
     assert all(0 <= number < 2**63 for number in numbers)
-    assert Perception("hall", 1, look=card_image)._lesson(NO_LESSON) == NO_LESSON
+    assert Perception("hall", 1)._lesson(NO_LESSON) == NO_LESSON
     # The same start, gone on with, gives the same numbers.
-    assert Perception("hall", 1, look=card_image)._lesson(3) == Perception("hall", 1, look=card_image)._lesson(3)
+    assert Perception("hall", 1)._lesson(3) == Perception(
+        "hall",
+        1,
+    )._lesson(3)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from sensors.errors import DataError, SourceError
+from sensors.percept import Reading
 from sensors.recorder import ABOUT, Recorder
-from sensors.recording import Recording, time_of
+from sensors.recording import Recording
 from sensors.records import _HEADER, Damaged, unpack
 from sensors.source import Change, Chunk, Ended, Frame, Source, T
 from tests.patience import PATIENCE, quickest, took, wait_for
@@ -33,7 +34,7 @@ def session(seed: int = 0, seconds: float = 1.0) -> tuple[list[Chunk], list[Fram
 def record(folder: Path, chunks: list[Chunk], frames: list[Frame], limit: int = 2**30) -> Recorder:
     with Recorder(folder, limit) as recorder:
         both: list[Chunk | Frame] = [*chunks, *frames]
-        for sample in sorted(both, key=time_of):
+        for sample in sorted(both, key=lambda sample: sample.begin):
             recorder.write("microphone" if isinstance(sample, Chunk) else "camera", sample)
     return recorder
 
@@ -48,7 +49,7 @@ def play(source: Source[T]) -> list[T]:
                 return got
 
 
-def same(a: Chunk | Frame, b: Chunk | Frame) -> bool:
+def same(a: Reading, b: Reading) -> bool:
     if isinstance(a, Chunk) and isinstance(b, Chunk):
         return (a.start, a.gap, a.samples.tobytes()) == (b.start, b.gap, b.samples.tobytes())
     assert isinstance(a, Frame) and isinstance(b, Frame)
@@ -60,7 +61,7 @@ def test_what_was_recorded_is_played_bit_for_bit(tmp_path: Path) -> None:
     assert record(tmp_path, chunks, frames).written == len(chunks) + len(frames)
     recording = Recording(tmp_path, speed=1000, shift=False)
     assert set(recording.names) == {"microphone", "camera"}
-    heard, seen = play(recording.sounds()[0]), play(recording.pictures()[0])
+    heard, seen = play(recording.sources(Chunk)[0]), play(recording.sources(Frame)[0])
     assert len(heard) == len(chunks) and all(map(same, heard, chunks))
     assert len(seen) == len(frames) and all(map(same, seen, frames))
     assert not recording.damaged
@@ -70,7 +71,7 @@ def test_it_is_played_when_it_is_due_on_one_clock(tmp_path: Path) -> None:
     chunks, frames = session(seconds=0.6)
     record(tmp_path, chunks, frames)
     recording = Recording(tmp_path)
-    sound, pictures = recording.sounds()[0], recording.pictures()[0]
+    sound, pictures = recording.sources(Chunk)[0], recording.sources(Frame)[0]
     with sound, pictures:
         late = []
         for _ in frames:
@@ -85,7 +86,7 @@ def test_it_is_played_when_it_is_due_on_one_clock(tmp_path: Path) -> None:
 def test_a_reader_that_is_late_loses_nothing(tmp_path: Path) -> None:
     chunks, _ = session(seconds=10.0)
     record(tmp_path, chunks, [])
-    source = Recording(tmp_path, speed=1e6).sounds()[0]
+    source = Recording(tmp_path, speed=1e6).sources(Chunk)[0]
     with source:
         time.sleep(0.2)
         got = [source.read() for _ in chunks]
@@ -100,7 +101,7 @@ def test_a_record_that_a_killed_process_left_half_written_is_left_out(tmp_path: 
     path = tmp_path / "00-0000.rec"
     path.write_bytes(path.read_bytes()[:-cut])
     recording = Recording(tmp_path, speed=1000, shift=False)
-    got = play(recording.sounds()[0])
+    got = play(recording.sources(Chunk)[0])
     assert len(got) == len(chunks) - 1 and all(map(same, got, chunks))
     (damage,) = recording.damaged
     assert damage.startswith("00-0000.rec: a record is cut off at byte")
@@ -121,8 +122,8 @@ def test_what_is_damaged_is_never_played_and_what_follows_is(tmp_path: Path) -> 
         recording.on_damage = told.append
         originals: dict[str, list[Chunk] | list[Frame]] = {"microphone": chunks, "camera": frames}
         for name, original in originals.items():
-            got = {time_of(sample): sample for sample in recording.samples(name)}
-            assert all(same(got[time_of(o)], o) for o in original if time_of(o) in got)
+            got = {sample.begin: sample for sample in recording.samples(name)}
+            assert all(same(got[o.begin], o) for o in original if o.begin in got)
             assert len(got) == len(original) - 1 and recording.damages(name) == 1
         assert len(told) == 2 and told == recording.damaged
 
@@ -136,7 +137,7 @@ def test_a_hole_in_a_recording_costs_no_more_than_the_hole(tmp_path: Path) -> No
     at = content.index(b"\n") + 1 + 30 * one
     content[at + 7 : at + 3 * one + 9] = bytes(3 * one + 2)
     path.write_bytes(content)
-    source = Recording(tmp_path, speed=1000, shift=False).sounds()[0]
+    source = Recording(tmp_path, speed=1000, shift=False).sources(Chunk)[0]
     got = play(source)
     assert len(got) == len(chunks) - 4 and all(map(same, got, chunks[:30] + chunks[34:]))
     assert source.counts.dropped["damaged"] == 1
@@ -293,14 +294,14 @@ def test_what_was_recorded_is_held_against_what_is_found(tmp_path: Path) -> None
     chunks, _ = session()
     record(tmp_path, chunks, [])
     path = tmp_path / "00-0000.rec"
-    assert ending(Recording(tmp_path, speed=1000).sounds()[0]) == (50, {}, "at its end")
+    assert ending(Recording(tmp_path, speed=1000).sources(Chunk)[0]) == (50, {}, "at its end")
     # Cut where a record ends: nothing is torn, and nothing but their number tells.
     record_bytes = _HEADER.size + 4 * 320
     path.write_bytes(path.read_bytes()[: -10 * record_bytes])
-    told = ending(Recording(tmp_path, speed=1000).sounds()[0])
+    told = ending(Recording(tmp_path, speed=1000).sources(Chunk)[0])
     assert told == (40, {"missing": 10}, "at its end: 40 of 50 samples")
     path.write_bytes(path.read_bytes()[:-1])
-    told = ending(Recording(tmp_path, speed=1000).sounds()[0])
+    told = ending(Recording(tmp_path, speed=1000).sources(Chunk)[0])
     assert told == (39, {"damaged": 1, "missing": 10}, "at its end: 39 of 50 samples, 1 damaged place")
 
 
@@ -310,7 +311,7 @@ def test_a_segment_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     record(tmp_path, chunks, [])
     (tmp_path / "00-0001.rec").unlink()
     recording = Recording(tmp_path, speed=1000)
-    count, lost, reason = ending(recording.sounds()[0])
+    count, lost, reason = ending(recording.sources(Chunk)[0])
     assert recording.damaged == ["00-0001.rec: is missing"]
     assert lost == {"damaged": 1, "missing": 49 - count}
     assert reason == f"at its end: {count} of 50 samples, 1 damaged place"
@@ -321,11 +322,11 @@ def test_a_recording_that_was_not_closed_says_so(tmp_path: Path) -> None:
     record(tmp_path, chunks, [])
     about = tmp_path / ABOUT
     about.write_text('{"version": 1, "begun": 1.0, "samples": null}')
-    told = ending(Recording(tmp_path, speed=1000).sounds()[0])
+    told = ending(Recording(tmp_path, speed=1000).sources(Chunk)[0])
     assert told == (50, {}, "at its end: the recorder did not close it: the last moments may be missing")
     # As earlier versions wrote it.
     about.write_text('{"version": 1, "begun": 1.0}')
-    assert ending(Recording(tmp_path, speed=1000).sounds()[0])[2] == "at its end"
+    assert ending(Recording(tmp_path, speed=1000).sources(Chunk)[0])[2] == "at its end"
     about.write_text('{"version": 1, "samples": [3]}')
     with pytest.raises(SourceError, match="holds no recording"):
         Recording(tmp_path)

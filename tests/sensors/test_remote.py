@@ -169,7 +169,7 @@ def test_a_robot_records_what_its_sources_give(tmp_path: Path) -> None:
             assert "not recorded" not in out
     written = [sum(len(path.read_bytes()) for path in place.glob("*.rec")) for place in (session, copy, place)]
     assert written[1] > 0.9 * written[0] and written[2] > 0.9 * written[0]
-    assert [source.name for source in Recording(copy).sounds()] == ["microphone"]
+    assert [source.name for source in Recording(copy).sources(Chunk)] == ["microphone"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -311,7 +311,7 @@ def test_one_source_that_is_missing_leaves_the_others(tmp_path: Path) -> None:
     recording = Recording(record(tmp_path / "session"), speed=20)
     missing = Camera(str(tmp_path / "nowhere.avi"))
     with Publisher(PublisherConfig(to="tcp://127.0.0.1:9"), "hall", 1) as publisher:
-        robot = Robot([*recording.sounds(), missing], Perception("hall", 1, look=lambda _: None), publisher)
+        robot = Robot([*recording.sources(Chunk), missing], Perception("hall", 1), publisher)
         wrong = robot.start()
         assert set(wrong) == {missing.name}
         assert "nowhere.avi" in wrong[missing.name]
@@ -321,6 +321,6 @@ def test_one_source_that_is_missing_leaves_the_others(tmp_path: Path) -> None:
             robot.step(0.02)
         assert not robot.close(0.0)
     with Publisher(PublisherConfig(to="tcp://127.0.0.1:9"), "hall", 1) as publisher:
-        alone = Robot([missing], Perception("hall", 1, look=lambda _: None), publisher)
+        alone = Robot([missing], Perception("hall", 1), publisher)
         with pytest.raises(SourceError, match=r"nowhere\.avi"):
             alone.start()

@@ -141,7 +141,7 @@ def test_a_busy_moment_delays_a_word_and_does_not_break_it() -> None:
         start, gap, unsure = clock.stamp(seen, len(piece.samples))
         told = segmenter.observe(Chunk(start, piece.samples, gap, unsure))
         assert all(u.start >= mark - 1e-9 for u in told)
-        mark = segmenter.heard
+        mark = segmenter.known
         found += told
     assert [u.whole for u in found] == [True] and segmenter.counts["gaps"] == 0
 
@@ -244,8 +244,8 @@ def test_heard_never_runs_ahead_of_what_is_told() -> None:
     for chunk in chunks(sound):
         for utterance in segmenter.observe(chunk):
             assert utterance.start >= mark - 1e-9
-        assert segmenter.heard >= mark - 1e-9
-        mark = segmenter.heard
+        assert segmenter.known >= mark - 1e-9
+        mark = segmenter.known
     assert mark > 4.9
 
 
@@ -256,7 +256,7 @@ def test_when_sound_stops_coming_an_utterance_ends() -> None:
     assert not segmenter.expire(1.7)
     (cut,) = segmenter.expire(3.0)
     assert not cut.whole and cut.end == pytest.approx(1.6, abs=0.02)
-    assert not segmenter.expire(4.0) and segmenter.heard == pytest.approx(3.0)
+    assert not segmenter.expire(4.0) and segmenter.known == pytest.approx(3.0)
     assert segmenter.counts["gaps"] == 1
 
 

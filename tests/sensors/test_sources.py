@@ -16,11 +16,11 @@ from benchmarks.network_camera import MjpegServer
 from sensors.camera import Camera
 from sensors.errors import SourceError
 from sensors.film import Film
-from sensors.live import make_sources
 from sensors.live_config import SensorsConfig
 from sensors.microphone import Microphone
 from sensors.recorder import Recorder
 from sensors.recording import Recording, _Tape
+from sensors.rig import make_sources
 from sensors.rig_config import LIVE, RigConfig
 from sensors.sequence import Sequence
 from sensors.source import Change, Chunk, Ended, Frame, Source
@@ -125,7 +125,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         recording, absent = Recording(recorded(tmp_path / "tape")), str(tmp_path / "none")
 
         def of(source: Recording) -> Source[Any]:
-            sources: list[Source[Any]] = [*source.sounds(), *source.pictures()]
+            sources: list[Source[Any]] = [*source.sources(Chunk), *source.sources(Frame)]
             return sources[kind == "recorded pictures"]
 
         make, missing = (lambda: of(recording)), (lambda: of(Recording(absent)))

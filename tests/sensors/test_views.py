@@ -83,7 +83,7 @@ def test_what_is_shown_again_later_is_new() -> None:
 def test_what_moves_is_no_view() -> None:
     stage = _Stage()
     assert stage.show(5, 3.0, shake=25) == []
-    assert stage.views.seen > stage.time - 0.5
+    assert stage.views.known > stage.time - 0.5
 
 
 def test_a_change_too_small_to_be_movement_is_noticed_when_looked_at_again() -> None:
@@ -99,7 +99,7 @@ def test_without_pictures_a_view_is_over() -> None:
     assert stage.views.expire(stage.time + 0.3) == []
     (over,) = stage.views.expire(stage.time + 0.6)
     assert not over.lasting and over.end == pytest.approx(stage.time)
-    assert stage.views.seen == pytest.approx(stage.time + 0.1)
+    assert stage.views.known == pytest.approx(stage.time + 0.1)
     assert stage.views.counts["gaps"] == 1
 
 
@@ -108,7 +108,7 @@ def test_late_and_bad_frames_are_dropped_and_counted() -> None:
     grey = np.zeros((24, 32), np.uint8)
     views.observe(Frame(2.0, grey))
     views.observe(Frame(1.0, grey))
-    views.observe(Frame(3.0, np.zeros((24, 32, 3), np.uint8)))
+    views.observe(Frame(3.0, np.zeros((24, 32, 4), np.uint8)))
     assert views.counts == {"late": 1, "bad": 1}
 
 
@@ -118,8 +118,8 @@ def test_seen_never_runs_ahead_of_a_view_to_come() -> None:
         for _ in range(round(seconds * FPS)):
             for view in stage.show(number, 1 / FPS):
                 assert not view.lasting or view.start >= mark - 1e-9
-            assert stage.views.seen >= mark - 1e-9
-            mark = stage.views.seen
+            assert stage.views.known >= mark - 1e-9
+            mark = stage.views.known
 
 
 def test_difference_ignores_light_and_contrast() -> None:

@@ -31,7 +31,7 @@ def test_a_sense_is_derived_from_one_that_is_taught() -> None:
     assert TeacherConfig().derives(SENSES) == {}
     with pytest.raises(ConfigError, match=r"derived: 'image' is no sense .* known: audio_far"):
         TeacherConfig(derived="image").derives(SENSES)
-    with pytest.raises(ConfigError, match="derived: audio_far is computed from audio, and only image, lips are taught"):
+    with pytest.raises(ConfigError, match="derived: audio_far is computed from audio; taught are image, lips"):
         TeacherConfig(derived="audio_far").derives(("image", "lips"))
 
 

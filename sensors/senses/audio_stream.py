@@ -1,0 +1,44 @@
+"""How `audio` is perceived live: a microphone, cut into utterances."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.cleaning import clean
+from sensors.live_config import SensorsConfig
+from sensors.readings import Chunk
+from sensors.segmentation import Segmenter, Utterance
+from sensors.senses.contract import Stream
+from sensors.source import Source
+from sensors.spectrogram import SAMPLE_RATE, log_mel, longest, quantise
+
+
+def _sources(config: SensorsConfig) -> list[Source[Any]]:
+    if config.microphone is None:
+        return []
+    # Each kind of device brings a library of its own.
+    from sensors.microphone import Microphone
+
+    return [Microphone.from_config(config)]
+
+
+def _cutter(config: Any) -> Segmenter:
+    """What cuts sound into utterances, none longer than a spectrogram is."""
+    segmentation = config.segmentation
+    return Segmenter(segmentation.replace(longest=min(segmentation.longest, longest() / SAMPLE_RATE)))
+
+
+def _samples(percepts: Sequence[Utterance], config: Any) -> NDArray[np.uint8]:
+    """Utterances as spectrograms, without the room's noise where the settings ask for that."""
+
+    def sound(utterance: Utterance) -> NDArray[np.float32]:
+        if not config.clean or utterance.background is None:
+            return utterance.samples
+        return clean(utterance.samples, utterance.background)
+
+    return quantise(log_mel([sound(utterance) for utterance in percepts]))
+
+
+STREAM = Stream(reading=Chunk, sources=_sources, cutter=_cutter, samples=_samples)

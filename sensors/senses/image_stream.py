@@ -1,0 +1,39 @@
+"""How `image` is perceived live: a camera, whose pictures are cut into views of cards that are held before it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.cards import card_image, card_picture
+from sensors.live_config import SensorsConfig
+from sensors.modalities import modality
+from sensors.readings import Frame
+from sensors.senses.contract import Stream
+from sensors.source import Source
+from sensors.views import View, Views
+
+
+def _sources(config: SensorsConfig) -> list[Source[Any]]:
+    if config.camera is None:
+        return []
+    # Each kind of device brings a library of its own.
+    from sensors.camera import Camera
+
+    return [Camera.from_config(config, color=_in_color())]
+
+
+def _cutter(config: Any) -> Views:
+    return Views(card_picture if _in_color() else card_image, config.views)
+
+
+def _samples(percepts: Sequence[View], config: Any) -> NDArray[np.uint8]:
+    return np.stack([view.sample for view in percepts])
+
+
+def _in_color() -> bool:
+    return modality("image").shape[0] == 3
+
+
+STREAM = Stream(reading=Frame, sources=_sources, cutter=_cutter, samples=_samples)
