@@ -15,8 +15,9 @@ from runtime.cli import Request
 from runtime.environment import prepare_environment
 from runtime.migrate import FORMAT
 from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig, teachers_of
+from runtime.settings import RunConfig
 from runtime.signals import StopSignals
+from runtime.teaching import check_senses, teachers_of, with_senses
 from runtime.terminal import Terminal, clock, counted_events
 from sensors.address import file_of, redact_text
 from sensors.errors import ConfigError, StateError, UserError
@@ -27,6 +28,8 @@ from sensors.paths import check_readable, check_writable, here, place
 from sensors.places import check_link
 from sensors.program import program
 from sensors.rig_config import LIVE
+from sensors.senses import configure
+from sensors.senses.settings import form_changes
 from teacher.subjects.check import check_subjects
 from teacher.subjects.contract import settings_of
 
@@ -149,6 +152,7 @@ def _output(path: Path, notes: list[str]) -> Iterator[None]:
 
 def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
     config = RunConfig.of(request.changes)
+    configure(config.senses.to_dict())
     if config.data.data is None and (found := os.environ.get(DATA_VARIABLE)):
         check_link(DATA_VARIABLE, found)
         config = config.override({"data.data": found})
@@ -172,6 +176,12 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
         except ConfigError as error:
             raise StateError(f"{run.path}/config.json: damaged, or of another version ({error})") from None
         config = _absolute(before.override(request.changes))
+        if changed := form_changes(saved.senses, config.senses):
+            raise ConfigError(
+                f"{', '.join(changed)}: networks and tables of this run have the old form;\n"
+                "leave it as it is, or start a new run"
+            )
+        configure(config.senses.to_dict())
         _check_sensors(config, fresh=False)
         _prepare_data(config)
         config = _learn_what_is_sent(config, request)
@@ -249,8 +259,8 @@ def _learn_what_is_sent(config: RunConfig, request: Request) -> RunConfig:
     if config.run.sensors is not None:
         return config
     if "learner.modalities" not in request.changes and request.resume is None:
-        config = config.with_senses()
-    config.check_senses()
+        config = with_senses(config)
+    check_senses(config)
     return config
 
 

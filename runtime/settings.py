@@ -8,17 +8,19 @@ from typing import Any, Self, get_args, get_type_hints
 from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
+from runtime.groups import flatten, groups, inner_group
 from runtime.migrate import migrate, replaced, typed
 from sensors.address import redact
 from sensors.config import Config, parse, setting
 from sensors.errors import ConfigError
 from sensors.live_config import SensorsConfig
-from sensors.modalities import kind_of
 from sensors.perception import PerceptionConfig
 from sensors.remote_config import IngestConfig
 from sensors.rig_config import LIVE, LiveConfig, RigConfig
+from sensors.senses import SensesConfig, senses_config
+from sensors.streams import perceivable
 from teacher.config import DataConfig, LettersConfig, TeacherConfig
-from teacher.subjects.contract import SEPARATOR, Subject, read_subjects, settings_of, subjects, unlabelled
+from teacher.subjects.contract import SEPARATOR, Subject, read_subjects, subjects, unlabelled
 
 LIVE_DEFAULTS = {
     "run.teach": "digits",
@@ -102,6 +104,9 @@ class RunSection(Config):
         high=1e6,
     )
     restarts: int = setting(5, help="restarts of one actor before the run gives up", low=0, high=1000)
+    plugins: str | None = setting(
+        None, help="Python files that add senses, subjects, algorithms or layouts, separated by ':'; give --plugin"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -129,34 +134,6 @@ class RunSection(Config):
 
 
 @dataclass(frozen=True)
-class Teacher:
-    """One simulated teacher of a run.
-
-    Attributes:
-        name: under which it sends its events.
-        subject: what it teaches.
-        seed: its own, of everything random.
-        speaks: whether what it tells about its data is shown: teachers of one subject tell the same.
-    """
-
-    name: str
-    subject: Subject
-    seed: int
-    speaks: bool
-
-
-def teachers_of(run: RunSection) -> list[Teacher]:
-    """The simulated teachers of a run: first those of what has no labels, whose seeds differ from each other."""
-    found: list[Teacher] = []
-    number = 0
-    for subject in run.subjects if run.sensors is None else ():
-        for place, name in enumerate(subject.teachers(run.teachers)):
-            found.append(Teacher(name, subject, run.seed * SEEDS + (0 if subject.labelled else number), place == 0))
-            number += not subject.labelled
-    return found
-
-
-@dataclass(frozen=True)
 class RunConfig(Config):
     """All settings of a run, by section."""
 
@@ -173,6 +150,7 @@ class RunConfig(Config):
     perception: PerceptionConfig = field(default_factory=PerceptionConfig)
     ingest: IngestConfig = field(default_factory=IngestConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
+    senses: SensesConfig = field(default_factory=lambda: senses_config()())
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -184,6 +162,30 @@ class RunConfig(Config):
         if self.run.labelled:
             self._check_letters()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by section; a sense's own settings are a section of its name, such as `image`."""
+        values = super().to_dict()
+        senses: dict[str, Any] = values.pop("senses")
+        return values | senses
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`.
+
+        Raises:
+            ConfigError: an unknown name or a bad value.
+        """
+        sections = groups(cls)
+        for name in values:
+            if name not in sections:
+                raise ConfigError(
+                    f"unknown section {name!r}; if it is that of a sense, give the sense's plugin: --plugin FILE.py"
+                )
+        own = senses_config()
+        senses = {name: values[name] for name in groups(own) if name in values}
+        rest = {name: value for name, value in values.items() if name not in senses}
+        return super().from_dict({**rest, "senses": own.from_dict(senses)})
+
     def _check_batches(self) -> None:
         s = self.learner
         if s.guides == "cluster" and 2 * s.clusters > s.bank:
@@ -192,53 +194,6 @@ class RunConfig(Config):
             raise ConfigError(f"learner.bank={s.bank}: must be at least learner.batch={s.batch}")
         if "lesson" in (s.guides, s.selector) and s.batch % s.views:
             raise ConfigError(f"learner.batch={s.batch}: must be a multiple of learner.views={s.views} for lessons")
-
-    @property
-    def sent(self) -> tuple[str, ...]:
-        """The senses of all that is taught without labels, in registry order.
-
-        Raises:
-            UserError: the data do not tell.
-        """
-        taught = unlabelled(self.run.subjects)
-        names = {name for one in taught for name in one.senses(self.data, settings_of(one, self))}
-        return tuple(kind_of(names).split("+")) if names else ()
-
-    def with_senses(self) -> Self:
-        """A copy whose learner learns from all senses that are taught without labels."""
-        sent = self.sent
-        if not sent or set(sent) == self._learned:
-            return self
-        return self.replace(learner=self.learner.replace(modalities=",".join(sent)))
-
-    def check_senses(self) -> None:
-        """Refuse a learner that waits for senses that nobody sends, or lets lie what is sent.
-
-        Raises:
-            UserError: names the senses and the settings; or the data do not tell.
-        """
-        sent = set(self.sent)
-        if not sent:
-            return
-        if unsent := sorted(self._learned - sent):
-            raise ConfigError(
-                f"learner.modalities: nothing sends {', '.join(unsent)}; leave it away, or see --set teacher.derived"
-            )
-        if unread := sorted(sent - self._learned):
-            # Nobody would draw what comes in these alone, and their tables would tell the teacher to wait.
-            raise ConfigError(
-                f"learner.modalities: {', '.join(unread)} is sent and not learned from; "
-                f"add --set learner.modalities={','.join(self.sent)}"
-            )
-        if self.teacher.derived and "lesson" in (self.learner.guides, self.learner.selector):
-            raise ConfigError(
-                f"teacher.derived: what has {self.teacher.derived} beside one sense alone has no lesson; "
-                "use guides pair or cluster"
-            )
-
-    @property
-    def _learned(self) -> set[str]:
-        return {name.strip() for name in self.learner.modalities.split(",")}
 
     def _check_waiting(self) -> None:
         """Refuse settings with which the learner would wait for ever for `min_events` events."""
@@ -261,9 +216,13 @@ class RunConfig(Config):
     def _check_sensors(self) -> None:
         if labelled := [subject.name for subject in self.run.subjects if subject.labelled]:
             raise ConfigError(f"run.teach={self.run.teach}: sensors bring no {labelled[0]} with labels; leave it away")
+        given = perceivable()
         names = {name.strip() for name in self.learner.modalities.split(",")}
-        if names != {"audio", "image"}:
-            raise ConfigError(f"learner.modalities={self.learner.modalities}: sensors give audio and image")
+        if unknown := sorted(names - set(given)):
+            raise ConfigError(
+                f"learner.modalities={self.learner.modalities}: sensors do not give {', '.join(unknown)}; they give "
+                f"{', '.join(given)}"
+            )
         if self.run.sensors != LIVE and self.ingest.listen is not None:
             raise ConfigError("--listen: a recording is played alone; use --sensors live for robots")
 
@@ -276,6 +235,7 @@ class RunConfig(Config):
             perception=self.perception,
             ingest=self.ingest,
             live=self.live,
+            senses=self.learner.modalities,
         )
 
     def _check_letters(self) -> None:
@@ -317,20 +277,14 @@ class RunConfig(Config):
             kind: type[Config] = type(self)
             place = values
             for part in path:
-                kind, place = _inner(kind, part, key), place[part]
-            if name in _nested(kind):
+                kind, place = inner_group(kind, part, key), place[part]
+            if name in groups(kind):
                 raise ConfigError(f"{key}: is a group of settings; name one, as in {key}.{next(iter(place[name]))}")
             try:
                 place[name] = parse(kind, name, text)
             except ConfigError as error:
                 raise ConfigError(f"{'.'.join(path)}.{error}" if name in place else str(error)) from None
-        made = {}
-        for section, kind in _nested(type(self)).items():
-            try:
-                made[section] = kind.from_dict(values[section])
-            except ConfigError as error:
-                raise ConfigError(f"{section}.{error}") from None
-        return self.replace(**made)
+        return type(self).from_dict(values)
 
     @classmethod
     def from_saved(cls, saved: Mapping[str, Any]) -> Self:
@@ -379,20 +333,13 @@ class Setting:
         return f"{'' if self.low is None else f'{self.low:g}'}…{'' if self.high is None else f'{self.high:g}'}"
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values by dotted key."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
-
-
 def settings(kind: type[Config] = RunConfig, prefix: str = "") -> Iterator[Setting]:
     """Every setting of a run by dotted key, section by section."""
     hints = get_type_hints(kind)
-    nested = _nested(kind)
+    nested = groups(kind)
     for f in dataclasses.fields(kind):
-        if f.name in nested:
+        # Settings of the senses are among the groups.
+        if f.name in nested or hints[f.name] is SensesConfig:
             continue
         names = [k.__name__ for k in get_args(hints[f.name]) or (hints[f.name],)]
         meta = f.metadata
@@ -408,17 +355,3 @@ def settings(kind: type[Config] = RunConfig, prefix: str = "") -> Iterator[Setti
         )
     for name, inner in nested.items():
         yield from settings(inner, f"{prefix}{name}.")
-
-
-def _nested(kind: type[Config]) -> dict[str, type[Config]]:
-    hints = get_type_hints(kind)
-    pairs = ((f.name, hints[f.name]) for f in dataclasses.fields(kind))
-    return {name: hint for name, hint in pairs if isinstance(hint, type) and issubclass(hint, Config)}
-
-
-def _inner(kind: type[Config], part: str, key: str) -> type[Config]:
-    inner = _nested(kind)
-    if part not in inner:
-        known = ", ".join(inner) or "none"
-        raise ConfigError(f"{key}: unknown section {part!r}; known: {known} (see --help-settings)")
-    return inner[part]

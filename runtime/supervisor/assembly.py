@@ -9,13 +9,15 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from replay.config import NONE
-from runtime.settings import RunConfig, Teacher, teachers_of
+from runtime.settings import RunConfig
 from runtime.supervisor.crew import Member
 from runtime.supervisor.vigil import ASIDE, PULSE, Clock, watched
+from runtime.teaching import Teacher, teachers_of
 from sensors.hush import NAME as HUSH
 from sensors.journal import NAME as LOG
-from sensors.modalities import kind_of
+from sensors.plugins import process_setup
 from sensors.rig_config import LIVE, RigConfig
+from sensors.streams import perceived_kinds
 from teacher.subjects import settings_of
 
 CAST: Mapping[str, Any] = {
@@ -161,12 +163,12 @@ def kinds(config: RunConfig) -> list[str]:
     """Tables that what is taught fills, each once; where the run perceives, those of every modality and of all."""
     if config.run.sensors is not None:
         names = [name.strip() for name in config.learner.modalities.split(",")]
-        return [*names, kind_of(names)]
+        return perceived_kinds(names)
     found = (one.kinds(config.data, settings_of(one, config)) for one in config.run.subjects)
     return list(dict.fromkeys(kind for kinds in found for kind in kinds))
 
 
 def _actor(kind: Any, options: Mapping[str, Any], *arguments: Any) -> Any:
     untyped: Any = ray
-    made = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(kind))
+    made = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(kind, process_setup()))
     return made.options(**options).remote(*arguments)

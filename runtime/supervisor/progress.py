@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from runtime.board import Board
 from runtime.roles import Role, TeacherRole, settle
 from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig, teachers_of
+from runtime.settings import RunConfig
 from runtime.supervisor.record import Record
+from runtime.teaching import teachers_of
 from runtime.terminal import counted_events
 from sensors.state import State
 

@@ -6,6 +6,7 @@ import pytest
 
 from runtime.migrate import FORMAT, migrate
 from runtime.settings import RunConfig
+from runtime.teaching import check_senses
 from sensors.errors import ConfigError
 
 
@@ -59,7 +60,7 @@ def test_a_far_microphone_goes_on_hearing() -> None:
     names = {"modalities": "audio,image,audio_far"}
     config = RunConfig.from_saved(saved(teacher=before_subjects(far_microphone=True), learner=names))
     assert config.teacher.derived == "audio_far"
-    config.check_senses()
+    check_senses(config)
 
 
 def test_a_run_from_before_rare_pairs_had_turns_goes_on_without() -> None:
