@@ -51,11 +51,13 @@ def plugins_undone(forms: Callable[..., None]) -> Iterator[Callable[[], None]]:
     """Plugins may be loaded here; afterwards, or when this is called, nothing of them is registered any more."""
     from sensors import modalities, plugins, registrations
     from sensors.senses import contract, senses
+    from teacher.subjects import contract as subjects
 
     senses()
+    known = subjects._REGISTRY
     kept: list[tuple[Any, Any]] = [
         (registry, registry.copy())
-        for registry in (modalities._REGISTRY, contract._SENSES, plugins._loaded, registrations.NOTES)
+        for registry in (modalities._REGISTRY, contract._SENSES, known, plugins._loaded, registrations.NOTES)
     ]
     modules = set(sys.modules)
 
