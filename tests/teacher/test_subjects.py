@@ -171,7 +171,8 @@ def many(
 
 def told(samples: NDArray[Any]) -> NDArray[np.int64]:
     """The concepts that such samples hold."""
-    return samples[:, 0, 0, 0].astype(np.int64) * 256 + samples[:, 0, 0, 1]
+    concepts: NDArray[np.int64] = samples[:, 0, 0, 0].astype(np.int64) * 256 + samples[:, 0, 0, 1]
+    return concepts
 
 
 @pytest.fixture
@@ -294,7 +295,9 @@ def test_no_room_asks_for_a_subject_by_its_name() -> None:
             if any(folder in path.parents for folder in own):
                 continue
             for node in ast.walk(ast.parse(path.read_text())):
-                compared = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+                if not isinstance(node, ast.Compare):
+                    continue
+                compared = [node.left, *node.comparators]
                 if any(isinstance(c, ast.Constant) and c.value in names for c in compared):
                     found.append(f"{path.relative_to(root)}:{node.lineno}")
     assert found == []
