@@ -215,6 +215,7 @@ def _absolute(config: RunConfig) -> RunConfig:
     """Files and folders of the user by their whole paths: actors have working directories of their own."""
     places = {
         "data.data": ("--data", config.data.data),
+        "data.folder": ("--teach", config.data.folder),
         "live.record": ("--record", config.live.record),
         "ingest.keys": ("--keys", config.ingest.keys),
         "monitor.judges": ("--judges", config.monitor.judges),

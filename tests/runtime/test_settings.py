@@ -116,7 +116,7 @@ def test_what_is_taught(teach: str, names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("teach", "told"),
     [
-        ("music", r"run\.teach='music': no subject 'music'; known: digits, letters"),
+        ("music", r"run\.teach='music': no subject 'music'; known: digits, folder, letters"),
         ("digits+digits", "names digits twice"),
         ("", "no subject ''"),
     ],
