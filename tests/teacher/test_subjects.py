@@ -24,6 +24,7 @@ from teacher.datasets.samples import make_samples
 from teacher.machine import Machine
 from teacher.subjects import Subject, Taught, contract, read_subjects, register_subject, settings_of, subject, subjects
 from teacher.subjects.letters import TaughtLetters
+from tests.teacher.own_things import write_things
 from tests.teacher.spelled_toy import toy_letters
 from tests.teacher.tiny import toy
 
@@ -34,15 +35,24 @@ SECTIONS = SimpleNamespace(
 THREE = ("image", "audio", "audio_far")
 
 
+@pytest.fixture
+def data(tmp_path: Path) -> DataConfig:
+    """Toy data for every subject."""
+    write_things(tmp_path / "things")
+    return DataConfig(images="digits", speech="synthetic", letters="synthetic", folder=str(tmp_path / "things"))
+
+
 @pytest.fixture(params=[one.name for one in subjects()])
-def one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Subject, Taught]]:
-    """A registered subject and what it loads, made of toy data."""
+def one(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, data: DataConfig
+) -> Iterator[tuple[Subject, Taught]]:
+    """A registered subject and what it loads."""
     monkeypatch.setattr(choose, "load_images", lambda data: toy("toy-images", modality("image").shape))
     monkeypatch.setattr(choose, "load_speech", lambda data: toy("toy-speech", modality("audio").shape, seed=1))
     monkeypatch.setattr(letters, "load_letters", lambda data: toy_letters())
     monkeypatch.delenv("RECIPROCAL_DATA", raising=False)
     found = subject(request.param)
-    yield found, found.load(DataConfig())
+    yield found, found.load(data)
 
 
 def stream(machine: Any, count: int) -> tuple[str, list[EventBatch]]:
@@ -69,14 +79,14 @@ def test_a_stream_is_the_same_again_from_any_of_its_cursors(one: tuple[Subject, 
     assert ours == stream(whole, 12)[0], "the same machine, set back"
 
 
-def test_events_are_of_the_kinds_that_it_names(one: tuple[Subject, Taught]) -> None:
+def test_events_are_of_the_kinds_that_it_names(one: tuple[Subject, Taught], data: DataConfig) -> None:
     found, settings = one[0], settings_of(one[0], SECTIONS)
-    kinds = found.kinds(DataConfig(), settings)
+    kinds = found.kinds(data, settings)
     assert len(kinds) == len(set(kinds)) and kinds == [kind_of(kind.split("+")) for kind in kinds]
     batches = stream(found.machine(one[1], settings, "t", 1, 0), 60)[1]
     assert {batch.kind for batch in batches} == set(kinds)
     assert {labelled(batch.kind) for batch in batches} == {found.labelled}
-    senses = found.senses(DataConfig(), settings)
+    senses = found.senses(data, settings)
     assert senses == tuple(name for name in kind_of(senses).split("+") if modality(name).layout != "label")
     assert set(senses) == {name for kind in kinds for name in kind.split("+") if modality(name).layout != "label"}
 
@@ -113,8 +123,16 @@ def test_its_teachers_have_names_of_their_own() -> None:
     assert all(len(one.teachers(3)) == (1 if one.labelled else 3) for one in subjects())
 
 
-def test_it_says_early_what_would_stop_it(one: tuple[Subject, Taught]) -> None:
-    one[0].check(DataConfig(images="digits", speech="synthetic", letters="synthetic"), settings_of(one[0], SECTIONS))
+def test_what_can_be_taught_is_not_refused(one: tuple[Subject, Taught], data: DataConfig) -> None:
+    one[0].check(data, settings_of(one[0], SECTIONS))
+
+
+def test_a_concept_that_is_not_taught_is_refused_early(one: tuple[Subject, Taught], data: DataConfig) -> None:
+    found, sections = one[0], SimpleNamespace(**vars(SECTIONS))
+    sections.teacher = SECTIONS.teacher.replace(missing="audio:umbrella")
+    if isinstance(settings_of(found, sections), TeacherConfig):
+        with pytest.raises(ConfigError, match=r"teacher\.missing: no concept 'umbrella'"):
+            found.check(data, sections.teacher)
 
 
 def test_a_subject_may_come_from_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
