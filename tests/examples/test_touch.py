@@ -166,10 +166,10 @@ def test_it_is_felt_live_recorded_and_played_again(touch: Any, tmp_path: Path) -
     np.testing.assert_array_equal(one, two)
 
 
-def test_a_robot_sends_what_it_touches(touch: Any, tmp_path: Path, state: Path) -> None:
+def test_a_robot_sends_what_it_touches(touch: Any, tmp_path: Path) -> None:
     with robots.host() as host:
         command = [sys.executable, "-m", "sensors.remote", "--plugin", str(tmp_path / "touch.py"), "--camera", "none"]
-        command += ["--microphone", "none", "--to", host.address, "--name", "kitchen"]
+        command += ["--microphone", "none", "--to", host.address, "--name", "kitchen", "--journal", "none"]
         robot = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             found: list[EventBatch] = []
@@ -184,6 +184,37 @@ def test_a_robot_sends_what_it_touches(touch: Any, tmp_path: Path, state: Path) 
             robot.communicate()
     assert found[0].kind == "touch" and found[0].source == "kitchen"
     assert found[0].samples["touch"].shape[1:] == (48, 6)
+
+
+def test_it_is_taught_beside_sounds_and_images(touch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from teacher.subjects import subject
+
+    from teacher.config import DataConfig, TeacherConfig
+    from teacher.datasets import choose
+    from teacher.datasets.samples import make_samples
+
+    def small(name: str) -> Any:
+        labels, shape = np.repeat(np.arange(10), 3), modality(name).shape
+        samples = np.zeros((30, *shape), np.uint8) + (20 * labels).astype(np.uint8).reshape(-1, *[1] * len(shape))
+        return lambda data: make_samples(f"small {name}", (samples, labels), (samples, labels), "no split")
+
+    monkeypatch.setattr(choose, "load_images", small("image"))
+    monkeypatch.setattr(choose, "load_speech", small("audio"))
+    data, settings = DataConfig(), TeacherConfig(style="classroom")
+    felt = subject("felt")
+    assert felt.senses(data, settings) == SENSES and "+".join(SENSES) in felt.kinds(data, settings)
+    assert felt.teachers(2) == ["teacher-felt-0", "teacher-felt-1"]
+    taught = felt.load(data)
+    assert any(line.startswith("touch: simulated touch: 2,000 training + 400 test") for line in taught.lines)
+    machine = felt.machine(taught, settings, "teacher-felt-0", 0, 0)
+    batch = machine.step()
+    assert batch.kind == "audio+image+touch" and batch.samples["touch"].shape[1:] == (48, 6)
+    # What is touched is what is heard: the sound's brightness is its concept, what is felt is nearest to its own kind.
+    own, flat = taught.datasets["touch"], batch.samples["touch"].reshape(len(batch), -1)
+    distances = ((flat[:, None] - own.test.reshape(len(own.test), -1)[None]) ** 2).sum(-1)
+    assert (own.test_labels[distances.argmin(1)] == batch.samples["audio"][:, 0, 0, 0] // 20).mean() > 0.8
+    exam = machine.exam()
+    assert exam is not None and tuple(exam.parts) == ("image", "audio", "touch")
 
 
 def test_files_of_touches_are_read_and_others_refused(touch: Any, tmp_path: Path) -> None:
