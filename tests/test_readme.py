@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def read(arguments: list[str]) -> Request:
 
 
 @pytest.mark.parametrize("command", launches())
-def test_every_launch_command_is_accepted(command: str) -> None:
+def test_every_launch_command_is_accepted(command: str, plugins_undone: Callable[[], None]) -> None:
     words = shlex.split(command)
     read(words[words.index("launch.py") + 1 :])
 
