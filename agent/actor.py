@@ -4,6 +4,9 @@ import contextlib
 import os
 import threading
 import time
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +21,10 @@ from agent.inference import Networks
 from agent.learner import Learner
 from agent.lip_monitor import LipMonitor
 from agent.lip_networks import LipNetworks
-from agent.monitor import Monitor
 from agent.randomness import seed_random
 from agent.respond import LATEST, Responder
 from agent.response import warm_up
 from agent.rounds import Round, Rounds
-from agent.self_monitor import SelfMonitor
 from agent.subjects import find_subjects
 from agent.tdlft_config import TdlftTurnsConfig
 from agent.tdlft_turns import TdlftTurns
@@ -34,6 +35,7 @@ from sensors.hush import NAME as HUSH
 from sensors.hush import Hush
 from sensors.speaker import Speaker
 from teacher.config import DataConfig
+from teacher.subjects import read_subjects, unlabelled
 
 LOOK = 0.05
 """Seconds between two looks for new events and weights."""
@@ -51,7 +53,7 @@ class LearnerActor:
         config: `LearnerConfig` as a dict.
         seed: of weights and guides.
         replay: handle of replay.
-        teach: 'digits' (SMART alone), 'letters' (TDLFT alone) or 'both'.
+        teach: names of the subjects, joined by '+': SMART learns from those without labels, TDLFT from the others.
         tdlft: `TdlftTurnsConfig` as a dict; its defaults where it is not given.
     """
 
@@ -68,10 +70,11 @@ class LearnerActor:
         seed_random(seed)
         reader = Reader(Path(run_dir) / "replay", seed)
         self.tdlft = None
-        if teach != "digits":
+        subjects = read_subjects(teach)
+        if any(subject.labelled for subject in subjects):
             self.tdlft = TdlftTurns(TdlftTurnsConfig.from_dict(tdlft or {}), reader, seed)
         replay_of_smart = TrainingReplay(reader, settings.held_out) if settings.held_out > 0 else reader
-        self.learner = Learner(settings, replay_of_smart, seed, self.tdlft, teach != "letters")
+        self.learner = Learner(settings, replay_of_smart, seed, self.tdlft, bool(unlabelled(subjects)))
         torch.set_num_threads(self.learner.hardware.threads)
 
     def describe(self) -> list[str]:
@@ -186,11 +189,12 @@ class MonitorActor:
         run_dir: of the run, whose `samples` are written.
         config: `MonitorConfig` as a dict.
         data: `DataConfig` as a dict.
-        exam: the digits' exam set as a dict of arrays; none where no digits are taught.
         learner: handle of the learner; when that dies, whoever takes the name 'learner'.
-        teach: 'digits', 'letters' or 'both': which exams there are.
+        teach: names of the subjects, joined by '+': which exams there are.
         tdlft: `TdlftTurnsConfig` of the learner as a dict; its defaults where it is not given.
         held_out: share of events that the learner holds out.
+        examined: names of the subjects whose teachers bring an exam set.
+        exams: these exam sets, in this order, as dicts of arrays.
 
     Raises:
         DataError: `monitor.judges` names a directory without datasets.
@@ -201,22 +205,23 @@ class MonitorActor:
         run_dir: str,
         config: dict[str, Any],
         data: dict[str, Any],
-        exam: dict[str, Any] | None,
         learner: Any,
         teach: str = "digits",
         tdlft: dict[str, Any] | None = None,
         held_out: float = 0.0,
+        examined: Sequence[str] = (),
+        *exams: dict[str, Any],
     ) -> None:
         settings = MonitorConfig.from_dict(config)
         os.nice(settings.niceness)
         torch.set_num_threads(settings.threads)
-        self.learner, self._pending = learner, dict[str, Any]()
-        self.step = self.turn = self.self_step = -1
-        turns = TdlftTurnsConfig.from_dict(tdlft or {}) if teach != "digits" else None
-        digits, run = teach != "letters", Path(run_dir)
-        self.subjects = find_subjects(settings, DataConfig.from_dict(data), exam, digits, turns, run, held_out)
-        pulls = {LipMonitor: self._pull_letters, Monitor: self._pull_weights, SelfMonitor: self._pull_for_self}
-        self.rounds = Rounds([Round(subject, pulls[type(subject)]) for subject in self.subjects.all])
+        self.learner, self._pending, self._known = learner, dict[int, Any](), Counter[int]()
+        brought = dict(zip(examined, exams, strict=True))
+        turns = TdlftTurnsConfig.from_dict(tdlft or {})
+        places = (DataConfig.from_dict(data), read_subjects(teach), brought, turns, Path(run_dir))
+        self.subjects = find_subjects(settings, *places, held_out)
+        rounds = enumerate(self.subjects.all)
+        self.rounds = Rounds([Round(subject, partial(self._pull, number, subject)) for number, subject in rounds])
 
     def run(self, seconds: float) -> dict[str, Any]:
         """Train the judges, or examine when an exam is due."""
@@ -236,33 +241,27 @@ class MonitorActor:
         progress, found = self.rounds.conclude(seconds)
         return {"figures": found.figures, "note": found.note, "progress": progress}
 
-    def _pull_weights(self, anyway: bool) -> Networks | None:
-        published = self._ask("weights", -1 if anyway else self.step, anyway)
-        self.step = self.step if published is None else published["step"]
-        return None if published is None else Networks.build(published)
-
-    def _pull_for_self(self, anyway: bool) -> Networks | None:
-        published = self._ask("weights", -1 if anyway else self.self_step, anyway)
-        self.self_step = self.self_step if published is None else published["step"]
-        return None if published is None else Networks.build(published)
-
-    def _pull_letters(self, anyway: bool) -> LipNetworks | None:
-        published = self._ask("letters", -1 if anyway else self.turn, anyway)
+    def _pull(self, number: int, subject: object, anyway: bool) -> Networks | LipNetworks | None:
+        """What a subject examines, where it is newer than what it examined before; `number` is its own."""
+        lips = isinstance(subject, LipMonitor)
+        # Versions count from 0: what was never pulled is -1.
+        known = -1 if anyway else self._known[number] - 1
+        published = self._ask(number, "letters" if lips else "weights", known, anyway)
         if published is None:
             return None
-        networks = LipNetworks.from_dict(published)
-        self.turn = networks.turn
+        networks = LipNetworks.from_dict(published) if lips else Networks.build(published)
+        self._known[number] = 1 + (networks.turn if isinstance(networks, LipNetworks) else networks.step)
         return networks
 
-    def _ask(self, method: str, known: int, anyway: bool = False) -> Any:
+    def _ask(self, number: int, method: str, known: int, anyway: bool = False) -> Any:
         """What the learner publishes; none when there is nothing new, or not within a moment unless it must be."""
-        answer = self._pending.pop(method, None)
+        answer = self._pending.pop(number, None)
         try:
             if answer is None or anyway:
                 answer = getattr(self.learner, method).remote(known)
             if anyway or ray.wait([answer], timeout=PULL_PATIENCE)[0]:
                 return ray.get(answer, timeout=PULL_DEADLINE)
-            self._pending[method] = answer
+            self._pending[number] = answer
         except RayActorError:
             # It died: another one takes its name.
             with contextlib.suppress(ValueError):

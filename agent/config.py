@@ -121,17 +121,6 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
     )
 
 
-BEFORE = {"paired_turns": 0.0}
-"""Settings of the learner whose default differs from what was done before there were such: older runs go on so."""
-RENAMED = {
-    "images": (2000, "exam_samples"),
-    "clips": (500, "exam_samples"),
-    "judge_steps_image": (1400, "judge_steps"),
-    "judge_steps_audio": (900, "judge_steps"),
-}
-"""Settings of the monitor that older runs were saved with: the default that they had, and what takes their place."""
-
-
 @dataclass(frozen=True)
 class MonitorConfig(Config):
     """The monitor: how often the learner is examined, and by which judges."""

@@ -1,5 +1,6 @@
-"""What a monitor examines: lip reading, digits, and the learner against itself, as the run has them."""
+"""What a monitor examines: each subject that is taught, and the learner against itself, as the run has them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from agent.monitor import Monitor
 from agent.self_monitor import SelfMonitor
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.reader import Reader
-from teacher.config import CONCEPTS, DataConfig
-from teacher.datasets import ExamSet, load_images, load_speech
+from teacher.config import DataConfig
+from teacher.datasets import ExamSet
 from teacher.datasets.cache import cache_root
-from teacher.datasets.letters import load_letters
+from teacher.subjects import Subject, unlabelled
+from teacher.subjects.letters import TaughtLetters
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class Subjects:
 def find_subjects(
     settings: MonitorConfig,
     data: DataConfig,
-    exam: dict[str, Any] | None,
-    digits: bool,
-    letters: TdlftTurnsConfig | None,
+    taught: tuple[Subject, ...],
+    exams: Mapping[str, dict[str, Any]],
+    tdlft: TdlftTurnsConfig,
     run: Path,
     held_out: float,
 ) -> Subjects:
@@ -48,9 +50,9 @@ def find_subjects(
     Args:
         settings: of the monitor.
         data: where labelled data are.
-        exam: the digits' exam set as a dict of arrays; none where no teacher brings one.
-        digits: whether digits are taught, or perceived.
-        letters: settings of TDLFT's turns; none where no letters are taught.
+        taught: what is taught, or, where the run perceives, what the judges' data are of.
+        exams: subject -> its exam set as a dict of arrays, of those whose teachers bring one.
+        tdlft: settings of TDLFT's turns.
         run: its directory, whose `samples` are written and whose `replay` is read.
         held_out: share of events that the learner holds out.
 
@@ -59,20 +61,28 @@ def find_subjects(
     """
     samples, judges = run / "samples", cache_root() / "judges"
     found: list[LipMonitor | Monitor | SelfMonitor] = []
-    unlabelled = exam is None and digits
-    if letters is not None:
-        found.append(LipMonitor(settings, load_letters(data), letters, samples, judges))
-    if unlabelled and settings.judges is not None:
+    for one in taught:
+        loaded = one.load(data) if one.labelled else None
+        if isinstance(loaded, TaughtLetters):
+            found.append(LipMonitor(settings, loaded.corpus, tdlft, samples, judges))
+    others = unlabelled(taught)
+    by_itself = bool(others) and not exams
+    if by_itself and settings.judges is not None:
         # Whoever has no teacher names the labelled data, and what was trained on them, himself.
         data = data.replace(data=settings.judges, download=False)
         own = Path(settings.judges).expanduser() / "judges"
         judges = own if own.is_dir() else judges
-    if exam is not None or (unlabelled and settings.judges is not None):
-        datasets = {"image": load_images(data), "audio": load_speech(data)}
-        tests = ExamSet.of(datasets, CONCEPTS) if exam is None else ExamSet.from_dict(exam)
-        found.append(Monitor(settings, datasets, tests, samples, judges))
+    for one in others:
+        if one.name not in exams and settings.judges is None:
+            continue
+        loaded = one.load(data)
+        brought = exams.get(one.name)
+        tests = ExamSet.of(loaded.datasets, loaded.concepts) if brought is None else ExamSet.from_dict(brought)
+        # Where there are several, each has figures and a folder of its own.
+        name = one.name if len(others) > 1 else ""
+        found.append(Monitor(settings, loaded.datasets, tests, samples / name, judges, name))
     reader = None
-    if settings.consistency == "on" or (settings.consistency == "auto" and unlabelled):
+    if settings.consistency == "on" or (settings.consistency == "auto" and by_itself):
         reader = Reader(run / "replay")
         found.append(SelfMonitor(settings, reader, held_out))
     return Subjects(tuple(found), reader)

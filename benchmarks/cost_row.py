@@ -38,6 +38,7 @@ from sensors.event import NO_LESSON, EventBatch
 from sensors.state import State
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import load_images, load_speech
+from teacher.subjects.digits import taught_digits
 
 KIND = "audio+image"
 SIDES = ("audio", "image")
@@ -276,7 +277,7 @@ def proof(cell: Mapping[str, Any]) -> Iterator[Row]:
     terms: dict[str, list[float]] = {}
     teacher = TeacherConfig(style="classroom")
     with tempfile.TemporaryDirectory(prefix="reciprocal-") as folder, Trial(
-        images, speech, teacher, ReplayConfig(), config, cell["seed"], Path(folder), cell["steps"]
+        taught_digits(images, speech), teacher, ReplayConfig(), config, cell["seed"], Path(folder), cell["steps"]
     ) as trial:  # fmt: skip
         for _ in range(cell["steps"]):
             for name, loss in trial.step().items():

@@ -24,6 +24,7 @@ from benchmarks.trial import Trial
 from replay.config import ReplayConfig
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import ExamSet, Samples, load_images, load_speech
+from teacher.subjects.digits import taught_digits
 
 WARMUP = 1600
 """Single-modality events of each modality before the pairs: some 200 learner steps."""
@@ -101,7 +102,14 @@ def work(cell: Cell, folder: Path) -> Iterator[Row]:
     moves = {name: getattr(learner, name) * steps // cell["steps"] for name in ("augment_from", "augment_growth")}
     learner = learner.replace(**moves)
     with Trial(
-        images, speech, teacher, ReplayConfig(min_size=64), learner, cell["seed"], folder, steps, cell.get("pairs")
+        taught_digits(images, speech),
+        teacher,
+        ReplayConfig(min_size=64),
+        learner,
+        cell["seed"],
+        folder,
+        steps,
+        cell.get("pairs"),
     ) as trial:
         smart = trial.learner.smart
         if together:

@@ -39,6 +39,7 @@ from replay.reader import Reader
 from sensors.errors import UserError
 from teacher.config import CONCEPTS, DataConfig, TeacherConfig
 from teacher.datasets import ExamSet, Samples, load_images, load_speech
+from teacher.subjects.digits import taught_digits
 
 START = 180.0
 """Seconds that the run may take to open its sensors, and to end."""
@@ -111,7 +112,7 @@ def simulate(images: Samples, speech: Samples, live: Mapping[str, Any], out: Pat
     learner = LearnerConfig(device="cpu", min_events=16)
     replay = ReplayConfig(samples_per_insert=0.0, min_size=16)
     steps = int(live["steps"])
-    with Trial(images, speech, teacher, replay, learner, seed, out / "simulated", steps, total) as trial:
+    with Trial(taught_digits(images, speech), teacher, replay, learner, seed, out / "simulated", steps, total) as trial:
         trial.restore(out / "simulated-checkpoint")
         while trial.done < steps:
             trial.run(min(steps, trial.done + SAVE_EVERY))

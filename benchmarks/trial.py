@@ -1,6 +1,6 @@
 """The whole system in one process, without Ray: a teacher, replay and the learner, step by step and deterministic.
 
-    with Trial(images, speech, TeacherConfig(), ReplayConfig(), LearnerConfig(), 0, folder, steps=1000) as trial:
+    with Trial(taught, TeacherConfig(), ReplayConfig(), LearnerConfig(), 0, folder, steps=1000) as trial:
         trial.run(1000)
         grades = examine(trial.networks(), judges, trial.machine.exam())
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.checkpoint import load_state, newest_checkpoint, read_manifest, save_state, write_checkpoint
-from agent.config import BEFORE, LearnerConfig
+from agent.config import LearnerConfig
 from agent.inference import Networks
 from agent.learner import Learner
 from replay.buffer import Buffer
@@ -31,13 +31,14 @@ from replay.config import ReplayConfig
 from replay.files import lock, make_directory
 from replay.reader import Reader
 from runtime.groups import flatten
+from runtime.migrate import migrate
 from runtime.settings import RunConfig
 from sensors.errors import ConfigError, StateError, StorageError
 from sensors.event import EventBatch
 from sensors.state import State, check_state
 from teacher.config import TeacherConfig
-from teacher.datasets import Samples
 from teacher.machine import Machine
+from teacher.subjects import Taught
 
 Concepts = Mapping[str, NDArray[np.int64]]
 Tap = Callable[[EventBatch, Concepts], None]
@@ -64,8 +65,7 @@ class Trial:
 
     def __init__(
         self,
-        images: Samples,
-        speech: Samples,
+        taught: Taught,
         teacher: TeacherConfig,
         replay: ReplayConfig,
         learner: LearnerConfig,
@@ -77,8 +77,7 @@ class Trial:
         """Start from nothing; what an earlier trial left in `directory/replay` is removed.
 
         Args:
-            images: handwriting.
-            speech: speech.
+            taught: what a subject loaded; of digits, `teacher.subjects.digits.taught_digits(images, speech)`.
             teacher: how to teach.
             replay: sizes of the tables, which lie in `directory/replay` until `close`.
             learner: settings; `threads` 0 leaves torch's number of threads as it is.
@@ -104,7 +103,7 @@ class Trial:
         self._folder = directory / "replay"
         self._batches = 0
         self._held: tuple[EventBatch, Concepts] | None = None
-        self.machine = Machine(teacher, images, speech, SOURCE, seed)
+        self.machine = Machine(teacher, taught.datasets, taught.concepts, SOURCE, seed)
         _clear(self._folder)
         self._buffer = Buffer(self._folder, replay, seed)
         self._reader = Reader(self._folder, seed)
@@ -116,7 +115,7 @@ class Trial:
             "replay": replay.to_dict(),
             "learner": self.learner.config.to_dict(),
             "trial": {"seed": seed, "steps": steps, "most_events": most_events},
-            "data": {"images": images.fingerprint, "speech": speech.fingerprint},
+            "data": {kind: choice.rpartition(":")[2] for kind, choice in taught.choices.items()},
         }
 
     @property
@@ -191,10 +190,10 @@ class Trial:
         keys = {"about", "seconds", "batches", "events_by_kind", "counters", "learner"}
         check_state(state, keys, self.VERSION, "trial")
         # A setting that is newer than the checkpoint had its default then, or what was done before there was one.
-        learner = LearnerConfig.from_dict(BEFORE)
-        defaults = {"teacher": TeacherConfig(), "replay": ReplayConfig(), "learner": learner}
+        defaults = {"teacher": TeacherConfig(), "replay": ReplayConfig(), "learner": LearnerConfig()}
+        saved = {name: part for name, part in migrate(state["about"]).items() if name in self._about}
         mine = flatten(self._about)
-        theirs = flatten({name: c.to_dict() for name, c in defaults.items()}) | flatten(state["about"])
+        theirs = flatten({name: c.to_dict() for name, c in defaults.items()}) | flatten(saved)
         if changed := sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k)):
             raise StateError(f"trial: saved with another {', '.join(changed)}; begin it in another directory")
         self._rebuild(int(state["batches"]), state["counters"])

@@ -59,7 +59,7 @@ def live(directory: Path, permute: bool) -> tuple[dict[str, Any], dict[str, floa
     world = datasets(train=300, test=60)
     exam_data = {m: relabelled(s, "test_labels") for m, s in world.items()} if permute else world
     judged = {m: relabelled(s, "train_labels") for m, s in exam_data.items()} if permute else world
-    machine = Machine(TeacherConfig(warmup_events=64, batch_events=32), exam_data["image"], exam_data["audio"], "t", 1)
+    machine = Machine(TeacherConfig(warmup_events=64, batch_events=32), exam_data, tuple("0123456789"), "t", 1)
     buffer = Buffer(directory, ReplayConfig(capacity=512, capacity_single=512, min_size=16, samples_per_insert=1.0), 0)
     it = Learner(config(turn_steps=2, latent=64), Reader(directory, 2), 3)
     trainings = {m: Training(m, samples, 8, 7, None) for m, samples in judged.items()}

@@ -10,10 +10,10 @@ import pytest
 import ray
 from ray.exceptions import RayActorError
 
-import agent.subjects
 from agent.actor import PULL_DEADLINE, MonitorActor
 from agent.learner import Learner
 from teacher.config import DataConfig
+from teacher.datasets import choose, letters
 from tests.agent.lip_rigs import TURNS, letter_data, lip_networks
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
 from tests.agent.test_consistency import fill
@@ -52,9 +52,9 @@ def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "samples").mkdir()
     monkeypatch.setenv("RECIPROCAL_CACHE", str(tmp_path / "cache"))
     data = datasets(train=64, test=10)
-    monkeypatch.setattr(agent.subjects, "load_letters", lambda source: letter_data())
-    monkeypatch.setattr(agent.subjects, "load_images", lambda source: data["image"])
-    monkeypatch.setattr(agent.subjects, "load_speech", lambda source: data["audio"])
+    monkeypatch.setattr(letters, "load_letters", lambda source: letter_data())
+    monkeypatch.setattr(choose, "load_images", lambda source: data["image"])
+    monkeypatch.setattr(choose, "load_speech", lambda source: data["audio"])
 
     def get(value: Any, timeout: float) -> Any:
         assert timeout == PULL_DEADLINE
@@ -67,14 +67,15 @@ def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def monitor(tmp_path: Path, handle: Handle, teach: str) -> MonitorActor:
-    exam = None if teach == "letters" else exam_set(datasets(train=64, test=10)).to_dict()
+    exams = [] if teach == "letters" else [exam_set(datasets(train=64, test=10)).to_dict()]
     tdlft = TURNS.replace(tune_epochs=1).to_dict()
-    return MonitorActor(str(tmp_path), MONITOR, DataConfig().to_dict(), exam, handle, teach, tdlft)
+    examined = ["digits"][: len(exams)]
+    return MonitorActor(str(tmp_path), MONITOR, DataConfig().to_dict(), handle, teach, tdlft, 0.0, examined, *exams)
 
 
 def unlabelled(tmp_path: Path, handle: Handle, **changes: Any) -> MonitorActor:
     """The monitor of a run without a teacher."""
-    return MonitorActor(str(tmp_path), MONITOR | changes, DataConfig().to_dict(), None, handle, "digits", None, 0.2)
+    return MonitorActor(str(tmp_path), MONITOR | changes, DataConfig().to_dict(), handle, "digits", None, 0.2)
 
 
 def conclude(it: MonitorActor) -> dict[str, Any]:
@@ -108,14 +109,14 @@ def test_letters_alone_are_examined_without_any_digit(tmp_path: Path) -> None:
 
 def test_both_are_examined_and_each_is_asked_for_what_is_newer(tmp_path: Path) -> None:
     handle = Handle(weights(), lip_networks().to_dict())
-    it = monitor(tmp_path, handle, "both")
+    it = monitor(tmp_path, handle, "digits+letters")
     figures: dict[str, float] = {}
     for _ in range(200):
         figures |= it.run(0.05)["figures"]
         if {"exam/lips_all", "exam/image_to_audio", "judge/lips"} <= figures.keys():
             break
     assert {"exam/lips_all", "exam/image_to_audio", "judge/lips"} <= figures.keys()
-    assert handle.asked == [("letters", -1), ("weights", -1)] and (it.turn, it.step) == (3, 1)
+    assert handle.asked == [("letters", -1), ("weights", -1)]
     final = conclude(it)
     assert final["figures"].keys() >= {"exam/lips_imagined", "exam/audio_to_image"}
     assert final["note"].index("final lip reading") < final["note"].index("final exam at step 1")
@@ -160,7 +161,7 @@ def test_judges_from_a_folder_examine_what_no_teacher_does(tmp_path: Path) -> No
 
 
 def test_a_run_with_a_teacher_is_not_examined_against_itself_unless_asked(tmp_path: Path) -> None:
-    assert len(monitor(tmp_path, Handle(None, None), "both").rounds.rounds) == 2
+    assert len(monitor(tmp_path, Handle(None, None), "digits+letters").rounds.rounds) == 2
     assert not unlabelled(tmp_path, Handle(None, None), consistency="off").rounds.rounds
 
 
@@ -173,11 +174,13 @@ def test_it_turns_to_whoever_takes_a_dead_learners_name(tmp_path: Path, monkeypa
     dead.weights = Remote(die)
     monkeypatch.setattr(ray, "get_actor", lambda name: {"learner": alive}[name])
     with closing(monitor(tmp_path, dead, "digits")) as it:
-        assert it._pull_weights(False) is None, "the dead one has nothing, and that is no fault of the monitor's"
-        assert it._pull_weights(False) is not None and it.step > 0
+        pull = it.rounds.rounds[0].pull
+        assert pull(False) is None, "the dead one has nothing, and that is no fault of the monitor's"
+        found = pull(False)
+        assert found is not None and found.step > 0 and pull(False) is None and len(alive.asked) == 2
         # What does not come at once is not waited for, and is there at the next look.
         waits = iter([([], ["late"]), (["late"], [])])
         monkeypatch.setattr(ray, "wait", lambda answers, timeout: next(waits))
-        alive.published["weights"] = {**(alive.published["weights"] or {}), "step": it.step + 1}
-        assert it._pull_weights(False) is None and len(alive.asked) == 2
-        assert it._pull_weights(False) is not None and len(alive.asked) == 2
+        alive.published["weights"] = {**(alive.published["weights"] or {}), "step": found.step + 1}
+        assert pull(False) is None and len(alive.asked) == 3
+        assert pull(False) is not None and len(alive.asked) == 3

@@ -31,10 +31,8 @@ def room(tmp_path: Path) -> Path:
     torch.set_num_threads(1)
     data = datasets(train=200, test=20)
     few = ",".join(CONCEPTS[3:])
-    lessons = TeacherConfig(
-        warmup_events=160, batch_events=16, missing_audio=few, missing_image=few, far_microphone=True
-    )
-    machine = Machine(lessons, data["image"], data["audio"], "t", 1)
+    lessons = TeacherConfig(warmup_events=160, batch_events=16, missing=f"audio:{few} image:{few}", derived="audio_far")
+    machine = Machine(lessons, data, CONCEPTS, "t", 1)
     limits = ReplayConfig(capacity=512, capacity_single=256, min_size=16, samples_per_insert=1.0)
     buffer = Buffer(tmp_path / "replay", limits, 0)
     for _ in range(48):

@@ -14,6 +14,7 @@ from replay.config import ReplayConfig
 from sensors.errors import ConfigError, StateError, StorageError
 from sensors.event import EventBatch
 from teacher.config import TeacherConfig
+from teacher.subjects.digits import taught_digits
 from tests.agent.rigs import config, datasets
 
 DATA = datasets(200, 50)
@@ -23,7 +24,9 @@ def make(directory: Path, steps: int = 12, seed: int = 3, remover: str = "fifo",
     teacher = TeacherConfig(batch_events=16, warmup_events=32, lesson_length=2, single_share=0.3)
     sizes = {"capacity": 64, "capacity_single": 48, "min_size": 16, "limiter_slack": 48, "samples_per_insert": 2.0}
     settings = ReplayConfig(remover=remover, **{**sizes, **replay})
-    return Trial(DATA["image"], DATA["audio"], teacher, settings, config(latent=32), seed, directory, steps)
+    return Trial(
+        taught_digits(DATA["image"], DATA["audio"]), teacher, settings, config(latent=32), seed, directory, steps
+    )
 
 
 def weights(trial: Trial) -> dict[str, NDArray[np.float32]]:
@@ -123,13 +126,20 @@ def test_a_silent_teacher_is_learned_from_on(tmp_path: Path) -> None:
     teacher = TeacherConfig(style="classroom", batch_events=16)
     replay = ReplayConfig(capacity=64, min_size=16, limiter_slack=48)
     with Trial(
-        DATA["image"], DATA["audio"], teacher, replay, config(latent=32), 0, tmp_path, 20, most_events=32
+        taught_digits(DATA["image"], DATA["audio"]), teacher, replay, config(latent=32), 0, tmp_path, 20, most_events=32
     ) as trial:
         trial.run(20)
         assert trial.events == 32
     with (
         Trial(
-            DATA["image"], DATA["audio"], teacher, replay, config(latent=32, min_events=33), 0, tmp_path, 20, 32
+            taught_digits(DATA["image"], DATA["audio"]),
+            teacher,
+            replay,
+            config(latent=32, min_events=33),
+            0,
+            tmp_path,
+            20,
+            32,
         ) as trial,
         pytest.raises(ConfigError, match="waits for ever"),
     ):

@@ -239,13 +239,15 @@ class MonitorActor:
         run_dir: str,
         config: dict[str, Any],
         data: dict[str, Any],
-        exam: dict[str, Any] | None,
         learner: Any,
         teach: str,
         tdlft: dict[str, Any],
         held_out: float,
+        examined: list[str],
+        *exams: dict[str, Any],
     ) -> None:
-        assert exam is None if teach == "letters" else exam is not None and exam["images"] == [1, 2, 3]
+        assert examined == [name for name in teach.split("+") if name != "letters"] and len(exams) == len(examined)
+        assert all(exam["images"] == [1, 2, 3] for exam in exams)
         assert tdlft["min_pairs"] > 0
         self._teach = teach
         self._run_dir, self._learner, self._version = run_dir, learner, -1
@@ -272,7 +274,10 @@ class MonitorActor:
             "judge/image": 0.99,
         }
         lips = {"exam/lips_all": 0.3, "exam/lips_unseen": 0.1, "judge/lips": 0.5}
-        return {"figures": {"digits": grades, "letters": lips, "both": grades | lips}[self._teach], "note": ""}
+        return {
+            "figures": {"digits": grades, "letters": lips, "digits+letters": grades | lips}[self._teach],
+            "note": "",
+        }
 
     def final(self, seconds: float) -> dict[str, Any]:
         if "final-fails" in FAULTS:

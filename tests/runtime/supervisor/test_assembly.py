@@ -11,7 +11,7 @@ def test_tables_are_made_for_what_is_taught() -> None:
     def made(teach: str) -> list[str]:
         return kinds(RunConfig().override({"run.teach": teach}))
 
-    assert made("both") == DIGITS + LETTERS
+    assert made("digits+letters") == DIGITS + LETTERS
     assert made("digits") == DIGITS
     assert made("letters") == LETTERS
 
