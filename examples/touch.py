@@ -279,11 +279,10 @@ register_sense(
 
 # A robot has no teachers: what follows is for the machine that learns.
 if importlib.util.find_spec("teacher") is not None:
+    from teacher.config import CONCEPTS, DataConfig, TeacherConfig, missing_concepts
     from teacher.subjects import Subject, Taught, register_subject
     from teacher.subjects.digits import Digits
     from teacher.subjects.kinds import kinds_of, senses_of
-
-    from teacher.config import CONCEPTS, DataConfig, TeacherConfig, missing_concepts
 
     SENSES = ("audio", "image", FORM.name)
 
@@ -306,7 +305,7 @@ if importlib.util.find_spec("teacher") is not None:
             from teacher.datasets.samples import make_samples
 
             digits, rng = super().load(data), np.random.default_rng(0)
-            labels = {count: np.repeat(np.arange(len(CONCEPTS)), count) for count in (200, 40)}
+            labels = {count: np.repeat(np.arange(len(CONCEPTS), dtype=np.int64), count) for count in (200, 40)}
             train, test = (
                 (np.stack([touch(CONCEPTS[c], TouchConfig().noise, rng) for c in own]), own) for own in labels.values()
             )

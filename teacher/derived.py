@@ -8,9 +8,9 @@ events have two of the three.
 from collections.abc import Mapping
 
 import numpy as np
-from sensors.senses import sense
 
 from sensors.event import EventBatch
+from sensors.senses import sense
 
 
 def add_derived(batch: EventBatch, derived: Mapping[str, str], seed: int) -> EventBatch:

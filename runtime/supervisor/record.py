@@ -4,8 +4,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 
-from sensors.senses import sense
-
 from runtime.board import Board
 from runtime.figures import Figures, Value
 from runtime.roles import Role
@@ -16,6 +14,7 @@ from runtime.supervisor.assembly import AGENT
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
 from runtime.terminal import Exam, Snapshot, Terminal, exams_of
 from sensors.errors import StorageError
+from sensors.senses import sense
 from teacher.subjects.contract import settings_of, unlabelled
 
 REDRAW_EVERY = 0.5

@@ -187,11 +187,10 @@ def test_a_robot_sends_what_it_touches(touch: Any, tmp_path: Path) -> None:
 
 
 def test_it_is_taught_beside_sounds_and_images(touch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from teacher.subjects import subject
-
     from teacher.config import DataConfig, TeacherConfig
     from teacher.datasets import choose
     from teacher.datasets.samples import make_samples
+    from teacher.subjects import subject
 
     def small(name: str) -> Any:
         labels, shape = np.repeat(np.arange(10), 3), modality(name).shape
@@ -271,3 +270,22 @@ def test_a_session_with_touch_is_played_and_learnt_from(touch: Any, tmp_path: Pa
     assert last["events/audio+image+touch"] == last["sensors/events/audio+image+touch"] == 6, last
     assert last["sensors/touch/touches"] == 6
     assert not any(value for key, value in last.items() if key.startswith("dropped/"))
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.timeout(280)
+def test_touch_is_taught_learnt_as_a_third_sense_examined_and_drawn(touch: Any, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    few = ("--set", "teacher.style=classroom", "--set", "monitor.judge_steps=20", "--steps", "20")
+    with Job(*QUICK, "--plugin", str(tmp_path / "touch.py"), "--teach", "felt", "--run-dir", str(run), *few) as job:
+        job.wait_for(r"stopped at step \d+", 260)
+        assert "touch: simulated touch: 2,000 training + 400 test samples" in job.text
+        assert "SMART over audio, image, touch" in job.text
+        assert "Traceback" not in job.text, job.text
+    last = latest(run)
+    assert last["events/audio+image+touch"] > 0
+    for direction in ("touch_to_image", "touch_to_audio", "image_to_touch", "audio_to_touch", "touch_to_touch"):
+        assert 0 <= last[f"exam/{direction}"] <= 1
+    assert (run / "samples" / "latest.png").stat().st_size > 0
+    assert list((run / "samples").glob("touch-of-*-evokes-audio-*.wav"))
