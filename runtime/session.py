@@ -26,6 +26,7 @@ from sensors.modalities import modality
 from sensors.output import go_on_without, open_log
 from sensors.paths import check_readable, check_writable, here, place
 from sensors.places import check_link
+from sensors.plugins import plugins
 from sensors.program import program
 from sensors.rig_config import LIVE
 from sensors.senses import configure
@@ -80,6 +81,8 @@ def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, cast: Mapping
     with _output(run.path, notes), StopSignals(partial(_leave, cluster, run)) as signals:
         try:
             terminal.note(f"run {run.path}")
+            for plugin in plugins():
+                terminal.note(str(plugin))
             for note in notes:
                 terminal.note(note)
             cluster.start()

@@ -13,6 +13,7 @@ from runtime.cli import OPTIONS, Request, parse_arguments
 from runtime.settings import RunConfig
 from runtime.supervisor.metrics import METRICS, metric_of
 from runtime.terminal import exams_of
+from sensors.plugins import load_plugins
 from sensors.robot_program import RobotConfig
 from sensors.robot_program import make_parser as robot_parser
 
@@ -21,12 +22,13 @@ README = (ROOT / "README.md").read_text()
 PAGES = (
     *("README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/measurements.md"),
     *("docs/reproduction.md", "docs/guides.md", "docs/streams.md", "docs/tdlft.md", "docs/live.md", "docs/promises.md"),
+    "docs/senses.md",
 )
 TEXTS = {name: (ROOT / name).read_text() for name in PAGES}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 FLAGS = {
     *(flag for group in OPTIONS.values() for flag in group),
-    *("--teacher", "--list-devices", "--run-dir", "--resume", "--set", "--help", "--help-settings"),
+    *("--teacher", "--list-devices", "--plugin", "--run-dir", "--resume", "--set", "--help", "--help-settings"),
 }
 OTHERS_FLAGS = {
     *(flag for action in robot_parser()._actions for flag in action.option_strings),
@@ -96,7 +98,13 @@ def test_every_launch_command_is_accepted(command: str, plugins_undone: Callable
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_option_and_setting_that_a_page_names_exists(name: str) -> None:
+def test_every_option_and_setting_that_a_page_names_exists(
+    name: str, tmp_path: Path, plugins_undone: Callable[[], None]
+) -> None:
+    # The page's own plugin brings a setting.
+    for code in re.findall(r"```python\n(.*?register_sense\(.*?)```", TEXTS[name], re.DOTALL):
+        (tmp_path / "touch.py").write_text(code)
+        load_plugins([tmp_path / "touch.py"])
     codes = re.findall(r"`([^`\n]+)`", TEXTS[name])
     for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(codes)):
         assert flag in FLAGS | OTHERS_FLAGS, flag
