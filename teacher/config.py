@@ -38,13 +38,18 @@ class DataConfig(Config):
         help="spelled letters and the lips that say them; auto takes AV-Letters where found, else synthetic ones",
         choices=("auto", "avletters", "synthetic"),
     )
+    folder: str | None = setting(
+        None,
+        help="folder of your own things, <sense>/<concept>/<files>, for the subject folder; --teach DIR sets both",
+    )
     held_out: str = setting(
         "", help="speaker of FSDD, as in 'theo', of whom every recording is test and none training; none: its own split"
     )
     part: str = setting(
         "test",
         help="what exams and judges test on: the test part, or validation, which is held out of the training part "
-        "(10 %, at most 3,000 images and 300 clips; a fifth of the letters) and leaves the test part alone",
+        "(10 %, at most 3,000 images and 300 clips; a fifth of the letters; val/ of a folder that has it) and leaves "
+        "the test part alone",
         choices=("test", "validation"),
     )
     download: bool = setting(False, help="fetch the chosen datasets that are not there yet")

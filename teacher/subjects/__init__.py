@@ -1,4 +1,4 @@
-"""Subjects: what simulated teachers teach. Importing this registers digits and letters."""
+"""Subjects: what simulated teachers teach. Importing this registers digits, letters and folder."""
 
 from teacher.subjects.contract import (
     Cursor,
@@ -13,10 +13,12 @@ from teacher.subjects.contract import (
     unlabelled,
 )
 from teacher.subjects.digits import DIGITS
+from teacher.subjects.folder import FOLDER
 from teacher.subjects.letters import LETTERS
 
 __all__ = [
     "DIGITS",
+    "FOLDER",
     "LETTERS",
     "Cursor",
     "Subject",

@@ -17,12 +17,13 @@ from runtime.rundir import RunDirectory
 from runtime.session import conduct
 from runtime.settings import RunConfig
 from runtime.supervisor.outcome import Outcome
-from sensors.errors import ConfigError, StateError
+from sensors.errors import ConfigError, DataError, StateError
 from sensors.modalities import modality
 from sensors.program import program
 from sensors.senses import senses
 from tests.replay.batches import batch_of
 from tests.sensors.test_plugins import TOUCH
+from tests.teacher.own_things import write_things
 
 
 def store(run: RunDirectory, count: int) -> None:
@@ -237,3 +238,23 @@ def test_a_run_goes_on_with_its_plugins(
     again = RunDirectory.resume(tmp_path / "run")
     assert again.saved["config"]["run"]["plugins"] == str(moved)
     again.close()
+
+
+def test_a_folder_of_things_is_kept_by_its_whole_path_with_the_senses_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupted(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECIPROCAL_CACHE", str(tmp_path / "cache"))
+    write_things(tmp_path / "things")
+    run, config = session._create(parse_arguments(["--teach", "things", "--run-dir", "run"]))
+    assert (config.run.teach, config.data.folder) == ("folder", str(tmp_path / "things"))
+    assert config.learner.modalities == "audio,image"
+    store(run, 4)
+    run.close()
+    (tmp_path / "things").rename(tmp_path / "moved")
+    with pytest.raises(DataError, match="no such directory"):
+        conduct(parse_arguments(["--resume", "run"]))
+    with pytest.raises(KeyboardInterrupt):
+        conduct(parse_arguments(["--resume", "run", "--teach", "moved"]))
+    assert f"changed: data.folder: {tmp_path / 'things'} -> {tmp_path / 'moved'}" in capsys.readouterr().out

@@ -12,7 +12,7 @@ from sensors.robot_program import RobotConfig
 
 def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
     listed = {s.key: s for s in settings()}
-    sections = ("data", "teacher", "letters", "replay", "learner", "tdlft", "monitor", "answer", "run")
+    sections = ("data", "teacher", "letters", "replay", "learner", "tdlft", "contrastive", "monitor", "answer", "run")
     senses = ("audio", "image")
     perceiving = ("sensors", "perception", "ingest", "live")
     assert {key.partition(".")[0] for key in listed} == {*sections, *perceiving, *senses}
@@ -116,7 +116,7 @@ def test_what_is_taught(teach: str, names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("teach", "told"),
     [
-        ("music", r"run\.teach='music': no subject 'music'; known: digits, letters"),
+        ("music", r"run\.teach='music': no subject 'music'; known: digits, folder, letters"),
         ("digits+digits", "names digits twice"),
         ("", "no subject ''"),
     ],
