@@ -49,13 +49,21 @@ def forms() -> Iterator[Callable[..., None]]:
 @pytest.fixture
 def plugins_undone(forms: Callable[..., None]) -> Iterator[Callable[[], None]]:
     """Plugins may be loaded here; afterwards, or when this is called, nothing of them is registered any more."""
+    from teacher.subjects import contract as subjects
+
     from sensors import modalities, plugins, registrations
     from sensors.senses import contract, senses
 
     senses()
     kept: list[tuple[Any, Any]] = [
         (registry, registry.copy())
-        for registry in (modalities._REGISTRY, contract._SENSES, plugins._loaded, registrations.NOTES)
+        for registry in (
+            modalities._REGISTRY,
+            contract._SENSES,
+            subjects._REGISTRY,
+            plugins._loaded,
+            registrations.NOTES,
+        )
     ]
     modules = set(sys.modules)
 
