@@ -122,6 +122,17 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
 
 
 @dataclass(frozen=True)
+class ContrastiveConfig(Config):
+    """Contrastive learning (InfoNCE); batches, moves, rates and averaging are the learner's."""
+
+    width: int = setting(128, help="dimensions of the space that all senses share", low=2, high=4096)
+    temperature: float = setting(
+        0.07, help="tau: how sharply the right partner is told from others, at the beginning", low=0.01, high=10.0
+    )
+    learn_temperature: bool = setting(True, help="let tau be learned, down to 0.01; false: it stays")
+
+
+@dataclass(frozen=True)
 class MonitorConfig(Config):
     """The monitor: how often the learner is examined, and by which judges."""
 

@@ -22,10 +22,11 @@ from typing import Any
 
 import torch
 
+from agent.algorithms.smart import SmartTurns
 from agent.checkpoint import newest_checkpoint
 from agent.config import LearnerConfig, MonitorConfig
 from agent.exam import examine
-from agent.inference import Networks
+from agent.inference import Networks, SmartNetworks
 from agent.learner import Learner
 from benchmarks.grades import load_examiners
 from benchmarks.job import Job, latest
@@ -95,11 +96,11 @@ def learned(run: Path) -> Networks:
     settings = LearnerConfig.from_dict(read_json(run / "config.json")["config"]["learner"]).replace(device="cpu")
     reader = Reader(run / "replay")
     try:
-        learner = Learner(settings, reader, 0)
-        learner.restore(checkpoint)
+        smart = SmartTurns(settings, reader, 0)
+        Learner([smart], reader, smart.hardware).restore(checkpoint)
     finally:
         reader.close()
-    return Networks(learner.steps, {m: side.cpu() for m, side in learner.smart.averages.items()})
+    return SmartNetworks(smart.steps, {m: side.cpu() for m, side in smart.smart.averages.items()})
 
 
 def simulate(images: Samples, speech: Samples, live: Mapping[str, Any], out: Path, seed: int) -> Networks:

@@ -318,7 +318,7 @@ def _device(config: RunConfig) -> str:
 
 
 def _on(networks: Networks, device: str) -> Networks:
-    return Networks(networks.step, {m: side.to(device) for m, side in networks.sides.items()})
+    return networks.to(device)
 
 
 if __name__ == "__main__":

@@ -194,7 +194,7 @@ def _pairs(cell: Cell, folder: Path, steps: int, single_share: float, most: int 
     with Trial(taught_digits(images, speech), teacher, replay, learner, cell["seed"], folder, steps, most) as trial:
 
         def count() -> None:
-            notes["steps on pairs"] += trial.learner.turn is not None and "+" in trial.learner.turn.kind
+            notes["steps on pairs"] += trial.smart.at is not None and "+" in trial.smart.at.kind
 
         _drive(trial, folder, count, notes)
         accuracy = examine(published(trial), judges, trial.machine.exam()).accuracy

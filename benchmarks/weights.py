@@ -54,7 +54,7 @@ def learn(images: Samples, speech: Samples, changes: dict[str, str], steps: int 
         Trial(taught_digits(images, speech), TeacherConfig(), ReplayConfig(), config, 0, Path(folder), steps) as trial,
     ):
         trial.run(steps)
-        return hash_weights(trial.learner.smart)
+        return hash_weights(trial.smart.smart)
 
 
 def main() -> None:

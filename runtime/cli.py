@@ -39,6 +39,7 @@ OPTIONS = {
     },
     "how it learns": {
         "--preset": "learner.preset",
+        "--learn": "run.learn",
         "--device": "learner.device",
         "--seed": "run.seed",
         "--minutes": "run.minutes",

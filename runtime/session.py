@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from replay.held import last_generation
 from runtime.cli import Request
 from runtime.environment import prepare_environment
+from runtime.learning import learning
 from runtime.migrate import FORMAT
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
@@ -83,7 +84,7 @@ def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, cast: Mapping
             terminal.note(f"run {run.path}")
             for plugin in plugins():
                 terminal.note(str(plugin))
-            for note in notes:
+            for note in [*notes, *learning(config).notes]:
                 terminal.note(note)
             cluster.start()
             # Imports torch: done while Ray starts.
@@ -258,12 +259,17 @@ def _prepare_data(config: RunConfig, source: str = "--data") -> None:
 
 
 def _learn_what_is_sent(config: RunConfig, request: Request) -> RunConfig:
-    """The learner learns from the senses that are taught, where the user names none; else what is named must fit."""
+    """The learner learns from the senses that are taught, where the user names none; else what is named must fit.
+
+    Some algorithm must learn from what there is.
+    """
     if config.run.sensors is not None:
+        learning(config)
         return config
     if "learner.modalities" not in request.changes and request.resume is None:
         config = with_senses(config)
     check_senses(config)
+    learning(config)
     return config
 
 

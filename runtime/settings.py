@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args, get_type_hints
 
-from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
+from agent.algorithms import algorithm, algorithms, named
+from agent.config import AnswerConfig, ContrastiveConfig, LearnerConfig, MonitorConfig
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
 from runtime.groups import flatten, groups, inner_group
@@ -62,6 +63,10 @@ class RunSection(Config):
         "digits+letters",
         help=f"subjects that are taught, joined by {SEPARATOR!r}: {', '.join(s.about for s in subjects())}",
     )
+    learn: str = setting(
+        "smart+tdlft",
+        help="what learns, joined by '+': " + ", ".join(f"{name} ({algorithm(name).about})" for name in algorithms()),
+    )
     teachers: int = setting(
         1, help="teachers of each unlabelled subject that teach side by side, seeds apart", low=1, high=64
     )
@@ -114,6 +119,10 @@ class RunSection(Config):
             count = len(unlabelled(self.subjects))
         except ConfigError as error:
             raise ConfigError(f"teach={self.teach!r}: {error}") from None
+        try:
+            named(self.learn)
+        except ConfigError as error:
+            raise ConfigError(f"learn={self.learn!r}: {error}") from None
         if self.teachers * count > SEEDS:
             raise ConfigError(f"teachers={self.teachers}: {count} subjects have more than {SEEDS} teachers together")
 
@@ -143,6 +152,7 @@ class RunConfig(Config):
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     tdlft: TdlftTurnsConfig = field(default_factory=TdlftTurnsConfig)
+    contrastive: ContrastiveConfig = field(default_factory=ContrastiveConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     answer: AnswerConfig = field(default_factory=AnswerConfig)
     run: RunSection = field(default_factory=RunSection)

@@ -9,6 +9,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from replay.config import NONE
+from runtime.learning import kinds, learning, sections
 from runtime.settings import RunConfig
 from runtime.supervisor.crew import Member
 from runtime.supervisor.vigil import ASIDE, PULSE, Clock, watched
@@ -17,7 +18,6 @@ from sensors.hush import NAME as HUSH
 from sensors.journal import NAME as LOG
 from sensors.plugins import process_setup
 from sensors.rig_config import LIVE, RigConfig
-from sensors.streams import perceived_kinds
 from teacher.subjects import settings_of
 
 CAST: Mapping[str, Any] = {
@@ -69,17 +69,19 @@ def assemble(
     seed = config.run.seed
     crew: dict[str, Member] = {}
     teachers = teachers_of(config.run)
+    learns = learning(config)
 
     def member(name: str, create: Callable[[], Any], keeps_handle: bool = False) -> None:
         crew[name] = Member(name, create, keeps_handle, config.run.restarts, clock, here)
 
     def replay() -> Any:
         options = pinned | {"name": "replay", "max_restarts": -1, "max_concurrency": config.replay.callers}
-        return _actor(classes["replay"], options, str(path / "replay"), config.replay.to_dict(), seed, kinds(config))
+        tables = (kinds(config), learns.free)
+        return _actor(classes["replay"], options, str(path / "replay"), config.replay.to_dict(), seed, *tables)
 
     def learner() -> Any:
         options = pinned | {"name": "learner", "num_cpus": 1, "num_gpus": gpus}
-        told = (config.run.teach, config.tdlft.to_dict())
+        told = (learns.names, sections(config))
         replay = crew["replay"].handle
         return _actor(classes["learner"], options, str(path), config.learner.to_dict(), seed, replay, *told)
 
@@ -116,7 +118,7 @@ def assemble(
 
     def agent() -> Any:
         options = pinned | {"name": AGENT, "max_concurrency": QUESTIONS}
-        return _actor(classes["agent"], options, str(path), config.answer.to_dict())
+        return _actor(classes["agent"], options, str(path), config.answer.to_dict(), "learner", learns.answers)
 
     def monitor() -> Any:
         # The first teacher of each subject that has an exam set of samples by sense brings it.
@@ -129,7 +131,8 @@ def assemble(
             config.data.to_dict(),
             crew["learner"].handle,
             config.run.teach,
-            config.tdlft.to_dict(),
+            learns.names,
+            sections(config),
             config.learner.held_out,
             list(first),
             *(member.handle.exam.remote() for member in first.values()),
@@ -157,15 +160,6 @@ def rig_of(config: RunConfig, path: Path) -> RigConfig:
     # An agent that hears itself would learn what it imagines; on a recording there is nothing of it.
     hush = str(path / HUSH) if config.answer.respond and config.rig.source == LIVE else None
     return config.rig.replace(hush=hush, log=str(path / LOG))
-
-
-def kinds(config: RunConfig) -> list[str]:
-    """Tables that what is taught fills, each once; where the run perceives, those of every modality and of all."""
-    if config.run.sensors is not None:
-        names = [name.strip() for name in config.learner.modalities.split(",")]
-        return perceived_kinds(names)
-    found = (one.kinds(config.data, settings_of(one, config)) for one in config.run.subjects)
-    return list(dict.fromkeys(kind for kinds in found for kind in kinds))
 
 
 def _actor(kind: Any, options: Mapping[str, Any], *arguments: Any) -> Any:

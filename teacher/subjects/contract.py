@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sensors.config import Config
 from sensors.errors import ConfigError
+from sensors.registrations import note
 from sensors.state import State
 from teacher.config import DataConfig
 
@@ -191,6 +192,7 @@ def register_subject(new: T) -> T:
     if new.name in _REGISTRY:
         raise ValueError(f"subject {new.name!r} is registered already")
     _REGISTRY[new.name] = new
+    note("subject", new.name)
     return new
 
 

@@ -74,7 +74,7 @@ def test_answers_change_nothing_that_is_learned(tmp_path: Path) -> None:
             if tapped:
                 trial.tap = Prequential(trial, judges()).observe
             trial.run(6)
-            weights.append(trial.learner.weights())
+            weights.append(trial.smart.weights())
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
 
 

@@ -30,7 +30,7 @@ def make(directory: Path, steps: int = 12, seed: int = 3, remover: str = "fifo",
 
 
 def weights(trial: Trial) -> dict[str, NDArray[np.float32]]:
-    return trial.learner.weights()
+    return trial.smart.weights()
 
 
 def same(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -> bool:
@@ -91,7 +91,7 @@ def test_a_directory_has_one_trial_and_is_empty_after_it(tmp_path: Path) -> None
 def test_the_limiter_holds_the_teacher_back(tmp_path: Path) -> None:
     with make(tmp_path, steps=40) as trial:
         trial.run(40)
-        drawn = 40 * trial.learner.config.batch
+        drawn = 40 * trial.smart.config.batch
         # Each event is drawn twice; every table may be the slack of 48 events ahead.
         assert drawn / 2 <= trial.events <= drawn / 2 + 3 * 48
 
@@ -162,7 +162,7 @@ def test_weights_that_are_no_longer_finite_end_the_trial(tmp_path: Path) -> None
     with make(tmp_path) as trial:
         trial.run(1)
         with torch.no_grad():
-            for side in trial.learner.smart.sides.values():
+            for side in trial.smart.smart.sides.values():
                 next(side.parameters()).fill_(float("nan"))
         with pytest.raises(StateError, match="not finite"):
             trial.run(2)

@@ -1,7 +1,8 @@
 from pathlib import Path
 
+from runtime.learning import kinds
 from runtime.settings import RunConfig
-from runtime.supervisor.assembly import kinds, rig_of
+from runtime.supervisor.assembly import rig_of
 
 LETTERS = ["speech+lips+letter", "speech+letter"]
 DIGITS = ["audio", "image", "audio+image"]
