@@ -79,10 +79,9 @@ def forms() -> Iterator[Callable[..., None]]:
 @pytest.fixture
 def plugins_undone(forms: Callable[..., None]) -> Iterator[Callable[[], None]]:
     """Plugins may be loaded here; afterwards, or when this is called, nothing of them is registered any more."""
-    from teacher.subjects import contract as subjects
-
     from sensors import modalities, plugins, registrations
     from sensors.senses import contract, senses
+    from teacher.subjects import contract as subjects
 
     senses()
     kept: list[tuple[Any, Any]] = [
