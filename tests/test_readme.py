@@ -94,7 +94,7 @@ def read(arguments: list[str]) -> Request:
 
 
 @pytest.mark.parametrize("command", launches())
-def test_every_launch_command_is_accepted(command: str) -> None:
+def test_every_launch_command_is_accepted(command: str, plugins_undone: Callable[[], None]) -> None:
     words = shlex.split(command)
     read(words[words.index("launch.py") + 1 :])
 

@@ -14,6 +14,7 @@ from agent.actor import PULL_DEADLINE, MonitorActor
 from agent.algorithms import CONTRASTIVE, Setup
 from teacher.config import DataConfig
 from teacher.datasets import choose, letters
+from teacher.subjects import contract, register_subject, subject
 from tests.agent.learners import SmartLearner
 from tests.agent.lip_rigs import TURNS, letter_data, lip_networks
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
@@ -125,6 +126,26 @@ def test_both_are_examined_and_each_is_asked_for_what_is_newer(tmp_path: Path) -
     final = conclude(it)
     assert final["figures"].keys() >= {"exam/lips_imagined", "exam/audio_to_image"}
     assert final["note"].index("final lip reading") < final["note"].index("final exam at step 1")
+
+
+def test_two_subjects_without_labels_have_figures_and_pictures_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Numerals(type(subject("digits"))):  # type: ignore[misc]  # the same data by another name
+        name = "numerals"
+
+    monkeypatch.setattr(contract, "_REGISTRY", dict(contract._REGISTRY))
+    register_subject(Numerals())
+    handle = Handle(weights(), None)
+    exam = exam_set(datasets(train=64, test=10)).to_dict()
+    both = ["digits", "numerals"]
+    it = MonitorActor(str(tmp_path), MONITOR, {}, handle, "+".join(both), ["smart"], {}, 0.0, both, exam, exam)
+    final = conclude(it)
+    for name in both:
+        assert {f"exam/{name}/image_to_audio", f"judge/{name}/audio"} <= final["figures"].keys()
+        assert list((tmp_path / "samples" / name).glob("sheet-*-final.png"))
+    assert "digits: final exam at step 1" in final["note"] and "numerals: final exam at step 1" in final["note"]
+    assert handle.asked == [("smart", -1), ("smart", -1)]
 
 
 def test_what_generates_nothing_is_examined_by_what_it_finds(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from runtime import session
 from runtime.cli import parse_arguments
+from runtime.migrate import FORMAT
 from runtime.rundir import RunDirectory
 from runtime.session import conduct
 from runtime.settings import RunConfig
@@ -171,6 +172,25 @@ def test_teachers_take_no_ids_again_for_other_events(
         conduct(parse_arguments(["--resume", str(run.path), *arguments]))
     again = RunDirectory.resume(run.path)
     assert again.saved.get("generation") == generation
+    again.close()
+
+
+def test_a_run_of_an_earlier_format_is_resumed_and_then_has_the_present_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that cannot read what the run holds now is told so by its format."""
+    interrupted(monkeypatch)
+    teacher = {"missing_audio": "three", "missing_image": "", "far_microphone": False}
+    run = RunDirectory.create(tmp_path / "run", {"run": {"teach": "both"}, "teacher": teacher}, "1.0")
+    store(run, 12)
+    run.record(format=1)
+    run.close()
+    with pytest.raises(KeyboardInterrupt):
+        conduct(parse_arguments(["--resume", str(run.path)]))
+    again = RunDirectory.resume(run.path)
+    config = again.saved["config"]
+    assert (again.saved["format"], config["run"]["teach"]) == (FORMAT, "digits+letters")
+    assert config["teacher"]["missing"] == "audio:three" and not set(teacher) & set(config["teacher"])
     again.close()
 
 

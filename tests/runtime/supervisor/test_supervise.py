@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
+pytestmark = pytest.mark.ray
 ROOT = Path(__file__).parents[3]
 QUICK = (
     "--set",
