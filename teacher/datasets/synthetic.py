@@ -112,7 +112,7 @@ def _prepare(seed: int) -> Samples:
         run_speaker("teacher.datasets.synthetic", seed, out)
         with np.load(out, allow_pickle=False) as data:
             pcm, lengths, rate = data["pcm"], data["lengths"], int(data["rate"])
-    audio, cut = prepare_waves(_record(pcm, lengths, rate, np.random.default_rng([seed, 2])))
+    audio, cut = prepare_waves(record(pcm, lengths, rate, np.random.default_rng([seed, 2])))
     labels = np.array([t.concept for t in plan], np.int64)
     split = f"{len(TRAIN_VOICES)} voices train, {len(TEST_VOICES)} others test"
     return make_samples(
@@ -124,7 +124,7 @@ def _prepare(seed: int) -> Samples:
     )
 
 
-def _record(
+def record(
     pcm: NDArray[np.int16], lengths: NDArray[np.int64], rate: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.float32]]:
     """Waves as a microphone might hear them: a late start, a level and a little noise of their own."""
