@@ -208,7 +208,8 @@ class Training:
         with contextlib.suppress(OSError, SafetensorError):
             self._place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             stage = self._place.with_name(f".{os.getpid()}-{self._place.name}")
-            save_file(self.judge.net.state_dict(), str(stage))
+            tensors = {name: tensor.contiguous() for name, tensor in self.judge.net.state_dict().items()}
+            save_file(tensors, str(stage))
             os.replace(stage, self._place)
             facts = self._place.with_suffix(f".{os.getpid()}")
             facts.write_text(json.dumps({"accuracy": self.judge.accuracy}))

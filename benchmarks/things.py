@@ -59,20 +59,20 @@ STEPS = {"smart": 2000, "contrastive": 750}
 """Learner steps of a run; a contrastive step updates both towers, one of SMART's one side."""
 UPDATES = 1000
 """Updates of a reference and of a judge."""
-SETTINGS: Mapping[str, Any] = {
+SETTINGS: Mapping[str, str] = {
     "learner.preset": PRESET,
-    "learner.batch": 64,
-    "learner.turn_steps": 10,
-    "learner.min_events": 256,
-    "learner.augment_from": 0,
-    "learner.augment_growth": 1,
-    "learner.average": 0.99,
-    "learner.warmup_steps": 50,
-    "learner.cooldown": 0.5,
+    "learner.batch": "64",
+    "learner.turn_steps": "10",
+    "learner.min_events": "256",
+    "learner.augment_from": "0",
+    "learner.augment_growth": "1",
+    "learner.average": "0.99",
+    "learner.warmup_steps": "50",
+    "learner.cooldown": "0.5",
     "teacher.style": "classroom",
-    "teacher.jitter": False,
-    "replay.capacity": 8192,
-    "replay.capacity_single": 1024,
+    "teacher.jitter": "false",
+    "replay.capacity": "8192",
+    "replay.capacity_single": "1024",
 }
 """Of both learners; chosen on the validation part."""
 PIECE = 20

@@ -12,6 +12,7 @@ from agent.judges import Training
 from agent.networks import build_autoencoder
 from sensors.errors import ConfigError
 from sensors.modalities import modality
+from sensors.senses import configure
 from teacher.datasets.samples import make_samples
 from tests.agent.rigs import datasets
 
@@ -119,3 +120,18 @@ def test_training_in_half_precision_is_another_judge_that_learns(tmp_path: Path)
     judge = finish(Training("image", data, 60, 7, tmp_path, precision="bfloat16")).judge
     assert judge.accuracy > 0.9
     assert not Training("image", data, 60, 7, tmp_path).cached
+
+
+def test_a_judge_of_colour_pictures_is_kept(tmp_path: Path) -> None:
+    configure({"image": {"size": 64, "color": True}})
+    try:
+        rng = np.random.default_rng(0)
+        part = rng.integers(0, 256, (80, 3, 64, 64), np.uint8), np.arange(80) % 2
+        data = make_samples("colour", part, part, "")
+        for network in ("first", "reference"):
+            first = finish(Training("image", data, 2, 7, tmp_path, network, concepts=2))
+            again = Training("image", data, 2, 7, tmp_path, network, concepts=2)
+            x = to_network(data.test, "image")
+            assert again.cached and torch.equal(first.judge.grade(x), again.judge.grade(x))
+    finally:
+        configure({})
