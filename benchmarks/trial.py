@@ -30,7 +30,8 @@ from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.files import lock, make_directory
 from replay.reader import Reader
-from runtime.settings import RunConfig, flatten
+from runtime.groups import flatten
+from runtime.settings import RunConfig
 from sensors.errors import ConfigError, StateError, StorageError
 from sensors.event import EventBatch
 from sensors.state import State, check_state

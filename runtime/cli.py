@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from runtime.rundir import saved_plugins
 from runtime.settings import Setting, settings
 from sensors.errors import ConfigError
 from sensors.paths import place
+from sensors.plugins import SEPARATOR, given_plugins, load_plugins, option_of
 from sensors.program import program
 
 OPTIONS = {
@@ -101,6 +103,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         Page: `--help`, `--help-settings` and `--list-devices` ask for it.
         ConfigError: an unknown option or a bad value.
     """
+    plugins = _load_plugins(arguments)
     known = {s.key: s for s in settings()}
     parser = _parser(known)
     given = parser.parse_args(arguments)
@@ -124,11 +127,32 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         if not equals or "." not in key:
             raise ConfigError(f"--set {assignment}: expected section.field=value (see --help-settings)")
         changes[key.strip()] = text.strip()
+    if "run.plugins" in changes:
+        raise ConfigError("--set run.plugins: is too late for settings that plugins bring; give --plugin FILE.py")
+    if given.plugin:
+        changes["run.plugins"] = SEPARATOR.join(plugins)
     run_dir, resume = (
         None if text is None else place(text, option)
         for text, option in ((given.run_dir, "--run-dir"), (given.resume, "--resume"))
     )
     return Request(changes, run_dir, resume)
+
+
+def _load_plugins(arguments: Sequence[str]) -> list[str]:
+    """Load plugins before anything else is read: those of the run that is resumed, then those that are given.
+
+    A file that is given takes the place of one of the same name that the run has.
+
+    Returns:
+        The absolute paths of all of them.
+    """
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        return []
+    given = given_plugins(arguments)
+    names = {Path(file).name for file in given}
+    saved = [file for file in saved_plugins(option_of(arguments, "--resume")) if Path(file).name not in names]
+    before = load_plugins(saved, "the run was made with it: put it back, or give its new place with --plugin")
+    return [str(path) for path in (*before, *load_plugins(given))]
 
 
 def _parser(known: dict[str, Setting]) -> _Parser:
@@ -151,6 +175,13 @@ def _parser(known: dict[str, Setting]) -> _Parser:
             group.add_argument("--run-dir", metavar="DIR", help="new run's directory [runs/<date-time>]")
             group.add_argument("--resume", metavar="DIR", help="go on with the run in DIR")
     other = parser.add_argument_group("everything else")
+    other.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="load a Python file that adds senses, subjects, algorithms or layouts; repeatable",
+    )
     other.add_argument(
         "--set",
         action="append",

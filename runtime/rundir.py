@@ -26,7 +26,8 @@ from runtime.leavings import (
     strangers,
 )
 from runtime.secrets import conceal, reveal
-from sensors.errors import StateError, StorageError
+from sensors.errors import ConfigError, StateError, StorageError
+from sensors.paths import place
 
 FORMAT = 1
 """Version of a run directory's layout; a run of another one is not resumed."""
@@ -243,6 +244,16 @@ class RunDirectory:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def saved_plugins(path: str | None) -> list[str]:
+    """The files of the plugins that a run was made with; none where there is no such run, which is told of later."""
+    try:
+        saved = json.loads((place(path, "--resume") / CONFIG).read_text()) if path else {}
+        plugins = saved["config"]["run"]["plugins"]
+    except (OSError, ValueError, KeyError, TypeError, ConfigError):
+        return []
+    return plugins.split(os.pathsep) if isinstance(plugins, str) else []
 
 
 def check_space(path: Path, needed: int) -> None:

@@ -26,6 +26,8 @@ from sensors.paths import check_readable, check_writable, here, place
 from sensors.places import check_link
 from sensors.program import program
 from sensors.rig_config import LIVE
+from sensors.senses import configure
+from sensors.senses.settings import form_changes
 from teacher.datasets.check import check_data
 from teacher.datasets.choose import fetch_missing
 
@@ -148,6 +150,7 @@ def _output(path: Path, notes: list[str]) -> Iterator[None]:
 
 def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
     config = RunConfig.of(request.changes)
+    configure(config.senses.to_dict())
     if config.data.data is None and (found := os.environ.get(DATA_VARIABLE)):
         check_link(DATA_VARIABLE, found)
         config = config.override({"data.data": found})
@@ -170,6 +173,12 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
         except ConfigError as error:
             raise StateError(f"{run.path}/config.json: damaged, or of another version ({error})") from None
         config = _absolute(before.override(request.changes))
+        if changed := form_changes(saved.senses, config.senses):
+            raise ConfigError(
+                f"{', '.join(changed)}: networks and tables of this run have the old form;\n"
+                "leave it as it is, or start a new run"
+            )
+        configure(config.senses.to_dict())
         _check_sensors(config, fresh=False)
         _prepare_data(config)
         for difference in [*RunConfig.replaced(run.saved["config"]), *config.differences(saved)]:

@@ -9,6 +9,7 @@ from typing import Any, Self, get_args, get_type_hints
 from agent.config import BEFORE, RENAMED, AnswerConfig, LearnerConfig, MonitorConfig
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
+from runtime.groups import flatten, groups, inner_group
 from sensors.address import redact
 from sensors.config import Config, parse, setting
 from sensors.errors import ConfigError
@@ -16,6 +17,8 @@ from sensors.live_config import SensorsConfig
 from sensors.perception import PerceptionConfig
 from sensors.remote_config import IngestConfig
 from sensors.rig_config import LIVE, LiveConfig, RigConfig
+from sensors.senses import SensesConfig, sense, senses, senses_config
+from sensors.streams import perceivable
 from teacher.config import DataConfig, LettersConfig, TeacherConfig
 
 LIVE_DEFAULTS = {
@@ -97,6 +100,9 @@ class RunSection(Config):
         high=1e6,
     )
     restarts: int = setting(5, help="restarts of one actor before the run gives up", low=0, high=1000)
+    plugins: str | None = setting(
+        None, help="Python files that add senses, subjects, algorithms or layouts, separated by ':'; give --plugin"
+    )
 
     @property
     def digits(self) -> bool:
@@ -136,6 +142,7 @@ class RunConfig(Config):
     perception: PerceptionConfig = field(default_factory=PerceptionConfig)
     ingest: IngestConfig = field(default_factory=IngestConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
+    senses: SensesConfig = field(default_factory=lambda: senses_config()())
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -148,6 +155,30 @@ class RunConfig(Config):
         if self.run.letters:
             self._check_letters()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by section; a sense's own settings are a section of its name, such as `image`."""
+        values = super().to_dict()
+        senses: dict[str, Any] = values.pop("senses")
+        return values | senses
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`.
+
+        Raises:
+            ConfigError: an unknown name or a bad value.
+        """
+        sections = groups(cls)
+        for name in values:
+            if name not in sections:
+                raise ConfigError(
+                    f"unknown section {name!r}; if it is that of a sense, give the sense's plugin: --plugin FILE.py"
+                )
+        own = senses_config()
+        senses = {name: values[name] for name in groups(own) if name in values}
+        rest = {name: value for name, value in values.items() if name not in senses}
+        return super().from_dict({**rest, "senses": own.from_dict(senses)})
+
     def _check_batches(self) -> None:
         s = self.learner
         if s.guides == "cluster" and 2 * s.clusters > s.bank:
@@ -158,9 +189,10 @@ class RunConfig(Config):
             raise ConfigError(f"learner.batch={s.batch}: must be a multiple of learner.views={s.views} for lessons")
 
     def _check_microphones(self) -> None:
-        far = "audio_far" in {name.strip() for name in self.learner.modalities.split(",")}
+        names = [name.strip() for name in self.learner.modalities.split(",")]
+        far = [name for name in names if name in senses() and sense(name).derived is not None]
         if far and not self.teacher.far_microphone:
-            raise ConfigError("learner.modalities: nothing sends audio_far; add --set teacher.far_microphone=true")
+            raise ConfigError(f"learner.modalities: nothing sends {far[0]}; add --set teacher.far_microphone=true")
         if self.teacher.far_microphone and not far:
             # Nobody would draw what the far microphone alone hears, and its table would tell the teacher to wait.
             raise ConfigError("teacher.far_microphone: add --set learner.modalities=audio,image,audio_far")
@@ -188,9 +220,13 @@ class RunConfig(Config):
     def _check_sensors(self) -> None:
         if self.run.letters:
             raise ConfigError(f"run.teach={self.run.teach}: sensors bring no letters with labels; leave it at digits")
+        given = perceivable()
         names = {name.strip() for name in self.learner.modalities.split(",")}
-        if names != {"audio", "image"}:
-            raise ConfigError(f"learner.modalities={self.learner.modalities}: sensors give audio and image")
+        if unknown := sorted(names - set(given)):
+            raise ConfigError(
+                f"learner.modalities={self.learner.modalities}: sensors do not give {', '.join(unknown)}; they give "
+                f"{', '.join(given)}"
+            )
         if self.run.sensors != LIVE and self.ingest.listen is not None:
             raise ConfigError("--listen: a recording is played alone; use --sensors live for robots")
 
@@ -203,6 +239,7 @@ class RunConfig(Config):
             perception=self.perception,
             ingest=self.ingest,
             live=self.live,
+            senses=self.learner.modalities,
         )
 
     def _check_letters(self) -> None:
@@ -244,20 +281,14 @@ class RunConfig(Config):
             kind: type[Config] = type(self)
             place = values
             for part in path:
-                kind, place = _inner(kind, part, key), place[part]
-            if name in _nested(kind):
+                kind, place = inner_group(kind, part, key), place[part]
+            if name in groups(kind):
                 raise ConfigError(f"{key}: is a group of settings; name one, as in {key}.{next(iter(place[name]))}")
             try:
                 place[name] = parse(kind, name, text)
             except ConfigError as error:
                 raise ConfigError(f"{'.'.join(path)}.{error}" if name in place else str(error)) from None
-        made = {}
-        for section, kind in _nested(type(self)).items():
-            try:
-                made[section] = kind.from_dict(values[section])
-            except ConfigError as error:
-                raise ConfigError(f"{section}.{error}") from None
-        return self.replace(**made)
+        return type(self).from_dict(values)
 
     @classmethod
     def from_saved(cls, saved: Mapping[str, Any]) -> Self:
@@ -329,20 +360,13 @@ class Setting:
         return f"{'' if self.low is None else f'{self.low:g}'}…{'' if self.high is None else f'{self.high:g}'}"
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values by dotted key."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
-
-
 def settings(kind: type[Config] = RunConfig, prefix: str = "") -> Iterator[Setting]:
     """Every setting of a run by dotted key, section by section."""
     hints = get_type_hints(kind)
-    nested = _nested(kind)
+    nested = groups(kind)
     for f in dataclasses.fields(kind):
-        if f.name in nested:
+        # Settings of the senses are among the groups.
+        if f.name in nested or hints[f.name] is SensesConfig:
             continue
         names = [k.__name__ for k in get_args(hints[f.name]) or (hints[f.name],)]
         meta = f.metadata
@@ -358,17 +382,3 @@ def settings(kind: type[Config] = RunConfig, prefix: str = "") -> Iterator[Setti
         )
     for name, inner in nested.items():
         yield from settings(inner, f"{prefix}{name}.")
-
-
-def _nested(kind: type[Config]) -> dict[str, type[Config]]:
-    hints = get_type_hints(kind)
-    pairs = ((f.name, hints[f.name]) for f in dataclasses.fields(kind))
-    return {name: hint for name, hint in pairs if isinstance(hint, type) and issubclass(hint, Config)}
-
-
-def _inner(kind: type[Config], part: str, key: str) -> type[Config]:
-    inner = _nested(kind)
-    if part not in inner:
-        known = ", ".join(inner) or "none"
-        raise ConfigError(f"{key}: unknown section {part!r}; known: {known} (see --help-settings)")
-    return inner[part]

@@ -1,5 +1,8 @@
 """Flaws of the simulated world, added when a sample is emitted: small moves, noise and failing light."""
 
+from collections.abc import Callable
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +10,7 @@ from numpy.typing import NDArray
 from sensors.modalities import Modality
 
 Bytes = NDArray[np.uint8]
+Values = NDArray[np.floating[Any]]
 
 
 def jitter(images: Bytes, rng: np.random.Generator) -> Bytes:
@@ -60,28 +64,23 @@ def add_noise(samples: Bytes, share: float | NDArray[np.float64], rng: np.random
     return noise.astype(np.uint8)
 
 
-def add_noise_to_measurements(
-    samples: NDArray[np.floating], share: float | NDArray[np.float64], rng: np.random.Generator, modality: Modality
-) -> NDArray[np.floating]:
-    """Add normal noise to measurements, clipped to the range that the modality allows.
-
-    The full range is that of the modality where it states one of less than a million. Otherwise it is six standard
-    deviations of the given samples, taken for each value of a sequence on its own.
+def measurement_noise(
+    modality: Modality, span: float | None = None
+) -> Callable[[Values, float | NDArray[np.float64], np.random.Generator], Values]:
+    """Makes the `noise` of a sense whose samples are floats: normal noise, clipped to what the modality allows.
 
     Args:
-        samples: (N, frames, values) or (N, *shape), a float dtype.
-        share: standard deviation of the noise as a share of the full range; of all samples, or (N,) of each.
-        rng: drawn from a fixed number of times for a given shape.
-        modality: states the range.
-
-    Returns:
-        An array of the same shape and dtype, a new one.
+        modality: states the lowest and the highest value.
+        span: the full range of a value, of which noise is a share; none: six standard deviations of the given samples,
+            for each value of the last axis on its own.
     """
-    span: NDArray[np.float32] | float = modality.high - modality.low
-    if not span < 1e6:
-        span = 6 * samples.std(axis=tuple(range(samples.ndim - 1)), dtype=np.float32)
-    noise = rng.standard_normal(samples.shape, np.float32) * _each(share, samples.ndim) * span
-    return np.asarray(np.clip(samples + noise, modality.low, modality.high), samples.dtype)
+
+    def noise(samples: Values, share: float | NDArray[np.float64], rng: np.random.Generator) -> Values:
+        each = 6 * samples.std(axis=tuple(range(samples.ndim - 1)), dtype=np.float32) if span is None else span
+        drawn = rng.standard_normal(samples.shape, np.float32) * _each(share, samples.ndim) * each
+        return np.asarray(np.clip(samples + drawn, modality.low, modality.high), samples.dtype)
+
+    return noise
 
 
 def darken(images: Bytes, light: float | NDArray[np.float64]) -> Bytes:

@@ -51,6 +51,8 @@ def pack(sample: Reading) -> bytes:
         kind, time, size, payload = _SOUND, sample.start, (len(samples), 0), samples.tobytes()
         flags = _GAP * sample.gap | _UNSURE * sample.unsure
     elif isinstance(sample, Frame):
+        if sample.picture.dtype != np.uint8 or sample.picture.shape[2:] not in ((), (3,)):
+            raise ValueError(f"picture of shape {sample.picture.shape} and {sample.picture.dtype} cannot be packed")
         # Fast settings: a camera's noise does not get much smaller with more work.
         try:
             _, png = cv2.imencode(".png", sample.picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
@@ -150,11 +152,11 @@ def _values(head: bytes, payload: bytes, rows: int, gap: bool) -> Values:
         told = json.loads(head)
         dtype, shape = np.dtype(told["dtype"]), tuple(map(int, told["shape"]))
         if dtype.kind not in "biuf" or min(shape, default=1) < 1:
-            raise ValueError
+            raise ValueError(f"{dtype}, {shape}")
         times = np.frombuffer(payload[: 8 * rows], "<f8").astype(np.float64)
         values = np.frombuffer(payload[8 * rows :], dtype).reshape(rows, *shape)
         if not np.isfinite(times).all() or len(times) != rows:
-            raise ValueError
+            raise ValueError("times")
     except (ValueError, TypeError, KeyError):
         raise Damaged("a record holds values that cannot be unpacked") from None
     return Values(times, values.astype(dtype.newbyteorder("=")), gap)

@@ -8,11 +8,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, Self
 
 from sensors.address import file_of, redact_text
 from sensors.config import Config
@@ -26,6 +26,7 @@ from sensors.output import failure, go_on_without
 from sensors.paths import check_writable, place
 from sensors.perception import Perception, PerceptionConfig
 from sensors.places import check_link
+from sensors.plugins import load_plugins
 from sensors.program import hide_passwords, program
 from sensors.publisher import Publisher
 from sensors.recorder import Recorder
@@ -33,6 +34,7 @@ from sensors.remote_config import MIB, PublisherConfig
 from sensors.rig import free_directory
 from sensors.robot import Robot
 from sensors.robot_journal import RobotJournal, journal_directory
+from sensors.senses import SensesConfig, configure, senses, senses_config
 from sensors.source import Change
 from sensors.streams import AnySource, devices, played, streams
 
@@ -54,6 +56,18 @@ class RobotConfig(Config):
     sensors: SensorsConfig = field(default_factory=SensorsConfig)
     perception: PerceptionConfig = field(default_factory=PerceptionConfig)
     publisher: PublisherConfig = field(default_factory=PublisherConfig)
+    senses: SensesConfig = field(default_factory=lambda: senses_config()())
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """From groups of settings; a sense's own, such as `image`, are a group of its name.
+
+        Raises:
+            ConfigError: an unknown name or a bad value.
+        """
+        own = {name: values[name] for name in senses() if name in values}
+        rest = {name: value for name, value in values.items() if name not in own}
+        return super().from_dict({**rest, "senses": SensesConfig.from_dict(own)})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,7 +99,9 @@ def conduct(arguments: Sequence[str], page: str) -> int:
             host, robot = make_keys(_placed("--make-keys", given.make_keys), given.name or "robot")
             print(f"{host}: the host's keys, which stay there\n{robot}: copy to the robot, and give it as --keys")
             return _page_is_out()
+        load_plugins(given.plugin)
         config = _config(given)
+        configure(config.senses.to_dict())
         known.append(config.sensors.camera or "")
         return _run(given, config)
     except UserError as error:
@@ -126,7 +142,12 @@ def make_parser(page: str = "") -> argparse.ArgumentParser:
     parser.add_argument("--record", metavar="DIR", help="write down what the sources give; DIR-2, … after a restart")
     parser.add_argument("--name", help="of this robot [its key's, or this machine's]")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after so long [none: until Ctrl-C]")
-    parser.add_argument("--config", metavar="FILE", help='JSON of settings, as in {"sensors": {"fps": 10}}')
+    parser.add_argument(
+        "--config", metavar="FILE", help='JSON of settings, as in {"sensors": {"fps": 10}, "image": {"size": 96}}'
+    )
+    parser.add_argument(
+        "--plugin", action="append", default=[], metavar="FILE.py", help="load a file that adds senses; repeatable"
+    )
     parser.add_argument("--list-devices", action="store_true", help="show microphones and cameras, and end")
     parser.add_argument("--make-keys", metavar="DIR", help="make keys for the robot --name, and end")
     return parser

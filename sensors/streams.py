@@ -1,11 +1,13 @@
 """Which senses are perceived live, and the sources that give what they are perceived in."""
 
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from sensors.errors import ConfigError, SourceError
 from sensors.live_config import SensorsConfig
+from sensors.modalities import kind_of
 from sensors.percept import Reading
 from sensors.recording import Recording
 from sensors.senses import Stream, sense, senses
@@ -34,6 +36,16 @@ def streams(names: Sequence[str] | None = None) -> dict[str, Stream]:
         if sense(name).stream is None:
             raise ConfigError(f"{name}: sensors do not give it; they give {', '.join(perceivable())}")
     return {name: each.stream for name, each in senses().items() if each.stream is not None and name in wanted}
+
+
+def perceived_kinds(names: Iterable[str]) -> list[str]:
+    """The kinds of events in which senses are perceived: each alone, and any of them together.
+
+    Raises:
+        EventError: one of them is not registered.
+    """
+    known = kind_of(names).split("+")
+    return [kind_of(some) for count in range(1, len(known) + 1) for some in combinations(known, count)]
 
 
 def readings(wanted: Iterable[Stream]) -> list[type[Reading]]:

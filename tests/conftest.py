@@ -5,8 +5,9 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,6 +32,44 @@ def _one_thread() -> None:
     """Sums are the same, and take as long, whichever test is the first to ask for one thread."""
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
+
+
+@pytest.fixture
+def forms() -> Iterator[Callable[..., None]]:
+    """Changes settings of senses, as in `forms(image={"size": 64})`; afterwards they are the defaults again."""
+    from sensors.senses import configure
+
+    def change(**values: dict[str, Any]) -> None:
+        configure(values)
+
+    yield change
+    configure({})
+
+
+@pytest.fixture
+def plugins_undone(forms: Callable[..., None]) -> Iterator[Callable[[], None]]:
+    """Plugins may be loaded here; afterwards, or when this is called, nothing of them is registered any more."""
+    from sensors import modalities, plugins, registrations
+    from sensors.senses import contract, senses
+
+    senses()
+    kept: list[tuple[Any, Any]] = [
+        (registry, registry.copy())
+        for registry in (modalities._REGISTRY, contract._SENSES, plugins._loaded, registrations.NOTES)
+    ]
+    modules = set(sys.modules)
+
+    def undo() -> None:
+        for registry, before in kept:
+            registry.clear()
+            registry.extend(before) if isinstance(registry, list) else registry.update(before)
+        for name in set(sys.modules) - modules:
+            if name.startswith(plugins._PREFIX) or name == "tactile_package":
+                del sys.modules[name]
+        forms()
+
+    yield undo
+    undo()
 
 
 @pytest.fixture(scope="session")

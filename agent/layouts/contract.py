@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from agent.autoencoder import Autoencoder
 from sensors.errors import ConfigError
+from sensors.registrations import note
 
 Shape = tuple[int, ...]
 Uniform = Callable[..., Tensor]
@@ -77,6 +78,7 @@ def register_layout(layout: Layout) -> Layout:
     if layout.name in _LAYOUTS:
         raise ValueError(f"layout {layout.name!r} is registered already")
     _LAYOUTS[layout.name] = layout
+    note("layout", layout.name)
     return layout
 
 

@@ -16,7 +16,9 @@ from sensors.config import Config
 from sensors.hush import NAME as HUSH
 from sensors.journal import NAME as LOG
 from sensors.modalities import kind_of
+from sensors.plugins import process_setup
 from sensors.rig_config import LIVE, RigConfig
+from sensors.streams import perceived_kinds
 
 CAST: Mapping[str, Any] = {
     "replay": "replay.actor:ReplayActor",
@@ -158,6 +160,8 @@ def rig_of(config: RunConfig, path: Path) -> RigConfig:
 def kinds(config: RunConfig) -> list[str]:
     """Tables that what is taught fills: of each modality, of all together, and of labelled pairs and speech."""
     names = [name.strip() for name in config.learner.modalities.split(",")]
+    if config.run.sensors is not None:
+        return perceived_kinds(names)
     digits = [*names, "+".join(names)] if config.run.digits else []
     letters = [("speech", "lips", "letter"), ("speech", "letter")] if config.run.letters else []
     return digits + [kind_of(kind) for kind in letters]
@@ -165,5 +169,5 @@ def kinds(config: RunConfig) -> list[str]:
 
 def _actor(kind: Any, options: Mapping[str, Any], *arguments: Any) -> Any:
     untyped: Any = ray
-    made = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(kind))
+    made = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(kind, process_setup()))
     return made.options(**options).remote(*arguments)

@@ -10,12 +10,15 @@ looked at or for a good part of the time between: it is borne as one that comput
 import contextlib
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 import ray
 from ray.exceptions import RayError
+
+from sensors.plugins import apply_setup
 
 PULSE = "pulse"
 """Concurrency group of the pulse."""
@@ -58,10 +61,21 @@ class Clock:
         return self._now
 
 
-def watched(kind: Any) -> Any:
-    """The actor class with a `pulse`, which its work does not hold up, and with its methods of `BESIDE` beside that."""
+def watched(kind: Any, setup: Mapping[str, Any] | None = None) -> Any:
+    """The actor class with a `pulse`, which its work does not hold up, and with its methods of `BESIDE` beside that.
+
+    Args:
+        kind: the class.
+        setup: plugins and the senses' settings, which the actor applies before its own constructor (see
+            `sensors.plugins.process_setup`); none: it knows the program's own senses with their defaults.
+    """
 
     class Watched(kind):  # type: ignore[misc]  # a class that is known at run time alone
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            if setup is not None:
+                apply_setup(setup)
+            super().__init__(*arguments, **named)
+
         @ray.method(concurrency_group=PULSE)
         def pulse(self) -> tuple[int, str, float]:
             """Process number, node, and seconds of processor time so far."""

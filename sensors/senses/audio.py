@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sensors.config import Config, setting
 from sensors.errors import SampleError
 from sensors.flaws import add_noise
-from sensors.griffin_lim import hear
 from sensors.modalities import Modality
 from sensors.senses.audio_stream import STREAM
 from sensors.senses.contract import Flaws, Generator, Sense
@@ -27,8 +26,12 @@ UNIT = "log-mel, -80…0 dB in 255 steps (mel band, frame)"
 class AudioConfig(Config):
     """What a sound is to the learner."""
 
-    frames: int = setting(96, help="length of a spectrogram: frames of 58 ms", unit="frames", choices=SIZES)
-    bands: int = setting(96, help="height of a spectrogram: mel bands from 0 to 8 kHz", unit="bands", choices=SIZES)
+    frames: int = setting(
+        96, help="length of a spectrogram: frames of 58 ms", unit="frames", choices=SIZES, low=32, high=224
+    )
+    bands: int = setting(
+        96, help="height of a spectrogram: mel bands from 0 to 8 kHz", unit="bands", choices=SIZES, low=32, high=224
+    )
 
 
 def form(modality: Modality, config: AudioConfig) -> Modality:
@@ -55,6 +58,13 @@ def load(path: Path) -> NDArray[np.uint8]:
         raise SampleError(f"{path}: {seconds:.2f} s of sound; cut it, or give more audio.frames", "too long")
     sample: NDArray[np.uint8] = quantise(log_mel([sound.wave]))[0]
     return sample
+
+
+def hear(stored: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A stored sample as a waveform that ends where the sound does; without samples where it is silent."""
+    from sensors.griffin_lim import hear as inverted
+
+    return inverted(stored)
 
 
 def wear(

@@ -4,7 +4,6 @@ import dataclasses
 
 from sensors.far_microphone import hear_from_afar
 from sensors.flaws import add_noise
-from sensors.griffin_lim import hear
 from sensors.senses import audio
 from sensors.senses.contract import Derived, Flaws, Sense
 from sensors.senses.drawing import spectrogram_view
@@ -13,7 +12,7 @@ SENSE = Sense(
     modality=dataclasses.replace(audio.SENSE.modality, name="audio_far"),
     about="sound as a microphone far from the speaker hears it",
     view=spectrogram_view,
-    hear=hear,
+    hear=audio.hear,
     form=audio.form,
     flaws=Flaws(noise=add_noise, wear=audio.wear),
     derived=Derived("audio", hear_from_afar),

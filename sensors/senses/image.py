@@ -24,7 +24,7 @@ SIZES = tuple(range(32, 225, 32))
 class ImageConfig(Config):
     """What a picture looks like to the learner."""
 
-    size: int = setting(32, help="rows and columns of a picture", unit="pixels", choices=SIZES)
+    size: int = setting(32, help="rows and columns of a picture", unit="pixels", choices=SIZES, low=32, high=224)
     color: bool = setting(False, help="pictures are in colour; without it they are grey")
 
 

@@ -86,7 +86,7 @@ def form_changes(before: SensesConfig, after: SensesConfig) -> list[str]:
     ]
 
 
-def default_form(name: str) -> bool:
+def has_default_form(name: str) -> bool:
     """Whether samples of this sense have the form of its default settings."""
     return modality(name) == _form(senses()[name], senses_config()())
 

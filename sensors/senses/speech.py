@@ -1,10 +1,8 @@
 """The sense `speech`: what TDLFT hears of a letter, as MFCC."""
 
-from functools import partial
-
 import numpy as np
 
-from sensors.flaws import add_noise_to_measurements
+from sensors.flaws import measurement_noise
 from sensors.mfcc import FRAMES, VALUES
 from sensors.modalities import Modality
 from sensors.senses.contract import Flaws, Sense
@@ -18,5 +16,5 @@ SENSE = Sense(
     modality=_FORM,
     about="a letter said, as cepstral coefficients",
     view=curves_view(),
-    flaws=Flaws(noise=partial(add_noise_to_measurements, modality=_FORM)),
+    flaws=Flaws(noise=measurement_noise(_FORM)),
 )

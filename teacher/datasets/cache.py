@@ -24,7 +24,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sensors.modalities import modality
 from sensors.places import caches
+from sensors.senses.settings import has_default_form
 from teacher.datasets.report import Report
 from teacher.datasets.samples import Samples, hash_arrays
 
@@ -67,7 +69,7 @@ class Form(Generic[T]):
     unpack: Callable[[Content], T]
 
 
-def cached(name: str, key: str, prepare: Callable[[], Samples]) -> Samples:
+def cached(name: str, key: str, prepare: Callable[[], Samples], sense: str) -> Samples:
     """Return the entry `name`-`key`, preparing and keeping it when it is absent or damaged.
 
     Args:
@@ -75,12 +77,18 @@ def cached(name: str, key: str, prepare: Callable[[], Samples]) -> Samples:
         key: changes whenever the sources change; no other key of that name may begin with it and a dash, or
             preparing this entry would remove the other.
         prepare: makes the samples; its errors pass through.
+        sense: of the samples. Where its settings give samples another form than by default, the form is part of the
+            key, so that samples of several forms are kept side by side.
     """
-    return kept(name, key, prepare, _SAMPLES)
+    return kept(name, key + _form_of_samples(sense), prepare, _SAMPLES)
+
+
+def _form_of_samples(sense: str) -> str:
+    return "" if has_default_form(sense) else "." + "x".join(map(str, modality(sense).shape))
 
 
 def kept(name: str, key: str, prepare: Callable[[], T], form: Form[T]) -> T:
-    """As `cached`, for any kind of dataset that has a form."""
+    """As `cached`, for any kind of dataset that has a form, and whose samples have one form whatever the settings."""
     place = cache_root() / "prepared" / f"{name}-{key}-{_code()}"
     with _alone(place):
         found = _read(place, form)

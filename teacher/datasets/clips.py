@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.files import read_regular
+from sensors.modalities import modality
 from sensors.sound import LARGEST_FILE, Sound, SoundError, decode
 from sensors.spectrogram import SAMPLE_RATE, log_mel, longest, quantise, too_long
 from teacher.datasets.report import Report
@@ -26,7 +27,7 @@ class Prepared:
     """Recordings as stored samples.
 
     Attributes:
-        audio: (K, 1, 96, 96) uint8 log-mel of those that were taken, in their order.
+        audio: (K, *shape of `audio`) uint8 log-mel of those that were taken, in their order.
         kept: (N,) which of all the recordings these are.
         report: how many were taken, and which were left out and why.
         notes: phrases for a summary, on what was taken but not as it was.
@@ -88,13 +89,13 @@ def prepare_waves(waves: Iterable[NDArray[np.float32]]) -> tuple[Bytes, int]:
         waves: float32 mono, 16 kHz, -1…1, any length but empty.
 
     Returns:
-        (N, 1, 96, 96) uint8 log-mel, and how many clips were cut to 5.57 s.
+        (N, *shape of `audio`) uint8 log-mel, and how many clips were cut to its length.
     """
     parts, cut, stream = [], 0, iter(waves)
     while piece := list(islice(stream, _PIECE)):
         cut += sum(map(too_long, piece))
         parts.append(quantise(log_mel(piece)))
-    return (np.concatenate(parts) if parts else np.empty((0, 1, 96, 96), np.uint8)), cut
+    return (np.concatenate(parts) if parts else np.empty((0, *modality("audio").shape), np.uint8)), cut
 
 
 def cut_note(cut: int) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def load() -> Samples:
         key = version("scikit-learn")
     except PackageNotFoundError:
         raise DataError("digits: scikit-learn is not installed; pip install scikit-learn") from None
-    return cached("digits", key, _prepare)
+    return cached("digits", key, _prepare, "image")
 
 
 def _prepare() -> Samples:

@@ -107,7 +107,7 @@ def load(root: Path | None, held_out: str = "") -> Samples:
             report=clips.report,
         )
 
-    samples = cached("fsdd", files_key(paths) + _suffix(held_out), prepare)
+    samples = cached("fsdd", files_key(paths) + _suffix(held_out), prepare, "audio")
     # What is left out by name is no part of the entry's key.
     _, left = sort_out(match.value.files, NAME, FORM)
     report = Report.of(len(paths), left).after(samples.report)

@@ -57,7 +57,9 @@ def load(root: Path | None, by_speaker: bool = False) -> Samples:
         raise DataError(missing(root))
     suffix = ".by_speaker" * by_speaker
     if found.archive:
-        samples = cached("gcdd", archive_key(found.place) + suffix, lambda: _read_archive(found.place, by_speaker))
+        samples = cached(
+            "gcdd", archive_key(found.place) + suffix, lambda: _read_archive(found.place, by_speaker), "audio"
+        )
         return samples.noted(*filter(None, [found.note]))
     words = [w for w in CONCEPTS for _ in found.files[w]]
     paths = [p for w in CONCEPTS for p in found.files[w]]
@@ -68,7 +70,7 @@ def load(root: Path | None, by_speaker: bool = False) -> Samples:
     def prepare() -> Samples:
         return _prepare(found.place, words, names, prepare_files(paths), by_speaker)
 
-    samples = cached("gcdd", files_key(paths) + suffix, prepare)
+    samples = cached("gcdd", files_key(paths) + suffix, prepare, "audio")
     # What is left out by name is no part of the entry's key.
     samples = dataclasses.replace(samples, report=by_name.after(samples.report))
     return samples.noted(*filter(None, [found.note]))

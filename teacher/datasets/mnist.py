@@ -100,7 +100,7 @@ def load(root: Path | None) -> Samples:
         notes = () if tuple(counts) == TEST_COUNTS else ("not the original MNIST: other test labels",)
         return make_samples("mnist", parts["train"], parts["test"], "official split", notes=notes)
 
-    samples = cached("mnist", key.hexdigest(), prepare)
+    samples = cached("mnist", key.hexdigest(), prepare, "image")
     return samples.noted(match.note) if match.note else samples
 
 

@@ -59,7 +59,7 @@ def load(seed: int = 0) -> Samples:
     if not available():
         raise DataError(missing())
     key = f"{seed}-{version('espeakng-loader')}"
-    return cached("synthetic", key, lambda: _prepare(seed))
+    return cached("synthetic", key, lambda: _prepare(seed), "audio")
 
 
 def available() -> bool:

@@ -34,7 +34,7 @@ def load(root: Path | None, held_out: str = "") -> Samples:
             "; ".join(f"{name} ({len(s.train):,} + {len(s.test):,}): {s.split}" for name, s in parts.items()),
         )
 
-    samples = cached(NAME, "-".join(s.fingerprint[:16] for s in parts.values()), prepare)
+    samples = cached(NAME, "-".join(s.fingerprint[:16] for s in parts.values()), prepare, "audio")
     # Where the two lie, and what they leave out by name, is no part of the entry's key.
     told = [(name, note) for name, s in parts.items() for note in (s.report.line, *s.notes) if note]
     return samples.noted(*(f"{name}: {note}" for name, note in told))

@@ -15,10 +15,14 @@ from runtime import session
 from runtime.cli import parse_arguments
 from runtime.rundir import RunDirectory
 from runtime.session import conduct
+from runtime.settings import RunConfig
 from runtime.supervisor.outcome import Outcome
-from sensors.errors import StateError
+from sensors.errors import ConfigError, StateError
+from sensors.modalities import modality
 from sensors.program import program
+from sensors.senses import senses
 from tests.replay.batches import batch_of
+from tests.sensors.test_plugins import TOUCH
 
 
 def store(run: RunDirectory, count: int) -> None:
@@ -184,3 +188,52 @@ def test_a_breakdown_is_told_without_the_cameras_password(
     out, err = capsys.readouterr()
     assert "sensors failed at" in err and "gone" in err
     assert "hunter2" not in out + err and "secret" not in out + err
+
+
+def test_the_form_of_samples_stays_what_a_run_was_made_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forms: Callable[..., None]
+) -> None:
+    interrupted(monkeypatch)
+    config = RunConfig().override({"image.size": "64", "image.color": "true"}).to_dict()
+    run = RunDirectory.create(tmp_path / "run", config, "1.0")
+    store(run, 4)
+    run.close()
+    with pytest.raises(ConfigError) as caught:
+        conduct(parse_arguments(["--resume", str(run.path), "--set", "image.size=96"]))
+    assert str(caught.value).splitlines() == [
+        "image.size: 64 -> 96: networks and tables of this run have the old form;",
+        "leave it as it is, or start a new run",
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        conduct(parse_arguments(["--resume", str(run.path)]))
+    assert modality("image").shape == (3, 64, 64)
+
+
+def test_a_run_goes_on_with_its_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugins_undone: Callable[[], None]
+) -> None:
+    interrupted(monkeypatch)
+    plugin = tmp_path / "touch.py"
+    plugin.write_text(TOUCH)
+    request = parse_arguments(["--plugin", str(plugin), "--set", "touch.frames=32"])
+    config = RunConfig.of(request.changes).to_dict()
+    assert config["run"]["plugins"] == str(plugin) and config["touch"] == {"frames": 32}
+    run = RunDirectory.create(tmp_path / "run", config, "1.0")
+    store(run, 4)
+    run.close()
+    plugins_undone()
+    assert "touch" not in senses()
+    resume = ["--resume", str(tmp_path / "run")]
+    with pytest.raises(KeyboardInterrupt):
+        conduct(parse_arguments(resume))
+    assert modality("touch").shape == (32, 6)
+    plugins_undone()
+    (tmp_path / "other").mkdir()
+    moved = plugin.rename(tmp_path / "other" / "touch.py")
+    with pytest.raises(ConfigError, match=r"touch\.py: no such file;\nthe run was made with it: put it back, or give"):
+        parse_arguments(resume)
+    with pytest.raises(KeyboardInterrupt):
+        conduct(parse_arguments([*resume, "--plugin", str(moved)]))
+    again = RunDirectory.resume(tmp_path / "run")
+    assert again.saved["config"]["run"]["plugins"] == str(moved)
+    again.close()

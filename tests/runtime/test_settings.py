@@ -13,8 +13,9 @@ from sensors.robot_program import RobotConfig
 def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
     listed = {s.key: s for s in settings()}
     sections = ("data", "teacher", "letters", "replay", "learner", "tdlft", "monitor", "answer", "run")
+    senses = ("audio", "image")
     perceiving = ("sensors", "perception", "ingest", "live")
-    assert {key.partition(".")[0] for key in listed} == {*sections, *perceiving}
+    assert {key.partition(".")[0] for key in listed} == {*sections, *perceiving, *senses}
     for s in listed.values():
         assert s.help, s.key
         if s.default is not None:
@@ -129,7 +130,7 @@ def test_a_run_that_perceives_has_defaults_of_its_own() -> None:
     ("changes", "told"),
     [
         ({"run.teach": "both"}, "no letters with labels"),
-        ({"learner.modalities": "audio,image,audio_far"}, "audio and image"),
+        ({"learner.modalities": "audio,image,audio_far"}, "do not give audio_far; they give audio, image"),
         ({"run.sensors": "session", "ingest.listen": "tcp://127.0.0.1:0"}, "played alone"),
     ],
 )
@@ -198,7 +199,7 @@ def test_settings_are_json_without_infinity() -> None:
         ({"learner": {"batch": None}}, r"learner\.batch=None: expected int"),
         ({"perception": {"views": {"hold": {}}}}, r"perception\.views\."),
         ({"run": {"tick": float("inf")}}, r"run\.tick=inf: outside"),
-        ({"weather": {}}, "unknown setting weather"),
+        ({"weather": {}}, "unknown section 'weather'; .* --plugin FILE.py"),
     ],
 )
 def test_saved_settings_of_a_wrong_kind_are_named(saved: dict[str, Any], told: str) -> None:

@@ -20,7 +20,11 @@ from ray.exceptions import ActorUnavailableError
 from runtime.supervisor import vigil
 from runtime.supervisor.crew import Member
 from runtime.supervisor.vigil import ASIDE, LONGEST_LOOK, PULSE, Clock, Vigil, watched
+from sensors.modalities import modality
+from sensors.plugins import load_plugins, process_setup
+from sensors.senses import configure
 from tests.patience import PATIENCE, quickest, wait_for
+from tests.sensors.test_plugins import TOUCH
 
 
 def test_time_that_nobody_watched_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +77,34 @@ class Post:
             self.vigil.look(self.handle)
             time.sleep(0.05)
         return self.vigil
+
+
+class Perceiver:
+    """Looks at the forms of samples in its constructor."""
+
+    def __init__(self, name: str) -> None:
+        self.shape = modality(name).shape
+
+    def found(self) -> tuple[int, ...]:
+        return self.shape
+
+
+@pytest.mark.ray
+def test_an_actor_has_plugins_and_settings_of_senses_before_it_is_made(
+    ray_session: None, tmp_path: Path, plugins_undone: Callable[[], None]
+) -> None:
+    path = tmp_path / "touch.py"
+    path.write_text(TOUCH)
+    load_plugins([path])
+    configure({"touch": {"frames": 32}, "image": {"size": 64}})
+    setup = process_setup()
+    path.unlink()
+    untyped: Any = ray
+    kind = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(Perceiver, setup))
+    actors = [kind.options(num_cpus=0).remote(name) for name in ("touch", "image")]
+    assert ray.get([actor.found.remote() for actor in actors], timeout=PATIENCE) == [(32, 6), (1, 64, 64)]
+    for actor in actors:
+        ray.kill(actor)
 
 
 @pytest.mark.slow

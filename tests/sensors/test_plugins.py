@@ -1,0 +1,148 @@
+"""Plugins: loaded from a file or an installed package, sent to other processes, and refused in two lines."""
+
+import importlib.metadata
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sensors.errors import UserError
+from sensors.modalities import kind_of, modality
+from sensors.plugins import (
+    GROUP,
+    apply_setup,
+    given_plugins,
+    load_plugins,
+    option_of,
+    plugins,
+    process_setup,
+)
+from sensors.senses import configure, senses
+
+TOUCH = """
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sensors.config import Config, setting
+from sensors.modalities import Modality
+from sensors.senses import Sense, register_sense
+from sensors.senses.drawing import curves_view
+
+
+@dataclass(frozen=True)
+class TouchConfig(Config):
+    frames: int = setting(64, help="length of a touch", unit="frames", choices=(32, 64))
+
+
+FORM = Modality("touch", (64, 6), np.dtype(np.float32), "pressure", 1.0, "sequence", -4.0, 4.0)
+register_sense(
+    Sense(
+        FORM,
+        "touch, six values at 100 Hz",
+        curves_view(-4, 4),
+        settings=TouchConfig,
+        form=lambda modality, config: replace(modality, shape=(config.frames, 6)),
+    )
+)
+"""
+
+
+def written(folder: Path, text: str, name: str = "touch.py") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_a_file_adds_a_sense_with_its_settings(tmp_path: Path, plugins_undone: None) -> None:
+    path = written(tmp_path, TOUCH)
+    assert load_plugins([path]) == [path]
+    assert [str(each) for each in plugins()] == ["plugin touch: sense touch"]
+    assert modality("touch").shape == (64, 6) and kind_of(["touch", "image"]) == "image+touch"
+    configure({"touch": {"frames": 32}})
+    assert modality("touch").shape == (32, 6)
+    picture = senses()["touch"].view(np.zeros((32, 6), np.float32))
+    assert picture.shape == (96, 96, 3)
+    load_plugins([path])
+    assert len(plugins()) == 1, "what is loaded already is left as it is"
+
+
+def test_another_process_needs_no_file(tmp_path: Path, plugins_undone: Callable[[], None]) -> None:
+    path = written(tmp_path, TOUCH)
+    load_plugins([path])
+    configure({"touch": {"frames": 32}, "image": {"color": True}})
+    setup = process_setup()
+    path.unlink()
+    plugins_undone()
+    assert "touch" not in senses() and modality("image").shape == (1, 32, 32)
+    apply_setup(setup)
+    assert modality("touch").shape == (32, 6) and modality("image").shape == (3, 32, 32)
+    apply_setup(setup)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = (1,\n", r"touch\.py, line 1: '\(' was never closed;"),
+        ("\n\nprint(undefined)\n", r"touch\.py, line 3: NameError: name 'undefined' is not defined;"),
+        ("import absent_package\n", r"line 1: ModuleNotFoundError: No module named 'absent_package';"),
+        ("raise SystemExit(3)\n", r"line 1: SystemExit: 3;"),
+        ("x = 1\n", r"registers nothing;\ncall register_sense"),
+        ("import agent.layouts\n", r"registers nothing;"),
+        (TOUCH.replace('Modality("touch"', 'Modality("audio"'), r"line \d+: modality 'audio' is registered already;"),
+        ("x = '\0'\n", r"touch\.py.*null"),
+    ],
+)
+def test_what_cannot_be_loaded_is_told_in_two_lines(tmp_path: Path, plugins_undone: None, text: str, told: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(UserError, match=told) as caught:
+        load_plugins([path])
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 2 and str(path) in lines[0]
+    assert plugins() == [] and not any("touch" in name for name in sys.modules if "reciprocal_plugin" in name)
+
+
+def test_a_place_that_holds_no_plugin_is_told(tmp_path: Path, plugins_undone: None) -> None:
+    (tmp_path / "binary.py").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "other").mkdir()
+    first, second = written(tmp_path, TOUCH), written(tmp_path / "other", TOUCH)
+    for files, told in (
+        (["absent.py"], r"absent\.py: no such file;\nput it back"),
+        ([tmp_path], "is a directory;"),
+        ([tmp_path / "binary.py"], "no text in UTF-8"),
+        ([f"a{os.pathsep}b.py"], f"holds '{os.pathsep}'"),
+        ([first, second], r"touch\.py is a plugin of the same name;\nrename"),
+    ):
+        with pytest.raises(UserError, match=told):
+            load_plugins(files, "put it back")
+    first.write_text(TOUCH + "\n")
+    with pytest.raises(UserError, match="has changed since it was loaded"):
+        load_plugins([first])
+
+
+def test_an_installed_package_adds_its_parts(
+    tmp_path: Path, plugins_undone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, TOUCH, "tactile_package.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    entry = importlib.metadata.EntryPoint("tactile", "tactile_package", GROUP)
+    found: list[Any] = [entry]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found if group == GROUP else [])
+    load_plugins([])
+    assert "touch" in senses()
+    assert process_setup()["plugins"] == [
+        {"name": "tactile", "source": "tactile_package", "text": None, "parts": ("sense touch",)}
+    ]
+    found[:] = [importlib.metadata.EntryPoint("broken", "absent_package", GROUP)]
+    with pytest.raises(UserError, match=r"installed plugin broken \(absent_package\): ModuleNotFoundError.*\nmend or"):
+        load_plugins([])
+
+
+def test_files_are_found_before_anything_else_is_read() -> None:
+    arguments = ["--plugin", "a.py", "--steps", "3", "--plugin=b.py", "--resume", "run", "--plugin"]
+    assert given_plugins(arguments) == ["a.py", "b.py"]
+    assert option_of(arguments, "--resume") == "run" and option_of(arguments, "--run-dir") is None
