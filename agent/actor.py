@@ -4,29 +4,28 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import ray
 import torch
 from ray.exceptions import RayActorError, RayError
 
+from agent.algorithms import SMART, Setup, algorithm
 from agent.associations import Associations
 from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
+from agent.hardware import choose_hardware
 from agent.held_out import TrainingReplay
 from agent.inference import Networks
 from agent.learner import Learner
-from agent.lip_monitor import LipMonitor
-from agent.lip_networks import LipNetworks
-from agent.monitor import Monitor
 from agent.randomness import seed_random
 from agent.respond import LATEST, Responder
 from agent.response import warm_up
 from agent.rounds import Round, Rounds
-from agent.self_monitor import SelfMonitor
 from agent.subjects import find_subjects
-from agent.tdlft_config import TdlftTurnsConfig
-from agent.tdlft_turns import TdlftTurns
 from agent.viewer import Window
 from replay.reader import Reader
 from sensors.errors import StateError
@@ -34,6 +33,7 @@ from sensors.hush import NAME as HUSH
 from sensors.hush import Hush
 from sensors.speaker import Speaker
 from teacher.config import DataConfig
+from teacher.subjects import read_subjects
 
 LOOK = 0.05
 """Seconds between two looks for new events and weights."""
@@ -51,8 +51,8 @@ class LearnerActor:
         config: `LearnerConfig` as a dict.
         seed: of weights and guides.
         replay: handle of replay.
-        teach: 'digits' (SMART alone), 'letters' (TDLFT alone) or 'both'.
-        tdlft: `TdlftTurnsConfig` as a dict; its defaults where it is not given.
+        learn: names of the algorithms, those that learn from tables of this run.
+        sections: their own settings by section, as dicts; defaults where they are not given.
     """
 
     def __init__(
@@ -61,22 +61,21 @@ class LearnerActor:
         config: dict[str, Any],
         seed: int,
         replay: Any = None,
-        teach: str = "digits",
-        tdlft: dict[str, Any] | None = None,
+        learn: Sequence[str] = (SMART.name,),
+        sections: Mapping[str, dict[str, Any]] = MappingProxyType({}),
     ) -> None:
         settings = LearnerConfig.from_dict(config)
         seed_random(seed)
+        hardware = choose_hardware(settings)
         reader = Reader(Path(run_dir) / "replay", seed)
-        self.tdlft = None
-        if teach != "digits":
-            self.tdlft = TdlftTurns(TdlftTurnsConfig.from_dict(tdlft or {}), reader, seed)
-        replay_of_smart = TrainingReplay(reader, settings.held_out) if settings.held_out > 0 else reader
-        self.learner = Learner(settings, replay_of_smart, seed, self.tdlft, teach != "letters")
-        torch.set_num_threads(self.learner.hardware.threads)
+        drawn = TrainingReplay(reader, settings.held_out) if settings.held_out > 0 else reader
+        setup = Setup(settings.replace(preset=hardware.preset), hardware, drawn, reader, seed, sections)
+        self.learner = Learner([algorithm(name).build(setup) for name in learn], drawn, hardware)
+        torch.set_num_threads(hardware.threads)
 
     def describe(self) -> list[str]:
         """Printable lines about hardware and sizes."""
-        return [*self.learner.describe(), *(self.tdlft.describe() if self.tdlft else [])]
+        return self.learner.describe()
 
     def run(self, seconds: float, steps: int | None = None) -> dict[str, Any]:
         """Learn for about `seconds`, and `steps` steps at most."""
@@ -89,29 +88,15 @@ class LearnerActor:
             "steps_per_s": report.steps / max(report.seconds, 1e-9),
             "duty": report.busy / max(report.seconds, 1e-9),
             "waiting": report.waiting,
-            "letters_waiting": "" if self.tdlft is None or self.tdlft.turn else self.tdlft.waiting(),
+            "waits": report.waits,
             "losses": report.losses,
             "figures": report.figures | self._taken(),
         }
 
-    def weights(self, version: int) -> dict[str, Any] | None:
-        """The averaged weights, or none when there is nothing newer than step `version`."""
-        learner = self.learner
-        if learner.steps <= version:
-            return None
-        return {
-            "step": learner.steps,
-            "preset": learner.config.preset,
-            "latent": learner.config.latent,
-            "modalities": list(learner.smart.modalities),
-            "arrays": learner.weights(),
-        }
-
-    def letters(self, version: int) -> dict[str, Any] | None:
-        """`LipNetworks.to_dict` of the last TDLFT turn, or none when there is none after turn `version`."""
-        if self.tdlft is None or self.tdlft.networks is None or self.tdlft.turn <= version:
-            return None
-        return self.tdlft.networks.to_dict()
+    def publish(self, name: str, version: int) -> dict[str, Any] | None:
+        """What the algorithm `name` has learned, or none when there is nothing newer than `version`, or no such one."""
+        found = self.learner.algorithms.get(name)
+        return None if found is None else found.publish(version)
 
     def snapshot(self, order: int | None = None) -> dict[str, float] | None:
         """Hold the state as of this `step`, for `checkpoint` to write; tells the `stall_ms` that it cost the learning.
@@ -175,8 +160,8 @@ class LearnerActor:
         # Ray asks for it, too, while it reports that the constructor failed.
         if not hasattr(self, "learner"):
             return "Learner(starting)"
-        turn = self.learner.turn
-        return f"Learner({self.learner.hardware.device.type}, {turn.name if turn else 'waiting'})"
+        turns = ", ".join(a.turn for a in self.learner.algorithms.values() if a.turn)
+        return f"Learner({self.learner.hardware.device.type}, {turns or 'waiting'})"
 
 
 class MonitorActor:
@@ -186,11 +171,13 @@ class MonitorActor:
         run_dir: of the run, whose `samples` are written.
         config: `MonitorConfig` as a dict.
         data: `DataConfig` as a dict.
-        exam: the digits' exam set as a dict of arrays; none where no digits are taught.
         learner: handle of the learner; when that dies, whoever takes the name 'learner'.
-        teach: 'digits', 'letters' or 'both': which exams there are.
-        tdlft: `TdlftTurnsConfig` of the learner as a dict; its defaults where it is not given.
+        teach: names of the subjects, joined by '+'; with the next, it says which exams there are.
+        learn: names of the learner's algorithms.
+        sections: their own settings by section, as dicts; defaults where they are not given.
         held_out: share of events that the learner holds out.
+        examined: names of the subjects whose teachers bring an exam set.
+        exams: these exam sets, in this order, as dicts of arrays.
 
     Raises:
         DataError: `monitor.judges` names a directory without datasets.
@@ -201,22 +188,31 @@ class MonitorActor:
         run_dir: str,
         config: dict[str, Any],
         data: dict[str, Any],
-        exam: dict[str, Any] | None,
         learner: Any,
         teach: str = "digits",
-        tdlft: dict[str, Any] | None = None,
+        learn: Sequence[str] = (SMART.name,),
+        sections: Mapping[str, dict[str, Any]] = MappingProxyType({}),
         held_out: float = 0.0,
+        examined: Sequence[str] = (),
+        *exams: dict[str, Any],
     ) -> None:
         settings = MonitorConfig.from_dict(config)
         os.nice(settings.niceness)
         torch.set_num_threads(settings.threads)
-        self.learner, self._pending = learner, dict[str, Any]()
-        self.step = self.turn = self.self_step = -1
-        turns = TdlftTurnsConfig.from_dict(tdlft or {}) if teach != "digits" else None
-        digits, run = teach != "letters", Path(run_dir)
-        self.subjects = find_subjects(settings, DataConfig.from_dict(data), exam, digits, turns, run, held_out)
-        pulls = {LipMonitor: self._pull_letters, Monitor: self._pull_weights, SelfMonitor: self._pull_for_self}
-        self.rounds = Rounds([Round(subject, pulls[type(subject)]) for subject in self.subjects.all])
+        self.learner, self._pending = learner, dict[int, Any]()
+        self.subjects = find_subjects(
+            settings,
+            DataConfig.from_dict(data),
+            read_subjects(teach),
+            dict(zip(examined, exams, strict=True)),
+            [algorithm(name) for name in learn],
+            sections,
+            Path(run_dir),
+            held_out,
+        )
+        self.versions = [-1] * len(self.subjects.all)
+        pulls = [partial(self._pull, number) for number in range(len(self.subjects.all))]
+        self.rounds = Rounds([Round(e.subject, pull) for e, pull in zip(self.subjects.all, pulls, strict=True)])
 
     def run(self, seconds: float) -> dict[str, Any]:
         """Train the judges, or examine when an exam is due."""
@@ -236,33 +232,25 @@ class MonitorActor:
         progress, found = self.rounds.conclude(seconds)
         return {"figures": found.figures, "note": found.note, "progress": progress}
 
-    def _pull_weights(self, anyway: bool) -> Networks | None:
-        published = self._ask("weights", -1 if anyway else self.step, anyway)
-        self.step = self.step if published is None else published["step"]
-        return None if published is None else Networks.build(published)
-
-    def _pull_for_self(self, anyway: bool) -> Networks | None:
-        published = self._ask("weights", -1 if anyway else self.self_step, anyway)
-        self.self_step = self.self_step if published is None else published["step"]
-        return None if published is None else Networks.build(published)
-
-    def _pull_letters(self, anyway: bool) -> LipNetworks | None:
-        published = self._ask("letters", -1 if anyway else self.turn, anyway)
+    def _pull(self, number: int, anyway: bool) -> Any | None:
+        """What is examined by one of the subjects, if it is newer than at its last exam, or in any case."""
+        examined = self.subjects.all[number]
+        published = self._ask(number, examined.algorithm, -1 if anyway else self.versions[number], anyway)
         if published is None:
             return None
-        networks = LipNetworks.from_dict(published)
-        self.turn = networks.turn
-        return networks
+        self.versions[number] = published["version"]
+        return examined.build(published)
 
-    def _ask(self, method: str, known: int, anyway: bool = False) -> Any:
+    def _ask(self, number: int, name: str, known: int, anyway: bool) -> dict[str, Any] | None:
         """What the learner publishes; none when there is nothing new, or not within a moment unless it must be."""
-        answer = self._pending.pop(method, None)
+        answer = self._pending.pop(number, None)
         try:
             if answer is None or anyway:
-                answer = getattr(self.learner, method).remote(known)
+                answer = self.learner.publish.remote(name, known)
             if anyway or ray.wait([answer], timeout=PULL_PATIENCE)[0]:
-                return ray.get(answer, timeout=PULL_DEADLINE)
-            self._pending[method] = answer
+                published: dict[str, Any] | None = ray.get(answer, timeout=PULL_DEADLINE)
+                return published
+            self._pending[number] = answer
         except RayActorError:
             # It died: another one takes its name.
             with contextlib.suppress(ValueError):
@@ -294,10 +282,14 @@ class AnswerActor:
         run_dir: of the run, whose `replay` is watched and whose `samples` are written.
         config: `AnswerConfig` as a dict.
         learner: name of the learner's actor; whoever bears it is asked, restarted ones too.
+        learned_by: the algorithm of the learner whose networks answer.
     """
 
-    def __init__(self, run_dir: str, config: dict[str, Any], learner: str = "learner") -> None:
+    def __init__(
+        self, run_dir: str, config: dict[str, Any], learner: str = "learner", learned_by: str = SMART.name
+    ) -> None:
         self.settings = AnswerConfig.from_dict(config)
+        self._learned_by = learned_by
         self.associations = Associations(self.settings.threads)
         self._learner = learner
         self._pending: Any = None
@@ -370,7 +362,9 @@ class AnswerActor:
         try:
             if self._pending is None and now - self._asked >= self.settings.refresh:
                 self._asked = now
-                self._pending = ray.get_actor(self._learner).weights.remote(max(self.associations.step, 0))
+                self._pending = ray.get_actor(self._learner).publish.remote(
+                    self._learned_by, max(self.associations.step, 0)
+                )
             if self._pending is None or not ray.wait([self._pending], timeout=0)[0]:
                 return
             published, self._pending = ray.get(self._pending, timeout=PULL_DEADLINE), None

@@ -65,7 +65,7 @@ class Associations:
         """Answer by these from now on; an answer under way is finished with the old ones."""
         torch.set_num_threads(self._threads)
         # The first pass through such networks prepares their kernels, which takes longer than some answers may.
-        for source in networks.sides if self._networks is None else ():
+        for source in networks.sides if self._networks is None and networks.decodes else ():
             blank = torch.zeros(1, *registered(source).shape)
             for target in networks.sides:
                 networks.evoke(blank, source, target)
@@ -80,7 +80,7 @@ class Associations:
             target: the one modality that is wanted, which may be the samples' own; none: all others.
 
         Raises:
-            StateError: nothing has been learned yet.
+            StateError: nothing has been learned yet, or the learner's algorithm generates nothing.
             EventError: a modality that the learner does not have, or samples of another shape or dtype.
         """
         began = time.monotonic()

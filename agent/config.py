@@ -121,15 +121,15 @@ class LearnerConfig(SmartConfig, GuideConfig, NetworkConfig, AugmentConfig):
     )
 
 
-BEFORE = {"paired_turns": 0.0}
-"""Settings of the learner whose default differs from what was done before there were such: older runs go on so."""
-RENAMED = {
-    "images": (2000, "exam_samples"),
-    "clips": (500, "exam_samples"),
-    "judge_steps_image": (1400, "judge_steps"),
-    "judge_steps_audio": (900, "judge_steps"),
-}
-"""Settings of the monitor that older runs were saved with: the default that they had, and what takes their place."""
+@dataclass(frozen=True)
+class ContrastiveConfig(Config):
+    """Contrastive learning (InfoNCE); batches, moves, rates and averaging are the learner's."""
+
+    width: int = setting(128, help="dimensions of the space that all senses share", low=2, high=4096)
+    temperature: float = setting(
+        0.07, help="tau: how sharply the right partner is told from others, at the beginning", low=0.01, high=10.0
+    )
+    learn_temperature: bool = setting(True, help="let tau be learned, down to 0.01; false: it stays")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ from sensors.errors import DataError
 from sensors.modalities import modality as registered
 from teacher.datasets import Samples
 
+FEW, FEWEST_STEPS = 200, 300
+"""With fewer training samples than `FEW` a judge takes a share of its layout's steps, at least so many: more teach it
+nothing new, and whoever brings a small folder waits for it."""
 LOOKS = 6
 """How often, while it is trained, a judge is examined and made available."""
 
@@ -61,7 +64,7 @@ class Training:
     Args:
         modality: whose samples it judges.
         samples: labelled data; only `train` is learned from, `test` gives the judge's accuracy.
-        steps: in all; 0: as many as the modality's layout asks for.
+        steps: in all; 0: as many as the modality's layout asks for, and a share of them for few samples.
         seed: of weights, order and augmentation.
         cache: directory of trained judges; none: neither read nor written.
         network: 'first', 'second' or 'reference', see `agent.judge_networks`.
@@ -97,7 +100,7 @@ class Training:
                 raise DataError(f"judge of {modality}: {samples.name} has label {part.max()} of {concepts} concepts")
         self.modality = modality
         self.samples = samples
-        self.steps = steps = steps or self._layout.judge_steps
+        self.steps = steps = steps or _steps(self._layout.judge_steps, len(samples.train))
         self.done = 0
         self.cached = False
         with torch.random.fork_rng():
@@ -215,6 +218,10 @@ class Training:
             facts.write_text(json.dumps({"accuracy": self.judge.accuracy}))
             # The facts come last: a judge without them does not count as cached.
             os.replace(facts, self._place.with_suffix(".json"))
+
+
+def _steps(most: int, samples: int) -> int:
+    return min(most, max(FEWEST_STEPS, most * samples // FEW))
 
 
 @functools.cache

@@ -74,6 +74,7 @@ class Monitor:
         exam: test data with labels, from the teacher.
         samples: directory of contact sheets and sounds.
         cache: directory of trained judges.
+        name: of the subject, by which its figures and notes are told from another one's; empty where there is one.
     """
 
     def __init__(
@@ -83,8 +84,12 @@ class Monitor:
         exam: ExamSet,
         samples: Path,
         cache: Path | None,
+        name: str = "",
     ) -> None:
         self.config = config
+        self._room = f"{name}/" if name else ""
+        self._about = f"{name}: " if name else ""
+        samples.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.exam = exam
         self.short = exam.shorten(dict.fromkeys(exam.parts, config.exam_samples))
         self.samples = samples
@@ -117,7 +122,7 @@ class Monitor:
         self._told = True
         words = [f"{t.judge.name} {t.judge.accuracy:.2%} on {t.samples.name}" for t in self.trainings.values()]
         kept = " (from the cache)" if all(t.cached for t in self.trainings.values()) else ""
-        return Findings(self._judges(), f"judges ready{kept}: {', '.join(words)}")
+        return Findings(self._judges(), f"{self._about}judges ready{kept}: {', '.join(words)}")
 
     @property
     def trained(self) -> float:
@@ -149,14 +154,14 @@ class Monitor:
         self._draw(networks, judges, grades, whole)
         if whole or self._exams == 1:
             self._sound(networks)
-        figures: dict[str, float | str] = {f"exam/{path}": value for path, value in grades.accuracy.items()}
-        figures |= {f"exam_count/{path}": float(n) for path, n in grades.counts.items()}
-        figures |= {f"retrieval/{name}": value for name, value in retrieved.shares.items()}
-        figures |= {f"retrieval_chance/{name}": value for name, value in retrieved.chance.items()}
+        figures: dict[str, float | str] = {f"exam/{self._room}{path}": value for path, value in grades.accuracy.items()}
+        figures |= {f"exam_count/{self._room}{path}": float(n) for path, n in grades.counts.items()}
+        figures |= {f"retrieval/{self._room}{name}": value for name, value in retrieved.shares.items()}
+        figures |= {f"retrieval_chance/{self._room}{name}": value for name, value in retrieved.chance.items()}
         figures["examined/step"] = float(grades.step)
         words = ", ".join(f"{path.replace('_to_', '->')} {v:.2%}" for path, v in grades.accuracy.items())
         name = "final exam" if whole else "exam"
-        note = f"{name} at step {grades.step:,} on {self._extent(grades)}: {words}"
+        note = f"{self._about}{name} at step {grades.step:,} on {self._extent(grades)}: {words}"
         if not self.ready:
             shares = ", ".join(f"{t.judge.name} {t.judge.trained:.0%}" for t in self.trainings.values())
             note += f" (judges still in training: {shares})"
@@ -172,8 +177,8 @@ class Monitor:
 
     def _judges(self) -> dict[str, float | str]:
         usable = {m: t for m, t in self.trainings.items() if t.usable}
-        out: dict[str, float | str] = {f"judge/{m}": t.judge.accuracy for m, t in usable.items()}
-        return out | {f"judge_trained/{m}": t.judge.trained for m, t in usable.items()}
+        out: dict[str, float | str] = {f"judge/{self._room}{m}": t.judge.accuracy for m, t in usable.items()}
+        return out | {f"judge_trained/{self._room}{m}": t.judge.trained for m, t in usable.items()}
 
     def _draw(self, networks: Networks, judges: Mapping[str, Judge], grades: Grades, whole: bool) -> None:
         """The contact sheet's pages, the confusion table and their figures; the oldest ones make room."""

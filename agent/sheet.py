@@ -1,10 +1,14 @@
-"""The contact sheet: test samples and what they evoke in the other senses, as pictures of at most 12 concepts each."""
+"""The contact sheet: test samples and what they evoke in the other senses, as pictures of at most 12 concepts each.
+
+Networks that generate nothing have the nearest test samples of the other senses there.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from agent.inference import Networks, to_network
 from agent.judges import Judge
@@ -47,7 +51,8 @@ def draw_sheet(
 ) -> Picture:
     """One page: a column a concept; for each sense a row of samples, of what they evoke, and of what is remembered.
 
-    A generated tile's frame is green where its judge names the concept shown, red where it names another one.
+    A generated tile's frame is green where its judge names the concept shown, red where it names another one; the
+    frame of one that was found among the test samples, where it is of the concept shown, and where it is not.
 
     Args:
         networks: what is examined.
@@ -99,6 +104,8 @@ def _rows(
     if not first:
         return rows
     x = to_network(samples, source)
+    if not networks.decodes:
+        return rows + [_found(networks, exam, x, first, source, target) for target in others]
     for target in (*others, source):
         made = networks.evoke(x, source, target).clone()
         said = judges[target].grade(made).tolist() if target in judges else []
@@ -106,3 +113,14 @@ def _rows(
         words = f"-> evoked {target}" if target != source else f"-> own {source}"
         rows.append(_Row(words, dict(zip(first, stored, strict=True)), dict(zip(first, said, strict=False)), target))
     return rows
+
+
+def _found(
+    networks: Networks, exam: ExamSet, x: Tensor, first: Mapping[int, np.int64], source: str, target: str
+) -> _Row:
+    """The row of the test samples of another sense that lie nearest to those perceived, x (N, *shape)."""
+    part = exam.parts[target]
+    gallery = networks.encode(to_network(part.samples, target), target)
+    nearest = networks.nearest(x, source, gallery, target)[:, 0].numpy()
+    named = dict(zip(first, part.labels[nearest].tolist(), strict=True))
+    return _Row(f"-> nearest {target}", dict(zip(first, part.samples[nearest], strict=True)), named, target)

@@ -19,10 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from agent.autoencoder import Autoencoder, Transcoder
+from agent.batches import follow
 from agent.config import GuideConfig, NetworkConfig, SmartConfig
 from agent.guides import build_guides
 from agent.modes import mode_weights
 from agent.networks import build_autoencoder
+from agent.weights import adamw, load_module, load_optimiser, optimiser_state, place, set_rate
 from sensors.errors import ConfigError, StateError
 from sensors.modalities import modality
 from sensors.state import State, check_state
@@ -68,9 +70,9 @@ class Smart:
         self.device = device
         self.dtype = torch.bfloat16 if precision == "bfloat16" else None
         torch.manual_seed(seed)
-        self.sides = {m: self._place(Side(m, tuple(o for o in modalities if o != m), network)) for m in modalities}
+        self.sides = {m: place(Side(m, tuple(o for o in modalities if o != m), network), device) for m in modalities}
         self.averages = {m: copy.deepcopy(s).requires_grad_(False).eval() for m, s in self.sides.items()}
-        self.optimisers = {m: self._optimiser(side) for m, side in self.sides.items()}
+        self.optimisers = {m: adamw(s, config.learning_rate, config.weight_decay) for m, s in self.sides.items()}
         self.guides = build_guides(guide, modalities, network.latent, seed)
         self.steps = dict.fromkeys(modalities, 0)
         # side -> other modality -> steps in which it guided the side
@@ -112,15 +114,14 @@ class Smart:
             loss for name, loss in losses.items() if name != f"{side}/reconstruction"
         )
         optimiser = self.optimisers[side]
-        for group in optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * rate
+        set_rate(optimiser, self.config.learning_rate * rate)
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
         optimiser.step()
         self.steps[side] += 1
         for other in guides:
             self.guided[side][other] += 1
-        self._average(side)
+        follow(self.averages[side], self.sides[side], self.config.average, self.steps[side])
         return {name: loss.detach() for name, loss in losses.items()}
 
     def _guides(self, side: str, z: Tensor, x: Mapping[str, Tensor], lesson: Tensor) -> dict[str, Tensor]:
@@ -155,19 +156,6 @@ class Smart:
             distance = (distance + 1e-12).sqrt()
         return distance.mean() if weights is None else (weights * distance).mean()
 
-    def _average(self, side: str, every: int = 8) -> None:
-        """Follow the weights with their running average, every few steps: the published network."""
-        if self.steps[side] % every:
-            return
-        keep = min(self.config.average**every, (1 + self.steps[side]) / (10 * every + self.steps[side]))
-        with torch.no_grad():
-            mine, theirs = _tensors(self.averages[side]), _tensors(self.sides[side])
-            for average, now in zip(mine, theirs, strict=True):
-                if average.is_floating_point():
-                    average.lerp_(now, 1 - keep)
-                else:
-                    average.copy_(now)
-
     def state_dict(self) -> State:
         """Weights, averages, optimisers, guides and step counts."""
         return {
@@ -177,19 +165,16 @@ class Smart:
             "guided": {m: dict(others) for m, others in self.guided.items()},
             "sides": {m: dict(side.state_dict()) for m, side in self.sides.items()},
             "averages": {m: dict(side.state_dict()) for m, side in self.averages.items()},
-            "optimisers": {m: _optimiser_state(o) for m, o in self.optimisers.items()},
+            "optimisers": {m: optimiser_state(o) for m, o in self.optimisers.items()},
             "guides": self.guides.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore exactly; version 1 did not tell guided steps from others.
+        """Restore exactly.
 
         Raises:
             StateError: parts are missing or unknown, or belong to other modalities or sizes.
         """
-        if isinstance(state, Mapping) and state.get("version") == 1 and "steps" in state:
-            guided = {m: dict.fromkeys(others, state["steps"].get(m, 0)) for m, others in self.guided.items()}
-            state = {**state, "version": self.VERSION, "guided": guided}
         keys = {"modalities", "steps", "guided", "sides", "averages", "optimisers", "guides"}
         check_state(state, keys, self.VERSION, "SMART")
         if tuple(state["modalities"]) != self.modalities:
@@ -197,59 +182,9 @@ class Smart:
         for m in self.modalities:
             load_module(self.sides[m], state["sides"][m], f"SMART {m}")
             load_module(self.averages[m], state["averages"][m], f"SMART {m} average")
-            _load_optimiser(self.optimisers[m], state["optimisers"][m])
+            load_optimiser(self.optimisers[m], state["optimisers"][m], f"SMART {m}")
             self.steps[m] = int(state["steps"][m])
             guided = state["guided"].get(m, {})
             check_state({"version": 1, **guided}, set(self.guided[m]), 1, f"SMART {m}'s guided steps")
             self.guided[m] = {other: int(count) for other, count in guided.items()}
         self.guides.load_state_dict(state["guides"])
-
-    def _place(self, side: Side) -> Side:
-        # Channels last: the memory order in which CPUs and GPUs convolve fastest.
-        placed = side.to(self.device)
-        nn.utils.convert_conv2d_weight_memory_format(placed, torch.channels_last)
-        return placed
-
-    def _optimiser(self, side: Side) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            side.parameters(), self.config.learning_rate, weight_decay=self.config.weight_decay, fused=True
-        )
-
-
-def load_module(module: nn.Module, state: Mapping[str, Tensor], owner: str, assign: bool = False) -> None:
-    """Strict `load_state_dict` whose error is one line; with `assign` the module takes these very tensors.
-
-    Raises:
-        StateError: a tensor is missing, unknown or of another shape.
-    """
-    try:
-        module.load_state_dict(state, assign=assign)
-    except RuntimeError as error:
-        raise StateError(f"{owner}: {' '.join(str(error).split())[:300]}") from error
-
-
-def _optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Any]:
-    """Moments by parameter number; settings come from the configuration."""
-    return {str(i): dict(moments) for i, moments in optimiser.state_dict()["state"].items()}
-
-
-def _load_optimiser(optimiser: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    # The fused update walks a parameter and its moments through memory side by side: a moment in another memory order
-    # (channels last or not) would be applied to the wrong weights, without an error.
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    for i, held in state.items():
-        if not i.isdigit() or int(i) >= len(parameters):
-            raise StateError(f"SMART optimiser: unknown parameter {i}")
-        if wrong := set(held) ^ {"step", "exp_avg", "exp_avg_sq"}:
-            raise StateError(f"SMART optimiser: parameter {i} has or lacks {', '.join(sorted(wrong))}")
-        if any(m.ndim and m.shape != parameters[int(i)].shape for m in held.values()):
-            raise StateError(f"SMART optimiser: moments of parameter {i} are of another shape")
-    moments = {
-        int(i): {name: torch.empty_like(parameters[int(i)]).copy_(m) if m.ndim else m for name, m in held.items()}
-        for i, held in state.items()
-    }
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
-
-
-def _tensors(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]

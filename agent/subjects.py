@@ -1,19 +1,41 @@
-"""What a monitor examines: lip reading, digits, and the learner against itself, as the run has them."""
+"""What a monitor examines, by the exams that the run's algorithms ask for: lip reading, senses, the learner itself."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.algorithms import CONSISTENCY, GENERATION, LIP_READING, RETRIEVAL, Declaration
 from agent.config import MonitorConfig
+from agent.inference import Networks
 from agent.lip_monitor import LipMonitor
+from agent.lip_networks import LipNetworks
 from agent.monitor import Monitor
+from agent.retrieval_monitor import RetrievalMonitor
+from agent.rounds import Subject as Examiner
 from agent.self_monitor import SelfMonitor
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.reader import Reader
-from teacher.config import CONCEPTS, DataConfig
-from teacher.datasets import ExamSet, load_images, load_speech
+from teacher.config import DataConfig
+from teacher.datasets import ExamSet
 from teacher.datasets.cache import cache_root
-from teacher.datasets.letters import load_letters
+from teacher.subjects import Subject, unlabelled
+from teacher.subjects.letters import TaughtLetters
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One subject, and whose work it examines.
+
+    Attributes:
+        subject: examines by itself.
+        algorithm: name of the learner's algorithm.
+        build: makes what is examined from what that algorithm published.
+    """
+
+    subject: Examiner
+    algorithm: str
+    build: Callable[[Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -25,7 +47,7 @@ class Subjects:
         reader: of replay, for the exams without labels; none where there are none.
     """
 
-    all: tuple[LipMonitor | Monitor | SelfMonitor, ...]
+    all: tuple[Examined, ...]
     reader: Reader | None
 
     def close(self) -> None:
@@ -37,9 +59,10 @@ class Subjects:
 def find_subjects(
     settings: MonitorConfig,
     data: DataConfig,
-    exam: dict[str, Any] | None,
-    digits: bool,
-    letters: TdlftTurnsConfig | None,
+    taught: Sequence[Subject],
+    exams: Mapping[str, dict[str, Any]],
+    learn: Sequence[Declaration],
+    sections: Mapping[str, dict[str, Any]],
     run: Path,
     held_out: float,
 ) -> Subjects:
@@ -48,9 +71,10 @@ def find_subjects(
     Args:
         settings: of the monitor.
         data: where labelled data are.
-        exam: the digits' exam set as a dict of arrays; none where no teacher brings one.
-        digits: whether digits are taught, or perceived.
-        letters: settings of TDLFT's turns; none where no letters are taught.
+        taught: what is taught, or, where the run perceives, what the judges' data are of.
+        exams: subject -> its exam set as a dict of arrays, of those whose teachers bring one.
+        learn: the algorithms of the run that learn from something in it.
+        sections: their own settings by section, as dicts.
         run: its directory, whose `samples` are written and whose `replay` is read.
         held_out: share of events that the learner holds out.
 
@@ -58,21 +82,44 @@ def find_subjects(
         DataError: `monitor.judges` names a directory without datasets.
     """
     samples, judges = run / "samples", cache_root() / "judges"
-    found: list[LipMonitor | Monitor | SelfMonitor] = []
-    unlabelled = exam is None and digits
-    if letters is not None:
-        found.append(LipMonitor(settings, load_letters(data), letters, samples, judges))
-    if unlabelled and settings.judges is not None:
+    found: list[Examined] = []
+    for declared in learn:
+        for one in taught if LIP_READING in declared.exams else ():
+            loaded = one.load(data) if one.labelled else None
+            if isinstance(loaded, TaughtLetters):
+                turns = TdlftTurnsConfig.from_dict(sections.get(declared.name, {}))
+                lips = LipMonitor(settings, loaded.corpus, turns, samples, judges)
+                found.append(Examined(lips, declared.name, _lip_networks))
+    others = unlabelled(taught)
+    by_itself = bool(others) and not exams
+    if by_itself and settings.judges is not None:
         # Whoever has no teacher names the labelled data, and what was trained on them, himself.
         data = data.replace(data=settings.judges, download=False)
         own = Path(settings.judges).expanduser() / "judges"
         judges = own if own.is_dir() else judges
-    if exam is not None or (unlabelled and settings.judges is not None):
-        datasets = {"image": load_images(data), "audio": load_speech(data)}
-        tests = ExamSet.of(datasets, CONCEPTS) if exam is None else ExamSet.from_dict(exam)
-        found.append(Monitor(settings, datasets, tests, samples, judges))
+    graded = [declared for declared in learn if {GENERATION, RETRIEVAL} & set(declared.exams)]
+    for one in others if graded else ():
+        if one.name not in exams and settings.judges is None:
+            continue
+        loaded = one.load(data)
+        brought = exams.get(one.name)
+        tests = ExamSet.of(loaded.datasets, loaded.concepts) if brought is None else ExamSet.from_dict(brought)
+        for declared in graded:
+            # Where there are several, each has figures and a folder of its own; the first algorithm's have no name.
+            names = [one.name] * (len(others) > 1) + [declared.name] * (declared is not graded[0])
+            name = "/".join(names)
+            examiner: Examiner = RetrievalMonitor(settings, tests, samples / name, name)
+            if declared.decodes:
+                examiner = Monitor(settings, loaded.datasets, tests, samples / name, judges, name)
+            found.append(Examined(examiner, declared.name, Networks.build))
     reader = None
-    if settings.consistency == "on" or (settings.consistency == "auto" and unlabelled):
+    compared = [declared for declared in learn if CONSISTENCY in declared.exams]
+    if compared and (settings.consistency == "on" or (settings.consistency == "auto" and by_itself)):
         reader = Reader(run / "replay")
-        found.append(SelfMonitor(settings, reader, held_out))
+        for declared in compared[:1]:
+            found.append(Examined(SelfMonitor(settings, reader, held_out), declared.name, Networks.build))
     return Subjects(tuple(found), reader)
+
+
+def _lip_networks(published: Mapping[str, Any]) -> LipNetworks:
+    return LipNetworks.from_dict(published["networks"])

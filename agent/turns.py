@@ -149,13 +149,11 @@ class Turns:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore `state_dict`; one of version 1 is of a time when nothing was owed.
+        """Restore `state_dict`.
 
         Raises:
             StateError: a part is missing or unknown, or the version is of another program.
         """
-        if isinstance(state, Mapping) and state.get("version") == 1:
-            state = {**state, "version": self.VERSION, "taken": 0, "at": {}, "owed": 0.0}
         check_state(state, {"last", "taken", "at", "owed"}, self.VERSION, "turns")
         self.last = dict(state["last"])
         self.taken = int(state["taken"])

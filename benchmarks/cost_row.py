@@ -25,11 +25,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from agent.algorithms.smart import SmartTurns
 from agent.checkpoint import save_state
 from agent.config import LearnerConfig
 from agent.learner import Learner
-from agent.smart import Side, Smart
+from agent.smart import Side
 from agent.turns import Turn
+from agent.weights import place
 from benchmarks.trial import Trial
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
@@ -38,6 +40,7 @@ from sensors.event import NO_LESSON, EventBatch
 from sensors.state import State
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import load_images, load_speech
+from teacher.subjects.digits import taught_digits
 
 KIND = "audio+image"
 SIDES = ("audio", "image")
@@ -47,11 +50,9 @@ ROUNDS = 3
 Row = dict[str, Any]
 
 
-class Contiguous(Smart):
-    """SMART with weights in the order in which they are written, rows and columns last."""
-
-    def _place(self, side: Side) -> Side:
-        return side.to(self.device)
+def in_rows(module: Side, device: torch.device) -> Side:
+    """SMART's networks with weights in the order in which they are written, rows and columns last."""
+    return module.to(device)
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,10 @@ def settings(cell: Mapping[str, Any]) -> LearnerConfig:
     return LearnerConfig(**{name: cell[name] for name in names}, augment_from=0, augment_growth=0)
 
 
-def prepare(cell: Mapping[str, Any]) -> Learner:
-    """A learner whose sides have guides, in the make that the cell asks for."""
-    with mock.patch("agent.learner.Smart", Smart if cell["channels_last"] else Contiguous):
-        it = Learner(settings(cell), Preloaded(cell["batch"], cell["seed"]), cell["seed"])
+def prepare(cell: Mapping[str, Any]) -> SmartTurns:
+    """SMART whose sides have guides, in the make that the cell asks for."""
+    with mock.patch("agent.smart.place", place if cell["channels_last"] else in_rows):
+        it = SmartTurns(settings(cell), Preloaded(cell["batch"], cell["seed"]), cell["seed"])
     if cell["compiled"]:
         for side in it.smart.sides.values():
             compile_side(side)
@@ -131,9 +132,9 @@ def compile_side(side: Side) -> None:
         transcoder.compile()
 
 
-def step(it: Learner, side: str) -> dict[str, Tensor]:
+def step(it: SmartTurns, side: str) -> dict[str, Tensor]:
     """One step of that side, within a turn of its own, so that no guides are chosen."""
-    it.turn = Turn(KIND, side)
+    it.at = Turn(KIND, side)
     losses = it.step()
     assert losses is not None
     return losses
@@ -246,11 +247,13 @@ def memory(cell: Mapping[str, Any]) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="reciprocal-") as folder:
         limits = ReplayConfig(samples_per_insert=0.0)
         fill(Path(folder) / "replay", limits, cell["events"], cell["seed"])
-        it = Learner(settings(cell), Reader(Path(folder) / "replay", cell["seed"]), cell["seed"])
+        reader = Reader(Path(folder) / "replay", cell["seed"])
+        smart = SmartTurns(settings(cell), reader, cell["seed"])
+        it = Learner([smart], reader, smart.hardware)
         for _ in range(cell["events"] // 128):
             it.replay.sample(KIND, 512)
         report = it.run(1e9, steps=cell["steps"])
-        it.weights()
+        smart.weights()
         save_state(Path(folder), "learner", it.state_dict())
         yield {"steps_per_s": report.steps / report.seconds, "peak_rss_mib": peak_rss()}
 
@@ -276,7 +279,7 @@ def proof(cell: Mapping[str, Any]) -> Iterator[Row]:
     terms: dict[str, list[float]] = {}
     teacher = TeacherConfig(style="classroom")
     with tempfile.TemporaryDirectory(prefix="reciprocal-") as folder, Trial(
-        images, speech, teacher, ReplayConfig(), config, cell["seed"], Path(folder), cell["steps"]
+        taught_digits(images, speech), teacher, ReplayConfig(), config, cell["seed"], Path(folder), cell["steps"]
     ) as trial:  # fmt: skip
         for _ in range(cell["steps"]):
             for name, loss in trial.step().items():

@@ -24,6 +24,7 @@ from benchmarks.trial import Trial
 from replay.config import ReplayConfig
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import ExamSet, Samples, load_images, load_speech
+from teacher.subjects.digits import taught_digits
 
 WARMUP = 1600
 """Single-modality events of each modality before the pairs: some 200 learner steps."""
@@ -101,9 +102,16 @@ def work(cell: Cell, folder: Path) -> Iterator[Row]:
     moves = {name: getattr(learner, name) * steps // cell["steps"] for name in ("augment_from", "augment_growth")}
     learner = learner.replace(**moves)
     with Trial(
-        images, speech, teacher, ReplayConfig(min_size=64), learner, cell["seed"], folder, steps, cell.get("pairs")
+        taught_digits(images, speech),
+        teacher,
+        ReplayConfig(min_size=64),
+        learner,
+        cell["seed"],
+        folder,
+        steps,
+        cell.get("pairs"),
     ) as trial:
-        smart = trial.learner.smart
+        smart = trial.smart.smart
         if together:
             # The learner made its own kind; this one has the same state and another step.
             smart.__class__ = Together
@@ -141,7 +149,7 @@ def _train(trial: Trial, watch: Watch, judges: dict[str, Judge], folder: Path) -
         asked = exam if last else exam.shorten({"image": 1000, "audio": 300})
         grades = examine(trial.networks(), judges, asked).accuracy
         row: dict[str, Any] = {"step": trial.done, "events": trial.events, **grades}
-        row |= _purity(trial.learner.smart, left, right, last)
+        row |= _purity(trial.smart.smart, left, right, last)
         if watch.shifts:
             row |= {"shift": float(np.mean(watch.shifts[-4:])), "reassigned": float(np.mean(watch.reassigned[-4:]))}
         yield row
@@ -203,7 +211,7 @@ def purity(clusters: NDArray[Any], concepts: NDArray[np.int64]) -> float:
 def _keep_latents(trial: Trial, x: dict[str, Tensor], place: Path) -> None:
     """Latents of the first thousand questions, for pictures."""
     some = {m: v[:1000] for m, v in x.items()}
-    z = _encode(trial.learner.smart, some)
+    z = _encode(trial.smart.smart, some)
     np.savez_compressed(place, audio=z["audio"].numpy(), image=z["image"].numpy())
 
 

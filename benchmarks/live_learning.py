@@ -22,10 +22,11 @@ from typing import Any
 
 import torch
 
+from agent.algorithms.smart import SmartTurns
 from agent.checkpoint import newest_checkpoint
 from agent.config import LearnerConfig, MonitorConfig
 from agent.exam import examine
-from agent.inference import Networks
+from agent.inference import Networks, SmartNetworks
 from agent.learner import Learner
 from benchmarks.grades import load_examiners
 from benchmarks.job import Job, latest
@@ -39,6 +40,7 @@ from replay.reader import Reader
 from sensors.errors import UserError
 from teacher.config import CONCEPTS, DataConfig, TeacherConfig
 from teacher.datasets import ExamSet, Samples, load_images, load_speech
+from teacher.subjects.digits import taught_digits
 
 START = 180.0
 """Seconds that the run may take to open its sensors, and to end."""
@@ -94,11 +96,11 @@ def learned(run: Path) -> Networks:
     settings = LearnerConfig.from_dict(read_json(run / "config.json")["config"]["learner"]).replace(device="cpu")
     reader = Reader(run / "replay")
     try:
-        learner = Learner(settings, reader, 0)
-        learner.restore(checkpoint)
+        smart = SmartTurns(settings, reader, 0)
+        Learner([smart], reader, smart.hardware).restore(checkpoint)
     finally:
         reader.close()
-    return Networks(learner.steps, {m: side.cpu() for m, side in learner.smart.averages.items()})
+    return SmartNetworks(smart.steps, {m: side.cpu() for m, side in smart.smart.averages.items()})
 
 
 def simulate(images: Samples, speech: Samples, live: Mapping[str, Any], out: Path, seed: int) -> Networks:
@@ -111,7 +113,7 @@ def simulate(images: Samples, speech: Samples, live: Mapping[str, Any], out: Pat
     learner = LearnerConfig(device="cpu", min_events=16)
     replay = ReplayConfig(samples_per_insert=0.0, min_size=16)
     steps = int(live["steps"])
-    with Trial(images, speech, teacher, replay, learner, seed, out / "simulated", steps, total) as trial:
+    with Trial(taught_digits(images, speech), teacher, replay, learner, seed, out / "simulated", steps, total) as trial:
         trial.restore(out / "simulated-checkpoint")
         while trial.done < steps:
             trial.run(min(steps, trial.done + SAVE_EVERY))

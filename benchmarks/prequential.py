@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.inference import Networks, to_network
+from agent.inference import Networks, SmartNetworks, to_network
 from agent.judges import Judge
 from benchmarks.trial import Concepts, Trial
 from sensors.event import EventBatch
@@ -94,5 +94,5 @@ def running(answers: Sequence[Answer], path: str, window: int) -> list[tuple[int
 def published(trial: Trial) -> Networks:
     """The averaged weights as they are now, without a copy where they lie on the CPU already; look, do not keep."""
     if trial.learner.hardware.device.type == "cpu":
-        return Networks(trial.done, trial.learner.smart.averages)
+        return SmartNetworks(trial.done, trial.smart.smart.averages)
     return trial.networks()

@@ -48,6 +48,7 @@ from sensors.spectrogram import dequantise
 from teacher.config import CONCEPTS, DataConfig
 from teacher.datasets import ExamSet, Samples, fsdd, gcdd, load_images, load_speech, mnist
 from teacher.datasets.choose import data_root
+from teacher.subjects.digits import taught_digits
 
 SPEECH = {"mnist+fsdd": "fsdd", "mnist+fsdd+gcdd": "fsdd+gcdd", "loso": "fsdd+gcdd", "mnist+gcdd": "gcdd"}
 LOOKS, APART = 10, 1000
@@ -102,7 +103,9 @@ def run_cell(cell: Cell, folder: Path) -> Iterator[Row]:
     device = _device(config)
     examiners = load_examiners({"image": images, "audio": speech}, config.monitor, cell["preset"], device=device)
     steps, seed = cell["steps"], cell["seed"]
-    with Trial(images, speech, config.teacher, config.replay, config.learner, seed, folder, steps) as trial:
+    with Trial(
+        taught_digits(images, speech), config.teacher, config.replay, config.learner, seed, folder, steps
+    ) as trial:
         exam = trial.machine.exam()
 
         def look() -> dict[str, float]:
@@ -315,7 +318,7 @@ def _device(config: RunConfig) -> str:
 
 
 def _on(networks: Networks, device: str) -> Networks:
-    return Networks(networks.step, {m: side.to(device) for m, side in networks.sides.items()})
+    return networks.to(device)
 
 
 if __name__ == "__main__":

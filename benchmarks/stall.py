@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from agent.algorithms.smart import SmartTurns
 from agent.checkpoint import write_checkpoint
 from agent.config import LearnerConfig
 from agent.learner import Learner
@@ -59,7 +60,9 @@ def measure(preset: str, options: argparse.Namespace) -> dict[str, Any]:
         folder = Path(name)
         fill(folder / "replay", options.seed)
         settings = LearnerConfig(preset=preset, device=options.device, threads=options.threads, turn_steps=2)
-        it = Learner(settings, Reader(folder / "replay", options.seed), options.seed)
+        reader = Reader(folder / "replay", options.seed)
+        smart = SmartTurns(settings, reader, options.seed)
+        it = Learner([smart], reader, smart.hardware)
         torch.set_num_threads(it.hardware.threads)
         alone = [timed(it.step) for _ in range(BESIDE)][2:]
         stalls = []

@@ -26,6 +26,7 @@ from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import ExamSet, Samples, load_images, load_speech
 from teacher.datasets.cache import cache_root
 from teacher.datasets.exam_set import ExamPart
+from teacher.subjects.digits import taught_digits
 
 PHASE_EXAMS = 8
 NOISE, LIGHT = 0.25, 0.3
@@ -190,10 +191,10 @@ def _pairs(cell: Cell, folder: Path, steps: int, single_share: float, most: int 
     learner = learner.replace(**moves)
     replay = ReplayConfig(limiter_slack=SLACK, min_size=SLACK)
     notes: dict[str, Any] = {"steps on pairs": 0}
-    with Trial(images, speech, teacher, replay, learner, cell["seed"], folder, steps, most) as trial:
+    with Trial(taught_digits(images, speech), teacher, replay, learner, cell["seed"], folder, steps, most) as trial:
 
         def count() -> None:
-            notes["steps on pairs"] += trial.learner.turn is not None and "+" in trial.learner.turn.kind
+            notes["steps on pairs"] += trial.smart.at is not None and "+" in trial.smart.at.kind
 
         _drive(trial, folder, count, notes)
         accuracy = examine(published(trial), judges, trial.machine.exam()).accuracy
@@ -226,7 +227,9 @@ def _stream(
     images, speech = load(cell)
     judges = judges_of(cell, images, speech)
     notes: dict[str, Any] = {"exams": [], "answers": []}
-    with Trial(images, speech, teacher, replay, learner, cell["seed"], folder, cell["steps"], events) as trial:
+    with Trial(
+        taught_digits(images, speech), teacher, replay, learner, cell["seed"], folder, cell["steps"], events
+    ) as trial:
         preq = Prequential(trial, judges)
         trial.tap = preq.observe
         worse = worsen(trial.machine.exam())

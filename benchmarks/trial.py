@@ -1,6 +1,6 @@
 """The whole system in one process, without Ray: a teacher, replay and the learner, step by step and deterministic.
 
-    with Trial(images, speech, TeacherConfig(), ReplayConfig(), LearnerConfig(), 0, folder, steps=1000) as trial:
+    with Trial(taught, TeacherConfig(), ReplayConfig(), LearnerConfig(), 0, folder, steps=1000) as trial:
         trial.run(1000)
         grades = examine(trial.networks(), judges, trial.machine.exam())
 
@@ -13,8 +13,9 @@ import copy
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -22,22 +23,30 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agent.algorithms import SMART, Setup, algorithm
+from agent.algorithms.smart import SmartTurns
 from agent.checkpoint import load_state, newest_checkpoint, read_manifest, save_state, write_checkpoint
-from agent.config import BEFORE, LearnerConfig
+from agent.config import LearnerConfig
+from agent.hardware import choose_hardware
 from agent.inference import Networks
 from agent.learner import Learner
+from agent.migrations import migrate_learner
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.files import lock, make_directory
 from replay.reader import Reader
+from replay.sampler import SampleBatch
 from runtime.groups import flatten
+from runtime.learning import free_tables
+from runtime.migrate import migrate
 from runtime.settings import RunConfig
 from sensors.errors import ConfigError, StateError, StorageError
 from sensors.event import EventBatch
 from sensors.state import State, check_state
 from teacher.config import TeacherConfig
-from teacher.datasets import Samples
 from teacher.machine import Machine
+from teacher.subjects import Taught
+from teacher.subjects.kinds import kinds_of
 
 Concepts = Mapping[str, NDArray[np.int64]]
 Tap = Callable[[EventBatch, Concepts], None]
@@ -64,8 +73,7 @@ class Trial:
 
     def __init__(
         self,
-        images: Samples,
-        speech: Samples,
+        taught: Taught,
         teacher: TeacherConfig,
         replay: ReplayConfig,
         learner: LearnerConfig,
@@ -73,12 +81,13 @@ class Trial:
         directory: Path,
         steps: int,
         most_events: int | None = None,
+        learn: Sequence[str] = (SMART.name,),
+        sections: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         """Start from nothing; what an earlier trial left in `directory/replay` is removed.
 
         Args:
-            images: handwriting.
-            speech: speech.
+            taught: what a subject loaded; of digits, `teacher.subjects.digits.taught_digits(images, speech)`.
             teacher: how to teach.
             replay: sizes of the tables, which lie in `directory/replay` until `close`.
             learner: settings; `threads` 0 leaves torch's number of threads as it is.
@@ -86,6 +95,8 @@ class Trial:
             directory: of this trial alone.
             steps: learner steps of the whole trial, > 0.
             most_events: events after which the teacher falls silent; none: it goes on.
+            learn: names of the algorithms that learn.
+            sections: their own settings by name.
 
         Raises:
             ConfigError: settings that exclude each other.
@@ -104,19 +115,26 @@ class Trial:
         self._folder = directory / "replay"
         self._batches = 0
         self._held: tuple[EventBatch, Concepts] | None = None
-        self.machine = Machine(teacher, images, speech, SOURCE, seed)
+        self.machine = Machine(teacher, taught.datasets, taught.concepts, SOURCE, seed)
         _clear(self._folder)
-        self._buffer = Buffer(self._folder, replay, seed)
+        declared = [algorithm(name) for name in learn]
+        self._free = free_tables(declared, kinds_of(tuple(taught.datasets), teacher), learner)
+        self._buffer = Buffer(self._folder, replay, seed, self._free)
         self._reader = Reader(self._folder, seed)
-        self.learner = Learner(learner, self._reader, seed)
+        hardware = choose_hardware(learner)
+        config = learner.replace(preset=hardware.preset)
+        drawn = _Reopened(self)
+        setup = Setup(config, hardware, drawn, drawn, seed, sections)
+        self.learner = Learner([one.build(setup) for one in declared], drawn, hardware)
         if learner.threads:
             torch.set_num_threads(learner.threads)
         self._about = {
             "teacher": teacher.to_dict(),
             "replay": replay.to_dict(),
-            "learner": self.learner.config.to_dict(),
-            "trial": {"seed": seed, "steps": steps, "most_events": most_events},
-            "data": {"images": images.fingerprint, "speech": speech.fingerprint},
+            "learner": config.to_dict(),
+            "trial": {"seed": seed, "steps": steps, "most_events": most_events, "learn": "+".join(learn)},
+            **({"sections": {name: dict(section) for name, section in sections.items()}} if sections else {}),
+            "data": {kind: choice.rpartition(":")[2] for kind, choice in taught.choices.items()},
         }
 
     @property
@@ -133,7 +151,7 @@ class Trial:
         """Feed replay, then take one learner step.
 
         Returns:
-            Losses by term, as `Smart.step` returns them.
+            Losses by term, as the algorithm returns them.
 
         Raises:
             ConfigError: the teacher waits or fell silent before the learner could start.
@@ -147,7 +165,7 @@ class Trial:
             losses = self.learner.step()
             if losses is None and not more:
                 raise ConfigError(
-                    f"the learner waits for ever ({self.learner.turns.waiting(self._reader)}): "
+                    f"the learner waits for ever ({self.learner.waiting()}): "
                     "lower learner.min_events or raise replay.limiter_slack"
                 )
         if self.done % CHECK_EVERY == 0:
@@ -164,10 +182,18 @@ class Trial:
             losses = self.step()
         self._check(losses)
 
-    def networks(self) -> Networks:
-        """A copy of the averaged weights, on the CPU, for exams."""
-        sides = {m: copy.deepcopy(side).cpu() for m, side in self.learner.smart.averages.items()}
-        return Networks(self.done, sides)
+    @property
+    def smart(self) -> SmartTurns:
+        """SMART, where it is among what learns."""
+        found = self.learner.algorithms[SMART.name]
+        assert isinstance(found, SmartTurns)
+        return found
+
+    def networks(self, name: str | None = None) -> Networks:
+        """A copy of an algorithm's averaged weights, on the CPU, for exams; by default the first one's."""
+        published = self.learner.algorithms[name or next(iter(self.learner.algorithms))].publish(-1)
+        assert published is not None
+        return Networks.build({**published, "step": self.done})
 
     def state_dict(self) -> State:
         """Everything but replay's tables: these are made again from the teacher's events, which never change."""
@@ -191,14 +217,15 @@ class Trial:
         keys = {"about", "seconds", "batches", "events_by_kind", "counters", "learner"}
         check_state(state, keys, self.VERSION, "trial")
         # A setting that is newer than the checkpoint had its default then, or what was done before there was one.
-        learner = LearnerConfig.from_dict(BEFORE)
-        defaults = {"teacher": TeacherConfig(), "replay": ReplayConfig(), "learner": learner}
+        defaults = {"teacher": TeacherConfig(), "replay": ReplayConfig(), "learner": LearnerConfig()}
+        saved = {name: part for name, part in migrate(state["about"]).items() if name in self._about}
         mine = flatten(self._about)
-        theirs = flatten({name: c.to_dict() for name, c in defaults.items()}) | flatten(state["about"])
+        before = flatten({name: c.to_dict() for name, c in defaults.items()}) | {"trial.learn": SMART.name}
+        theirs = before | flatten(saved)
         if changed := sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k)):
             raise StateError(f"trial: saved with another {', '.join(changed)}; begin it in another directory")
         self._rebuild(int(state["batches"]), state["counters"])
-        self.learner.load_state_dict(state["learner"])
+        self.learner.load_state_dict(migrate_learner(state["learner"]))
         self.seconds = float(state["seconds"])
         if self.events_by_kind != state["events_by_kind"]:
             raise StateError(f"trial: its events are now {self.events_by_kind}, saved {state['events_by_kind']}")
@@ -279,9 +306,8 @@ class Trial:
         del free
         for kind, raw in counters.items():
             (self._folder / kind / "counters.col").write_bytes(raw.cpu().numpy().tobytes())
-        self._buffer = Buffer(self._folder, self._config, self._seed)
+        self._buffer = Buffer(self._folder, self._config, self._seed, self._free)
         self._reader = Reader(self._folder, self._seed)
-        self.learner.replay = self._reader
 
     def _let_go(self) -> None:
         self._reader.close()
@@ -290,6 +316,31 @@ class Trial:
     def _check(self, losses: Mapping[str, Tensor]) -> None:
         if bad := [name for name, loss in losses.items() if not math.isfinite(float(loss))]:
             raise StateError(f"loss {', '.join(bad)} is not finite at step {self.done}: lower learner.learning_rate")
+
+
+class _Reopened:
+    """The trial's replay as its learner sees it: always the reader that is open now."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+
+    def kinds(self) -> list[str]:
+        return self._trial._reader.kinds()
+
+    def size(self, kind: str) -> int:
+        return self._trial._reader.size(kind)
+
+    def deficit(self, kind: str) -> float:
+        return self._trial._reader.deficit(kind)
+
+    def sample(self, kind: str, count: int, selector: str = "uniform", **options: Any) -> SampleBatch:
+        return self._trial._reader.sample(kind, count, selector, **options)
+
+    def state_dict(self) -> State:
+        return self._trial._reader.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._trial._reader.load_state_dict(state)
 
 
 def _clear(folder: Path) -> None:

@@ -22,6 +22,7 @@ from benchmarks.trial import Trial
 from replay.config import ReplayConfig
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import Samples, load_images, load_speech
+from teacher.subjects.digits import taught_digits
 
 STEPS = 60
 COMMON = {
@@ -50,10 +51,10 @@ def learn(images: Samples, speech: Samples, changes: dict[str, str], steps: int 
     config = LearnerConfig.from_dict({**COMMON, **changes})
     with (
         tempfile.TemporaryDirectory() as folder,
-        Trial(images, speech, TeacherConfig(), ReplayConfig(), config, 0, Path(folder), steps) as trial,
+        Trial(taught_digits(images, speech), TeacherConfig(), ReplayConfig(), config, 0, Path(folder), steps) as trial,
     ):
         trial.run(steps)
-        return hash_weights(trial.learner.smart)
+        return hash_weights(trial.smart.smart)
 
 
 def main() -> None:

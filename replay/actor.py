@@ -15,8 +15,17 @@ from sensors.event import EventBatch
 class ReplayActor:
     """A `Buffer` behind calls that may come from anywhere: what is malformed is refused and counted."""
 
-    def __init__(self, directory: str, config: Mapping[str, Any], seed: int = 0, reserve: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        directory: str,
+        config: Mapping[str, Any],
+        seed: int = 0,
+        reserve: Sequence[str] = (),
+        free: Sequence[str] = (),
+    ) -> None:
         """Open `directory` and make the tables of the kinds in `reserve`; after a restart this is all there is to do.
+
+        Sources of the kinds in `free`, from which nothing draws, are never told to wait.
 
         Raises:
             ConfigError: `config` has an unknown name or a bad value.
@@ -25,7 +34,7 @@ class ReplayActor:
         """
         self._name = Path(directory).name
         self._refused = 0
-        self._buffer = Buffer(directory, ReplayConfig.from_dict(config), seed)
+        self._buffer = Buffer(directory, ReplayConfig.from_dict(config), seed, free)
         self._buffer.reserve(reserve)
 
     def insert(self, batch: EventBatch) -> dict[str, float]:

@@ -6,7 +6,7 @@ their ids, were flushed before, so that they outlive a power cut. `replay.journa
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,10 +59,16 @@ class Buffer:
     which then share a flush.
     """
 
-    def __init__(self, directory: str | Path, config: ReplayConfig, seed: int = 0) -> None:
+    def __init__(self, directory: str | Path, config: ReplayConfig, seed: int = 0, free: Collection[str] = ()) -> None:
         """Open the directory, made when missing, and verify every table in it.
 
         What the journal vouches for is checked when it is drawn, and by a thread beside the work; see `checked`.
+
+        Args:
+            directory: of the tables.
+            config: settings.
+            seed: of removers and draws.
+            free: kinds whose tables nothing draws from; their sources are never told to wait.
 
         Raises:
             StorageError: it cannot be written, is in use by another process, or a file is damaged.
@@ -71,6 +77,7 @@ class Buffer:
         self.directory = Path(directory)
         self._config = config
         self._seed = seed
+        self._free = frozenset(kind_of(kind.split("+")) for kind in free)
         self._mutex = threading.Lock()
         # Apart from the mutex: who leaves its work need not wait for others.
         self._idle = threading.Condition()
@@ -262,7 +269,7 @@ class Buffer:
             self._seen.add_interval(*interval)
         for path in sorted(self.directory.iterdir()):
             if path.is_dir() and (path / "layout.json").exists() and not path.name.startswith("."):
-                self._tables[path.name] = Table(path, path.name, self._config, self._seed, self._journal)
+                self._tables[path.name] = self._opened(path.name)
         for table in self._tables.values():
             self._note(table)
         path = self.directory / STATE
@@ -317,11 +324,14 @@ class Buffer:
 
     def _table(self, kind: str) -> Table:
         if kind not in self._tables:
-            table = Table(self.directory / kind, kind, self._config, self._seed, self._journal)
-            if not labelled(kind):
+            table = self._opened(kind)
+            if not labelled(kind) and kind not in self._free:
                 table.set_limiter(**self._limits)
             self._tables[kind] = table
         return self._tables[kind]
+
+    def _opened(self, kind: str) -> Table:
+        return Table(self.directory / kind, kind, self._config, self._seed, self._journal, kind in self._free)
 
     def _existing(self, kind: str) -> Table:
         if kind not in self._tables:

@@ -100,11 +100,15 @@ class ReplayConfig(Config):
         """What the table of `kind` lets go; labelled events are taken whole and repeat, so the oldest goes."""
         return "fifo" if labelled(kind) else self.remover
 
-    def limits_of(self, kind: str) -> tuple[float, float, float]:
+    def limits_of(self, kind: str, free: bool = False) -> tuple[float, float, float]:
         """Samples per insert, slack and least size of the limiter of `kind`'s table.
 
         Labelled events are not drawn sample by sample, so nothing is ever owed for them: their source paces itself.
+
+        Args:
+            kind: of event.
+            free: nothing draws from the table, so its source would wait for ever.
         """
-        if labelled(kind):
+        if labelled(kind) or free:
             return 0.0, float(self.limiter_slack), 1.0
         return self.samples_per_insert, float(self.limiter_slack), float(self.min_size)

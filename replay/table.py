@@ -28,7 +28,9 @@ class Table:
     until the settings given at start are others.
     """
 
-    def __init__(self, directory: Path, kind: str, config: ReplayConfig, seed: int, journal: Journal) -> None:
+    def __init__(
+        self, directory: Path, kind: str, config: ReplayConfig, seed: int, journal: Journal, free: bool = False
+    ) -> None:
         """Open and verify, or make.
 
         Args:
@@ -37,6 +39,7 @@ class Table:
             config: its capacity, remover and limits are taken from here.
             seed: of the remover.
             journal: knows how far the table had come.
+            free: nothing draws from it: its sources are never told to wait.
 
         Raises:
             StorageError: no space, no permission, or a damaged file.
@@ -64,7 +67,7 @@ class Table:
             inserted = int(self._figures["inserted"])
             journal.begin(self.key, Totals(inserted, inserted))
         self._live, self.unrecorded = self._recover(journal.totals[self.key])
-        self.limiter = self._make_limiter(config)
+        self.limiter = self._make_limiter(config.limits_of(kind, free))
 
     @property
     def totals(self) -> Totals:
@@ -178,9 +181,8 @@ class Table:
             _LOG.warning("table %s: emptied %d torn and %d damaged slots", self.storage.layout.kind, torn, bad)
         return live, unrecorded
 
-    def _make_limiter(self, config: ReplayConfig) -> Limiter:
+    def _make_limiter(self, given: tuple[float, float, float]) -> Limiter:
         f = self._figures
-        given = config.limits_of(self.storage.layout.kind)
         if not f["min_size"]:
             limiter = Limiter(*given)
         else:

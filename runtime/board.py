@@ -18,7 +18,8 @@ class Board:
         counters: totals.
         values: latest figures.
         facts: printable lines that actors told about themselves, by actor.
-        datasets: what is taught, `images`, `speech` and `letters`, each as `name:fingerprint`, as teachers told it.
+        datasets: what is taught, by the setting of `data` that chooses it, each as `choice:fingerprint`, as teachers
+            told it.
         waiting: why the learner does not step; empty when it does.
         examined: how far the final exam is; empty before it.
         over: whether all sources have ended and replay has what they gave: nothing more can come.

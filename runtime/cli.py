@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from runtime.rundir import saved_plugins
 from runtime.settings import Setting, settings
+from runtime.teach import read_teach
 from sensors.errors import ConfigError
 from sensors.paths import place
 from sensors.plugins import SEPARATOR, given_plugins, load_plugins, option_of
@@ -38,6 +39,7 @@ OPTIONS = {
     },
     "how it learns": {
         "--preset": "learner.preset",
+        "--learn": "run.learn",
         "--device": "learner.device",
         "--seed": "run.seed",
         "--minutes": "run.minutes",
@@ -56,6 +58,7 @@ EXAMPLES = (
     ("--teacher simulated", "learn from embedded digits and voices until Ctrl-C"),
     ("--minutes 5", "the same, for five minutes of learning"),
     ("--teach digits", "without letters and lip reading"),
+    ("--teach things", "learn your own: things/image/mug/*.jpg, things/audio/mug/*.wav"),
     ("--sensors live", "learn from this machine's microphone and camera"),
     ("--sensors live --listen tcp://127.0.0.1:5570 --record session", ""),
     ("--data ~/datasets --speech fsdd", "MNIST and recorded speech found there"),
@@ -113,6 +116,10 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         from sensors.devices import list_devices
 
         raise Page("\n".join(line for devices in list_devices() for line in devices.lines()))
+    if given.speak is not None:
+        from teacher.folder.speak import speak
+
+        raise Page("\n".join(speak(place(given.speak, "--speak"))))
     if given.sensors and given.teacher:
         raise ConfigError("--teacher and --sensors: events come from a teacher or from sensors; give one of the two")
     if given.resume is not None and given.run_dir is not None:
@@ -121,7 +128,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     for options in OPTIONS.values():
         for flag, key in options.items():
             if (text := getattr(given, flag[2:])) is not None:
-                changes[key] = str(text)
+                changes |= read_teach(text) if flag == "--teach" else {key: str(text)}
     for assignment in given.set:
         key, equals, text = assignment.partition("=")
         if not equals or "." not in key:
@@ -167,6 +174,11 @@ def _parser(known: dict[str, Setting]) -> _Parser:
     source = parser.add_argument_group("where events come from")
     source.add_argument("--teacher", choices=("simulated",), help="a simulated teacher (the default)")
     source.add_argument("--list-devices", action="store_true", help="show microphones and cameras, and end")
+    source.add_argument(
+        "--speak",
+        metavar="DIR",
+        help="have the synthesiser say the names of a folder's concepts that no sound is of, and end",
+    )
     for title, options in OPTIONS.items():
         group = parser.add_argument_group(title)
         for flag, key in options.items():
@@ -213,6 +225,8 @@ def _add(group: argparse._ArgumentGroup, flag: str, s: Setting) -> None:
 def _metavar(s: Setting) -> str:
     if s.key in ("data.data", "monitor.judges"):
         return "DIR"
+    if s.key == "run.teach":
+        return "SUBJECTS|DIR"
     if s.unit:
         return s.unit.upper() if s.unit.isalpha() else "N"
     return "N" if s.kind.startswith(("int", "float")) else "TEXT"

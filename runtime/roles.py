@@ -275,7 +275,7 @@ class LearnerRole(Role):
             "learner/turn": value["turn"],
             "learner/steps_per_s": float(value["steps_per_s"]),
             "learner/duty": float(value["duty"]),
-            "tdlft/waiting": value.get("letters_waiting", ""),
+            **{f"{name}/waiting": why for name, why in value.get("waits", {}).items()},
             **{f"loss/{name}": float(loss) for name, loss in value.get("losses", {}).items()},
             **value.get("figures", {}),
         }

@@ -25,12 +25,11 @@ from runtime.leavings import (
     holds_nothing,
     strangers,
 )
+from runtime.migrate import FORMAT
 from runtime.secrets import conceal, reveal
 from sensors.errors import ConfigError, StateError, StorageError
 from sensors.paths import place
 
-FORMAT = 1
-"""Version of a run directory's layout; a run of another one is not resumed."""
 SPARE_BYTES = 256 * 2**20
 """Room asked for beyond replay and checkpoints: figures and samples."""
 ANOTHER = "name another directory with --run-dir"
@@ -160,7 +159,7 @@ class RunDirectory:
         self.write_config()
 
     def record_datasets(self, told: Mapping[str, str]) -> None:
-        """Keep what is taught: `images`, `speech` and `letters`, those that there are, as `name:fingerprint`.
+        """Keep what is taught, by the setting of `data` that chooses it, each as `choice:fingerprint`.
 
         A run goes on with the same data or not at all; a subject that it was not taught before may be added.
 
@@ -169,12 +168,13 @@ class RunDirectory:
         """
         before = self.saved.get("datasets", {})
         for kind in told:
-            if kind in before and told[kind] != before[kind]:
+            # The same data may have been moved.
+            if kind in before and told[kind].rpartition(":")[2] != before[kind].rpartition(":")[2]:
                 raise StateError(
                     f"{self.path}: was taught {kind} {before[kind]}, found now {told[kind]};\n"
-                    f"give the same --{kind} and --data as before, or start a new run"
+                    f"give the same data.{kind} and --data as before, or start a new run"
                 )
-        if set(told) - set(before):
+        if any(before.get(kind) != choice for kind, choice in told.items()):
             self.record(datasets={**before, **told})
 
     def write_config(self) -> None:
@@ -330,8 +330,12 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise StateError(f"{path}/config.json: damaged; this run cannot be resumed") from None
     if not isinstance(saved, dict) or not {"format", "config"} <= set(saved):
         raise StateError(f"{path}/config.json: damaged; this run cannot be resumed")
-    if saved["format"] != FORMAT:
-        raise StateError(f"{path}: run of format {saved['format']!r}, this program reads format {FORMAT}")
+    if saved["format"] not in range(1, FORMAT + 1) or isinstance(saved["format"], bool):
+        made = f", made by version {saved['version']}" if isinstance(saved.get("version"), str) else ""
+        raise StateError(
+            f"{path}: run of format {saved['format']!r}{made}; this program reads formats up to {FORMAT};\n"
+            "resume it with the version that made it, or a newer one"
+        )
     wanted = {
         "config": (dict, "settings by section"),
         "datasets": (dict, "names by kind"),

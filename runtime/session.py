@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 from replay.held import last_generation
 from runtime.cli import Request
 from runtime.environment import prepare_environment
+from runtime.learning import learning
+from runtime.migrate import FORMAT
 from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig, teacher_names
+from runtime.settings import RunConfig
 from runtime.signals import StopSignals
+from runtime.teaching import check_senses, teachers_of, with_senses
 from runtime.terminal import Terminal, clock, counted_events
 from sensors.address import file_of, redact_text
 from sensors.errors import ConfigError, StateError, UserError
@@ -24,12 +27,13 @@ from sensors.modalities import modality
 from sensors.output import go_on_without, open_log
 from sensors.paths import check_readable, check_writable, here, place
 from sensors.places import check_link
+from sensors.plugins import plugins
 from sensors.program import program
 from sensors.rig_config import LIVE
 from sensors.senses import configure
 from sensors.senses.settings import form_changes
-from teacher.datasets.check import check_data
-from teacher.datasets.choose import fetch_missing
+from teacher.subjects.check import check_subjects
+from teacher.subjects.contract import settings_of
 
 if TYPE_CHECKING:
     from runtime.supervisor.cluster import Cluster
@@ -78,7 +82,9 @@ def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, cast: Mapping
     with _output(run.path, notes), StopSignals(partial(_leave, cluster, run)) as signals:
         try:
             terminal.note(f"run {run.path}")
-            for note in notes:
+            for plugin in plugins():
+                terminal.note(str(plugin))
+            for note in [*notes, *learning(config).notes]:
                 terminal.note(note)
             cluster.start()
             # Imports torch: done while Ray starts.
@@ -157,6 +163,7 @@ def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
     config = _absolute(config)
     _check_sensors(config)
     _prepare_data(config, "--data" if "data.data" in request.changes else DATA_VARIABLE)
+    config = _learn_what_is_sent(config, request)
     run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), _needed_bytes(config))
     return run, config
 
@@ -168,7 +175,7 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
         try:
             saved = RunConfig.from_saved(run.saved["config"])
             # What `auto` chose stays chosen, whatever other data are found by now.
-            chosen = {f"data.{kind}": told.partition(":")[0] for kind, told in run.saved.get("datasets", {}).items()}
+            chosen = {f"data.{kind}": told.rpartition(":")[0] for kind, told in run.saved.get("datasets", {}).items()}
             before = saved.override(chosen)
         except ConfigError as error:
             raise StateError(f"{run.path}/config.json: damaged, or of another version ({error})") from None
@@ -181,12 +188,13 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
         configure(config.senses.to_dict())
         _check_sensors(config, fresh=False)
         _prepare_data(config)
+        config = _learn_what_is_sent(config, request)
         for difference in [*RunConfig.replaced(run.saved["config"]), *config.differences(saved)]:
             terminal.note(f"changed: {difference}")
         if run.checkpoint_step is None and _teaches(config) != _teaches(before):
             run.record(generation=last_generation(run.replay, _teachers(config, saved)) + 1)
-        if config != saved:
-            run.record(config=config.to_dict())
+        if config != saved or run.saved["format"] != FORMAT:
+            run.record(format=FORMAT, config=config.to_dict())
     except BaseException:
         run.close()
         raise
@@ -201,13 +209,14 @@ def _teaches(config: RunConfig) -> tuple[Any, ...]:
 
 def _teachers(*configs: RunConfig) -> set[str]:
     """Names of all teachers that any of these settings ask for."""
-    return {name for config in configs for name in teacher_names(config.run)}
+    return {name for config in configs for name in (one.name for one in teachers_of(config.run))}
 
 
 def _absolute(config: RunConfig) -> RunConfig:
     """Files and folders of the user by their whole paths: actors have working directories of their own."""
     places = {
         "data.data": ("--data", config.data.data),
+        "data.folder": ("--teach", config.data.folder),
         "live.record": ("--record", config.live.record),
         "ingest.keys": ("--keys", config.ingest.keys),
         "monitor.judges": ("--judges", config.monitor.judges),
@@ -230,7 +239,8 @@ def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
         if config.live.record is not None:
             check_writable(Path(config.live.record), "--record")
         if config.monitor.judges is not None:
-            check_data(config.data.replace(data=config.monitor.judges, download=False), True, False, "--judges")
+            labelled = config.data.replace(data=config.monitor.judges, download=False)
+            check_subjects(config.run.subjects, labelled, config, "--judges")
         # Brings OpenCV and the libraries of devices, which no simulated teacher needs here.
         from sensors.rig import check
 
@@ -243,20 +253,35 @@ def _prepare_data(config: RunConfig, source: str = "--data") -> None:
         return
     # Here and once, not in the actors: its progress is seen, and several teachers do not fetch the same files.
     source = source if config.data.data else ""
-    if config.run.digits:
-        fetch_missing(config.data, source)
-    check_data(config.data, config.run.digits, config.run.letters, source)
+    for subject in config.run.subjects:
+        subject.fetch(config.data, source)
+    check_subjects(config.run.subjects, config.data, config, source)
+
+
+def _learn_what_is_sent(config: RunConfig, request: Request) -> RunConfig:
+    """The learner learns from the senses that are taught, where the user names none; else what is named must fit.
+
+    Some algorithm must learn from what there is.
+    """
+    if config.run.sensors is not None:
+        learning(config)
+        return config
+    if "learner.modalities" not in request.changes and request.resume is None:
+        config = with_senses(config)
+    check_senses(config)
+    learning(config)
+    return config
 
 
 def _needed_bytes(config: RunConfig) -> int:
     """Disk for replay's tables of the simulated teachers' events, and for checkpoints: three and one in the making."""
-    tables = 0
-    if config.run.digits:
-        tables += (config.replay.capacity + config.replay.capacity_single) * _nbytes("audio", "image")
-    if config.run.letters:
-        tables += config.replay.capacity_labelled * _nbytes("speech", "lips", "letter", "speech", "letter")
+    tables = sum(
+        config.replay.capacity_of(kind) * _nbytes(*kind.split("+"))
+        for one in config.run.subjects
+        for kind in one.kinds(config.data, settings_of(one, config))
+    )
     large = config.learner.preset == "paper" or (config.learner.preset, config.learner.device) == ("auto", "cuda")
-    checkpoint = CHECKPOINT_BYTES["paper" if large else "small"] + (LETTERS_BYTES if config.run.letters else 0)
+    checkpoint = CHECKPOINT_BYTES["paper" if large else "small"] + (LETTERS_BYTES if config.run.labelled else 0)
     return tables + 4 * checkpoint
 
 

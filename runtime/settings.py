@@ -1,15 +1,16 @@
 """A run's settings: every room's own, side by side, and those of the run itself."""
 
 import dataclasses
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args, get_type_hints
 
-from agent.config import BEFORE, RENAMED, AnswerConfig, LearnerConfig, MonitorConfig
+from agent.algorithms import algorithm, algorithms, named
+from agent.config import AnswerConfig, ContrastiveConfig, LearnerConfig, MonitorConfig
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
 from runtime.groups import flatten, groups, inner_group
+from runtime.migrate import migrate, replaced, typed
 from sensors.address import redact
 from sensors.config import Config, parse, setting
 from sensors.errors import ConfigError
@@ -17,9 +18,10 @@ from sensors.live_config import SensorsConfig
 from sensors.perception import PerceptionConfig
 from sensors.remote_config import IngestConfig
 from sensors.rig_config import LIVE, LiveConfig, RigConfig
-from sensors.senses import SensesConfig, sense, senses, senses_config
+from sensors.senses import SensesConfig, senses_config
 from sensors.streams import perceivable
 from teacher.config import DataConfig, LettersConfig, TeacherConfig
+from teacher.subjects.contract import SEPARATOR, Subject, read_subjects, subjects, unlabelled
 
 LIVE_DEFAULTS = {
     "run.teach": "digits",
@@ -33,6 +35,8 @@ LIVE_DEFAULTS = {
     "answer.serve": "true",
 }
 """Defaults that are others when a run perceives for itself."""
+SEEDS = 64
+"""Seeds of one run's teachers: run seed x `SEEDS` + the teacher's number."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,16 @@ class RunSection(Config):
     )
     seed: int = setting(0, help="seed of everything random", low=0, high=2**31 - 1)
     teach: str = setting(
-        "both",
-        help="what is taught: digits (heard and seen, without labels), letters (heard, lip-read, labelled), or both",
-        choices=("digits", "letters", "both"),
+        "digits+letters",
+        help=f"subjects that are taught, joined by {SEPARATOR!r}: {', '.join(s.about for s in subjects())}",
     )
-    teachers: int = setting(1, help="digit teachers that teach side by side, seeds apart", low=1, high=64)
+    learn: str = setting(
+        "smart+tdlft",
+        help="what learns, joined by '+': " + ", ".join(f"{name} ({algorithm(name).about})" for name in algorithms()),
+    )
+    teachers: int = setting(
+        1, help="teachers of each unlabelled subject that teach side by side, seeds apart", low=1, high=64
+    )
     checkpoint_every: float = setting(30.0, help="time between checkpoints", unit="s", low=1.0, high=1e7)
     tick: float = setting(2.0, help="time between two lines of figures", unit="s", low=0.2, high=60.0)
     chunk: float = setting(1.0, help="longest piece of work asked of an actor at once", unit="s", low=0.1, high=5.0)
@@ -104,25 +113,33 @@ class RunSection(Config):
         None, help="Python files that add senses, subjects, algorithms or layouts, separated by ':'; give --plugin"
     )
 
-    @property
-    def digits(self) -> bool:
-        """Whether digits are taught."""
-        return self.teach != "letters"
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            count = len(unlabelled(self.subjects))
+        except ConfigError as error:
+            raise ConfigError(f"teach={self.teach!r}: {error}") from None
+        try:
+            named(self.learn)
+        except ConfigError as error:
+            raise ConfigError(f"learn={self.learn!r}: {error}") from None
+        if self.teachers * count > SEEDS:
+            raise ConfigError(f"teachers={self.teachers}: {count} subjects have more than {SEEDS} teachers together")
 
     @property
-    def letters(self) -> bool:
-        """Whether letters are taught."""
-        return self.teach != "digits"
+    def subjects(self) -> tuple[Subject, ...]:
+        """What is taught: first what has no labels. Where the run perceives, what its judges' data are of."""
+        return tuple(sorted(read_subjects(self.teach), key=lambda subject: subject.labelled))
 
+    @property
+    def labelled(self) -> bool:
+        """Whether something is taught with labels."""
+        return any(subject.labelled for subject in self.subjects)
 
-LETTERS_TEACHER = "teacher-letters"
-"""Name of the teacher of letters; those of digits have numbers."""
-
-
-def teacher_names(run: RunSection) -> list[str]:
-    """Names of the simulated teachers of a run, under which they send their events: first those of digits."""
-    digits = range(run.teachers if run.digits and run.sensors is None else 0)
-    return [f"teacher-{number}" for number in digits] + ([LETTERS_TEACHER] if run.letters else [])
+    @property
+    def unlabelled(self) -> bool:
+        """Whether something is taught, or perceived, without labels."""
+        return bool(unlabelled(self.subjects))
 
 
 @dataclass(frozen=True)
@@ -135,6 +152,7 @@ class RunConfig(Config):
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     tdlft: TdlftTurnsConfig = field(default_factory=TdlftTurnsConfig)
+    contrastive: ContrastiveConfig = field(default_factory=ContrastiveConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     answer: AnswerConfig = field(default_factory=AnswerConfig)
     run: RunSection = field(default_factory=RunSection)
@@ -151,8 +169,7 @@ class RunConfig(Config):
             self._check_sensors()
             return
         self._check_waiting()
-        self._check_microphones()
-        if self.run.letters:
+        if self.run.labelled:
             self._check_letters()
 
     def to_dict(self) -> dict[str, Any]:
@@ -188,17 +205,6 @@ class RunConfig(Config):
         if "lesson" in (s.guides, s.selector) and s.batch % s.views:
             raise ConfigError(f"learner.batch={s.batch}: must be a multiple of learner.views={s.views} for lessons")
 
-    def _check_microphones(self) -> None:
-        names = [name.strip() for name in self.learner.modalities.split(",")]
-        far = [name for name in names if name in senses() and sense(name).derived is not None]
-        if far and not self.teacher.far_microphone:
-            raise ConfigError(f"learner.modalities: nothing sends {far[0]}; add --set teacher.far_microphone=true")
-        if self.teacher.far_microphone and not far:
-            # Nobody would draw what the far microphone alone hears, and its table would tell the teacher to wait.
-            raise ConfigError("teacher.far_microphone: add --set learner.modalities=audio,image,audio_far")
-        if far and "lesson" in (self.learner.guides, self.learner.selector):
-            raise ConfigError("teacher.far_microphone: sounds heard twice have no lesson; use guides pair or cluster")
-
     def _check_waiting(self) -> None:
         """Refuse settings with which the learner would wait for ever for `min_events` events."""
         wanted, replay, teacher = self.learner.min_events, self.replay, self.teacher
@@ -218,8 +224,8 @@ class RunConfig(Config):
             )
 
     def _check_sensors(self) -> None:
-        if self.run.letters:
-            raise ConfigError(f"run.teach={self.run.teach}: sensors bring no letters with labels; leave it at digits")
+        if labelled := [subject.name for subject in self.run.subjects if subject.labelled]:
+            raise ConfigError(f"run.teach={self.run.teach}: sensors bring no {labelled[0]} with labels; leave it away")
         given = perceivable()
         names = {name.strip() for name in self.learner.modalities.split(",")}
         if unknown := sorted(names - set(given)):
@@ -276,7 +282,7 @@ class RunConfig(Config):
             ConfigError: no such setting, or a bad value; the message names it.
         """
         values = self.to_dict()
-        for key, text in changes.items():
+        for key, text in typed(changes).items():
             *path, name = key.split(".")
             kind: type[Config] = type(self)
             place = values
@@ -294,38 +300,15 @@ class RunConfig(Config):
     def from_saved(cls, saved: Mapping[str, Any]) -> Self:
         """The settings that a run was saved with; what it did before there was a setting for it, it goes on doing.
 
-        Settings of the monitor that have other names now take their defaults.
-        Runs from before letters were taught go on with digits alone, those from before rare pairs had more turns than
-        their share without these.
-
         Raises:
             ConfigError: settings of another version.
         """
-        before: dict[str, Mapping[str, Any]] = {"run": {"teach": "digits"}, "learner": BEFORE}
-        for name in before:
-            if not isinstance(saved.get(name, {}), Mapping):
-                raise ConfigError(f"{name}={saved[name]!r}: expected a group of settings")
-        run = saved.get("run", {})
-        if run.get("minutes") == math.inf:
-            # Before it had a bound, this was another way to say: until Ctrl-C.
-            saved = {**saved, "run": {**run, "minutes": None}}
-        saved = {**saved, **{name: {**old, **saved.get(name, {})} for name, old in before.items()}}
-        if isinstance(saved.get("monitor"), Mapping):
-            saved["monitor"] = {k: v for k, v in saved["monitor"].items() if k not in RENAMED}
-        return cls.from_dict(saved)
+        return cls.from_dict(migrate(saved))
 
     @classmethod
     def replaced(cls, saved: Mapping[str, Any]) -> list[str]:
-        """Settings that an older run was saved with and that are no more, each as `section.field: old -> new`.
-
-        Those that had their default are passed over: what takes their place does as they did.
-        """
-        monitor = saved.get("monitor")
-        return [
-            f"monitor.{name}: {monitor[name]} -> monitor.{now}={getattr(MonitorConfig(), now)}"
-            for name, (default, now) in RENAMED.items()
-            if isinstance(monitor, Mapping) and name in monitor and monitor[name] != default
-        ]
+        """Settings that an older run was saved with and that take their defaults now."""
+        return replaced(saved)
 
     def differences(self, other: Self) -> list[str]:
         """Settings that differ from `other`, each as `section.field: theirs -> ours`, without passwords."""

@@ -1,5 +1,6 @@
 """What a person sees: one live view on a terminal, one line a tick elsewhere."""
 
+import itertools
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -26,13 +27,35 @@ LOST = ("throttled", "unanswered", "overflow", "refused", "stopped")
 """Reasons for which an event that was perceived is not in replay."""
 HARMLESS = ("own", "superseded", "replayed", "disconnected", "unanswered")
 """Reasons for which a sample or a message is passed over without a loss."""
-EXAMS = (
-    ("image → audio", "image_to_audio", "audio"),
-    ("audio → image", "audio_to_image", "image"),
-    ("image → image", "image_to_image", "image"),
-    ("audio → audio", "audio_to_audio", "audio"),
-)
-"""Title, exam and the modality of the judge that grades it."""
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One path that is examined.
+
+    Attributes:
+        title: for people, as in 'image → audio'.
+        exam: name of its figure, behind 'exam/'.
+        judge: name of the figure of the judge that grades it, behind 'judge/'.
+        crosses: whether it goes from one sense to another.
+    """
+
+    title: str
+    exam: str
+    judge: str
+    crosses: bool
+
+
+def exams_of(senses: Sequence[str], subject: str = "") -> tuple[Exam, ...]:
+    """All paths between some senses, those from one sense to another first.
+
+    Args:
+        senses: that are examined, in the order of the exam set.
+        subject: behind whose name its figures are; empty where there is one subject.
+    """
+    room = f"{subject}/" if subject else ""
+    paths = [*itertools.permutations(senses, 2), *((sense, sense) for sense in senses)]
+    return tuple(Exam(f"{subject} {a} → {b}".strip(), f"{room}{a}_to_{b}", f"{room}{b}", a != b) for a, b in paths)
 
 
 @dataclass(frozen=True)
@@ -47,7 +70,7 @@ class Snapshot:
         share: part of `--minutes` or `--steps` that is done, 0…1; none when endless.
         values: latest figures by key.
         actors: name -> state in a word.
-        digits: whether digits are taught; without them the view has no room for their exams.
+        exams: that are held, or will be once the judges are trained.
     """
 
     time: float
@@ -57,7 +80,7 @@ class Snapshot:
     share: float | None = None
     values: Mapping[str, Value] = field(default_factory=dict)
     actors: Mapping[str, str] = field(default_factory=dict)
-    digits: bool = True
+    exams: Sequence[Exam] = ()
 
 
 class Terminal:
@@ -143,9 +166,9 @@ def line(snapshot: Snapshot) -> str:
     if perceived := perceiving(v):
         parts.append(f"{perceived}; {sensing(v)}")
     parts += [
-        f"{exam.replace('_to_', '→')} {percent(v, f'exam/{exam}')} (judge {percent(v, f'judge/{judge}')})"
-        for _, exam, judge in EXAMS[:2]
-        if f"exam/{exam}" in v
+        f"{e.title.replace(' → ', '→')} {percent(v, f'exam/{e.exam}')} (judge {percent(v, f'judge/{e.judge}')})"
+        for e in snapshot.exams
+        if e.crosses and f"exam/{e.exam}" in v
     ]
     if lips := reading(v, "lips_seen", "lips_unseen", "lips_unimodal", "lips_oracle"):
         parts.append(f"lips→letter {percent(v, 'exam/lips_all')} ({lips})")
@@ -194,7 +217,7 @@ def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
     if losses:
         facts.add_row("losses", "  ".join(losses))
     facts.add_row("actors", "  ".join(f"{name} {state}" for name, state in snapshot.actors.items()))
-    body: list[RenderableType] = [facts, Text(), exams(v, width, snapshot.digits)]
+    body: list[RenderableType] = [facts, Text(), exams(v, width, snapshot.exams)]
     if snapshot.share is not None:
         body += [Text(), ProgressBar(total=1.0, completed=min(snapshot.share, 1.0), width=max(width - 6, 8))]
     if notes:
@@ -202,7 +225,7 @@ def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
     return Panel(Group(*body), title="Reciprocal", width=width, padding=(0, 1))
 
 
-def exams(v: Mapping[str, Value], width: int, digits: bool = True) -> RenderableType:
+def exams(v: Mapping[str, Value], width: int, held: Sequence[Exam]) -> RenderableType:
     """Cross-modal accuracies beside their judges' own, and lip reading once there is any; bars where there is room."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
@@ -211,7 +234,7 @@ def exams(v: Mapping[str, Value], width: int, digits: bool = True) -> Renderable
     if bars:
         table.add_column()
     table.add_column(style="dim", no_wrap=True)
-    rows = [(title, exam, f"judge {percent(v, f'judge/{judge}')}") for title, exam, judge in EXAMS if digits]
+    rows = [(e.title, e.exam, f"judge {percent(v, f'judge/{e.judge}')}") for e in held]
     if lips := reading(v, "lips_unseen", *(["lips_oracle"] if width >= 80 else [])):
         rows.append(("lips → letter", "lips_all", lips))
     for title, exam, beside in rows:

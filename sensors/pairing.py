@@ -153,7 +153,8 @@ class Pairing:
         """Decide everything: nothing more will come."""
         for track in self._tracks.values():
             track.known = float("inf")
-        done = self._decide()
+        # The second time, what waited for others to be joined leaves.
+        done = self._decide() + self._leave()
         for track in self._tracks.values():
             track.known = -float("inf")
         return done

@@ -23,6 +23,11 @@ def check_state(state: Mapping[str, Any], keys: set[str], version: int, owner: s
     if not isinstance(state, Mapping):
         raise StateError(f"{owner}: expected a saved state of named values, got {type(state).__name__}")
     found = state.get("version")
+    if isinstance(found, int) and found > version:
+        raise StateError(
+            f"{owner}: saved by a later version of the program (format {found}, this one reads {version}); "
+            "go on with that version"
+        )
     if found != version:
         raise StateError(f"{owner}: saved with format version {found!r}, this program reads {version}")
     names = set(state) - {"version"}

@@ -13,11 +13,8 @@ from ray.exceptions import RayActorError
 from sensors.errors import ConfigError
 from sensors.event import EventBatch
 from sensors.state import State
-from teacher.config import DataConfig, LettersConfig, TeacherConfig
-from teacher.datasets import load_images, load_speech
-from teacher.datasets.letters import load_letters
-from teacher.letters import LettersMachine
-from teacher.machine import Cursor, Machine
+from teacher.config import DataConfig, settings_class
+from teacher.subjects import Cursor, subject
 
 WINDOW = 4
 """Batches on the way to replay at one time."""
@@ -42,21 +39,17 @@ class _Sent:
     not_before: float = 0.0
 
 
-_Subject = tuple[Machine | LettersMachine, list[str], dict[str, str]]
-"""What emits, printable lines about its data, and the data's choices and fingerprints."""
-
-
 class TeacherActor:
-    """A `Machine` or `LettersMachine` that sends; made a Ray actor by whoever starts it.
+    """A subject's machine that sends; made a Ray actor by whoever starts it.
 
     Args:
         name: source name of its events.
         data: `DataConfig` as a dict.
-        teacher: how it teaches its subject, `TeacherConfig` or `LettersConfig` as a dict.
+        settings: how it teaches, the section of settings that its subject names, as a dict.
         seed: of this machine alone.
         generation: counts restarts without the saved state.
         replay: handle whose `insert(batch)` answers `accepted`, `duplicate` and `throttled_ms`.
-        subject: 'digits' or 'letters'.
+        taught: name of the subject.
         resend: whether a batch is kept until replay answers that it was taken. If not, what replay turns away or does
             not answer is dropped and counted, and a saved cursor stands behind all that was sent.
 
@@ -69,19 +62,19 @@ class TeacherActor:
         self,
         name: str,
         data: Mapping[str, Any],
-        teacher: Mapping[str, Any],
+        settings: Mapping[str, Any],
         seed: int,
         generation: int,
         replay: Any,
-        subject: str = "digits",
+        taught: str = "digits",
         resend: bool = True,
     ) -> None:
         cv2.setNumThreads(1)
-        if subject not in ("digits", "letters"):
-            raise ConfigError(f"{name}: no subject {subject!r}; choose digits or letters")
-        config = DataConfig.from_dict(data)
-        make = _teach_letters if subject == "letters" else _teach_digits
-        self._machine, self._summary, self._datasets = make(config, teacher, name, seed, generation)
+        one = subject(taught)
+        loaded = one.load(DataConfig.from_dict(data))
+        config = settings_class(one.settings).from_dict(settings)
+        self._machine = one.machine(loaded, config, name, seed, generation)
+        self._summary, self._datasets = list(loaded.lines), dict(loaded.choices)
         self._replay = replay
         self._resend = resend
         self._window = WINDOW if resend else WINDOW_UNHEEDED
@@ -132,24 +125,22 @@ class TeacherActor:
         }
 
     def exam(self) -> dict[str, Any]:
-        """The exam set of digits as a dict of arrays; `ExamSet.from_dict` reads it.
+        """The subject's exam set as a dict of arrays; `ExamSet.from_dict` reads it.
 
         Raises:
-            ConfigError: this one teaches letters, whose examiner reads the corpus itself.
+            ConfigError: the subject has none: its examiners read the data themselves.
         """
-        if not isinstance(self._machine, Machine):
-            raise ConfigError(f"{self._machine.name}: teaches letters and has no exam set of digits")
-        return self._machine.exam().to_dict()
+        exam = self._machine.exam()
+        if exam is None:
+            raise ConfigError(f"{self._machine.name}: teaches what has no exam set; its examiners read the data")
+        return exam.to_dict()
 
     def summary(self) -> list[str]:
         """Printable lines: what is shown and what is played, and where embedded data stand in for missing ones."""
         return list(self._summary)
 
     def datasets(self) -> dict[str, str]:
-        """What is taught, by the setting of `data` that chooses it, each as `choice:fingerprint`.
-
-        Keys are `images` and `speech` of digits, `letters` of letters.
-        """
+        """What is taught, by the setting of `data` that chooses it, each as `choice:fingerprint`."""
         return dict(self._datasets)
 
     def state_dict(self) -> State:
@@ -229,7 +220,7 @@ class TeacherActor:
             self._unacknowledged.append(sent)
             self._dispatch(sent)
             counts["offered"] += len(sent.batch)
-            if rate := self._machine.config.rate:
+            if rate := self._machine.rate:
                 # A teacher held up catches up by a second at most.
                 self._due = max(self._due, time.monotonic() - 1.0) + len(sent.batch) / rate
 
@@ -254,20 +245,3 @@ class TeacherActor:
             ray.wait(flying, num_returns=1, timeout=pause)
         else:
             time.sleep(max(pause, _SHORTEST_PAUSE))
-
-
-def _teach_digits(data: DataConfig, teacher: Mapping[str, Any], name: str, seed: int, generation: int) -> _Subject:
-    used = {"images": load_images(data), "speech": load_speech(data)}
-    machine = Machine(TeacherConfig.from_dict(teacher), used["images"], used["speech"], name, seed, generation)
-    lines = [f"{kind}: {samples.summary}" for kind, samples in used.items()]
-    lines += [samples.instead for samples in used.values() if samples.instead]
-    return machine, lines, {kind: f"{samples.name}:{samples.fingerprint}" for kind, samples in used.items()}
-
-
-def _teach_letters(data: DataConfig, teacher: Mapping[str, Any], name: str, seed: int, generation: int) -> _Subject:
-    corpus = load_letters(data)
-    machine = LettersMachine(LettersConfig.from_dict(teacher), corpus, name, seed, generation)
-    # The corpus that is made here says so in its name: 'synthetic-letters' is what data.letters=synthetic chooses.
-    choice = corpus.utterances.name.removesuffix("-letters")
-    lines = [f"letters: {corpus.summary}", *filter(None, [corpus.instead])]
-    return machine, lines, {"letters": f"{choice}:{corpus.utterances.fingerprint}"}

@@ -1,12 +1,17 @@
 """Settings of the simulated teachers: which datasets, and how they teach digits and letters."""
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sensors.config import Config, setting
 from sensors.errors import ConfigError
 
 CONCEPTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-"""Names of the ten concepts; a concept's number is its place here."""
+"""Names of the ten digits; a concept's number is its place here."""
+MOST_CONCEPTS = 10_000
+"""Most concepts of one subject."""
+_MISSING = re.compile(r"(?:^|\s)([a-z_][a-z0-9_]*):")
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,18 @@ class DataConfig(Config):
         help="spelled letters and the lips that say them; auto takes AV-Letters where found, else synthetic ones",
         choices=("auto", "avletters", "synthetic"),
     )
+    folder: str | None = setting(
+        None,
+        help="folder of your own things, <sense>/<concept>/<files>, for the subject folder; --teach DIR sets both",
+    )
     held_out: str = setting(
         "", help="speaker of FSDD, as in 'theo', of whom every recording is test and none training; none: its own split"
     )
     part: str = setting(
         "test",
         help="what exams and judges test on: the test part, or validation, which is held out of the training part "
-        "(10 %, at most 3,000 images and 300 clips; a fifth of the letters) and leaves the test part alone",
+        "(10 %, at most 3,000 images and 300 clips; a fifth of the letters; val/ of a folder that has it) and leaves "
+        "the test part alone",
         choices=("test", "validation"),
     )
     download: bool = setting(False, help="fetch the chosen datasets that are not there yet")
@@ -55,7 +65,7 @@ class TeacherConfig(Config):
     """How a teacher teaches: its style, its lessons and the flaws of its world.
 
     Raises:
-        ConfigError: a bad value, a lesson longer than half a batch, an unknown concept, or a drift without length.
+        ConfigError: a bad value, a lesson longer than half a batch, an unreadable `missing`, or a drift without length.
     """
 
     style: str = setting(
@@ -81,10 +91,13 @@ class TeacherConfig(Config):
         0.0, help="events a teacher sends each second; 0: as fast as replay accepts", unit="events/s", low=0.0, high=1e6
     )
     imbalance: float = setting(
-        0.0, help="Zipf exponent over concepts, zero the most frequent; 0: all alike", low=0.0, high=8.0
+        0.0, help="Zipf exponent over concepts, the first the most frequent; 0: all alike", low=0.0, high=8.0
     )
-    missing_audio: str = setting("", help="concepts never heard, as in 'three,nine'; seen alone only")
-    missing_image: str = setting("", help="concepts never seen, as in 'three,nine'; heard alone only")
+    missing: str = setting(
+        "",
+        help="concepts that a sense never meets, by sense, as in 'audio:three,nine image:four': three and nine are "
+        "never heard and are seen alone only",
+    )
     noise: float = setting(
         0.0,
         help="standard deviation of noise on every sample, as a share of the full range (white; 80 dB)",
@@ -92,15 +105,18 @@ class TeacherConfig(Config):
         low=0.0,
         high=1.0,
     )
-    far_microphone: bool = setting(
-        False, help="a second microphone far from the speaker hears every sound, too: a third modality, audio_far"
+    derived: str = setting(
+        "",
+        help="senses that are computed from those taught, comma-separated; audio_far: a second microphone far from "
+        "the speaker hears every sound, too",
     )
     jitter: bool = setting(
-        True, help="turn, scale, shear and shift training images where their dataset is small (digits)"
+        True, help="move training samples a little where their dataset is small (digits: turn, scale, shear, shift)"
     )
     wrong_pairs: float = setting(
         0.0,
-        help="share of co-occurring events whose sound is of another concept: a passer-by speaks",
+        help="share of co-occurring events whose sample of the first sense (the sound, where there are sounds) is of "
+        "another concept: a passer-by speaks",
         unit="fraction",
         low=0.0,
         high=1.0,
@@ -122,7 +138,7 @@ class TeacherConfig(Config):
         low=0,
         high=10**12,
     )
-    phase_concepts: int = setting(2, help="concepts of one phase: 0,1, then 2,3, …", low=1, high=len(CONCEPTS))
+    phase_concepts: int = setting(2, help="concepts of one phase: 0,1, then 2,3, …", low=1, high=MOST_CONCEPTS)
     drift_start: int = setting(
         0, help="event at which sounds begin to get noisier, images darker", unit="events", low=0, high=10**12
     )
@@ -143,10 +159,36 @@ class TeacherConfig(Config):
                 f"lesson_length={self.lesson_length}: at most half of batch_events={self.batch_events}, "
                 "so that every batch mixes concepts"
             )
-        concept_numbers("missing_audio", self.missing_audio)
-        concept_numbers("missing_image", self.missing_image)
+        missing_names(self.missing)
         if not self.drift_events and (self.drift_noise > 0 or self.drift_light < 1):
             raise ConfigError("drift_noise, drift_light: set drift_events, the events over which the drift builds up")
+
+    def derives(self, senses: Sequence[str]) -> dict[str, str]:
+        """The senses that are computed from those taught: name -> the sense that it is computed from.
+
+        Raises:
+            ConfigError: no such sense; it is not computed from another one; or that is not taught.
+        """
+        names = [name for name in (part.strip() for part in self.derived.split(",")) if name]
+        if not names:
+            return {}
+        # Brings what draws and disturbs samples, which few settings need.
+        from sensors.senses import senses as registered
+
+        found = {}
+        for name in names:
+            sense = registered().get(name)
+            if sense is None or sense.derived is None:
+                known = ", ".join(other.name for other in registered().values() if other.derived is not None)
+                raise ConfigError(
+                    f"teacher.derived: {name!r} is no sense that is computed from another one; known: {known}"
+                )
+            if sense.derived.of not in senses:
+                raise ConfigError(
+                    f"teacher.derived: {name} is computed from {sense.derived.of}; taught are {', '.join(senses)}"
+                )
+            found[name] = sense.derived.of
+        return found
 
 
 @dataclass(frozen=True)
@@ -183,18 +225,58 @@ class LettersConfig(Config):
     )
 
 
-def concept_numbers(name: str, text: str) -> frozenset[int]:
-    """Read a comma list of concepts, by name or digit; `name` is the setting it came from.
+SECTIONS: Mapping[str, type[Config]] = {"teacher": TeacherConfig, "letters": LettersConfig}
+"""Sections of a run's settings that subjects are taught by."""
+
+
+def settings_class(section: str) -> type[Config]:
+    """The settings of a section that subjects are taught by.
 
     Raises:
-        ConfigError: something in the list is no concept.
+        ConfigError: there is no such section.
     """
-    numbers = set()
-    for word in filter(None, (part.strip().lower() for part in text.split(","))):
-        if word in CONCEPTS:
-            numbers.add(CONCEPTS.index(word))
-        elif word in map(str, range(len(CONCEPTS))):
-            numbers.add(int(word))
-        else:
-            raise ConfigError(f"{name}: no concept {word!r}; known: {', '.join(CONCEPTS)}")
-    return frozenset(numbers)
+    if section not in SECTIONS:
+        raise ConfigError(f"no subject can be taught by settings {section!r}; choose {' or '.join(SECTIONS)}")
+    return SECTIONS[section]
+
+
+def missing_names(text: str) -> dict[str, tuple[str, ...]]:
+    """Read `missing`: sense -> concepts as they are written, in lower case.
+
+    Raises:
+        ConfigError: it does not have the form 'sense:concept,concept sense:concept'.
+    """
+    before, *rest = _MISSING.split(text)
+    if before.strip():
+        raise ConfigError(f"missing={text!r}: expected concepts by sense, as in 'audio:three,nine image:four'")
+    names: dict[str, tuple[str, ...]] = {}
+    for sense, words in zip(rest[::2], rest[1::2], strict=True):
+        found = tuple(word.strip().lower() for word in words.split(",") if word.strip())
+        names[sense] = (*names.get(sense, ()), *found)
+    return names
+
+
+def missing_concepts(
+    text: str, senses: Mapping[str, object] | tuple[str, ...], concepts: tuple[str, ...]
+) -> dict[str, frozenset[int]]:
+    """Read `missing` for a subject: sense -> numbers of the concepts that it never meets.
+
+    Args:
+        text: the setting.
+        senses: that are taught.
+        concepts: names by number; a concept may be given by its number, too.
+
+    Raises:
+        ConfigError: no such sense or concept.
+    """
+    by_name = {str(number): number for number in range(len(concepts))}
+    by_name |= {name.lower(): number for number, name in enumerate(concepts)}
+    numbers: dict[str, frozenset[int]] = {}
+    for sense, words in missing_names(text).items():
+        if sense not in senses:
+            raise ConfigError(f"teacher.missing: no sense {sense!r} is taught; there are {', '.join(senses)}")
+        if unknown := [word for word in words if word not in by_name]:
+            known = ", ".join(concepts[:20]) + ", …" * (len(concepts) > 20)
+            raise ConfigError(f"teacher.missing: no concept {unknown[0]!r}; known: {known}")
+        numbers[sense] = frozenset(by_name[word] for word in words)
+    return numbers

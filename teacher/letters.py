@@ -14,7 +14,8 @@ from sensors.modalities import modality
 from sensors.state import State, check_state
 from teacher.config import LettersConfig
 from teacher.datasets.letters import LetterData
-from teacher.machine import NOMINAL_RATE, Cursor
+from teacher.machine import NOMINAL_RATE
+from teacher.subjects.contract import Cursor
 
 STATE_VERSION = 1
 _PAIRS, _ALONE, _GROWTH = range(3)
@@ -59,6 +60,14 @@ class LettersMachine:
             raise ConfigError(f"letters.unseen_share: {data.utterances.name} has no letters unseen; set it to 0")
         self._opening = -(-config.pairs_first // config.batch_events)
         self._growth: tuple[tuple[int, int], NDArray[np.int64]] | None = None
+
+    @property
+    def rate(self) -> float:
+        """Events to send each second; 0: as fast as replay accepts."""
+        return self.config.rate
+
+    def exam(self) -> None:
+        """None: lip reading's examiners read the corpus themselves."""
 
     def step(self) -> EventBatch:
         """Emit the next batch, of one kind, and move the cursor past it."""

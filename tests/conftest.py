@@ -20,11 +20,41 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Under `nohup` all that the tests start would ignore a closed terminal. A handler is not inherited, unlike SIG_IGN.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
+
 # How long examples take to make says how busy the machine is.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[1]
+WORKERS = 2
+"""Processes that share the quick tests: one begins with the tests that start Ray, the other with all others."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Have two processes run the quick tests, where all of them are asked for and `-n` does not say otherwise.
+
+    Slow tests, tests that the command line chooses, and those that are debugged are run by this process.
+    """
+    option = config.option
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
+        return
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    chosen = option.markexpr != "not slow" or option.keyword
+    debugged = option.usepdb or option.capture == "no"
+    if whole and not chosen and not debugged and option.numprocesses is None:
+        option.numprocesses, option.dist = WORKERS, "loadgroup"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests that start Ray in one process, so that only one of them runs at a time."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if item.get_closest_marker("ray"):
+                item.add_marker(pytest.mark.xdist_group("ray"))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -51,11 +81,18 @@ def plugins_undone(forms: Callable[..., None]) -> Iterator[Callable[[], None]]:
     """Plugins may be loaded here; afterwards, or when this is called, nothing of them is registered any more."""
     from sensors import modalities, plugins, registrations
     from sensors.senses import contract, senses
+    from teacher.subjects import contract as subjects
 
     senses()
     kept: list[tuple[Any, Any]] = [
         (registry, registry.copy())
-        for registry in (modalities._REGISTRY, contract._SENSES, plugins._loaded, registrations.NOTES)
+        for registry in (
+            modalities._REGISTRY,
+            contract._SENSES,
+            subjects._REGISTRY,
+            plugins._loaded,
+            registrations.NOTES,
+        )
     ]
     modules = set(sys.modules)
 

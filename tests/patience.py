@@ -1,5 +1,7 @@
 """Time on a machine that others use, too: what must come is waited for; what is promised soon has a few tries."""
 
+import os
+import select
 import time
 from collections.abc import Callable
 
@@ -16,6 +18,23 @@ def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> bool
             return False
         time.sleep(0.005)
     return True
+
+
+def read_until(descriptor: int, complete: Callable[[bytes], object], seconds: float = PATIENCE) -> bytes:
+    """What a pipe or a terminal hands over until it is complete, or came to its end, or the time is up.
+
+    One read returns what is there: the kernel passes on what was written to a terminal in pieces, and later.
+    """
+    got, end = b"", time.monotonic() + seconds
+    while not complete(got):
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            break
+        part = os.read(descriptor, 1 << 16)
+        if not part:
+            break
+        got += part
+    return got
 
 
 def took(act: Callable[[], object]) -> float:

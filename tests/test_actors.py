@@ -28,17 +28,17 @@ def test_the_learner_hands_out_what_its_last_turn_on_letters_made(tmp_path: Path
     order = np.arange(24)
     moment = order.astype(np.float64)
     buffer.insert(EventBatch("teacher-letters", 0, order, moment, moment, order, said([0, 1, 2, 3] * 6)))
-    actor = LearnerActor(str(tmp_path), config(latent=64).to_dict(), 0, None, "letters", tiny().to_dict())
+    actor = LearnerActor(str(tmp_path), config(latent=64).to_dict(), 0, None, ["tdlft"], {"tdlft": tiny().to_dict()})
     assert any("speech to lips" in line for line in actor.describe())
-    assert actor.letters(0) is None
+    assert actor.publish("tdlft", 0) is None and actor.publish("smart", -1) is None
     while not (told := actor.run(5.0))["waiting"]:
         pass
     assert told["figures"]["tdlft/turns"] == 1.0 and told["step"] > 20
-    made = actor.letters(0)
-    assert made is not None and LipNetworks.from_dict(made).turn == 1
-    assert actor.letters(1) is None
+    made = actor.publish("tdlft", 0)
+    assert made is not None and LipNetworks.from_dict(made["networks"]).turn == made["version"] == 1
+    assert actor.publish("tdlft", 1) is None
     actor.close()
     buffer.close()
     digits = LearnerActor(str(tmp_path), config(latent=64).to_dict(), 0)
-    assert digits.letters(-1) is None and digits.run(0.1)["figures"] == {}
+    assert digits.publish("tdlft", -1) is None and digits.run(0.1)["figures"] == {}
     digits.close()

@@ -9,16 +9,16 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from replay.config import NONE
-from runtime.settings import LETTERS_TEACHER, RunConfig, teacher_names
+from runtime.learning import kinds, learning, sections
+from runtime.settings import RunConfig
 from runtime.supervisor.crew import Member
 from runtime.supervisor.vigil import ASIDE, PULSE, Clock, watched
-from sensors.config import Config
+from runtime.teaching import Teacher, teachers_of
 from sensors.hush import NAME as HUSH
 from sensors.journal import NAME as LOG
-from sensors.modalities import kind_of
 from sensors.plugins import process_setup
 from sensors.rig_config import LIVE, RigConfig
-from sensors.streams import perceived_kinds
+from teacher.subjects import settings_of
 
 CAST: Mapping[str, Any] = {
     "replay": "replay.actor:ReplayActor",
@@ -29,16 +29,12 @@ CAST: Mapping[str, Any] = {
     "agent": "agent.actor:AnswerActor",
 }
 """Class of each role's actor, or where to import it from."""
-SEEDS = 64
-"""Teachers' seeds of one run: run seed x `SEEDS` + the teacher's number; the letters teacher's is without one."""
 SENSORS = "sensors"
 """Name of the one that perceives."""
 AGENT = "agent"
 """Name of the one that answers, by which other programs find it."""
 QUESTIONS = 8
 """Questions that it works on at one time, its everyday work among them."""
-SPEAKERS = ("learner", "teacher-0", LETTERS_TEACHER, SENSORS, AGENT)
-"""Members whose facts are shown, not only kept."""
 
 
 def assemble(
@@ -72,34 +68,37 @@ def assemble(
     pinned = common | (there if joined else {})
     seed = config.run.seed
     crew: dict[str, Member] = {}
+    teachers = teachers_of(config.run)
+    learns = learning(config)
 
     def member(name: str, create: Callable[[], Any], keeps_handle: bool = False) -> None:
         crew[name] = Member(name, create, keeps_handle, config.run.restarts, clock, here)
 
     def replay() -> Any:
         options = pinned | {"name": "replay", "max_restarts": -1, "max_concurrency": config.replay.callers}
-        return _actor(classes["replay"], options, str(path / "replay"), config.replay.to_dict(), seed, kinds(config))
+        tables = (kinds(config), learns.free)
+        return _actor(classes["replay"], options, str(path / "replay"), config.replay.to_dict(), seed, *tables)
 
     def learner() -> Any:
         options = pinned | {"name": "learner", "num_cpus": 1, "num_gpus": gpus}
-        told = (config.run.teach, config.tdlft.to_dict())
+        told = (learns.names, sections(config))
         replay = crew["replay"].handle
         return _actor(classes["learner"], options, str(path), config.learner.to_dict(), seed, replay, *told)
 
-    def teacher(name: str, subject: str, settings: Config, own_seed: int) -> Any:
+    def teacher(one: Teacher) -> Any:
         # A cursor brings its own generation; without one, events must not take the dead one's numbers.
-        generations[name] = generations.get(name, -1) + 1
+        generations[one.name] = generations.get(one.name, -1) + 1
         return _actor(
             classes["teacher"],
-            # The monitor reads the corpus of letters itself: on its node, so that it is the same one.
-            (pinned if subject == "letters" else common) | {"name": name},
-            name,
+            # The monitor reads labelled data itself: on its node, so that they are the same ones.
+            (pinned if one.subject.labelled else common) | {"name": one.name},
+            one.name,
             config.data.to_dict(),
-            settings.to_dict(),
-            own_seed,
-            generations[name],
+            settings_of(one.subject, config).to_dict(),
+            one.seed,
+            generations[one.name],
             crew["replay"].handle,
-            subject,
+            one.subject.name,
             config.replay.ack != NONE,
         )
 
@@ -119,35 +118,41 @@ def assemble(
 
     def agent() -> Any:
         options = pinned | {"name": AGENT, "max_concurrency": QUESTIONS}
-        return _actor(classes["agent"], options, str(path), config.answer.to_dict())
+        return _actor(classes["agent"], options, str(path), config.answer.to_dict(), "learner", learns.answers)
 
     def monitor() -> Any:
-        exam = crew["teacher-0"].handle.exam.remote() if "teacher-0" in crew else None
+        # The first teacher of each subject that has an exam set of samples by sense brings it.
+        first = {one.subject.name: crew[one.name] for one in teachers if one.speaks and not one.subject.labelled}
         return _actor(
             classes["monitor"],
             pinned | {"name": "monitor"},
             str(path),
             config.monitor.to_dict(),
             config.data.to_dict(),
-            exam,
             crew["learner"].handle,
             config.run.teach,
-            config.tdlft.to_dict(),
+            learns.names,
+            sections(config),
             config.learner.held_out,
+            list(first),
+            *(member.handle.exam.remote() for member in first.values()),
         )
 
     member("replay", replay, keeps_handle=True)
     member("learner", learner)
     if config.run.sensors is not None:
         member(SENSORS, sensors)
-    for number, name in enumerate(teacher_names(config.run)):
-        own = ("letters", config.letters, 0) if name == LETTERS_TEACHER else ("digits", config.teacher, number)
-        subject, settings, offset = own
-        member(name, functools.partial(teacher, name, subject, settings, seed * SEEDS + offset))
+    for one in teachers:
+        member(one.name, functools.partial(teacher, one))
     if config.answer.serve or config.answer.respond:
         member(AGENT, agent)
     member("monitor", monitor)
     return crew
+
+
+def speakers(config: RunConfig) -> set[str]:
+    """Members whose facts are shown, not only kept."""
+    return {"learner", SENSORS, AGENT, *(one.name for one in teachers_of(config.run) if one.speaks)}
 
 
 def rig_of(config: RunConfig, path: Path) -> RigConfig:
@@ -155,16 +160,6 @@ def rig_of(config: RunConfig, path: Path) -> RigConfig:
     # An agent that hears itself would learn what it imagines; on a recording there is nothing of it.
     hush = str(path / HUSH) if config.answer.respond and config.rig.source == LIVE else None
     return config.rig.replace(hush=hush, log=str(path / LOG))
-
-
-def kinds(config: RunConfig) -> list[str]:
-    """Tables that what is taught fills: of each modality, of all together, and of labelled pairs and speech."""
-    names = [name.strip() for name in config.learner.modalities.split(",")]
-    if config.run.sensors is not None:
-        return perceived_kinds(names)
-    digits = [*names, "+".join(names)] if config.run.digits else []
-    letters = [("speech", "lips", "letter"), ("speech", "letter")] if config.run.letters else []
-    return digits + [kind_of(kind) for kind in letters]
 
 
 def _actor(kind: Any, options: Mapping[str, Any], *arguments: Any) -> Any:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from runtime.board import Board
 from runtime.roles import Role, TeacherRole, settle
 from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig, teacher_names
+from runtime.settings import RunConfig
 from runtime.supervisor.record import Record
+from runtime.teaching import teachers_of
 from runtime.terminal import counted_events
 from sensors.state import State
 
@@ -58,7 +59,8 @@ class Progress:
         where the settings of what they teach were changed, in a generation that was never used. Sensors always take
         a new one.
         """
-        self.generations = dict.fromkeys(teacher_names(config.run), run.saved.get("generation", 0) - 1)
+        names = [one.name for one in teachers_of(config.run)]
+        self.generations = dict.fromkeys(names, run.saved.get("generation", 0) - 1)
         events = run.events
         held = "the events that replay holds" if events is None else f"{counted_events(events)} in replay"
         return f"no checkpoint yet: learning begins at step 0, with {held}"

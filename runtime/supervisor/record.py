@@ -12,8 +12,10 @@ from runtime.settings import RunConfig
 from runtime.shortage import Shortage
 from runtime.supervisor.assembly import AGENT
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
-from runtime.terminal import Snapshot, Terminal
+from runtime.terminal import Exam, Snapshot, Terminal, exams_of
 from sensors.errors import StorageError
+from sensors.senses import sense
+from teacher.subjects.contract import settings_of, unlabelled
 
 REDRAW_EVERY = 0.5
 STARTING, FINAL = "starting actors", "final exam"
@@ -48,6 +50,7 @@ class Record:
         self._told: dict[str, int] = {}
         self._inserted = (time.monotonic(), 0.0)
         self._next_tick = self._next_emit = self._next_draw = 0.0
+        self._exams = exams_held(config)
         self._figures = Figures(run.metrics, run.tensorboard)
         self._metrics = RayMetrics(run.path.name)
 
@@ -123,7 +126,7 @@ class Record:
                 share=board.share(run, now),
                 values=dict(board.values),
                 actors={name: role.member.state for name, role in roles.items()},
-                digits=run.digits and not (run.sensors and not self._config.monitor.judges),
+                exams=self._exams,
             )
         )
 
@@ -144,6 +147,20 @@ class Record:
         write = lambda: self._run.write("actors.json", json.dumps(found))  # noqa: E731
         if found != self._told and self.keep("process numbers", write):
             self._told = found
+
+
+def exams_held(config: RunConfig) -> tuple[Exam, ...]:
+    """The exams of what is learned without labels: of each subject whose labelled data somebody brings."""
+    if config.run.sensors is not None and config.monitor.judges is None:
+        return ()
+    taught = unlabelled(config.run.subjects)
+    found: list[Exam] = []
+    for one in taught:
+        settings = settings_of(one, config)
+        derived = {name for name in one.senses(config.data, settings) if sense(name).derived is not None}
+        senses = [name for name in reversed(one.senses(config.data, settings)) if name not in derived]
+        found += exams_of(senses, one.name if len(taught) > 1 else "")
+    return tuple(found)
 
 
 def doing(phase: str, board: Board, short: str, roles: Mapping[str, Role]) -> str:

@@ -15,7 +15,7 @@ from runtime.sensor_role import SensorRole
 from runtime.settings import RunConfig
 from runtime.shortage import RETRY, Shortage, full
 from runtime.signals import StopSignals
-from runtime.supervisor.assembly import SPEAKERS, assemble
+from runtime.supervisor.assembly import assemble, speakers
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.crew import FETCH, actor_class, arrived, reason
 from runtime.supervisor.duties import assign
@@ -70,6 +70,7 @@ class Supervisor:
         self._began = time.monotonic()
         self._saver = Saver(run)
         self._concluded = False
+        self._speakers = speakers(config)
         self._told, self._recorded = set[str](), set[str]()
         self._next_save = 0.0
         self._shortage = Shortage(run.path, terminal.remark)
@@ -212,7 +213,7 @@ class Supervisor:
         role.hear(method, value, time.monotonic())
         for name in set(self.board.facts) - self._told:
             self._told.add(name)
-            for fact in self.board.facts[name] if name in SPEAKERS else []:
+            for fact in self.board.facts[name] if name in self._speakers else []:
                 self._terminal.note(fact)
         # What found no room is tried again.
         for name in self._told - self._recorded:

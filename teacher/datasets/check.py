@@ -1,5 +1,6 @@
 """What can be known of a user's datasets before anything is started: found, readable, and used at all."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from sensors.errors import DataError
@@ -9,9 +10,6 @@ from teacher.datasets import avletters, fsdd, gcdd, mnist, widened
 from teacher.datasets.choose import (
     VARIABLE,
     Choice,
-    choose_images,
-    choose_letters,
-    choose_speech,
     data_root,
     named_root,
 )
@@ -24,45 +22,50 @@ LAYOUTS = (
 )
 
 
-def check_data(config: DataConfig, digits: bool, letters: bool, source: str = "") -> None:
-    """Tell at once what would stop whoever loads the data, as far as names and permissions show it.
+def check_files(config: DataConfig, choices: Mapping[str, Choice], source: str = "") -> None:
+    """Tell at once what would stop whoever loads these datasets, as far as names and permissions show it.
 
     Args:
-        config: which data, and where.
-        digits: whether images and speech are loaded.
-        letters: whether letters are loaded.
+        config: where they are.
+        choices: what is taken, by the setting that chooses.
         source: how the user named the directory: an option, or a variable; by default as `config` does.
 
     Raises:
-        DataError: the directory or a file in it cannot be read; a chosen dataset is missing; or a directory is named,
-            nothing in it is used, and embedded images and speech are not asked for. A variable may name what other
-            runs use: it is no mistake where letters alone are taught.
+        DataError: the directory or a file in it cannot be read, or a chosen dataset is missing.
     """
-    if not (digits or letters):
-        return
     root = data_root(config, source)
-    choices: dict[str, Choice] = {}
-    if digits:
-        choices |= {"images": choose_images(config), "speech": choose_speech(config)}
-    if letters:
-        choices["letters"] = choose_letters(config)
-    source = source or ("--data" if config.data else VARIABLE)
-    # Where digits are taught, letters alone do not make a directory that lacks them a mistake.
-    fell_back = {k: c for k, c in choices.items() if c.embedded and c.lacks and not (digits and k == "letters")}
-    unused = fell_back and named_root(config) and all(choice.embedded for choice in choices.values())
-    if unused and (digits or source != VARIABLE):
-        lacks = ", ".join(c.lacks.replace(f" under {root}", "") for c in choices.values() if c.lacks)
-        embedded = " ".join(f"--{kind} {choice.name}" for kind, choice in fell_back.items())
-        raise DataError(
-            f"{source} {root}: nothing in it can be used: {lacks}{_closed(root)};\n"
-            f"looked there and {DEPTH} folders deep for {LAYOUTS}; {embedded} asks for embedded data"
-        )
     for choice in choices.values():
         if not choice.embedded:
             for path in _files(choice.name, root, config.held_out):
                 # Opened, and not read: that is its loader's.
                 with open_regular(path) as file:
                     refuse_pointer(path, file.read(256))
+
+
+def refuse_unused(
+    config: DataConfig, choices: Mapping[str, Choice], missed: Mapping[str, Choice], source: str = ""
+) -> None:
+    """Refuse a directory that is named and of which nothing is used, where embedded data are not asked for.
+
+    Args:
+        config: which data, and where.
+        choices: all that is taken, by the setting that chooses.
+        missed: those of the choices whose want of data is a mistake.
+        source: as in `check_files`.
+
+    Raises:
+        DataError: names what was looked for, where, and how embedded data are asked for.
+    """
+    root = data_root(config, source)
+    source = source or ("--data" if config.data else VARIABLE)
+    fell_back = {kind: choice for kind, choice in missed.items() if choice.embedded and choice.lacks}
+    if fell_back and named_root(config) and all(choice.embedded for choice in choices.values()):
+        lacks = ", ".join(c.lacks.replace(f" under {root}", "") for c in choices.values() if c.lacks)
+        embedded = " ".join(f"--{kind} {choice.name}" for kind, choice in fell_back.items())
+        raise DataError(
+            f"{source} {root}: nothing in it can be used: {lacks}{_closed(root)};\n"
+            f"looked there and {DEPTH} folders deep for {LAYOUTS}; {embedded} asks for embedded data"
+        )
 
 
 def _closed(root: Path | None) -> str:

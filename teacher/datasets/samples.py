@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sensors.errors import DataError
 from teacher.datasets.report import NOTHING, Report
 
+Stored = NDArray[Any]
 Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
@@ -21,9 +22,9 @@ class Samples:
 
     Attributes:
         name: of the dataset, as `--images` and `--speech` spell it.
-        train: (N, *shape) uint8, the modality's stored samples; read-only.
+        train: (N, *shape) in the sense's stored dtype; read-only.
         train_labels: (N,) int64, concept numbers 0…9.
-        test: (M, *shape) uint8; read-only.
+        test: (M, *shape), likewise.
         test_labels: (M,) int64.
         split: how training and test were told apart, one sentence.
         fingerprint: hash of all four arrays, 32 hex digits.
@@ -34,9 +35,9 @@ class Samples:
     """
 
     name: str
-    train: Bytes
+    train: Stored
     train_labels: Labels
-    test: Bytes
+    test: Stored
     test_labels: Labels
     split: str
     fingerprint: str
@@ -58,8 +59,8 @@ class Samples:
 
 def make_samples(
     name: str,
-    train: tuple[Bytes, Labels],
-    test: tuple[Bytes, Labels],
+    train: tuple[Stored, Labels],
+    test: tuple[Stored, Labels],
     split: str,
     *,
     jitter: bool = False,
@@ -122,7 +123,7 @@ def hash_arrays(arrays: list[NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
-def _frozen(part: tuple[Bytes, Labels]) -> tuple[Bytes, Labels]:
+def _frozen(part: tuple[Stored, Labels]) -> tuple[Stored, Labels]:
     samples, labels = np.ascontiguousarray(part[0]), np.ascontiguousarray(part[1])
     samples.setflags(write=False)
     labels.setflags(write=False)

@@ -127,7 +127,17 @@ def _prepare(seed: int) -> Samples:
 def record(
     pcm: NDArray[np.int16], lengths: NDArray[np.int64], rate: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.float32]]:
-    """Waves as a microphone might hear them: a late start, a level and a little noise of their own."""
+    """Waves as a microphone might hear them: a late start, a level and a little noise of their own.
+
+    Args:
+        pcm: (samples,) int16, one wave after the other.
+        lengths: (N,) samples of each.
+        rate: sampling rate, Hz.
+        rng: chooses starts, levels and noise.
+
+    Yields:
+        (samples,) float32 at 16 kHz, -1…1.
+    """
     ends = np.cumsum(lengths)
     for start, end in zip(ends - lengths, ends, strict=True):
         wave = resample(pcm[start:end] * np.float32(1 / 32768), rate)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sensors.errors import DataError
 from sensors.senses import senses
-from teacher.datasets.exam_set import MOST_CONCEPTS
+from teacher.config import MOST_CONCEPTS
 from teacher.datasets.report import printable
 from teacher.datasets.samples import Samples, hold_out, make_samples
 from teacher.folder.layout import CONCEPT, FILE, FOLDER, PARTS, Left, left_lines, refused, some
@@ -63,6 +63,13 @@ def find_senses(root: Path, wanted: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(_look(root, wanted)[1])
 
 
+def find_concepts(root: Path, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+    """The concepts that two senses or more meet, likewise."""
+    names, listed, _ = _look(root, wanted)
+    met = {concept for own in listed.values() for concept in own.concepts}
+    return tuple(name for name in names.concepts if name in met)
+
+
 def load_things(root: Path, part: str = TEST, wanted: Sequence[str] = (), show: bool = False) -> Things:
     """Read and prepare a folder.
 
@@ -77,7 +84,7 @@ def load_things(root: Path, part: str = TEST, wanted: Sequence[str] = (), show: 
             by two senses, or a concept has nothing to train or to test on.
     """
     names, looked, left = _look(root, wanted)
-    listed = {sense: _arranged(own) for sense, own in looked.items()}
+    listed = {sense: _arranged(sense, own, show) for sense, own in looked.items()}
     rows = {s: prepare(s, [file.path for file in own.files], own.contents, show) for s, own in listed.items()}
     for sense, own in listed.items():
         untaken = [file for file, taken in zip(own.files, rows[sense].taken, strict=True) if not taken]
@@ -138,13 +145,13 @@ def _list(sense: str, folders: Mapping[str, list[File]], names: Names) -> _Liste
     return _Listed([concept for concept, _ in own], [file for _, file in own])
 
 
-def _arranged(own: _Listed) -> _Listed:
+def _arranged(sense: str, own: _Listed, show: bool) -> _Listed:
     """Files with their contents, those that train, validate and test one after the other.
 
     So each part is one piece of the cached array, unless a file turns out not to be readable, and every process that
     takes it shares its memory.
     """
-    contents = hashes([file.path for file in own.files])
+    contents = hashes(sense, [file.path for file in own.files], show)
     parts = np.array([PARTS.index(file.part) for file in own.files])
     if not (parts == PARTS.index(TEST)).any():
         rows = np.flatnonzero(parts == 0)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from sensors.errors import DataError
 from sensors.modalities import modality
+from sensors.plugins import process_setup
 from sensors.rooms import child_process
-from sensors.senses import configured
 from teacher.folder.reading import reader
 
 FILES_PER_PROCESS = 64
@@ -165,7 +165,7 @@ class _Reader:
             except OSError as error:
                 raise DataError(f"a process that reads files cannot be started ({error.strerror})") from None
             self._process = process
-        setup = json.dumps({"senses": configured(), "sense": self._name})
+        setup = json.dumps({"process": process_setup(), "sense": self._name})
         if self._send(process, setup) and _line(process) == b"ready\n":
             return process
         if self._closed:

@@ -23,6 +23,7 @@ from teacher.datasets.samples import hash_arrays
 from teacher.folder.pool import read_files
 from teacher.folder.progress import Progress
 
+_PIECE = 64
 MOST_BYTES = 16 << 30
 """Most bytes that the samples of one sense may take."""
 
@@ -78,10 +79,25 @@ def prepare(name: str, paths: Sequence[Path], contents: Sequence[str], show: boo
     return kept(f"folder-{name}", key, made, _ROWS)
 
 
-def hashes(paths: Sequence[Path]) -> list[str]:
-    """Hash of each file's content and the ending of its name; of one that cannot be read, why."""
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        return list(pool.map(_hash, paths))
+def hashes(name: str, paths: Sequence[Path], show: bool) -> list[str]:
+    """Hash of each file's content and the ending of its name; of one that cannot be read, why.
+
+    Args:
+        name: of the sense.
+        paths: of the files.
+        show: whether to show how far it is.
+    """
+    pieces = [paths[at : at + _PIECE] for at in range(0, len(paths), _PIECE)]
+    found: list[str] = []
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    try:
+        with Progress(f"looking at {name}", len(paths), show) as progress:
+            for piece in pool.map(lambda piece: list(map(_hash, piece)), pieces):
+                found += piece
+                progress.reach(len(found))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return found
 
 
 def _hash(path: Path) -> str:

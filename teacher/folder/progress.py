@@ -1,5 +1,6 @@
 """How far the preparation of a folder is: a bar on a terminal, a line every few seconds elsewhere."""
 
+import shutil
 import sys
 import time
 from types import TracebackType
@@ -23,7 +24,10 @@ class Progress:
     def __init__(self, what: str, total: int, show: bool) -> None:
         self._what, self._total, self._done = what, total, 0
         self._lines = show and not sys.stderr.isatty()
-        self._bar = tqdm(total=total, desc=what, unit="files", leave=False, disable=not show or self._lines)
+        # A terminal may say that it has no columns, in which nothing would be drawn.
+        columns = min(shutil.get_terminal_size().columns - 1, 100)
+        off = not show or self._lines
+        self._bar = tqdm(total=total, desc=what, unit="files", leave=False, disable=off, ncols=columns)
         self._said_at = time.monotonic()
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 
-from sensors.senses import configure
+from sensors.plugins import apply_setup
 from teacher.folder.reading import reader
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     setup = json.loads(sys.stdin.buffer.readline())
-    configure(setup["senses"])
+    apply_setup(setup["process"])
     read = reader(setup["sense"])
     out.write(b"ready\n")
     out.flush()

@@ -11,12 +11,12 @@ import pytest
 from agent.actor import AnswerActor
 from agent.config import AnswerConfig
 from agent.inference import Networks, to_network
-from agent.learner import Learner
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from sensors.errors import EventError, StateError
 from sensors.event import NO_LESSON, EventBatch
 from sensors.hush import NAME as HUSH
+from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, config, images, tables
 from tests.agent.test_exam import published
 
@@ -30,7 +30,8 @@ class Publisher:
         self.versions = versions
         self.asked: list[int] = []
 
-    def weights(self, version: int) -> dict[str, Any] | None:
+    def publish(self, name: str, version: int) -> dict[str, Any] | None:
+        assert name == "smart"
         self.asked.append(version)
         newer = [v for v in self.versions if v["step"] > version]
         return newer[0] if newer else None
@@ -43,7 +44,7 @@ class Publisher:
 
 
 def versions() -> list[dict[str, Any]]:
-    it = Learner(config(), ListReplay(tables()), 0)
+    it = SmartLearner(config(), ListReplay(tables()), 0)
     out = []
     for _ in range(2):
         it.step()

@@ -6,14 +6,14 @@ import torch
 
 from agent.associations import MOST, Associations
 from agent.inference import Networks, to_network
-from agent.learner import Learner
 from sensors.errors import EventError, StateError
+from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, config, images, tables
 from tests.agent.test_exam import published
 
 
 def networks(steps: int, seed: int = 0) -> Networks:
-    it = Learner(config(), ListReplay(tables()), seed)
+    it = SmartLearner(config(), ListReplay(tables()), seed)
     for _ in range(steps):
         it.step()
     return Networks.build(published(it))

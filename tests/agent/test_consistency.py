@@ -9,13 +9,13 @@ from agent.config import MonitorConfig
 from agent.consistency import LEAST_PAIRS, Clusters, Probe, agreement, explained, interval, match, remoteness
 from agent.held_out import held_out
 from agent.inference import Networks
-from agent.learner import Learner
 from agent.monitor import Findings
 from agent.self_monitor import SelfMonitor
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
 from sensors.event import EventBatch
+from tests.agent.learners import SmartLearner
 from tests.agent.rigs import clips, config, images
 from tests.agent.test_exam import published
 
@@ -81,7 +81,7 @@ def test_a_probe_is_what_is_held_out_and_newest(tmp_path: Path) -> None:
 
 def test_a_learner_becomes_consistent_with_itself_without_a_label(tmp_path: Path) -> None:
     with closing(fill(tmp_path)), closing(Reader(tmp_path)) as reader, closing(Reader(tmp_path)) as probe:
-        it = Learner(config(guides="pair", turn_steps=8), reader, 0)
+        it = SmartLearner(config(guides="pair", turn_steps=8), reader, 0)
         exam = SelfMonitor(MonitorConfig(every=600.0, probe_clusters=4), probe, 0.2)
         assert exam.ready and exam.due and not exam.train(1.0).figures
         it.step()
@@ -145,7 +145,7 @@ def test_from_the_first_exam_on_what_can_be_told_is_told_and_what_more_is_needed
 ) -> None:
     with closing(fill(tmp_path, pairs)) as buffer, closing(Reader(tmp_path)) as reader:
         assert buffer.stats()
-        it = Learner(config(min_events=2), reader, 0)
+        it = SmartLearner(config(min_events=2), reader, 0)
         it.step()
         exam = SelfMonitor(MonitorConfig(), reader, share)
         found, again = (exam.examine(Networks.build(published(it))) for _ in range(2))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -5,28 +7,24 @@ from agent.confusion import draw_confusion
 from agent.exam import PIECE, examine, examining
 from agent.inference import Networks, to_network
 from agent.judges import Training
-from agent.learner import Learner
 from agent.sheet import draw_sheet, pages
 from sensors.errors import DataError, StateError
 from teacher.datasets import ExamSet
 from teacher.datasets.exam_set import ExamPart
 from teacher.datasets.samples import make_samples
+from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
 
 
-def published(it: Learner) -> dict[str, object]:
-    return {
-        "step": it.steps,
-        "preset": it.config.preset,
-        "latent": it.config.latent,
-        "modalities": list(it.smart.modalities),
-        "arrays": it.weights(),
-    }
+def published(it: SmartLearner) -> dict[str, Any]:
+    found = it.own.publish(-1)
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="module")
 def networks() -> Networks:
-    it = Learner(config(), ListReplay(tables()), 0)
+    it = SmartLearner(config(), ListReplay(tables()), 0)
     for _ in range(8):
         it.step()
     return Networks.build(published(it))
@@ -64,7 +62,7 @@ def test_pieces_of_an_exam_are_graded_as_all_of_it_at_once(networks: Networks, t
 def test_published_networks_evoke_as_the_learner_does() -> None:
     import torch
 
-    it = Learner(config(), ListReplay(tables()), 0)
+    it = SmartLearner(config(), ListReplay(tables()), 0)
     it.step()
     networks = Networks.build(published(it))
     x = to_network(tables()["audio+image"]["image"][:5], "image")
@@ -112,7 +110,7 @@ def test_the_sheet_frames_what_judges_say(networks: Networks, trainings: dict[st
 
 
 def test_weights_of_another_make_are_refused(networks: Networks) -> None:
-    it = Learner(config(), ListReplay(tables()), 0)
+    it = SmartLearner(config(), ListReplay(tables()), 0)
     torn = published(it)
     arrays = torn["arrays"]
     assert isinstance(arrays, dict)

@@ -46,6 +46,15 @@ def test_a_judge_is_kept_for_the_same_data_and_no_other(tmp_path: Path) -> None:
     assert not Training("image", other, 12, 7, tmp_path).cached
 
 
+def test_few_samples_take_fewer_steps() -> None:
+    data = datasets(train=200, test=10)["image"]
+    few = make_samples("few", (data.train[:80], data.train_labels[:80]), (data.test, data.test_labels), "")
+    tiny = make_samples("tiny", (data.train[:10], data.train_labels[:10]), (data.test, data.test_labels), "")
+    asked = [Training("image", samples, 0, 7, None).steps for samples in (data, few, tiny)]
+    assert asked == [1400, 560, 300]
+    assert Training("image", few, 12, 7, None).steps == 12
+
+
 def test_every_network_has_a_judge_of_its_own_in_the_cache(tmp_path: Path) -> None:
     data = datasets()["image"]
     names = {finish(Training("image", data, 6, 7, tmp_path, network)).judge.name for network in NETWORKS}

@@ -3,7 +3,7 @@
 import ast
 import dataclasses
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -13,12 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agent.algorithms.smart import SmartTurns
+from agent.algorithms.tdlft import LipReading
+from agent.batches import draw, load
 from agent.config import LearnerConfig
 from agent.exam import examine
 from agent.guides import Guides
 from agent.inference import Networks
 from agent.judges import Training
-from agent.learner import Learner
 from agent.smart import Smart
 from agent.tdlft_turns import TdlftTurns
 from agent.turns import Batch, Replay
@@ -28,13 +30,15 @@ from replay.reader import Reader
 from replay.sampler import SampleBatch
 from replay.storage import COUNTERS, META, Layout
 from sensors.event import Event, EventBatch, EventId
-from sensors.modalities import modality
+from sensors.modalities import kind_of, modality
 from sensors.wire import encode
 from teacher.config import TeacherConfig
 from teacher.datasets import Samples
 from teacher.machine import Machine
+from tests.agent.learners import SmartLearner
 from tests.agent.letter_rigs import said, tiny
 from tests.agent.rigs import alike, config, datasets, tables
+from tests.agent.test_exam import published
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,28 +52,37 @@ def relabelled(samples: Samples, part: str) -> Samples:
     return dataclasses.replace(samples, **changes)
 
 
-def live(directory: Path, permute: bool) -> tuple[dict[str, Any], dict[str, float], dict[str, Tensor]]:
+def world_of(senses: tuple[str, ...]) -> dict[str, Samples]:
+    """Labelled data of these senses; a third one hears other recordings of the same."""
+    world = datasets(train=300, test=60)
+    others = datasets(train=320, test=60)
+    return {name: world[name] if name in world else others["audio"] for name in senses}
+
+
+def live(
+    directory: Path, permute: bool, senses: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[str, float], dict[str, Tensor]]:
     """Teacher, replay, learner, judges and an exam: what was learned, how it was graded, and by whom.
 
     Args:
         directory: of the replay.
         permute: all labels of the exam data, and all labels that judges learn from.
+        senses: that are taught.
     """
     torch.set_num_threads(1)
-    world = datasets(train=300, test=60)
+    world = world_of(senses)
     exam_data = {m: relabelled(s, "test_labels") for m, s in world.items()} if permute else world
     judged = {m: relabelled(s, "train_labels") for m, s in exam_data.items()} if permute else world
-    machine = Machine(TeacherConfig(warmup_events=64, batch_events=32), exam_data["image"], exam_data["audio"], "t", 1)
+    machine = Machine(TeacherConfig(warmup_events=64, batch_events=32), exam_data, tuple("0123456789"), "t", 1)
     buffer = Buffer(directory, ReplayConfig(capacity=512, capacity_single=512, min_size=16, samples_per_insert=1.0), 0)
-    it = Learner(config(turn_steps=2, latent=64), Reader(directory, 2), 3)
-    trainings = {m: Training(m, samples, 8, 7, None) for m, samples in judged.items()}
-    for step in range(24):
+    it = SmartLearner(config(turn_steps=2, latent=64, modalities=",".join(senses)), Reader(directory, 2), 3)
+    trainings = {m: Training(m, samples, 12, 7, None) for m, samples in judged.items()}
+    for step in range(12 * len(senses)):
         buffer.insert(machine.step())
         assert it.step() is not None
-        trainings["image" if step % 2 else "audio"].step()  # beside the learner, as in a run
-    assert it.turn is not None and "+" in it.turn.kind, "co-occurring events were learned from"
-    published = {"step": it.steps, "preset": "small", "latent": 64, "modalities": it.smart.modalities}
-    networks = Networks.build({**published, "arrays": it.weights()})
+        trainings[senses[step % len(senses)]].step()  # beside the learner, as in a run
+    assert it.turn is not None and it.turn.kind == kind_of(senses), "co-occurring events were learned from"
+    networks = Networks.build(published(it))
     grades = examine(networks, {m: t.judge for m, t in trainings.items()}, machine.exam())
     buffer.close()
     heads = {m: next(t.judge.net.parameters()).detach() for m, t in trainings.items()}
@@ -84,9 +97,10 @@ def leaves(state: object, name: str = "") -> Iterator[tuple[str, object]]:
         yield name, state
 
 
-def test_training_is_bitwise_the_same_whatever_the_labels_say(tmp_path: Path) -> None:
-    ours, graded, judges = live(tmp_path / "true", permute=False)
-    theirs, graded_otherwise, other_judges = live(tmp_path / "permuted", permute=True)
+@pytest.mark.parametrize("senses", [("audio", "image"), ("audio", "image", "audio_far")], ids=len)
+def test_training_is_bitwise_the_same_whatever_the_labels_say(tmp_path: Path, senses: tuple[str, ...]) -> None:
+    ours, graded, judges = live(tmp_path / "true", permute=False, senses=senses)
+    theirs, graded_otherwise, other_judges = live(tmp_path / "permuted", permute=True, senses=senses)
     assert all(not torch.equal(judges[m], other_judges[m]) for m in judges), "judges do learn from labels"
     assert graded != graded_otherwise, "exams do ask for labels"
     alike, second = dict(leaves(ours)), dict(leaves(theirs))
@@ -114,13 +128,13 @@ def taught(directory: Path, permute: bool) -> tuple[dict[str, Any], dict[str, An
     buffer.insert(EventBatch("s", 0, order, moment, moment, order, samples))
     reader = Reader(directory, 2)
     turns = TdlftTurns(tiny(share=0.5), reader, 1)
-    it = Learner(config(turn_steps=2, latent=64), reader, 3, turns)
+    it = SmartLearner(config(turn_steps=2, latent=64), reader, 3, LipReading(turns))
     it.run(300.0, steps=12)
     while turns.step():
         pass
     buffer.close()
     assert turns.turn == 1 and "speech+lips+letter" in reader.kinds()
-    return it.state_dict(), turns.state_dict()
+    return it.own.state_dict(), turns.state_dict()
 
 
 def test_smart_learns_bitwise_the_same_whatever_labelled_events_beside_it_say(tmp_path: Path) -> None:
@@ -201,9 +215,11 @@ def test_what_smart_reads_has_lessons_and_samples_of_registered_modalities_alone
         "lesson": NDArray[np.int64],
         "samples": Mapping[str, NDArray[Any]],
     }
-    assert get_type_hints(Learner.__init__)["replay"] is Replay
+    assert get_type_hints(SmartTurns.__init__)["replay"] is Replay
+    assert get_type_hints(draw)["return"] is Batch
     assert get_type_hints(Replay.sample)["return"] is Batch
-    assert get_type_hints(Learner.load) == {"batch": Batch, "return": tuple[dict[str, Tensor], Tensor]}
+    given = {"batch": Batch, "modalities": Sequence[str], "device": torch.device}
+    assert get_type_hints(load) == {**given, "return": tuple[dict[str, Tensor], Tensor]}
     step = {"side": str, "x": Mapping[str, Tensor], "lesson": Tensor, "rate": float, "return": dict[str, Tensor]}
     assert get_type_hints(Smart.step) == step
     seen = {name for f in (Guides.observe, Guides.targets) for name in inspect.signature(f).parameters}
@@ -232,7 +248,7 @@ class StrictReader(Reader):
 def test_nothing_but_lessons_and_samples_is_asked_for(tmp_path: Path) -> None:
     buffer = Buffer(tmp_path, ReplayConfig(capacity=64, capacity_single=64, min_size=16), 0)
     buffer.insert(events())
-    it = Learner(config(latent=64, turn_steps=1), StrictReader(tmp_path, 0), 0)
+    it = SmartLearner(config(latent=64, turn_steps=1), StrictReader(tmp_path, 0), 0)
     assert all(it.step() is not None for _ in range(4))
     buffer.close()
 
@@ -247,7 +263,10 @@ LABELLED = {
 
 def test_no_module_that_learns_can_reach_one_that_knows_labels() -> None:
     """The imports of learner, replay and events, followed to their ends."""
-    reached, waiting = set[str](), ["agent.learner", "replay.reader", "replay.buffer", "sensors.event"]
+    reached, waiting = (
+        set[str](),
+        ["agent.learner", "agent.algorithms.smart", "replay.reader", "replay.buffer", "sensors.event"],
+    )
     while waiting:
         name = waiting.pop()
         path = ROOT / f"{name.replace('.', '/')}.py"

@@ -1,16 +1,20 @@
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from agent.algorithms.tdlft import LipReading
 from agent.checkpoint import write_checkpoint
 from agent.config import STRATEGIES
+from agent.hardware import choose_hardware
 from agent.learner import Learner
 from sensors.errors import ConfigError, StateError
+from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, clips, config, images, tables
 
 
@@ -20,12 +24,12 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def learner(seed: int = 0, **changes: object) -> Learner:
-    return Learner(config(**changes), ListReplay(tables(), seed), seed)
+def learner(seed: int = 0, **changes: object) -> SmartLearner:
+    return SmartLearner(config(**changes), ListReplay(tables(), seed), seed)
 
 
-def on_pairs(seed: int = 0, **changes: object) -> Learner:
-    return Learner(config(**changes), ListReplay({"audio+image": tables()["audio+image"]}, seed), seed)
+def on_pairs(seed: int = 0, **changes: object) -> SmartLearner:
+    return SmartLearner(config(**changes), ListReplay({"audio+image": tables()["audio+image"]}, seed), seed)
 
 
 @pytest.mark.parametrize("guides", STRATEGIES)
@@ -59,7 +63,7 @@ def test_a_turn_leaves_the_other_side_and_all_guides_bitwise_alone(guides: str) 
         assert all(changed(a, b) for a, b in pairwise(targets)), "guides are chosen anew between turns"
 
 
-def parts(it: Learner, side: str) -> dict[str, Tensor]:
+def parts(it: SmartLearner, side: str) -> dict[str, Tensor]:
     """Everything of one side that could change, copied."""
     named: dict[str, Tensor] = {}
     for part, module in (("side", it.smart.sides[side]), ("average", it.smart.averages[side])):
@@ -75,13 +79,13 @@ def changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> list[s
 
 
 def test_it_waits_and_says_why() -> None:
-    waiting = Learner(config(), ListReplay({}), 0)
+    waiting = SmartLearner(config(), ListReplay({}), 0)
     report = waiting.run(0.5)
     assert report.steps == 0 and report.waiting == "replay holds no events yet" and report.turn == ""
 
 
 def test_turns_change_sides_after_their_steps() -> None:
-    it = Learner(config(turn_steps=2), ListReplay({"audio+image": tables()["audio+image"]}), 0)
+    it = SmartLearner(config(turn_steps=2), ListReplay({"audio+image": tables()["audio+image"]}), 0)
     names = []
     for _ in range(6):
         it.step()
@@ -112,7 +116,7 @@ def test_tables_are_learned_from_in_the_proportion_they_ask_but_for_rare_pairs(
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    it = Learner(config(turn_steps=100, warmup_steps=4, cooldown=0.5), ListReplay(tables()), 0)
+    it = SmartLearner(config(turn_steps=100, warmup_steps=4, cooldown=0.5), ListReplay(tables()), 0)
     rates = []
     for _ in range(5):
         it.step()
@@ -153,7 +157,7 @@ def test_settings_that_cannot_work_are_named() -> None:
 
 def test_what_is_seen_evokes_what_belongs_to_it_and_the_reverse() -> None:
     """Three concepts, never labelled: each is a bar at its own height, and a sound at its own pitch."""
-    it = Learner(
+    it = SmartLearner(
         config(batch=32, turn_steps=10, clusters=6, bank=256, learning_rate=2e-3),
         ListReplay({"audio+image": tables(192, concepts=3)["audio+image"]}),
         0,
@@ -177,6 +181,8 @@ class Pieces:
 
     share, name = 0.25, "lips<speech"
 
+    turn = 0
+
     def __init__(self, pieces: int) -> None:
         self.pieces = pieces
 
@@ -184,8 +190,8 @@ class Pieces:
         self.pieces -= 1
         return self.pieces >= 0
 
-    def run(self, seconds: float) -> float:
-        return 0.001 if self.step() else 0.0
+    def describe(self) -> list[str]:
+        return []
 
     def waiting(self) -> str:
         return "no new labelled events"
@@ -194,20 +200,28 @@ class Pieces:
         return {}
 
     def state_dict(self) -> dict[str, object]:
-        return {}
+        return {"version": 1}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None: ...
 
 
-def test_without_digits_smart_rests_and_pieces_of_other_turns_are_the_steps() -> None:
-    replay = ListReplay(tables(), 0)
-    it = Learner(config(), replay, 0, Pieces(12), digits=False)
-    before = it.weights()
+def pieces(count: int) -> Learner:
+    turns: Any = Pieces(count)
+    return Learner([LipReading(turns)], ListReplay(tables(), 0), choose_hardware(config()))
+
+
+def test_where_no_algorithm_takes_all_the_time_pieces_of_work_are_the_steps() -> None:
+    it = pieces(12)
     assert it.run(60.0, steps=5).steps == 5
     report = it.run(60.0)
     assert (report.steps, report.step, report.waiting) == (7, 12, "no new labelled events")
-    assert replay.drawn == [] and not it.describe()[1:]
-    assert all((before[name] == array).all() for name, array in it.weights().items())
-    again = Learner(config(), ListReplay(tables(), 0), 0, Pieces(1), digits=False)
+    assert isinstance(it.replay, ListReplay) and it.replay.drawn == [] and not it.describe()[1:]
+    assert set(it.parts()) == {"learner", "random", "tdlft"}
+    again = pieces(1)
     again.load_state_dict(it.state_dict())
     assert again.run(60.0).step == 13
+
+
+def test_a_learner_without_an_algorithm_is_none() -> None:
+    with pytest.raises(ConfigError, match="nothing to do"):
+        Learner([], ListReplay({}), choose_hardware(config()))

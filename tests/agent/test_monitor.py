@@ -6,9 +6,9 @@ import pytest
 
 from agent.config import MonitorConfig
 from agent.inference import Networks
-from agent.learner import Learner
 from agent.monitor import Monitor
 from teacher.datasets import ExamSet
+from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
 from tests.agent.test_exam import published
 
@@ -30,7 +30,7 @@ def monitor(samples: Path) -> Monitor:
 
 @pytest.fixture
 def networks() -> Networks:
-    it = Learner(config(), ListReplay(tables()), 0)
+    it = SmartLearner(config(), ListReplay(tables()), 0)
     it.step()
     return Networks.build(published(it))
 

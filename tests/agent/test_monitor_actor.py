@@ -10,10 +10,12 @@ import pytest
 import ray
 from ray.exceptions import RayActorError
 
-import agent.subjects
 from agent.actor import PULL_DEADLINE, MonitorActor
-from agent.learner import Learner
+from agent.algorithms import CONTRASTIVE, Setup
 from teacher.config import DataConfig
+from teacher.datasets import choose, letters
+from teacher.subjects import contract, register_subject, subject
+from tests.agent.learners import SmartLearner
 from tests.agent.lip_rigs import TURNS, letter_data, lip_networks
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
 from tests.agent.test_consistency import fill
@@ -28,7 +30,7 @@ MONITOR = {
 class Remote:
     """A method of a handle."""
 
-    def __init__(self, method: Callable[[int], Any]) -> None:
+    def __init__(self, method: Callable[[str, int], Any]) -> None:
         self.remote = method
 
 
@@ -36,15 +38,15 @@ class Handle:
     """The learner's, with what it published and the versions it was asked for."""
 
     def __init__(self, weights: dict[str, Any] | None, letters: dict[str, Any] | None) -> None:
-        self.published = {"weights": weights, "letters": letters}
+        made = letters and {"version": letters["turn"], "networks": letters}
+        self.published = {"smart": weights, "tdlft": made, "contrastive": None}
         self.asked: list[tuple[str, int]] = []
-        self.weights = Remote(lambda known: self.answer("weights", "step", known))
-        self.letters = Remote(lambda known: self.answer("letters", "turn", known))
+        self.publish = Remote(self.answer)
 
-    def answer(self, name: str, version: str, known: int) -> dict[str, Any] | None:
+    def answer(self, name: str, known: int) -> dict[str, Any] | None:
         self.asked.append((name, known))
         found = self.published[name]
-        return found if found and found[version] > known else None
+        return found if found and found["version"] > known else None
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +54,9 @@ def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "samples").mkdir()
     monkeypatch.setenv("RECIPROCAL_CACHE", str(tmp_path / "cache"))
     data = datasets(train=64, test=10)
-    monkeypatch.setattr(agent.subjects, "load_letters", lambda source: letter_data())
-    monkeypatch.setattr(agent.subjects, "load_images", lambda source: data["image"])
-    monkeypatch.setattr(agent.subjects, "load_speech", lambda source: data["audio"])
+    monkeypatch.setattr(letters, "load_letters", lambda source: letter_data())
+    monkeypatch.setattr(choose, "load_images", lambda source: data["image"])
+    monkeypatch.setattr(choose, "load_speech", lambda source: data["audio"])
 
     def get(value: Any, timeout: float) -> Any:
         assert timeout == PULL_DEADLINE
@@ -66,15 +68,20 @@ def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0}, raising=False)
 
 
-def monitor(tmp_path: Path, handle: Handle, teach: str) -> MonitorActor:
-    exam = None if teach == "letters" else exam_set(datasets(train=64, test=10)).to_dict()
-    tdlft = TURNS.replace(tune_epochs=1).to_dict()
-    return MonitorActor(str(tmp_path), MONITOR, DataConfig().to_dict(), exam, handle, teach, tdlft)
+LEARN = {"digits": ["smart"], "letters": ["tdlft"], "digits+letters": ["smart", "tdlft"]}
+"""What finds something to learn from in what is taught."""
+
+
+def monitor(tmp_path: Path, handle: Handle, teach: str, learn: list[str] | None = None) -> MonitorActor:
+    exams = [] if teach == "letters" else [exam_set(datasets(train=64, test=10)).to_dict()]
+    told = (learn or LEARN[teach], {"tdlft": TURNS.replace(tune_epochs=1).to_dict()})
+    examined = ["digits"][: len(exams)]
+    return MonitorActor(str(tmp_path), MONITOR, DataConfig().to_dict(), handle, teach, *told, 0.0, examined, *exams)
 
 
 def unlabelled(tmp_path: Path, handle: Handle, **changes: Any) -> MonitorActor:
     """The monitor of a run without a teacher."""
-    return MonitorActor(str(tmp_path), MONITOR | changes, DataConfig().to_dict(), None, handle, "digits", None, 0.2)
+    return MonitorActor(str(tmp_path), MONITOR | changes, DataConfig().to_dict(), handle, "digits", ["smart"], {}, 0.2)
 
 
 def conclude(it: MonitorActor) -> dict[str, Any]:
@@ -88,7 +95,7 @@ def conclude(it: MonitorActor) -> dict[str, Any]:
 
 
 def weights() -> dict[str, Any]:
-    it = Learner(config(), ListReplay(tables()), 0)
+    it = SmartLearner(config(), ListReplay(tables()), 0)
     it.step()
     return published(it)
 
@@ -103,22 +110,65 @@ def test_letters_alone_are_examined_without_any_digit(tmp_path: Path) -> None:
     assert third == {"figures": {}, "note": ""} and repr(it) == "Monitor(judges ready)"
     final = conclude(it)
     assert "exam/lips_imagined" in final["figures"] and final["note"].startswith("final lip reading after turn 3")
-    assert handle.asked == [("letters", -1), ("letters", -1)], "once when it is new, once in any case at the end"
+    assert handle.asked == [("tdlft", -1), ("tdlft", -1)], "once when it is new, once in any case at the end"
 
 
 def test_both_are_examined_and_each_is_asked_for_what_is_newer(tmp_path: Path) -> None:
     handle = Handle(weights(), lip_networks().to_dict())
-    it = monitor(tmp_path, handle, "both")
+    it = monitor(tmp_path, handle, "digits+letters")
     figures: dict[str, float] = {}
     for _ in range(200):
         figures |= it.run(0.05)["figures"]
         if {"exam/lips_all", "exam/image_to_audio", "judge/lips"} <= figures.keys():
             break
     assert {"exam/lips_all", "exam/image_to_audio", "judge/lips"} <= figures.keys()
-    assert handle.asked == [("letters", -1), ("weights", -1)] and (it.turn, it.step) == (3, 1)
+    assert handle.asked == [("tdlft", -1), ("smart", -1)]
     final = conclude(it)
     assert final["figures"].keys() >= {"exam/lips_imagined", "exam/audio_to_image"}
     assert final["note"].index("final lip reading") < final["note"].index("final exam at step 1")
+
+
+def test_two_subjects_without_labels_have_figures_and_pictures_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Numerals(type(subject("digits"))):  # type: ignore[misc]  # the same data by another name
+        name = "numerals"
+
+    monkeypatch.setattr(contract, "_REGISTRY", dict(contract._REGISTRY))
+    register_subject(Numerals())
+    handle = Handle(weights(), None)
+    exam = exam_set(datasets(train=64, test=10)).to_dict()
+    both = ["digits", "numerals"]
+    it = MonitorActor(str(tmp_path), MONITOR, {}, handle, "+".join(both), ["smart"], {}, 0.0, both, exam, exam)
+    final = conclude(it)
+    for name in both:
+        assert {f"exam/{name}/image_to_audio", f"judge/{name}/audio"} <= final["figures"].keys()
+        assert list((tmp_path / "samples" / name).glob("sheet-*-final.png"))
+    assert "digits: final exam at step 1" in final["note"] and "numerals: final exam at step 1" in final["note"]
+    assert handle.asked == [("smart", -1), ("smart", -1)]
+
+
+def test_what_generates_nothing_is_examined_by_what_it_finds(tmp_path: Path) -> None:
+    handle = Handle(None, None)
+    it = SmartLearner(config(), ListReplay(tables()), 0)
+    setup = Setup(it.own.config, it.hardware, it.replay, it.replay, 0)
+    towers = CONTRASTIVE.build(setup)
+    towers.step()
+    handle.published["contrastive"] = towers.publish(-1)
+    found = conclude(monitor(tmp_path, handle, "digits", ["contrastive"]))
+    assert found["note"].startswith("final retrieval exam at step 1 on ") and "image->audio R@1" in found["note"]
+    assert not [name for name in found["figures"] if name.startswith(("exam/", "judge/"))]
+    paths = [f"{path}/{name}" for path in ("image_to_audio", "audio_to_image") for name in ("r1", "five_way")]
+    assert {f"retrieval/{path}" for path in paths} <= found["figures"].keys()
+    assert {f"retrieval_chance/{path}" for path in paths} <= found["figures"].keys()
+    assert (tmp_path / "samples" / "sheet-000000001-final.png").is_file()
+
+
+def test_a_second_algorithm_has_figures_and_a_folder_of_its_own(tmp_path: Path) -> None:
+    handle = Handle(weights(), None)
+    found = monitor(tmp_path, handle, "digits", ["smart", "contrastive"])
+    assert [e.algorithm for e in found.subjects.all] == ["smart", "contrastive"]
+    assert (tmp_path / "samples" / "contrastive").is_dir()
 
 
 def test_digits_alone_never_ask_for_letters(tmp_path: Path) -> None:
@@ -126,7 +176,7 @@ def test_digits_alone_never_ask_for_letters(tmp_path: Path) -> None:
     it = monitor(tmp_path, handle, "digits")
     final = conclude(it)
     assert final["note"].startswith("final exam at step 1") and not [n for n in final["figures"] if "lips" in n]
-    assert handle.asked == [("weights", -1)]
+    assert handle.asked == [("smart", -1)]
     assert not list((tmp_path / "samples").glob("lips-*"))
 
 
@@ -143,7 +193,7 @@ def test_without_labels_the_learner_is_examined_against_itself(tmp_path: Path) -
         assert found["note"].startswith("self-exam at step 1 on ") and " held-out events: " in found["note"]
         assert {"self/match_image_to_audio", "self/cycle_image", "self/reconstruction_audio"} <= found["figures"].keys()
         assert not [name for name in found["figures"] if name.startswith(("exam/", "judge/"))]
-        assert it.run(0.01) == {"figures": {}, "note": ""} and handle.asked == [("weights", -1)]
+        assert it.run(0.01) == {"figures": {}, "note": ""} and handle.asked == [("smart", -1)]
         assert "self/stability_image" in conclude(it)["figures"]
         it.close()
 
@@ -160,24 +210,26 @@ def test_judges_from_a_folder_examine_what_no_teacher_does(tmp_path: Path) -> No
 
 
 def test_a_run_with_a_teacher_is_not_examined_against_itself_unless_asked(tmp_path: Path) -> None:
-    assert len(monitor(tmp_path, Handle(None, None), "both").rounds.rounds) == 2
+    assert len(monitor(tmp_path, Handle(None, None), "digits+letters").rounds.rounds) == 2
     assert not unlabelled(tmp_path, Handle(None, None), consistency="off").rounds.rounds
 
 
 def test_it_turns_to_whoever_takes_a_dead_learners_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dead, alive = Handle(None, None), Handle(weights(), None)
 
-    def die(known: int) -> None:
+    def die(name: str, known: int) -> None:
         raise RayActorError()
 
-    dead.weights = Remote(die)
+    dead.publish = Remote(die)
     monkeypatch.setattr(ray, "get_actor", lambda name: {"learner": alive}[name])
     with closing(monitor(tmp_path, dead, "digits")) as it:
-        assert it._pull_weights(False) is None, "the dead one has nothing, and that is no fault of the monitor's"
-        assert it._pull_weights(False) is not None and it.step > 0
+        pull = it.rounds.rounds[0].pull
+        assert pull(False) is None, "the dead one has nothing, and that is no fault of the monitor's"
+        found = pull(False)
+        assert found is not None and found.step > 0 and pull(False) is None and len(alive.asked) == 2
         # What does not come at once is not waited for, and is there at the next look.
         waits = iter([([], ["late"]), (["late"], [])])
         monkeypatch.setattr(ray, "wait", lambda answers, timeout: next(waits))
-        alive.published["weights"] = {**(alive.published["weights"] or {}), "step": it.step + 1}
-        assert it._pull_weights(False) is None and len(alive.asked) == 2
-        assert it._pull_weights(False) is not None and len(alive.asked) == 2
+        alive.published["smart"] = {**(alive.published["smart"] or {}), "version": found.step + 1}
+        assert pull(False) is None and len(alive.asked) == 3
+        assert pull(False) is not None and len(alive.asked) == 3

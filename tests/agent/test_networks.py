@@ -1,8 +1,12 @@
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from agent.autoencoder import Transcoder
+from agent.config import PRESETS
 from agent.networks import build_autoencoder, count_layers
 from sensors.errors import ConfigError
 from sensors.modalities import Modality, modality
@@ -56,3 +60,24 @@ def test_the_layout_chooses_the_network_and_the_name_does_not() -> None:
         assert network(torch.rand(2, 1, 64, 96))[1].shape == (2, 1, 64, 96)
     with pytest.raises(ConfigError, match=r"sonar.*film"):
         build_autoencoder(Modality("sonar", (1, 64, 96), np.dtype(np.uint8), "echo", 1 / 255, "film"), "paper")
+
+
+SIZES = range(32, 225, 32)
+FORMS: list[dict[str, dict[str, Any]]] = [
+    *({"image": {"size": size, "color": size % 64 == 0}} for size in SIZES),
+    *({"audio": {"frames": size, "bands": 256 - size}} for size in SIZES),
+]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("settings", FORMS, ids=str)
+def test_networks_follow_the_settings_of_senses(
+    settings: dict[str, dict[str, Any]], preset: str, forms: Callable[..., None]
+) -> None:
+    forms(**settings)
+    form = modality(next(iter(settings)))
+    network = build_autoencoder(form, preset, 32).eval()
+    with torch.no_grad():
+        z = network.encode(torch.rand(1, *form.shape))
+        assert z.shape == (1, 32) and network.decode(z).shape == (1, *form.shape)
+    assert sum(p.numel() for p in network.parameters()) < 40e6

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 import torch
 
+from agent.algorithms.tdlft import LipReading
 from agent.checkpoint import load_state, newest_checkpoint, save_state, write_checkpoint
 from agent.config import STRATEGIES
-from agent.learner import Learner
 from agent.tdlft_turns import TdlftTurns
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
 from sensors.event import EventBatch
+from tests.agent.learners import SmartLearner
 from tests.agent.letter_rigs import said, tiny
 from tests.agent.rigs import ListReplay, alike, config, tables
 
@@ -40,13 +41,13 @@ def fill(directory: Path, kinds: list[str]) -> None:
     buffer.close()
 
 
-def on_disk(directory: Path) -> Learner:
+def on_disk(directory: Path) -> SmartLearner:
     # The order of sums, and so the last bit, depends on the number of threads.
     torch.set_num_threads(1)
-    return Learner(config(turn_steps=7, latent=64, **MOVED), Reader(directory, 4), 0)
+    return SmartLearner(config(turn_steps=7, latent=64, **MOVED), Reader(directory, 4), 0)
 
 
-def take(it: Learner, steps: int) -> None:
+def take(it: SmartLearner, steps: int) -> None:
     for _ in range(steps):
         assert it.step() is not None
 
@@ -93,16 +94,22 @@ def test_sixty_steps_are_thirty_a_sigkill_a_resume_and_thirty(tmp_path: Path, ro
         assert second.wait(120) == 0
     save_state(whole, "end", it.state_dict())
     theirs, ours = load_state(parts, "end"), load_state(whole, "end")
-    assert ours["steps"] == 60 and min(ours["smart"]["steps"].values()) > 20
+    assert ours["steps"] == 60 and min(ours["algorithms"]["smart"]["smart"]["steps"].values()) > 20
     alike(ours, theirs, "learner")
 
 
-def both_on_disk(directory: Path) -> Learner:
+def both_on_disk(directory: Path) -> SmartLearner:
     """SMART and TDLFT in turns; how long a turn on letters is depends on what is in the tables alone."""
     torch.set_num_threads(1)
     reader = Reader(directory, 4)
     turns = TdlftTurns(tiny(embedding="transcoder", tune_epochs=8), reader, 3)
-    return Learner(config(turn_steps=7, latent=64, **MOVED), reader, 0, turns)
+    return SmartLearner(config(turn_steps=7, latent=64, **MOVED), reader, 0, LipReading(turns))
+
+
+def letters_of(it: SmartLearner) -> TdlftTurns:
+    found = it.algorithms["tdlft"]
+    assert isinstance(found, LipReading)
+    return found.turns
 
 
 def fill_both(directory: Path) -> None:
@@ -115,19 +122,17 @@ def fill_both(directory: Path) -> None:
     buffer.close()
 
 
-def alternate(it: Learner, steps: int, pieces: int) -> None:
+def alternate(it: SmartLearner, steps: int, pieces: int) -> None:
     """So many steps of SMART, and TDLFT turns piece by piece beside them until none is due."""
-    assert isinstance(it.letters, TdlftTurns)
     for _ in range(steps):
         assert it.step() is not None
         for _ in range(pieces):
-            it.letters.step()
+            letters_of(it).step()
 
 
 def letters_program(directory: Path, role: str) -> None:
     it = both_on_disk(directory / "replay")
-    letters = it.letters
-    assert isinstance(letters, TdlftTurns)
+    letters = letters_of(it)
     if role == "letters, first":
         # As a run does it: snapshots between steps, written while the learner is at the next ones.
         while letters.rows is None:
@@ -163,18 +168,20 @@ def test_killed_in_the_middle_of_a_turn_on_letters_it_ends_bitwise_as_if_undistu
         it = both_on_disk(whole / "replay")
         alternate(it, 40, 6)
         assert second.wait(120) == 0
-    assert isinstance(it.letters, TdlftTurns) and it.letters.turn == 1 and it.letters.rows is None
+    assert letters_of(it).turn == 1 and letters_of(it).rows is None
     save_state(whole, "end", it.state_dict())
-    save_state(whole, "end-letters", it.letters.state_dict())
+    save_state(whole, "end-letters", letters_of(it).state_dict())
     alike(load_state(whole, "end"), load_state(parts, "end"), "learner")
     alike(load_state(whole, "end-letters"), load_state(parts, "end-letters"), "letters")
 
 
 @pytest.mark.parametrize("guides", STRATEGIES)
 def test_every_strategy_resumes_bitwise(tmp_path: Path, guides: str) -> None:
-    def fresh() -> Learner:
+    def fresh() -> SmartLearner:
         torch.set_num_threads(1)
-        return Learner(config(guides=guides, turn_steps=7, latent=64, **MOVED), ListReplay({PAIRS: tables()[PAIRS]}), 0)
+        return SmartLearner(
+            config(guides=guides, turn_steps=7, latent=64, **MOVED), ListReplay({PAIRS: tables()[PAIRS]}), 0
+        )
 
     whole, first, second = fresh(), fresh(), fresh()
     take(whole, 40)

@@ -3,14 +3,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from agent.inference import Networks
+from agent.inference import Networks, SmartNetworks
 from agent.retrieval import retrieve
 from sensors.modalities import modality
 from teacher.datasets import ExamSet
 from teacher.datasets.exam_set import ExamPart
 
 
-class Labelled(Networks):
+class Labelled(SmartNetworks):
     """Latents are read off the samples: the first value of a sample says where its latent lies."""
 
     def encode(self, x: Tensor, source: str) -> Tensor:
@@ -44,7 +44,7 @@ def exam(concepts: int, each: int = 6, audio: int | None = None) -> ExamSet:
     return ExamSet(parts, tuple(f"c{i}" for i in range(concepts)))
 
 
-def networks(kind: type[Networks]) -> Networks:
+def networks(kind: type[SmartNetworks]) -> Networks:
     return kind(1, {"image": torch.nn.Identity(), "audio": torch.nn.Identity()})  # type: ignore[dict-item]  # not used
 
 

@@ -10,28 +10,34 @@ from safetensors.torch import load_file
 import agent.learner
 from agent.actor import LearnerActor
 from agent.checkpoint import load_state, save_state
-from agent.learner import Learner
 from agent.randomness import load_random, random_state
 from agent.snapshot import Snapshot
 from agent.tensor_file import DTYPES, write_tensors
 from sensors.errors import StateError
+from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, alike, config, tables
 
 
-def learner(**changes: Any) -> Learner:
-    return Learner(config(turn_steps=3, latent=64, **changes), ListReplay({"audio+image": tables()["audio+image"]}), 0)
+def learner(**changes: Any) -> SmartLearner:
+    pairs = {"audio+image": tables()["audio+image"]}
+    return SmartLearner(config(turn_steps=3, latent=64, **changes), ListReplay(pairs), 0)
+
+
+def saved(it: SmartLearner, directory: Path) -> None:
+    """What SMART is at now, as `then`."""
+    save_state(directory, "then", it.own.state_dict())
 
 
 def test_what_is_written_is_bitwise_of_one_step_however_far_the_learner_is(tmp_path: Path) -> None:
     it = learner()
     for _ in range(7):
         it.step()
-    save_state(tmp_path, "then", it.state_dict())
+    saved(it, tmp_path)
     assert it.snapshot() is not None
     for _ in range(3):
         it.step()
     it.held.save(tmp_path, 7)
-    alike(load_state(tmp_path, "learner"), load_state(tmp_path, "then"), "learner")
+    alike(load_state(tmp_path, "smart"), load_state(tmp_path, "then"), "smart")
     again = learner()
     again.restore(tmp_path)
     assert again.steps == 7 and it.steps == 10
@@ -77,7 +83,7 @@ def test_a_slow_step_is_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     it.run(600.0, steps=3)
     assert it.held.step == it.steps == 5
     it.held.save(tmp_path, 5)
-    alike(load_state(tmp_path, "learner"), {**it.state_dict()}, "learner")
+    alike(load_state(tmp_path, "smart"), {**it.own.state_dict()}, "smart")
     with torch.no_grad():
         for side in it.smart.sides.values():
             next(side.parameters()).fill_(torch.nan)
@@ -91,11 +97,11 @@ def test_what_was_promised_stays_until_it_is_written(tmp_path: Path, monkeypatch
     it = learner()
     it.run(600.0, steps=2)
     assert it.snapshot(1) is not None
-    save_state(tmp_path, "then", it.state_dict())
+    saved(it, tmp_path)
     it.run(600.0, steps=3)
     assert it.steps == 5 and it.held.step == 2
     it.held.save(tmp_path, 2)
-    alike(load_state(tmp_path, "learner"), load_state(tmp_path, "then"), "learner")
+    alike(load_state(tmp_path, "smart"), load_state(tmp_path, "then"), "smart")
     it.run(600.0, steps=1)
     assert it.held.step == 6, "and no longer"
 

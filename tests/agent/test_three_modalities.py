@@ -11,7 +11,6 @@ from torch import Tensor
 
 from agent.checkpoint import write_checkpoint
 from agent.inference import Networks
-from agent.learner import Learner
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
@@ -19,7 +18,9 @@ from sensors import modalities
 from sensors.modalities import Modality
 from teacher.config import CONCEPTS, TeacherConfig
 from teacher.machine import Machine
+from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, alike, config, datasets, images
+from tests.agent.test_exam import published
 
 NAMES = ("audio", "image", "audio_far")
 TOGETHER, HEARD_TWICE = "+".join(NAMES), "audio+audio_far"
@@ -31,10 +32,8 @@ def room(tmp_path: Path) -> Path:
     torch.set_num_threads(1)
     data = datasets(train=200, test=20)
     few = ",".join(CONCEPTS[3:])
-    lessons = TeacherConfig(
-        warmup_events=160, batch_events=16, missing_audio=few, missing_image=few, far_microphone=True
-    )
-    machine = Machine(lessons, data["image"], data["audio"], "t", 1)
+    lessons = TeacherConfig(warmup_events=160, batch_events=16, missing=f"audio:{few} image:{few}", derived="audio_far")
+    machine = Machine(lessons, data, CONCEPTS, "t", 1)
     limits = ReplayConfig(capacity=512, capacity_single=256, min_size=16, samples_per_insert=1.0)
     buffer = Buffer(tmp_path / "replay", limits, 0)
     for _ in range(48):
@@ -44,9 +43,9 @@ def room(tmp_path: Path) -> Path:
     return tmp_path / "replay"
 
 
-def learner(room: Path, seed: int = 0) -> Learner:
+def learner(room: Path, seed: int = 0) -> SmartLearner:
     settings = config(modalities="image,audio_far,audio", turn_steps=2, latent=64, learning_rate=2e-3)
-    return Learner(settings, Reader(room, seed), 0)
+    return SmartLearner(settings, Reader(room, seed), 0)
 
 
 def test_a_stream_of_three_lowers_every_term_of_every_pair(room: Path) -> None:
@@ -114,8 +113,7 @@ def test_it_resumes_bitwise(room: Path, tmp_path: Path) -> None:
 def test_any_of_them_evokes_any_other(room: Path) -> None:
     it = learner(room)
     it.step()
-    published = {"step": 1, "preset": "small", "latent": 64, "modalities": list(it.smart.modalities)}
-    networks = Networks.build({**published, "arrays": it.weights()})
+    networks = Networks.build(published(it))
     x = {m: torch.rand(2, *modalities.modality(m).shape) for m in NAMES}
     for source, target in permutations(NAMES, 2):
         assert networks.evoke(x[source], source, target).shape == x[target].shape
@@ -130,7 +128,7 @@ def test_a_modality_registered_by_somebody_else_needs_no_line_here(monkeypatch: 
     pictures = images(labels, rng)
     events = {"audio": np.repeat(np.repeat(pictures, 3, 2), 3, 3), "image": pictures,
               "kanji": np.repeat(np.repeat(pictures, 2, 2), 2, 3)}  # fmt: skip
-    it = Learner(
+    it = SmartLearner(
         config(modalities="kanji,audio,image", guides="pair", latent=64, turn_steps=1),
         ListReplay({"audio+image+kanji": events}),
         0,

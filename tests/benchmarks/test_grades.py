@@ -3,7 +3,7 @@ import pytest
 
 from agent.config import MonitorConfig
 from agent.exam import examine
-from agent.inference import Networks
+from agent.inference import SmartNetworks
 from agent.smart import Side
 from benchmarks.grades import balanced, grade_judges, grade_paths, load_examiners, shares
 from tests.agent.rigs import config, datasets, exam_set
@@ -34,7 +34,7 @@ def test_figures_agree_with_the_exam_and_with_the_judges_own_word() -> None:
     settings = MonitorConfig(judge_steps=6)
     examiners = load_examiners(data, settings, "small")
     sides = {m: Side(m, (o,), config()).eval() for m, o in (("image", "audio"), ("audio", "image"))}
-    networks, exam = Networks(5, sides), exam_set(data)
+    networks, exam = SmartNetworks(5, sides), exam_set(data)
     plain = examine(networks, {m: made["first"] for m, made in examiners.items()}, exam).accuracy
     found = grade_paths(networks, examiners, exam, ("first", "second"))
     assert {k: v for k, v in found.items() if k in plain} == pytest.approx(dict(plain))

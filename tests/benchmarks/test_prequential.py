@@ -14,6 +14,7 @@ from benchmarks.trial import Concepts, Trial
 from replay.config import ReplayConfig
 from sensors.event import EventBatch
 from teacher.config import TeacherConfig
+from teacher.subjects.digits import taught_digits
 from tests.agent.rigs import config, datasets
 
 
@@ -33,7 +34,7 @@ def make(directory: Path, **teacher: Any) -> Trial:
     data = datasets(200, 50)
     settings = TeacherConfig(style="classroom", batch_events=16, lesson_length=2, **teacher)
     sizes = ReplayConfig(capacity=64, capacity_single=64, min_size=16, limiter_slack=48, samples_per_insert=2.0)
-    return Trial(data["image"], data["audio"], settings, sizes, config(latent=32), 3, directory, 12)
+    return Trial(taught_digits(data["image"], data["audio"]), settings, sizes, config(latent=32), 3, directory, 12)
 
 
 def judges() -> dict[str, Judge]:
@@ -73,7 +74,7 @@ def test_answers_change_nothing_that_is_learned(tmp_path: Path) -> None:
             if tapped:
                 trial.tap = Prequential(trial, judges()).observe
             trial.run(6)
-            weights.append(trial.learner.weights())
+            weights.append(trial.smart.weights())
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
 
 

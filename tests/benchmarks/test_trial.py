@@ -14,6 +14,7 @@ from replay.config import ReplayConfig
 from sensors.errors import ConfigError, StateError, StorageError
 from sensors.event import EventBatch
 from teacher.config import TeacherConfig
+from teacher.subjects.digits import taught_digits
 from tests.agent.rigs import config, datasets
 
 DATA = datasets(200, 50)
@@ -23,11 +24,13 @@ def make(directory: Path, steps: int = 12, seed: int = 3, remover: str = "fifo",
     teacher = TeacherConfig(batch_events=16, warmup_events=32, lesson_length=2, single_share=0.3)
     sizes = {"capacity": 64, "capacity_single": 48, "min_size": 16, "limiter_slack": 48, "samples_per_insert": 2.0}
     settings = ReplayConfig(remover=remover, **{**sizes, **replay})
-    return Trial(DATA["image"], DATA["audio"], teacher, settings, config(latent=32), seed, directory, steps)
+    return Trial(
+        taught_digits(DATA["image"], DATA["audio"]), teacher, settings, config(latent=32), seed, directory, steps
+    )
 
 
 def weights(trial: Trial) -> dict[str, NDArray[np.float32]]:
-    return trial.learner.weights()
+    return trial.smart.weights()
 
 
 def same(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -> bool:
@@ -88,7 +91,7 @@ def test_a_directory_has_one_trial_and_is_empty_after_it(tmp_path: Path) -> None
 def test_the_limiter_holds_the_teacher_back(tmp_path: Path) -> None:
     with make(tmp_path, steps=40) as trial:
         trial.run(40)
-        drawn = 40 * trial.learner.config.batch
+        drawn = 40 * trial.smart.config.batch
         # Each event is drawn twice; every table may be the slack of 48 events ahead.
         assert drawn / 2 <= trial.events <= drawn / 2 + 3 * 48
 
@@ -123,13 +126,20 @@ def test_a_silent_teacher_is_learned_from_on(tmp_path: Path) -> None:
     teacher = TeacherConfig(style="classroom", batch_events=16)
     replay = ReplayConfig(capacity=64, min_size=16, limiter_slack=48)
     with Trial(
-        DATA["image"], DATA["audio"], teacher, replay, config(latent=32), 0, tmp_path, 20, most_events=32
+        taught_digits(DATA["image"], DATA["audio"]), teacher, replay, config(latent=32), 0, tmp_path, 20, most_events=32
     ) as trial:
         trial.run(20)
         assert trial.events == 32
     with (
         Trial(
-            DATA["image"], DATA["audio"], teacher, replay, config(latent=32, min_events=33), 0, tmp_path, 20, 32
+            taught_digits(DATA["image"], DATA["audio"]),
+            teacher,
+            replay,
+            config(latent=32, min_events=33),
+            0,
+            tmp_path,
+            20,
+            32,
         ) as trial,
         pytest.raises(ConfigError, match="waits for ever"),
     ):
@@ -152,7 +162,7 @@ def test_weights_that_are_no_longer_finite_end_the_trial(tmp_path: Path) -> None
     with make(tmp_path) as trial:
         trial.run(1)
         with torch.no_grad():
-            for side in trial.learner.smart.sides.values():
+            for side in trial.smart.smart.sides.values():
                 next(side.parameters()).fill_(float("nan"))
         with pytest.raises(StateError, match="not finite"):
             trial.run(2)

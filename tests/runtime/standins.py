@@ -50,7 +50,9 @@ def begins(run_dir: str, name: str) -> None:
 
 
 class ReplayActor:
-    def __init__(self, directory: str, config: dict[str, Any], seed: int, reserve: list[str]) -> None:
+    def __init__(
+        self, directory: str, config: dict[str, Any], seed: int, reserve: list[str], free: tuple[str, ...]
+    ) -> None:
         self._run = str(Path(directory).parent)
         begins(self._run, "replay")
         self._file = Path(directory) / "count"
@@ -152,11 +154,17 @@ class TeacherActor:
 
 class LearnerActor:
     def __init__(
-        self, run_dir: str, config: dict[str, Any], seed: int, replay: Any, teach: str, tdlft: dict[str, Any]
+        self,
+        run_dir: str,
+        config: dict[str, Any],
+        seed: int,
+        replay: Any,
+        learn: list[str],
+        sections: dict[str, dict[str, Any]],
     ) -> None:
-        assert tdlft["min_pairs"] > 0
+        assert sections["tdlft"]["min_pairs"] > 0
         begins(run_dir, "learner")
-        self._teach, self._run_dir, self._step, self._remaining = teach, run_dir, 0, 1.0
+        self._learn, self._run_dir, self._step, self._remaining = learn, run_dir, 0, 1.0
         self._held = -1
 
     def describe(self) -> list[str]:
@@ -194,9 +202,9 @@ class LearnerActor:
         }
 
     def _letters(self) -> dict[str, float]:
-        return {} if self._teach == "digits" else {"tdlft/turns": self._step // 20, "tdlft/pairs": 300.0}
+        return {} if "tdlft" not in self._learn else {"tdlft/turns": self._step // 20, "tdlft/pairs": 300.0}
 
-    def weights(self, version: int) -> tuple[int, dict[str, Any]]:
+    def publish(self, name: str, version: int) -> tuple[int, dict[str, Any]]:
         return self._step, {}
 
     def snapshot(self, order: int) -> dict[str, float]:
@@ -239,14 +247,18 @@ class MonitorActor:
         run_dir: str,
         config: dict[str, Any],
         data: dict[str, Any],
-        exam: dict[str, Any] | None,
         learner: Any,
         teach: str,
-        tdlft: dict[str, Any],
+        learn: list[str],
+        sections: dict[str, dict[str, Any]],
         held_out: float,
+        examined: list[str],
+        *exams: dict[str, Any],
     ) -> None:
-        assert exam is None if teach == "letters" else exam is not None and exam["images"] == [1, 2, 3]
-        assert tdlft["min_pairs"] > 0
+        assert examined == [name for name in teach.split("+") if name != "letters"] and len(exams) == len(examined)
+        assert all(exam["images"] == [1, 2, 3] for exam in exams)
+        assert learn == [name for name in ("smart", "tdlft") if {"smart": "digits", "tdlft": "letters"}[name] in teach]
+        assert sections["tdlft"]["min_pairs"] > 0
         self._teach = teach
         self._run_dir, self._learner, self._version = run_dir, learner, -1
 
@@ -258,7 +270,7 @@ class MonitorActor:
         if self._version > 150 and happens_once(self._run_dir, "monitor-hangs"):
             time.sleep(600)
         try:
-            version, _ = ray.get(self._learner.weights.remote(self._version))
+            version, _ = ray.get(self._learner.publish.remote("smart", self._version))
         except ray.exceptions.RayActorError:
             self._learner = ray.get_actor("learner")
             return {"figures": {}, "note": "learner away"}
@@ -272,7 +284,10 @@ class MonitorActor:
             "judge/image": 0.99,
         }
         lips = {"exam/lips_all": 0.3, "exam/lips_unseen": 0.1, "judge/lips": 0.5}
-        return {"figures": {"digits": grades, "letters": lips, "both": grades | lips}[self._teach], "note": ""}
+        return {
+            "figures": {"digits": grades, "letters": lips, "digits+letters": grades | lips}[self._teach],
+            "note": "",
+        }
 
     def final(self, seconds: float) -> dict[str, Any]:
         if "final-fails" in FAULTS:

@@ -12,7 +12,8 @@ from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
 from runtime.leavings import SUBFOLDERS
-from runtime.rundir import FORMAT, RunDirectory, check_space
+from runtime.migrate import FORMAT
+from runtime.rundir import RunDirectory, check_space
 from sensors.errors import StateError, StorageError
 from tests.replay.batches import batch_of
 
@@ -53,7 +54,9 @@ def test_a_run_goes_on_with_the_same_data(tmp_path: Path) -> None:
     # A subject more is no other data: teachers tell their own each, and one may join at a resume.
     run.record_datasets({"letters": "avletters:d"})
     run.record_datasets({"images": "digits:a", "speech": "fsdd:b", "letters": "avletters:d"})
-    with pytest.raises(StateError, match=r"taught letters avletters:d, found now synthetic:e;\s.*--letters"):
+    with pytest.raises(
+        StateError, match=r"taught letters avletters:d, found now synthetic:e;\s.*data\.letters and --data"
+    ):
         run.record_datasets({"letters": "synthetic:e"})
     saved = json.loads((run.path / "config.json").read_text())["datasets"]
     assert saved == {"images": "digits:a", "speech": "fsdd:b", "letters": "avletters:d"}

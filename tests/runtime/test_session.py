@@ -13,16 +13,18 @@ from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from runtime import session
 from runtime.cli import parse_arguments
+from runtime.migrate import FORMAT
 from runtime.rundir import RunDirectory
 from runtime.session import conduct
 from runtime.settings import RunConfig
 from runtime.supervisor.outcome import Outcome
-from sensors.errors import ConfigError, StateError
+from sensors.errors import ConfigError, DataError, StateError
 from sensors.modalities import modality
 from sensors.program import program
 from sensors.senses import senses
 from tests.replay.batches import batch_of
 from tests.sensors.test_plugins import TOUCH
+from tests.teacher.own_things import write_things
 
 
 def store(run: RunDirectory, count: int) -> None:
@@ -173,6 +175,25 @@ def test_teachers_take_no_ids_again_for_other_events(
     again.close()
 
 
+def test_a_run_of_an_earlier_format_is_resumed_and_then_has_the_present_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that cannot read what the run holds now is told so by its format."""
+    interrupted(monkeypatch)
+    teacher = {"missing_audio": "three", "missing_image": "", "far_microphone": False}
+    run = RunDirectory.create(tmp_path / "run", {"run": {"teach": "both"}, "teacher": teacher}, "1.0")
+    store(run, 12)
+    run.record(format=1)
+    run.close()
+    with pytest.raises(KeyboardInterrupt):
+        conduct(parse_arguments(["--resume", str(run.path)]))
+    again = RunDirectory.resume(run.path)
+    config = again.saved["config"]
+    assert (again.saved["format"], config["run"]["teach"]) == (FORMAT, "digits+letters")
+    assert config["teacher"]["missing"] == "audio:three" and not set(teacher) & set(config["teacher"])
+    again.close()
+
+
 def test_a_breakdown_is_told_without_the_cameras_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -237,3 +258,23 @@ def test_a_run_goes_on_with_its_plugins(
     again = RunDirectory.resume(tmp_path / "run")
     assert again.saved["config"]["run"]["plugins"] == str(moved)
     again.close()
+
+
+def test_a_folder_of_things_is_kept_by_its_whole_path_with_the_senses_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupted(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECIPROCAL_CACHE", str(tmp_path / "cache"))
+    write_things(tmp_path / "things")
+    run, config = session._create(parse_arguments(["--teach", "things", "--run-dir", "run"]))
+    assert (config.run.teach, config.data.folder) == ("folder", str(tmp_path / "things"))
+    assert config.learner.modalities == "audio,image"
+    store(run, 4)
+    run.close()
+    (tmp_path / "things").rename(tmp_path / "moved")
+    with pytest.raises(DataError, match="no such directory"):
+        conduct(parse_arguments(["--resume", "run"]))
+    with pytest.raises(KeyboardInterrupt):
+        conduct(parse_arguments(["--resume", "run", "--teach", "moved"]))
+    assert f"changed: data.folder: {tmp_path / 'things'} -> {tmp_path / 'moved'}" in capsys.readouterr().out

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runtime.settings import LETTERS_TEACHER, RunConfig, settings, teacher_names
+from runtime.settings import RunConfig, settings
 from sensors.config import Config
 from sensors.errors import ConfigError
 from sensors.robot_program import RobotConfig
@@ -12,7 +12,7 @@ from sensors.robot_program import RobotConfig
 
 def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
     listed = {s.key: s for s in settings()}
-    sections = ("data", "teacher", "letters", "replay", "learner", "tdlft", "monitor", "answer", "run")
+    sections = ("data", "teacher", "letters", "replay", "learner", "tdlft", "contrastive", "monitor", "answer", "run")
     senses = ("audio", "image")
     perceiving = ("sensors", "perception", "ingest", "live")
     assert {key.partition(".")[0] for key in listed} == {*sections, *perceiving, *senses}
@@ -86,18 +86,6 @@ def test_settings_that_fit_are_kept(changes: dict[str, str]) -> None:
     RunConfig().override(changes)
 
 
-def test_a_second_microphone_is_asked_for_where_it_is_learned_from() -> None:
-    names = {"learner.modalities": "audio,image,audio_far"}
-    with pytest.raises(ConfigError, match="far_microphone"):
-        RunConfig().override(names)
-    both = {**names, "teacher.far_microphone": "true"}
-    RunConfig().override(both)
-    with pytest.raises(ConfigError, match=r"learner\.modalities=audio,image,audio_far"):
-        RunConfig().override({"teacher.far_microphone": "true"})
-    with pytest.raises(ConfigError, match="lesson"):
-        RunConfig().override({**both, "learner.selector": "lesson"})
-
-
 def test_settings_survive_a_round_trip() -> None:
     config = RunConfig().override({"run.seed": "7", "replay.capacity": "4096"})
     assert RunConfig.from_dict(config.to_dict()) == config
@@ -111,11 +99,31 @@ def test_differences_name_only_what_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("teach", "digits", "letters"), [("digits", True, False), ("letters", False, True), ("both", True, True)]
+    ("teach", "names"),
+    [
+        ("digits", ["digits"]),
+        ("letters", ["letters"]),
+        ("letters + digits", ["digits", "letters"]),
+        ("both", ["digits", "letters"]),
+    ],
 )
-def test_what_is_taught(teach: str, digits: bool, letters: bool) -> None:
+def test_what_is_taught(teach: str, names: list[str]) -> None:
     section = RunConfig().override({"run.teach": teach}).run
-    assert (section.digits, section.letters) == (digits, letters)
+    assert [subject.name for subject in section.subjects] == names
+    assert (section.unlabelled, section.labelled) == ("digits" in names, "letters" in names)
+
+
+@pytest.mark.parametrize(
+    ("teach", "told"),
+    [
+        ("music", r"run\.teach='music': no subject 'music'; known: digits, folder, letters"),
+        ("digits+digits", "names digits twice"),
+        ("", "no subject ''"),
+    ],
+)
+def test_what_nobody_can_teach_is_refused(teach: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        RunConfig().override({"run.teach": teach})
 
 
 def test_a_run_that_perceives_has_defaults_of_its_own() -> None:
@@ -129,7 +137,7 @@ def test_a_run_that_perceives_has_defaults_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"run.teach": "both"}, "no letters with labels"),
+        ({"run.teach": "digits+letters"}, "no letters with labels"),
         ({"learner.modalities": "audio,image,audio_far"}, "do not give audio_far; they give audio, image"),
         ({"run.sensors": "session", "ingest.listen": "tcp://127.0.0.1:0"}, "played alone"),
     ],
@@ -143,29 +151,6 @@ def test_the_rig_gets_its_settings() -> None:
     config = RunConfig.of({"run.sensors": "live", "sensors.camera": "none", "live.queue": "9"})
     assert (config.rig.source, config.rig.sensors.camera, config.rig.live.queue) == ("live", None, 9)
     assert RunConfig.of({"run.sensors": "somewhere"}).rig.source == "somewhere"
-
-
-def test_a_run_from_before_letters_goes_on_with_digits_alone() -> None:
-    saved = RunConfig().to_dict()
-    assert RunConfig.from_saved(saved).run.teach == "both"
-    del saved["run"]["teach"]
-    assert RunConfig.from_saved(saved).run.teach == "digits"
-
-
-def test_a_run_from_before_rare_pairs_had_turns_goes_on_without() -> None:
-    saved = RunConfig().to_dict()
-    assert RunConfig.from_saved(saved).learner.paired_turns == RunConfig().learner.paired_turns > 0
-    del saved["learner"]["paired_turns"]
-    old = RunConfig.from_saved(saved)
-    assert old.learner.paired_turns == 0.0 and old.learner.batch == RunConfig().learner.batch
-
-
-def test_settings_that_others_replaced_are_told_where_they_were_changed() -> None:
-    saved = RunConfig().to_dict()
-    saved["monitor"] |= {"images": 2000, "clips": 100, "judge_steps_audio": 900}
-    assert RunConfig.from_saved(saved).monitor == RunConfig().monitor
-    assert RunConfig.replaced(saved) == ["monitor.clips: 100 -> monitor.exam_samples=1000"]
-    assert RunConfig.replaced(RunConfig().to_dict()) == []
 
 
 def every_config() -> list[type[Config]]:
@@ -205,16 +190,3 @@ def test_settings_are_json_without_infinity() -> None:
 def test_saved_settings_of_a_wrong_kind_are_named(saved: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         RunConfig.from_saved(saved)
-
-
-def test_a_run_that_was_told_to_go_on_for_infinite_minutes_goes_on_until_it_is_stopped() -> None:
-    assert RunConfig.from_saved({"run": {"minutes": float("inf")}}).run.minutes is None
-
-
-def test_teachers_have_names_under_which_they_send() -> None:
-    def names(**changes: str) -> list[str]:
-        return teacher_names(RunConfig().override({f"run.{key}": text for key, text in changes.items()}).run)
-
-    assert names(teachers="2") == ["teacher-0", "teacher-1", LETTERS_TEACHER]
-    assert names(teach="letters") == [LETTERS_TEACHER]
-    assert names(teach="digits", sensors="live") == []

@@ -1,13 +1,16 @@
+import dataclasses
 import io
 import re
 from collections import deque
+from collections.abc import Sequence
 
 import pytest
 from rich.console import Console
 
 from runtime.figures import Value
-from runtime.terminal import LINE_EVERY, LOST, Snapshot, Terminal, clock, line, view
+from runtime.terminal import LINE_EVERY, LOST, Exam, Snapshot, Terminal, clock, exams_of, line, view
 
+EXAMS = exams_of(("image", "audio"))
 VALUES: dict[str, Value] = {
     "learner/steps_per_s": 12.34,
     "learner/duty": 0.97,
@@ -43,8 +46,19 @@ SENSORS: dict[str, Value] = {
     "dropped/throttled": 0,
 }
 SNAPSHOT = Snapshot(
-    time=75.0, learning=62.0, step=700, phase="learning", share=0.2, values=VALUES, actors={"learner": "up"}
+    time=75.0,
+    learning=62.0,
+    step=700,
+    phase="learning",
+    share=0.2,
+    values=VALUES,
+    actors={"learner": "up"},
+    exams=EXAMS,
 )
+
+
+def learning(values: dict[str, Value]) -> Snapshot:
+    return Snapshot(75.0, 62.0, 700, "learning", values=values, exams=EXAMS)
 
 
 def test_a_line_tells_rates_turn_and_accuracies_beside_their_judges() -> None:
@@ -68,7 +82,7 @@ def test_a_line_tells_of_actors_in_trouble_only() -> None:
 def test_the_view_fits_its_terminal(width: int, values: dict[str, Value]) -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
-    snapshot = Snapshot(75.0, 62.0, 700, "learning", 1.5, values, {"learner": "up", "teacher-0": "late"})
+    snapshot = Snapshot(75.0, 62.0, 700, "learning", 1.5, values, {"learner": "up", "teacher-0": "late"}, EXAMS)
     console.print(view(snapshot, deque(["a note that is longer than the narrowest of terminals"]), width))
     drawn = stream.getvalue().splitlines()
     assert all(len(row) <= width for row in drawn)
@@ -84,8 +98,8 @@ def drawn(snapshot: Snapshot, width: int = 80) -> list[str]:
 
 
 def test_lip_reading_has_a_line_of_its_own_once_it_was_examined() -> None:
-    def rows(values: dict[str, Value], digits: bool = True) -> list[str]:
-        return drawn(Snapshot(75.0, 62.0, 700, "learning", values=values, digits=digits))
+    def rows(values: dict[str, Value], held: Sequence[Exam] = EXAMS) -> list[str]:
+        return drawn(Snapshot(75.0, 62.0, 700, "learning", values=values, exams=held))
 
     both = rows(VALUES | LETTERS)
     (line_of_lips,) = [row for row in both if "31.4%" in row]
@@ -93,29 +107,29 @@ def test_lip_reading_has_a_line_of_its_own_once_it_was_examined() -> None:
     assert any("TDLFT turn 3: 312 pairs, 90 heard alone, 26 letters, busy 18.4%" in row for row in both)
     assert any("image → audio" in row for row in both)
     assert not any("lips" in row or "TDLFT" in row for row in rows(VALUES))
-    letters = rows(LETTERS, digits=False)
+    letters = rows(LETTERS, held=())
     assert any("31.4%" in row for row in letters) and not any("image → audio" in row for row in letters)
 
 
 def test_a_line_tells_of_lip_reading_as_far_as_it_is_known() -> None:
-    text = line(Snapshot(75.0, 62.0, 700, "learning", values=VALUES | LETTERS))
+    text = line(learning(VALUES | LETTERS))
     assert "lips→letter 31.4% (seen 38.2%, unseen 12.7%, unimodal 29.1%, oracle 35.3%)" in text
     assert "tdlft turns 3" in text
     early: dict[str, Value] = {"exam/lips_all": 0.25, "exam/lips_seen": 0.5, "tdlft/turns": 0.0}
-    text = line(Snapshot(75.0, 62.0, 700, "learning", values=early))
+    text = line(learning(early))
     assert "lips→letter 25.0% (seen 50.0%)" in text and "tdlft" not in text
     assert "lips" not in line(SNAPSHOT)
 
 
 def test_what_the_first_turn_on_letters_waits_for_is_told() -> None:
     values = VALUES | {"tdlft/waiting": "480 different speech+lips+letter events are too few"}
-    text = line(Snapshot(75.0, 62.0, 700, "learning", values=values))
+    text = line(learning(values))
     assert "tdlft waits: 480 different speech+lips+letter events are too few" in text
-    assert "tdlft waits" not in line(Snapshot(75.0, 62.0, 700, "learning", values=values | {"tdlft/turns": 1.0}))
+    assert "tdlft waits" not in line(learning(values | {"tdlft/turns": 1.0}))
 
 
 def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
-    snapshot = Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS, digits=False)
+    snapshot = learning(VALUES | SENSORS)
     assert "18 audio+image, 2 audio alone, 6 image alone, kept within 63 ms; camera stalled  microphone live" in line(
         snapshot
     )
@@ -123,7 +137,7 @@ def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
     console.print(view(snapshot, deque(), 100))
     page = console.export_text()
     assert "camera stalled  microphone live" in page and "18 audio+image" in page and "teachers" not in page
-    lost = Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS | {"dropped/throttled": 3})
+    lost = learning(VALUES | SENSORS | {"dropped/throttled": 3})
     assert "3 events lost" in line(lost)
     every: dict[str, Value] = {
         **{f"dropped/{reason}": 1 for reason in LOST},
@@ -134,21 +148,21 @@ def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
         "sensor_lost/refused/replayed": 50,
         "sensor_lost/unrecorded/full": 6,
     }
-    text = line(Snapshot(75.0, 62.0, 700, "learning", values=VALUES | SENSORS | every))
+    text = line(learning(VALUES | SENSORS | every))
     assert "5 events lost, 7 samples lost, 2 messages refused, 6 not recorded;" in text
     assert "pairs" not in line(SNAPSHOT)
 
 
 def test_exams_on_what_was_learnt_from_say_so() -> None:
     values: dict[str, Value] = VALUES | SENSORS | {"self/match_image_to_audio": 0.9, "learner/held_out_taken": 12.0}
-    assert "match 0.90, 12 batches not held out" in line(Snapshot(75.0, 62.0, 700, "learning", values=values))
+    assert "match 0.90, 12 batches not held out" in line(learning(values))
     values["learner/held_out_taken"] = 0.0
-    assert "held out" not in line(Snapshot(75.0, 62.0, 700, "learning", values=values))
+    assert "held out" not in line(learning(values))
 
 
 def test_how_sure_a_match_is_and_what_wants_more_events_is_told() -> None:
     def shown(values: dict[str, Value]) -> Snapshot:
-        return Snapshot(75.0, 62.0, 700, "learning", values=values)
+        return learning(values)
 
     values: dict[str, Value] = SENSORS | {"self/waiting": "match and cycle want 4 held-out pairs, there are 1"}
     assert "with itself: match and cycle want 4 held-out pairs, there are 1" in line(shown(values))
@@ -209,7 +223,7 @@ def test_a_view_keeps_its_width_in_ascii_and_paths_keep_their_brackets(monkeypat
     terminal = Terminal(Screen(raw, "ascii", "strict", write_through=True))
     terminal.update(Snapshot(0.0, 0.0, 0, "starting"))
     terminal.remark("Größe → [b]:smile:")
-    terminal.update(Snapshot(75.0, 62.0, 700, "waiting: disk is full at /tmp/[b]/Größe", values=VALUES | LETTERS))
+    terminal.update(dataclasses.replace(learning(VALUES | LETTERS), phase="waiting: disk is full at /tmp/[b]/Größe"))
     last = re.sub(r"\x1b\[[0-9;]*m", "", raw.getvalue().decode("ascii").rpartition("Reciprocal")[2])
     for told in (r"Gr\xf6\xdfe -> [b]:smile:", r"/tmp/[b]/Gr\xf6\xdfe", "image -> audio  93.1%"):
         assert told in last

@@ -308,6 +308,7 @@ def test_of_any_senses_each_momentary_percept_comes_out_once_and_each_lasting_on
             moments += pairing.advance(at, marks)
     moments += pairing.flush()
     assert pairing.waiting == dict.fromkeys(SENSES, 0)
+    assert not any(track.lasting or track.momentary for track in pairing._tracks.values())
     out = Counter((sense, id(p) if p.number is None else p.number) for m in moments for sense, p in m.percepts.items())
     for life in lives:
         felt = life.reports[0][1]

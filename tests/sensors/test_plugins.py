@@ -21,7 +21,7 @@ from sensors.plugins import (
     plugins,
     process_setup,
 )
-from sensors.senses import configure, senses
+from sensors.senses import configure, sense, senses
 
 TOUCH = """
 from dataclasses import dataclass, replace
@@ -146,3 +146,18 @@ def test_files_are_found_before_anything_else_is_read() -> None:
     arguments = ["--plugin", "a.py", "--steps", "3", "--plugin=b.py", "--resume", "run", "--plugin"]
     assert given_plugins(arguments) == ["a.py", "b.py"]
     assert option_of(arguments, "--resume") == "run" and option_of(arguments, "--run-dir") is None
+
+
+def test_the_page_s_own_example_keeps_the_contract(tmp_path: Path, plugins_undone: Callable[[], None]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "senses.md").read_text()
+    code = page[page.index("```python\n") + len("```python\n") :]
+    path = written(tmp_path, code[: code.index("```")])
+    load_plugins([path])
+    configure({"touch": {"frames": 128}})
+    form, each = modality("touch"), sense("touch")
+    assert form.shape == (128, 6) and each.flaws is not None
+    samples = np.random.default_rng(0).uniform(-4, 4, (3, *form.shape)).astype(np.float32)
+    noisy = each.flaws.noise(samples, 0.05, np.random.default_rng(0))
+    assert noisy.shape == samples.shape and noisy.dtype == samples.dtype and np.abs(noisy).max() <= 4
+    assert 0.3 < (noisy - samples).std() < 0.5, "a twentieth of eight"
+    assert each.view(samples[0]).shape == (96, 96, 3)

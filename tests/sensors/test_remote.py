@@ -55,8 +55,16 @@ def clocks_apart() -> bool:
         return False
 
 
-def start(*arguments: str, elsewhere: bool = False) -> "subprocess.Popen[str]":
-    command = [*(ELSEWHERE if elsewhere else []), sys.executable, "-m", "sensors.remote", *arguments]
+IMPATIENT = (
+    "import sys; from sensors import remote, robot_program; "
+    "robot_program.FLUSH = 0.5; sys.exit(remote.main(sys.argv[1:]))"
+)
+"""The robot's program; at its end it waits shortly for a host that is not there."""
+
+
+def start(*arguments: str, elsewhere: bool = False, impatient: bool = False) -> "subprocess.Popen[str]":
+    program = ["-c", IMPATIENT] if impatient else ["-m", "sensors.remote"]
+    command = [*(ELSEWHERE if elsewhere else []), sys.executable, *program, *arguments]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -132,7 +140,8 @@ def test_a_robot_says_what_its_host_did_not_store_and_needs_no_ray(tmp_path: Pat
 
 def test_what_a_host_that_was_away_did_not_store_is_sent_at_the_next_start(state: Path, tmp_path: Path) -> None:
     journal = state / "reciprocal" / "robots" / "hall"
-    process = start("--play", str(record(tmp_path / "session")), "--to", "tcp://127.0.0.1:9", "--name", "hall")
+    away = ("--to", "tcp://127.0.0.1:9", "--name", "hall")
+    process = start("--play", str(record(tmp_path / "session")), *away, impatient=True)
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert f"hall: journal {journal}, 0 events of earlier starts" in out and "hall: 1 events, 0 stored, 1 kept" in out
@@ -152,7 +161,8 @@ def test_what_a_host_that_was_away_did_not_store_is_sent_at_the_next_start(state
 
 def test_without_a_journal_what_is_not_stored_is_lost_and_nothing_is_left(state: Path, tmp_path: Path) -> None:
     session = record(tmp_path / "session")
-    process = start("--play", str(session), "--to", "tcp://127.0.0.1:9", "--name", "hall", "--journal", "none")
+    away = ("--to", "tcp://127.0.0.1:9", "--name", "hall")
+    process = start("--play", str(session), *away, "--journal", "none", impatient=True)
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1 and "journal" not in out + err
     assert not list(state.iterdir())

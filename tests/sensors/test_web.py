@@ -101,8 +101,10 @@ def rtsp() -> Iterator[tuple[socket.socket, list[bytes]]]:
                 link, _ = server.accept()
             except OSError:
                 return
-            with link:
-                while link.recv(4096):
+            with link, link.makefile("rb") as requests:
+                while request := requests.readline():
+                    if request.strip():
+                        continue
                     link.sendall(answers[-1])
                     if not answers[-1].startswith(b"RTSP"):
                         break

@@ -1,5 +1,6 @@
-"""Toy datasets, and a cache of this test session alone."""
+"""Toy datasets, and a cache of their own that all processes of a test session share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,21 @@ from teacher.datasets import Samples
 from tests.teacher.tiny import toy
 
 
-@pytest.fixture(autouse=True, scope="session")
-def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    root = tmp_path_factory.mktemp("cache")
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.getbasetemp()
+    # Every process of pytest-xdist has a folder of its own, below that of the session.
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "teacher-cache"
+    root.mkdir(exist_ok=True)
+    return root
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _cached(session_cache: Path) -> Iterator[None]:
+    """Other rooms' tests have the cache that the environment names: what it holds is not prepared once more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RECIPROCAL_CACHE", str(root))
-        yield root
+        patch.setenv("RECIPROCAL_CACHE", str(session_cache))
+        yield
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sensors.errors import ConfigError, StateError
 from teacher import actor as shell
 from teacher.actor import TeacherActor
 from teacher.config import LettersConfig, TeacherConfig
-from teacher.datasets import ExamSet
+from teacher.datasets import ExamSet, letters
 from tests.patience import PATIENCE, quickest, took
 from tests.teacher.scripted import HELD, ScriptedReplay
 from tests.teacher.spelled_toy import toy_letters
@@ -259,7 +259,7 @@ def test_as_an_actor_it_tells_what_it_teaches_and_gives_its_exam(
 
 def test_told_its_subject_it_teaches_letters(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = toy_letters()
-    monkeypatch.setattr(shell, "load_letters", lambda config: corpus)
+    monkeypatch.setattr(letters, "load_letters", lambda config: corpus)
     _, replay = pair()
     settings = LettersConfig(rate=160.0, pairs_first=16).to_dict()
     teacher = TeacherActor("teacher-letters", {}, settings, 3, 0, replay, "letters")

@@ -3,14 +3,22 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sensors.errors import DataError
-from teacher.config import DataConfig
+from teacher.config import DataConfig, LettersConfig, TeacherConfig
 from teacher.datasets import avletters_files
-from teacher.datasets.check import check_data
+from teacher.subjects import DIGITS, LETTERS
+from teacher.subjects.check import check_subjects
 from tests.teacher.tiny import write_fsdd, write_mnist, write_words
+
+SECTIONS = SimpleNamespace(teacher=TeacherConfig(), letters=LettersConfig())
+
+
+def check_data(config: DataConfig, digits: bool, letters: bool, source: str = "") -> None:
+    check_subjects([DIGITS] * digits + [LETTERS] * letters, config, SECTIONS, source)
 
 
 def test_a_named_directory_of_which_nothing_is_used_is_refused_in_two_lines(tmp_path: Path) -> None:

@@ -4,17 +4,35 @@ import pytest
 
 from sensors.config import parse
 from sensors.errors import ConfigError
-from teacher.config import DataConfig, TeacherConfig, concept_numbers
+from teacher.config import CONCEPTS, DataConfig, TeacherConfig, missing_concepts
+
+SENSES = ("audio", "image")
 
 
-def test_concepts_are_read_by_name_or_digit() -> None:
-    assert concept_numbers("missing_audio", "three, 9,Zero") == {0, 3, 9}
-    assert concept_numbers("missing_audio", "") == frozenset()
+def test_missing_concepts_are_read_by_name_or_number() -> None:
+    read = missing_concepts(" audio: three, 9,Zero image:four ", SENSES, CONCEPTS)
+    assert read == {"audio": {0, 3, 9}, "image": {4}}
+    assert missing_concepts("", SENSES, CONCEPTS) == {}
+    assert missing_concepts("image:Red Apple,1", SENSES, ("green apple", "Red apple")) == {"image": {1}}
+    assert missing_concepts("image:0", SENSES, ("1", "0")) == {"image": {1}}, "a name goes before a number"
 
 
-def test_an_unknown_concept_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="missing_image: no concept 'eleven'"):
-        TeacherConfig(missing_image="eleven")
+def test_an_unknown_concept_or_sense_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match="missing: no concept 'eleven'; known: zero, "):
+        missing_concepts("image:eleven", SENSES, CONCEPTS)
+    with pytest.raises(ConfigError, match="missing: no sense 'smell' is taught; there are audio, image"):
+        missing_concepts("smell:three", SENSES, CONCEPTS)
+    with pytest.raises(ConfigError, match="missing='three,four': expected concepts by sense, as in 'audio:three"):
+        TeacherConfig(missing="three,four")
+
+
+def test_a_sense_is_derived_from_one_that_is_taught() -> None:
+    assert TeacherConfig(derived=" audio_far").derives(SENSES) == {"audio_far": "audio"}
+    assert TeacherConfig().derives(SENSES) == {}
+    with pytest.raises(ConfigError, match=r"derived: 'image' is no sense .* known: audio_far"):
+        TeacherConfig(derived="image").derives(SENSES)
+    with pytest.raises(ConfigError, match="derived: audio_far is computed from audio; taught are image, lips"):
+        TeacherConfig(derived="audio_far").derives(("image", "lips"))
 
 
 def test_a_lesson_longer_than_half_a_batch_is_refused() -> None:
@@ -29,7 +47,7 @@ def test_values_out_of_range_are_refused(name: str, text: str) -> None:
 
 
 def test_settings_survive_a_dict() -> None:
-    config = TeacherConfig(style="classroom", missing_audio="two", noise=0.1)
+    config = TeacherConfig(style="classroom", missing="audio:two", noise=0.1)
     assert TeacherConfig.from_dict(config.to_dict()) == config
     assert parse(DataConfig, "data", "none") is None
 

@@ -4,30 +4,35 @@ import numpy as np
 import pytest
 
 from sensors.errors import ConfigError
-from teacher.config import TeacherConfig
-from teacher.curriculum import AUDIO, BOTH, IMAGE, Curriculum, Plan
+from teacher.config import CONCEPTS, TeacherConfig
+from teacher.curriculum import Curriculum, Plan
 
 ALL = frozenset(range(10))
+AUDIO, IMAGE, BOTH = ("audio",), ("image",), ("audio", "image")
+
+
+def curriculum_of(config: TeacherConfig) -> Curriculum:
+    return Curriculum(config, {"audio": ALL, "image": ALL}, CONCEPTS)
 
 
 def plans(config: TeacherConfig, count: int) -> list[Plan]:
-    curriculum = Curriculum(config, ALL, ALL)
+    curriculum = curriculum_of(config)
     return [curriculum.plan(b, np.random.default_rng([7, b])) for b in range(count)]
 
 
 def test_hybrid_gives_each_modality_its_warm_up_before_anything_co_occurs() -> None:
     made = plans(TeacherConfig(warmup_events=200, batch_events=64), 12)
-    assert [p.modalities for p in made[:8]] == [AUDIO, IMAGE] * 4
-    assert all(p.modalities == BOTH for p in made[8:])
+    assert [p.senses for p in made[:8]] == [AUDIO, IMAGE] * 4
+    assert all(p.senses == BOTH for p in made[8:])
 
 
 def test_classroom_co_occurs_from_the_start() -> None:
-    assert all(p.modalities == BOTH for p in plans(TeacherConfig(style="classroom"), 20))
+    assert all(p.senses == BOTH for p in plans(TeacherConfig(style="classroom"), 20))
 
 
 def test_single_share_is_kept_and_split_between_the_modalities() -> None:
     made = plans(TeacherConfig(style="classroom", single_share=0.4), 2000)
-    shares = {m: np.mean([p.modalities == m for p in made]) for m in (AUDIO, IMAGE, BOTH)}
+    shares = {m: np.mean([p.senses == m for p in made]) for m in (AUDIO, IMAGE, BOTH)}
     assert shares[AUDIO] == pytest.approx(0.2, abs=0.03)
     assert shares[IMAGE] == pytest.approx(0.2, abs=0.03)
 
@@ -51,10 +56,8 @@ def test_imbalance_follows_zipf() -> None:
 
 
 def test_missing_concepts_are_met_alone_only() -> None:
-    config = TeacherConfig(style="classroom", single_share=0.5, missing_audio="three", missing_image="4")
-    met = {
-        m: np.concatenate([p.concepts for p in plans(config, 300) if p.modalities == m]) for m in (AUDIO, IMAGE, BOTH)
-    }
+    config = TeacherConfig(style="classroom", single_share=0.5, missing="audio:three image:4")
+    met = {m: np.concatenate([p.concepts for p in plans(config, 300) if p.senses == m]) for m in (AUDIO, IMAGE, BOTH)}
     assert set(met[AUDIO].tolist()) == ALL - {3}
     assert set(met[IMAGE].tolist()) == ALL - {4}
     assert set(met[BOTH].tolist()) == ALL - {3, 4}
@@ -62,10 +65,10 @@ def test_missing_concepts_are_met_alone_only() -> None:
 
 def test_nothing_left_to_teach_is_refused() -> None:
     everything = "0,1,2,3,4,5,6,7,8,9"
-    with pytest.raises(ConfigError, match="no concept is left to be heard"):
-        Curriculum(TeacherConfig(missing_audio=everything), ALL, ALL)
-    with pytest.raises(ConfigError, match="heard and seen together"):
-        Curriculum(TeacherConfig(missing_audio="0,1,2,3,4", missing_image="5,6,7,8,9"), ALL, ALL)
+    with pytest.raises(ConfigError, match="no concept is left to be met by audio"):
+        curriculum_of(TeacherConfig(missing=f"audio:{everything}"))
+    with pytest.raises(ConfigError, match="audio and image together"):
+        curriculum_of(TeacherConfig(missing="audio:0,1,2,3,4 image:5,6,7,8,9"))
 
 
 def phases_of(config: TeacherConfig, count: int) -> list[set[int]]:
@@ -86,9 +89,9 @@ def test_phases_begin_after_the_warm_up_and_the_last_one_may_be_smaller() -> Non
 
 
 def test_a_phase_in_which_nothing_can_be_taught_is_refused() -> None:
-    config = TeacherConfig(phase_events=64, missing_audio="four,five")
-    with pytest.raises(ConfigError, match="no concept of phase 4, 5 is left to be heard"):
-        Curriculum(config, ALL, ALL)
+    config = TeacherConfig(phase_events=64, missing="audio:four,five")
+    with pytest.raises(ConfigError, match="no concept of phase 4, 5 is left to be met by audio"):
+        curriculum_of(config)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.4, 1.0])
@@ -106,18 +109,18 @@ def test_a_share_of_the_sounds_is_of_another_concept(share: float) -> None:
 
 
 def test_a_passer_by_says_what_is_heard_at_the_time() -> None:
-    config = TeacherConfig(style="classroom", wrong_pairs=0.5, missing_image="9", imbalance=1.0)
+    config = TeacherConfig(style="classroom", wrong_pairs=0.5, missing="image:9", imbalance=1.0)
     heard = np.concatenate([p.concepts_of("audio")[p.concepts != p.concepts_of("audio")] for p in plans(config, 100)])
     counts = np.bincount(heard, minlength=10)
     assert counts[9] > 0 and counts[1] > 2 * counts[9]
-    for plan in plans(config.replace(phase_events=64, missing_image=""), 20):
+    for plan in plans(config.replace(phase_events=64, missing=""), 20):
         assert set(plan.concepts_of("audio").tolist()) == set(plan.concepts.tolist())
-    with pytest.raises(ConfigError, match="no second concept of phase 0 is heard"):
-        Curriculum(config.replace(phase_events=64, phase_concepts=1, missing_image=""), ALL, ALL)
+    with pytest.raises(ConfigError, match="no second concept of phase 0 is met by audio"):
+        curriculum_of(config.replace(phase_events=64, phase_concepts=1, missing=""))
 
 
 def test_wrong_pairs_leave_the_rest_of_the_stream_as_it_is() -> None:
     config = TeacherConfig(style="classroom", single_share=0.3)
     for plain, wrong in zip(plans(config, 50), plans(config.replace(wrong_pairs=0.3), 50), strict=True):
-        assert plain.modalities == wrong.modalities
+        assert plain.senses == wrong.senses
         assert (plain.concepts == wrong.concepts).all()

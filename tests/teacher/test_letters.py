@@ -14,7 +14,7 @@ from sensors.event import NO_LESSON, EventBatch
 from teacher.config import LettersConfig
 from teacher.datasets.letters import LetterData
 from teacher.letters import LettersMachine
-from teacher.machine import Cursor
+from teacher.subjects import Cursor
 from tests.teacher.spelled_toy import toy_letters
 
 PAIRS, ALONE = "speech+lips+letter", "speech+letter"

@@ -17,7 +17,7 @@ CLASSROOM = TeacherConfig(style="classroom", single_share=0.3)
 
 
 def machine(images: Samples, speech: Samples, config: TeacherConfig = CLASSROOM, **changes: Any) -> Machine:
-    return Machine(config, images, speech, **{"name": "teacher-0", "seed": 3, **changes})
+    return Machine(config, {"image": images, "audio": speech}, CONCEPTS, **{"name": "teacher-0", "seed": 3, **changes})
 
 
 def same(a: EventBatch, b: EventBatch) -> bool:
@@ -285,7 +285,7 @@ def test_defaults_leave_the_stream_bitwise_as_it_was(toy_images: Samples, toy_sp
 
 def test_a_far_microphone_hears_what_the_near_one_does(toy_images: Samples, toy_speech: Samples) -> None:
     pairs = TeacherConfig(style="classroom")
-    alone, far = (machine(toy_images, toy_speech, pairs.replace(far_microphone=on)) for on in (False, True))
+    alone, far = (machine(toy_images, toy_speech, pairs.replace(derived=d)) for d in ("", "audio_far"))
     for _ in range(3):
         batch, same = far.step(), alone.step()
         assert batch.kind == "audio+image+audio_far"
@@ -293,8 +293,8 @@ def test_a_far_microphone_hears_what_the_near_one_does(toy_images: Samples, toy_
 
 
 def test_concepts_of_the_far_microphone_are_those_of_the_sound(toy_images: Samples, toy_speech: Samples) -> None:
-    config = CLASSROOM.replace(far_microphone=True, wrong_pairs=0.5, single_share=0.6)
-    near, far = (machine(toy_images, toy_speech, c) for c in (config.replace(far_microphone=False), config))
+    config = CLASSROOM.replace(derived="audio_far", wrong_pairs=0.5, single_share=0.6)
+    near, far = (machine(toy_images, toy_speech, c) for c in (config.replace(derived=""), config))
     kinds = set()
     for _ in range(60):
         batch, told = far.step(), far.concepts()

@@ -1,7 +1,8 @@
 from pathlib import Path
 
+from runtime.learning import kinds
 from runtime.settings import RunConfig
-from runtime.supervisor.assembly import kinds, rig_of
+from runtime.supervisor.assembly import rig_of
 
 LETTERS = ["speech+lips+letter", "speech+letter"]
 DIGITS = ["audio", "image", "audio+image"]
@@ -11,7 +12,7 @@ def test_tables_are_made_for_what_is_taught() -> None:
     def made(teach: str) -> list[str]:
         return kinds(RunConfig().override({"run.teach": teach}))
 
-    assert made("both") == DIGITS + LETTERS
+    assert made("digits+letters") == DIGITS + LETTERS
     assert made("digits") == DIGITS
     assert made("letters") == LETTERS
 

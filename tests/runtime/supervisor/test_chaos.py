@@ -36,6 +36,7 @@ def test_the_monitor_works_again_when_it_examined_twice() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.ray
 @pytest.mark.timeout(960)
 def test_five_minutes_of_chaos_lose_nothing_and_store_nothing_twice(tmp_path: Path) -> None:
     command = [sys.executable, "benchmarks/chaos.py", "--out", str(tmp_path), "--minutes", str(MINUTES), "--seed", "11"]

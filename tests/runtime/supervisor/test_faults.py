@@ -14,6 +14,7 @@ import pytest
 from tests.patience import PATIENCE
 from tests.runtime.supervisor.test_supervise import Run, assert_all_agree, figures
 
+pytestmark = pytest.mark.ray
 NOTICED = 5.0
 """Seconds in which a death or a hang must be seen."""
 BUSY = 3.0

@@ -15,7 +15,7 @@ import pytest
 from tests.patience import PATIENCE, wait_for
 from tests.runtime.supervisor.test_supervise import QUICK, ROOT, Run, checkpoints, survivors
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 PROGRAM = [sys.executable, str(ROOT / "tests" / "runtime" / "standins.py"), *QUICK]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "STANDIN_FAULTS": ""}
 

@@ -12,6 +12,7 @@ SECONDS = 12
 
 
 @pytest.mark.slow
+@pytest.mark.ray
 @pytest.mark.timeout(480)
 @pytest.mark.parametrize("samples", [0, 1], ids=["free", "held back"])
 def test_a_paused_learner_costs_no_memory_and_no_event(tmp_path: Path, samples: int) -> None:

@@ -23,6 +23,7 @@ def answers(port: int) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.ray
 def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
     # Without an end of their own: the first must not be over before the second begins.
     runs = [Run("--run-dir", str(tmp_path / name), "--set", "run.checkpoint_every=1") for name in ("one", "two")]
@@ -40,6 +41,7 @@ def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.ray
 def test_a_cluster_that_was_there_is_joined_and_left_running(tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="rcp-", dir="/tmp"))
     with socket.socket() as probe:

@@ -44,6 +44,7 @@ def fill_up(folder: Path) -> Path:
 
 @needs_mounts
 @pytest.mark.slow
+@pytest.mark.ray
 def test_a_full_disk_holds_learning_until_there_is_room(tmp_path: Path) -> None:
     path = tmp_path / "disk" / "run"
     path.parent.mkdir()
@@ -88,6 +89,7 @@ def test_a_full_disk_holds_learning_until_there_is_room(tmp_path: Path) -> None:
 
 @needs_mounts
 @pytest.mark.slow
+@pytest.mark.ray
 def test_a_directory_that_is_read_only_is_refused_in_a_line(tmp_path: Path) -> None:
     path = tmp_path / "disk" / "run"
     path.parent.mkdir()
@@ -103,6 +105,7 @@ def test_a_directory_that_is_read_only_is_refused_in_a_line(tmp_path: Path) -> N
 
 @needs_mounts
 @pytest.mark.slow
+@pytest.mark.ray
 def test_little_shared_memory_is_told_and_does(tmp_path: Path) -> None:
     path = tmp_path / "run"
     run = Run("--run-dir", str(path), "--steps", "60", before="mount -t tmpfs -o size=16m none /dev/shm")

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
+pytestmark = pytest.mark.ray
 ROOT = Path(__file__).parents[3]
 QUICK = (
     "--set",
@@ -187,10 +188,10 @@ def test_letters_alone_have_one_teacher_that_is_brought_back(tmp_path: Path) -> 
     assert json.loads((path / "config.json").read_text())["datasets"] == {"letters": "synthetic:2"}
     assert assert_all_agree(path) == 260
     # The digits join: the run goes on with both, and says so.
-    second = Run("--resume", str(path), "--teach", "both", "--steps", "320")
+    second = Run("--resume", str(path), "--teach", "digits+letters", "--steps", "320")
     second.wait_for("first step after")
     assert second.end() == (0, "")
-    assert "changed: run.teach: letters -> both" in second.text
+    assert "changed: run.teach: letters -> digits+letters" in second.text
     for told in ("teaches by teacher-0", "teaches by teacher-letters"):
         assert told in second.text
     assert set(json.loads((path / "config.json").read_text())["datasets"]) == {"images", "speech", "letters"}

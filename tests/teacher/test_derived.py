@@ -3,8 +3,10 @@ import pytest
 
 from sensors.event import EventBatch
 from sensors.far_microphone import hear_from_afar
-from teacher.microphones import add_far_microphone
+from teacher.derived import add_derived
 from tests.agent.rigs import clips, images
+
+FAR = {"audio_far": "audio"}
 
 
 def heard(seed: int = 0, first: int = 0, pictures: bool = True) -> EventBatch:
@@ -31,17 +33,17 @@ def test_the_far_sound_is_later_duller_and_noisier() -> None:
 
 def test_events_keep_their_ids_and_gain_a_modality() -> None:
     near = heard()
-    far = add_far_microphone(near, 3)
+    far = add_derived(near, FAR, 3)
     assert far.kind == "audio+image+audio_far"
     assert all(np.array_equal(getattr(far, name), getattr(near, name)) for name in ("seq", "start", "end", "lesson"))
     assert np.array_equal(far.samples["audio"], near.samples["audio"])
-    again = add_far_microphone(heard(), 3)
+    again = add_derived(heard(), FAR, 3)
     assert np.array_equal(far.samples["audio_far"], again.samples["audio_far"])
-    assert not np.array_equal(far.samples["audio_far"], add_far_microphone(near, 4).samples["audio_far"])
+    assert not np.array_equal(far.samples["audio_far"], add_derived(near, FAR, 4).samples["audio_far"])
 
 
 def test_sounds_alone_are_heard_by_one_microphone_or_the_other_or_both() -> None:
-    kinds = [add_far_microphone(heard(first=8 * k, pictures=False), 0).kind for k in range(60)]
+    kinds = [add_derived(heard(first=8 * k, pictures=False), FAR, 0).kind for k in range(60)]
     assert set(kinds) == {"audio", "audio_far", "audio+audio_far"}
     assert all(10 <= kinds.count(kind) <= 30 for kind in kinds)
 
@@ -49,7 +51,7 @@ def test_sounds_alone_are_heard_by_one_microphone_or_the_other_or_both() -> None
 def test_pictures_alone_stay_as_they_are() -> None:
     batch = heard()
     alone = EventBatch("t", 0, batch.seq, batch.start, batch.end, batch.lesson, {"image": batch.samples["image"]})
-    assert add_far_microphone(alone, 0) is alone
+    assert add_derived(alone, FAR, 0) is alone
 
 
 @pytest.mark.parametrize("delay", [1, 3])

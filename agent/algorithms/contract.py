@@ -1,0 +1,220 @@
+"""The contract of a learning algorithm: what it learns from, one step of it, what it hands out, what it saves.
+
+The learner shares its time among the algorithms of a run. An algorithm that declares a largest `share` of the time
+works beside the others; one that declares none takes the rest. This module imports neither torch nor an algorithm, so
+that settings can be checked and listed at once; an algorithm is imported when it is built.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from agent.config import LearnerConfig
+from sensors.errors import ConfigError
+from sensors.modalities import labelled
+from sensors.state import State
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from agent.hardware import Hardware
+    from agent.inference import Networks
+    from agent.turns import Replay
+
+GENERATION, RETRIEVAL, CONSISTENCY, LIP_READING = "generation", "retrieval", "consistency", "lip reading"
+"""Exams: judged samples that are evoked in another sense; samples found in another sense; the learner against itself,
+without labels; letters read from lips."""
+EXAMS = (GENERATION, RETRIEVAL, CONSISTENCY, LIP_READING)
+RESERVED = ("learner", "random", "run", "manifest")
+"""Names of the other parts of a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an algorithm is built from.
+
+    Attributes:
+        config: settings of the learner, with the preset resolved for this machine.
+        hardware: device, precision and threads.
+        replay: where batches are drawn, without the events that are held out.
+        tables: replay's own reader, for an algorithm that takes whole tables.
+        seed: of weights and of everything random.
+        sections: other settings of the run by section, as dicts: `tdlft`, `contrastive`.
+    """
+
+    config: LearnerConfig
+    hardware: "Hardware"
+    replay: "Replay"
+    tables: Any
+    seed: int
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is known of an algorithm before it is built; `register_algorithm` takes it.
+
+    Attributes:
+        name: as `--learn` names it, and its part of a checkpoint.
+        about: one phrase for people.
+        build: makes it.
+        usable: whether it learns from a table, given the table's kind and the learner's modalities.
+        exams: which of `EXAMS` examine it.
+        labels: whether it reads labelled tables; where this is false, no labelled table is usable.
+        networks: rebuilds the inference model from what `publish` handed out; none: it has no encoders of the
+            learner's modalities.
+    """
+
+    name: str
+    about: str
+    build: Callable[[Setup], "Algorithm"]
+    usable: Callable[[str, Sequence[str]], bool]
+    exams: tuple[str, ...]
+    labels: bool = False
+    networks: Callable[[Mapping[str, Any]], "Networks"] | None = None
+
+    @property
+    def decodes(self) -> bool:
+        """Whether it can generate samples of one modality from another."""
+        return GENERATION in self.exams
+
+    def learns_from(self, kinds: Sequence[str], modalities: Sequence[str]) -> list[str]:
+        """Those of these tables that it learns from."""
+        return [k for k in kinds if (self.labels or not labelled(k)) and self.usable(k, modalities)]
+
+
+class Algorithm(ABC):
+    """One learning algorithm at work.
+
+    Attributes:
+        declared: its declaration.
+        remaining: share of a bounded run that is still to come, 1…0; none: the run has no known end.
+    """
+
+    declared: ClassVar[Declaration]
+
+    def __init__(self, modalities: Sequence[str] = ()) -> None:
+        self.modalities = tuple(modalities)
+        self.remaining: float | None = None
+
+    @property
+    def name(self) -> str:
+        """As `--learn` names it."""
+        return self.declared.name
+
+    @property
+    def exams(self) -> tuple[str, ...]:
+        """Which exams examine it."""
+        return self.declared.exams
+
+    @property
+    def share(self) -> float | None:
+        """Largest share of the learner's time, 0…0.9, that it takes beside others; none: it takes the rest."""
+        return None
+
+    @property
+    def turn(self) -> str:
+        """What it is at, for people; empty while it waits."""
+        return ""
+
+    @property
+    @abstractmethod
+    def version(self) -> int:
+        """Number of what it could publish now, which grows; 0 before there is anything."""
+
+    def usable(self, kind: str) -> bool:
+        """Whether it learns from a table."""
+        return bool(self.declared.learns_from([kind], self.modalities))
+
+    @abstractmethod
+    def step(self) -> "dict[str, Tensor] | None":
+        """One step, or one piece of work of a fraction of a second.
+
+        Returns:
+            Losses by term, detached scalars, or nothing where the piece has none; none when nothing is due.
+        """
+
+    @abstractmethod
+    def waiting(self) -> str:
+        """Why nothing is due, for people."""
+
+    @abstractmethod
+    def describe(self) -> list[str]:
+        """Printable lines: what it learns from what, and how large it is."""
+
+    def figures(self) -> dict[str, float]:
+        """Figures beside the losses, by name."""
+        return {}
+
+    @abstractmethod
+    def publish(self, version: int) -> dict[str, Any] | None:
+        """What it has learned, as plain values and NumPy arrays, to cross processes.
+
+        Args:
+            version: what the caller has already.
+
+        Returns:
+            With `version` and `algorithm` in it; none where there is nothing newer.
+        """
+
+    @abstractmethod
+    def state_dict(self) -> State:
+        """Everything that a resumed run needs to go on bitwise alike."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore exactly.
+
+        Raises:
+            StateError: a part is missing or unknown, or was saved with other sizes.
+        """
+
+
+_DECLARED: dict[str, Declaration] = {}
+
+
+def register_algorithm(declaration: Declaration) -> Declaration:
+    """Add an algorithm.
+
+    Raises:
+        ValueError: its name is taken, or no name for an algorithm; or an exam is unknown.
+    """
+    name = declaration.name
+    if name in _DECLARED or name in RESERVED:
+        raise ValueError(f"algorithm {name!r} is registered already, or this name has another meaning")
+    if not name.isidentifier():
+        raise ValueError(f"algorithm {name!r}: a name consists of letters, digits and _")
+    if unknown := [exam for exam in declaration.exams if exam not in EXAMS]:
+        raise ValueError(f"algorithm {name!r}: no exam {unknown[0]!r}; there are {', '.join(EXAMS)}")
+    _DECLARED[name] = declaration
+    return declaration
+
+
+def algorithms() -> tuple[str, ...]:
+    """Names of all registered algorithms, in the order of their registration."""
+    return tuple(_DECLARED)
+
+
+def algorithm(name: str) -> Declaration:
+    """The declaration of a registered algorithm.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    if name not in _DECLARED:
+        raise ConfigError(f"no algorithm {name!r}; choose from {', '.join(_DECLARED)}, several joined by +")
+    return _DECLARED[name]
+
+
+def named(text: str) -> list[Declaration]:
+    """The algorithms of a set as `--learn` takes it, 'smart+tdlft', in the order of their registration.
+
+    Raises:
+        ConfigError: a name is unknown or comes twice, or there is none.
+    """
+    names = [name.strip() for name in text.split("+")]
+    found = [algorithm(name) for name in names]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{text!r} names one algorithm twice")
+    return sorted(found, key=lambda declaration: algorithms().index(declaration.name))

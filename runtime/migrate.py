@@ -1,0 +1,99 @@
+"""Settings as earlier versions of the program saved and spelt them: all that is done about them is done here.
+
+A run directory of an earlier version is resumed: its settings become those of today, and what it did before there was a
+setting for it, it goes on doing. What is learned and kept is not touched.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sensors.errors import ConfigError
+
+FORMAT = 2
+"""Version of what `config.json` holds. A program refuses a higher one, and reads all lower ones.
+
+1: one modality apart from sound and pictures (`teacher.far_microphone`), `run.teach` one of three words.
+2: any subjects, senses and concepts.
+"""
+ABSENT: Mapping[str, Mapping[str, Any]] = {
+    "run": {"teach": "digits"},
+    "learner": {"paired_turns": 0.0},
+}
+"""What a run did that was saved before there was such a setting, where today's default does something else."""
+MONITOR = {
+    "images": (2000, "exam_samples"),
+    "clips": (500, "exam_samples"),
+    "judge_steps_image": (1400, "judge_steps"),
+    "judge_steps_audio": (900, "judge_steps"),
+}
+"""Settings of the monitor that are no more: the default that they had, and what takes their place."""
+RETIRED = {
+    "teacher.missing_audio": "teacher.missing, as in teacher.missing=audio:three,nine",
+    "teacher.missing_image": "teacher.missing, as in teacher.missing=image:three,nine",
+    "teacher.far_microphone": "teacher.derived, as in teacher.derived=audio_far",
+    **{f"monitor.{name}": f"monitor.{now}" for name, (_, now) in MONITOR.items()},
+}
+"""Settings that are no more, and how to ask for the same today."""
+
+
+def migrate(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Saved settings by section, as today's program spells them; settings of today are left as they are.
+
+    Raises:
+        ConfigError: a section is no group of settings.
+    """
+    for name in {*ABSENT, "teacher", "monitor"} & set(saved):
+        if not isinstance(saved[name], Mapping):
+            raise ConfigError(f"{name}={saved[name]!r}: expected a group of settings")
+    now: dict[str, Any] = {**saved, **{name: {**old, **saved.get(name, {})} for name, old in ABSENT.items()}}
+    now["run"]["teach"] = teach(now["run"]["teach"])
+    if now["run"].get("minutes") == math.inf:
+        # Before it had a bound, this was another way to say: until Ctrl-C.
+        now["run"]["minutes"] = None
+    if "teacher" in saved:
+        now["teacher"] = _teacher(saved["teacher"])
+    if "monitor" in saved:
+        now["monitor"] = {name: value for name, value in saved["monitor"].items() if name not in MONITOR}
+    return now
+
+
+def teach(told: Any) -> Any:
+    """`run.teach` as it is spelt today."""
+    return "digits+letters" if told == "both" else told
+
+
+def typed(changes: Mapping[str, str]) -> dict[str, str]:
+    """Settings as a person typed them, as they are spelt today.
+
+    Raises:
+        ConfigError: a setting that is no more; the message says what takes its place.
+    """
+    for key in changes:
+        if key in RETIRED:
+            raise ConfigError(f"{key}: is now {RETIRED[key]}")
+    return {key: teach(text) if key == "run.teach" else text for key, text in changes.items()}
+
+
+def replaced(saved: Mapping[str, Any]) -> list[str]:
+    """Settings that an older run was saved with and that take their defaults now, each as `section.field: old -> new`.
+
+    Those that had their default are passed over: what takes their place does as they did.
+    """
+    monitor = saved.get("monitor")
+    return [
+        f"monitor.{name}: {monitor[name]} -> the default of monitor.{now}"
+        for name, (default, now) in MONITOR.items()
+        if isinstance(monitor, Mapping) and name in monitor and monitor[name] != default
+    ]
+
+
+def _teacher(saved: Mapping[str, Any]) -> dict[str, Any]:
+    old = {name: saved[name] for name in ("missing_audio", "missing_image", "far_microphone") if name in saved}
+    now = {name: value for name, value in saved.items() if name not in old}
+    missing = {sense: str(old.get(f"missing_{sense}") or "").strip() for sense in ("audio", "image")}
+    if any(missing.values()):
+        now["missing"] = " ".join(f"{sense}:{names}" for sense, names in missing.items() if names)
+    if old.get("far_microphone"):
+        now["derived"] = "audio_far"
+    return now

@@ -1,0 +1,59 @@
+"""A sense that a plugin brings is taught from a folder as the program's own are."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from sensors.rooms import child_process
+from tests.teacher.own_things import write_things
+
+PLUGIN = """
+import numpy as np
+from sensors.errors import SampleError
+from sensors.modalities import Modality
+from sensors.senses import Sense, register_sense
+
+def load(path):
+    numbers = np.loadtxt(path, delimiter=",", dtype=np.float32)
+    if numbers.shape != (4, 6):
+        raise SampleError(f"{path}: not four rows of six", "not of four rows")
+    return numbers
+
+register_sense(Sense(
+    Modality("touch", (4, 6), np.dtype(np.float32), "pressure", 1.0, "sequence", -10, 10), "touch",
+    view=lambda sample: np.zeros((4, 6, 3), np.uint8), endings=(".csv",), load=load,
+))
+"""
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from sensors.plugins import load_plugins
+load_plugins([sys.argv[1]])
+from teacher.folder import pool
+from teacher.folder.load import load_things
+pool.FILES_PER_PROCESS = 4
+things = load_things(Path(sys.argv[2]))
+touch = things.datasets["touch"]
+facts = list(things.datasets), touch.train.shape, str(touch.train.dtype), float(touch.train.max()), things.lines[-1]
+print(json.dumps(facts))
+"""
+
+
+def test_a_plugins_sense_is_read_in_every_process(tmp_path: Path, own_cache: Path) -> None:
+    (tmp_path / "touch.py").write_text(PLUGIN)
+    (tmp_path / "use.py").write_text(SCRIPT)
+    root = tmp_path / "things"
+    write_things(root)
+    for number, name in enumerate(("cup", "mug", "pan")):
+        (root / "touch" / name).mkdir(parents=True)
+        for n in range(5):
+            (root / "touch" / name / f"{n}.csv").write_text(f"{','.join([str(number + n / 10)] * 6)}\n" * 4)
+    (root / "touch" / "cup" / "short.csv").write_text("1,2,3,4,5,6\n")
+    child = child_process("sensors")
+    command = [child["args"][0], str(tmp_path / "use.py"), str(tmp_path / "touch.py"), str(root)]
+    done = subprocess.run(command, cwd=child["cwd"], env=child["env"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    senses, shape, dtype, most, told = json.loads(done.stdout)
+    assert senses == ["audio", "image", "touch"]
+    assert shape == [12, 4, 6] and dtype == "float32" and 2.2 < most < 2.5
+    assert told == "files: 45 taken, 1 left out: 1 not of four rows (touch/cup/short.csv)"
