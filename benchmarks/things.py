@@ -1,8 +1,8 @@
 """Photographs of real things, named by real words and by their own names: how well they are learned without labels.
 
-    python benchmarks/things.py --data DIR --out things                              # all cells, on the test part
-    python benchmarks/things.py --data DIR --out choices --part validation --seeds 0  # for choices
-    python benchmarks/things.py --data DIR --out things --tables words --learners smart --cells   # lists cells only
+    python benchmarks/things.py --data DIR --out things                                # all cells, on the test part
+    python benchmarks/things.py --data DIR --out choices --part validation --seeds 0   # to choose settings by
+    python benchmarks/things.py --data DIR --out things --tables words --learners smart --cells   # lists the cells
 
 Tables (see `benchmarks/things_data.py`): `words`, 23 kinds of grocery named by 23 real words; `names`, 43 kinds named
 by their own names in synthetic voices; fewer of these kinds, and 79 concepts with digits and letters, for the curve.
@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from teacher.subjects import Taught
 
 from agent.config import LearnerConfig
 from agent.hardware import choose_hardware
@@ -48,6 +47,7 @@ from teacher.datasets import ExamSet
 from teacher.datasets.cache import cache_root
 from teacher.datasets.choose import data_root
 from teacher.folder.load import Things, load_things
+from teacher.subjects import Taught
 
 SENSES = {"image": {"size": 96, "color": True}}
 """Settings of the senses in every cell."""
@@ -259,19 +259,25 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="things named by words", allow_abbrev=False)
-    parser.add_argument("--data", help="folder of datasets; none: RECIPROCAL_DATA")
-    parser.add_argument("--out", type=Path, required=True, help="where rows, table and cells go; resumes what is there")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--data", help="directory with the datasets; default: RECIPROCAL_DATA")
+    text = "where rows, table, plot and finished cells are written; the same command goes on with what lies there"
+    parser.add_argument("--out", type=Path, required=True, help=text)
     for option, default in (("--tables", TABLES), ("--learners", LEARNERS)):
-        text = f"of {', '.join(default)} (default all)"
+        text = f"comma list of {', '.join(default)}; default: all"
         parser.add_argument(option, type=partial(words, option), default=list(default), help=text)
-    parser.add_argument("--seeds", type=partial(integers, "--seeds"), default=[0, 1, 2], help="default 0,1,2")
-    parser.add_argument("--part", choices=PARTS, default="test", help="what is examined (default test)")
-    parser.add_argument("--scale", type=float, default=1.0, help="factor on all steps and updates (default 1)")
+    text = "comma list of numbers; 'words' and 'names' are run for all, other tables for the first; default: 0,1,2"
+    parser.add_argument("--seeds", type=partial(integers, "--seeds"), default=[0, 1, 2], help=text)
+    text = "what is examined: 'validation' to choose settings by, 'test' once in the end; default: test"
+    parser.add_argument("--part", choices=PARTS, default="test", help=text)
+    parser.add_argument("--scale", type=float, default=1.0, help="factor on all steps and updates; default: 1")
     parser.add_argument("--workers", type=int, default=1, help="cells side by side, a core each; 0: in this process")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE", help="as in launch.py")
+    text = "a setting of the learners' runs, as in launch.py; may be given again"
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE", help=text)
     parser.add_argument("--cells", action="store_true", help="list the cells and stop")
-    parser.add_argument("--json", action="store_true", help="print the rows, one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print the rows too, one JSON object a line")
     options = parser.parse_args()
     changes = {}
     for assignment in options.set:

@@ -82,8 +82,8 @@ def build(table: str, part: str, data: Path, out: Path) -> Path:
                 place = root / there / sense / folder
                 place.mkdir(parents=True, exist_ok=True)
                 (place / f"{file.parent.parent.name}-{file.name}").symlink_to(file.absolute())
-    with (root / "names.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("concept", "image", "audio"), *rows])
+    with (root / "names.csv").open("w", newline="", encoding="utf-8") as table_file:
+        csv.writer(table_file).writerows([("concept", "image", "audio"), *rows])
     whole.touch()
     return root
 
