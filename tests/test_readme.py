@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text()
 PAGES = (
     *("README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/measurements.md"),
     *("docs/reproduction.md", "docs/guides.md", "docs/streams.md", "docs/tdlft.md", "docs/live.md", "docs/promises.md"),
-    "docs/senses.md",
+    *("docs/senses.md", "docs/algorithms.md"),
 )
 TEXTS = {name: (ROOT / name).read_text() for name in PAGES}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

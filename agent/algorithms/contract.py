@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from agent.config import LearnerConfig
 from sensors.errors import ConfigError
 from sensors.modalities import labelled
+from sensors.registrations import note
 from sensors.state import State
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ def register_algorithm(declaration: Declaration) -> Declaration:
     if unknown := [exam for exam in declaration.exams if exam not in EXAMS]:
         raise ValueError(f"algorithm {name!r}: no exam {unknown[0]!r}; there are {', '.join(EXAMS)}")
     _DECLARED[name] = declaration
+    note("algorithm", name)
     return declaration
 
 

@@ -127,5 +127,5 @@ def test_an_old_run_is_resumed_from_the_command_line(old: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "stopped at step 430" in done.stdout
     newest = list_checkpoints(old / "checkpoints")[-1]
-    assert newest.name == "step-000000000430" and (newest / "smart.safetensors").is_file()
+    assert newest.name.startswith("step-000000000430") and (newest / "smart.safetensors").is_file()
     shutil.rmtree(old)
