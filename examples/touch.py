@@ -305,14 +305,15 @@ if importlib.util.find_spec("teacher") is not None:
             from teacher.datasets.samples import make_samples
 
             digits, rng = super().load(data), np.random.default_rng(0)
+            noise = TouchConfig.from_dict(configured().get(FORM.name, {})).noise
             labels = {count: np.repeat(np.arange(len(CONCEPTS), dtype=np.int64), count) for count in (200, 40)}
-            train, test = (
-                (np.stack([touch(CONCEPTS[c], TouchConfig().noise, rng) for c in own]), own) for own in labels.values()
-            )
+            train, test = ((np.stack([touch(CONCEPTS[c], noise, rng) for c in own]), own) for own in labels.values())
             touches = make_samples("simulated touch", train, test, "no touch is in both parts")
             datasets: Mapping[str, Any] = {**digits.datasets, FORM.name: touches}
             lines = (*digits.lines, f"touch: {touches.summary}")
-            return dataclasses.replace(digits, name=self.name, datasets=datasets, lines=lines)
+            # Kept with the run, which goes on with the same touches or not at all.
+            choices = {**digits.choices, "felt/touch": f"{touches.name}:{touches.fingerprint}"}
+            return dataclasses.replace(digits, name=self.name, datasets=datasets, lines=lines, choices=choices)
 
         def check(self, data: DataConfig, settings: TeacherConfig, source: str = "") -> None:
             """As of digits; `teacher.missing` may name touch."""
