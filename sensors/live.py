@@ -251,7 +251,8 @@ class LiveRig:
             now = self._clock()
             self._newest[source.name] = sample.end
             # Where a tape is late, its own time counts: its pictures and its sound are late together.
-            self._add(found, self._perception.observe(sample, self._reached(now)), min(sample.end, now))
+            batches = self._perception.observe(sample, self._reached(now), source.name)
+            self._add(found, batches, min(sample.end, now))
         return TURN
 
     def _reached(self, now: float) -> float:

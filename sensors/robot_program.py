@@ -199,7 +199,7 @@ def _name(given: argparse.Namespace, keys: str | None) -> str:
 
 
 def _sources(config: SensorsConfig, play: Path | None) -> list[AnySource]:
-    wanted = list(streams().values())
+    wanted = streams()
     return devices(wanted, config) if play is None else played(wanted, play)
 
 
