@@ -1,9 +1,10 @@
 """Autoencoders of one modality, chosen by the modality's layout.
 
-Two presets share one idea: convolutions down to a latent z of 512 numbers, and back.
+Their presets share one idea: convolutions down to a latent z of 512 numbers, and back.
 
 * `paper`: 21 convolution layers and 2 fully connected layers, max pooling and upsampling, batch normalisation and
   leaky ReLU, transcoders of 5 fully connected layers (SMART, section 3).
+* `medium`: sized for photographs.
 * `small`: sized for two CPU cores; strided stems keep full resolution cheap.
 """
 
