@@ -14,10 +14,11 @@ from sensors.senses import senses
 from teacher.config import MOST_CONCEPTS
 from teacher.datasets.report import printable
 from teacher.datasets.samples import Samples, make_samples
+from teacher.folder.content import hashes
 from teacher.folder.divide import TEST, Division, divide, lacking
 from teacher.folder.layout import CONCEPT, FILE, FOLDER, PARTS, Left, left_lines, refused, some
 from teacher.folder.names import Names, match
-from teacher.folder.prepare import Rows, hashes, prepare
+from teacher.folder.prepare import Rows, prepare
 from teacher.folder.scan import File, scan
 from teacher.folder.split import split
 

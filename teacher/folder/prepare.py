@@ -3,10 +3,8 @@
 import functools
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +18,6 @@ from numpy.typing import NDArray
 
 import sensors
 from sensors.errors import DataError
-from sensors.files import open_regular
 from sensors.modalities import modality
 from sensors.plugins import plugins
 from sensors.registrations import NOTES
@@ -30,7 +27,6 @@ from teacher.datasets.samples import hash_arrays
 from teacher.folder.pool import passing, read_apart, read_files
 from teacher.folder.progress import Progress
 
-_PIECE = 64
 MOST_BYTES = 16 << 30
 """Most bytes that the samples of one sense may take."""
 
@@ -107,38 +103,6 @@ def _read_again(name: str, paths: Sequence[Path], found: Rows) -> Rows:
     before = found.taken[taken]
     every[before], every[~before] = found.samples, samples[[not reason for reason in told]]
     return Rows(every, taken, tuple(filter(None, reasons.values())), hash_arrays([every, taken]))
-
-
-def hashes(name: str, paths: Sequence[Path], show: bool) -> list[str]:
-    """Hash of each file's content and the ending of its name; of one that cannot be read, why.
-
-    Args:
-        name: of the sense.
-        paths: of the files.
-        show: whether to show how far it is.
-    """
-    pieces = [paths[at : at + _PIECE] for at in range(0, len(paths), _PIECE)]
-    found: list[str] = []
-    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
-    try:
-        with Progress(f"looking at {name}", len(paths), show) as progress:
-            for piece in pool.map(lambda piece: list(map(_hash, piece)), pieces):
-                found += piece
-                progress.reach(len(found))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return found
-
-
-def _hash(path: Path) -> str:
-    digest = hashlib.blake2b(path.suffix.lower().encode("utf-8", "surrogateescape"), digest_size=16)
-    try:
-        with open_regular(path) as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except (DataError, OSError) as error:
-        return f"unread: {type(error).__name__} {getattr(error, 'errno', '')}"
-    return digest.hexdigest()
 
 
 def _code(name: str) -> str:

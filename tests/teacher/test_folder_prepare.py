@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from teacher.folder import pool
+from teacher.folder.content import hashes
 from teacher.folder.load import load_things
-from teacher.folder.prepare import hashes, prepare
+from teacher.folder.prepare import prepare
 from tests.teacher.own_things import picture, write_things
 
 pytestmark = pytest.mark.usefixtures("own_cache")
