@@ -172,7 +172,8 @@ class RunDirectory:
             if kind in before and told[kind].rpartition(":")[2] != before[kind].rpartition(":")[2]:
                 raise StateError(
                     f"{self.path}: was taught {kind} {before[kind]}, found now {told[kind]};\n"
-                    f"give the same data.{kind} and --data as before, or start a new run"
+                    f"{_same_again(kind, before[kind].rpartition(':')[0], told[kind].rpartition(':')[0])}, "
+                    "or start a new run"
                 )
         if any(before.get(kind) != choice for kind, choice in told.items()):
             self.record(datasets={**before, **told})
@@ -384,3 +385,18 @@ def _storage_errors(path: Path, done: str, fix: str) -> Iterator[None]:
         what = "no space left" if error.errno == errno.ENOSPC else f"cannot be {done} ({error.strerror})"
         where = error.filename if isinstance(error.filename, str) else path
         raise StorageError(f"{where}: {what}; {fix}") from error
+
+
+def _same_again(kind: str, before: str, now: str) -> str:
+    """What gives a run the same data again.
+
+    Args:
+        kind: the setting of `data` that chooses them.
+        before: what was chosen then: a dataset's name, or the whole path of a folder of things.
+        now: what is chosen now.
+    """
+    if not os.path.isabs(before):
+        return f"give the same data.{kind} and --data as before"
+    if before == now:
+        return "bring the same files back into it and set data.part as before"
+    return f"name {before} or an unchanged copy of it with --teach"

@@ -170,6 +170,8 @@ def line(snapshot: Snapshot) -> str:
         for e in snapshot.exams
         if e.crosses and f"exam/{e.exam}" in v
     ]
+    if not snapshot.exams and (found := finding(v)):
+        parts.append(f"R@1 {found}")
     if lips := reading(v, "lips_seen", "lips_unseen", "lips_unimodal", "lips_oracle"):
         parts.append(f"lips→letter {percent(v, 'exam/lips_all')} ({lips})")
     if turns := number(v, "tdlft/turns"):
@@ -209,6 +211,8 @@ def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
     facts.add_row("replay", "–" if fill is None else f"{fill:.0%} full")
     if letters := spelling(v):
         facts.add_row("letters", letters)
+    if not snapshot.exams and (found := finding(v)):
+        facts.add_row("found", f"{found} (R@1)")
     if own := itself(v):
         facts.add_row("itself", own)
     if answers := answering(v):
@@ -250,6 +254,13 @@ def reading(v: Mapping[str, Value], *exams: str) -> str:
     if "exam/lips_all" not in v:
         return ""
     return ", ".join(f"{e.removeprefix('lips_')} {percent(v, f'exam/{e}')}" for e in exams if f"exam/{e}" in v)
+
+
+def finding(v: Mapping[str, Value]) -> str:
+    """How often the right concept is found in another sense at the first place; empty before the first such exam."""
+    ends = ("retrieval/", "/r1")
+    keys = [key for key in v if key.startswith(ends[0]) and key.endswith(ends[1])]
+    return ", ".join(f"{k[len(ends[0]) : -len(ends[1])].replace('_to_', '→')} {percent(v, k)}" for k in keys)
 
 
 def spelling(v: Mapping[str, Value]) -> str:

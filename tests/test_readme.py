@@ -14,7 +14,7 @@ from runtime.settings import RunConfig
 from runtime.supervisor.metrics import METRICS, metric_of
 from runtime.terminal import exams_of
 from sensors.plugins import load_plugins
-from sensors.robot_program import RobotConfig
+from sensors.robot_config import RobotConfig
 from sensors.robot_program import make_parser as robot_parser
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text()
 PAGES = (
     *("README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/measurements.md"),
     *("docs/reproduction.md", "docs/guides.md", "docs/streams.md", "docs/tdlft.md", "docs/live.md", "docs/promises.md"),
-    "docs/senses.md",
+    *("docs/senses.md", "docs/algorithms.md"),
 )
 TEXTS = {name: (ROOT / name).read_text() for name in PAGES}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

@@ -41,6 +41,10 @@ __all__ = [
 ]
 
 
+LETTERS = (kind_of(("speech", "lips", "letter")), kind_of(("speech", "letter")))
+"""The tables that TDLFT learns from, as `agent.labelled_rows` takes them."""
+
+
 def _some(kind: str, modalities: Sequence[str]) -> bool:
     """Events of one modality train its autoencoder; those of several guide each other."""
     return bool(set(kind.split("+")) & set(modalities))
@@ -48,7 +52,7 @@ def _some(kind: str, modalities: Sequence[str]) -> bool:
 
 def _letters(kind: str, modalities: Sequence[str]) -> bool:
     """Labelled speech, with lips and without."""
-    return kind in (kind_of(("speech", "lips", "letter")), kind_of(("speech", "letter")))
+    return kind in LETTERS
 
 
 def _build_smart(setup: Setup) -> Algorithm:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 
+from agent.algorithms import named
 from runtime.board import Board
 from runtime.figures import Figures, Value
 from runtime.roles import Role
@@ -152,6 +153,8 @@ class Record:
 def exams_held(config: RunConfig) -> tuple[Exam, ...]:
     """The exams of what is learned without labels: of each subject whose labelled data somebody brings."""
     if config.run.sensors is not None and config.monitor.judges is None:
+        return ()
+    if not any(declared.decodes for declared in named(config.run.learn)):
         return ()
     taught = unlabelled(config.run.subjects)
     found: list[Exam] = []

@@ -126,7 +126,7 @@ def test_names_and_state() -> None:
     assert one.next(replay) == two.next(replay)
 
 
-def test_what_is_owed_is_saved_and_was_nothing_before() -> None:
+def test_what_is_owed_is_saved() -> None:
     replay = ListReplay(tables(20))
     replay.owed |= {"image": 3.0, "audio": 2.0, "audio+image": 1.0}
     one, two = (Turns(("audio", "image"), 16, 0.5) for _ in range(2))
@@ -134,9 +134,7 @@ def test_what_is_owed_is_saved_and_was_nothing_before() -> None:
     two.load_state_dict(one.state_dict())
     following = [[t.kind for _ in range(3) if (t := it.next(replay))] for it in (one, two)]
     assert following[0] == following[1] == ["audio+image", "image", "audio+image"]
-    two.load_state_dict({"version": 1, "last": {"image": "image"}})
-    assert two.owed == 0.0 and two.last == {"image": "image"}
-    with pytest.raises(StateError, match="version 3"):
+    with pytest.raises(StateError, match=r"later version.*format 3"):
         two.load_state_dict({**one.state_dict(), "version": 3})
     with pytest.raises(StateError, match="lacks owed"):
         two.load_state_dict({"version": 2, "last": {}, "taken": 0, "at": {}})

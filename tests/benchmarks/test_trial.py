@@ -20,13 +20,19 @@ from tests.agent.rigs import config, datasets
 DATA = datasets(200, 50)
 
 
-def make(directory: Path, steps: int = 12, seed: int = 3, remover: str = "fifo", **replay: Any) -> Trial:
+def make(
+    directory: Path,
+    steps: int = 12,
+    seed: int = 3,
+    remover: str = "fifo",
+    learn: tuple[str, ...] = ("smart",),
+    **replay: Any,
+) -> Trial:
     teacher = TeacherConfig(batch_events=16, warmup_events=32, lesson_length=2, single_share=0.3)
     sizes = {"capacity": 64, "capacity_single": 48, "min_size": 16, "limiter_slack": 48, "samples_per_insert": 2.0}
     settings = ReplayConfig(remover=remover, **{**sizes, **replay})
-    return Trial(
-        taught_digits(DATA["image"], DATA["audio"]), teacher, settings, config(latent=32), seed, directory, steps
-    )
+    taught = taught_digits(DATA["image"], DATA["audio"])
+    return Trial(taught, teacher, settings, config(latent=32), seed, directory, steps, None, learn)
 
 
 def weights(trial: Trial) -> dict[str, NDArray[np.float32]]:
@@ -65,6 +71,35 @@ def test_save_and_restore_in_the_middle_change_nothing(tmp_path: Path, remover: 
         again.run(18)
         assert same(whole, weights(again))
         assert again.events_by_kind == kinds
+
+
+def test_any_set_of_algorithms_learns_and_goes_on(tmp_path: Path) -> None:
+    def published(trial: Trial, name: str) -> Mapping[str, NDArray[Any]]:
+        found = trial.learner.algorithms[name].publish(-1)
+        assert found is not None
+        arrays: Mapping[str, NDArray[Any]] = found["arrays"]
+        return arrays
+
+    # Nothing draws from what is seen or heard alone, and the teacher goes on all the same.
+    with make(tmp_path / "alone", learn=("contrastive",), limiter_slack=32) as trial:
+        trial.run(12)
+        assert not trial.networks().decodes and trial.networks().step == 12
+        assert trial.events_by_kind["audio"] >= 32 <= trial.events_by_kind["image"]
+    learn = ("smart", "contrastive")
+    with make(tmp_path / "both", learn=learn) as trial:
+        trial.run(12)
+        whole = {name: published(trial, name) for name in learn}
+        assert trial.networks().decodes and not trial.networks("contrastive").decodes
+    first = make(tmp_path / "broken", learn=learn)
+    first.run(7)
+    first.save(tmp_path / "kept")
+    first.close()
+    with make(tmp_path / "broken", learn=learn) as again:
+        assert again.restore(tmp_path / "kept")
+        again.run(12)
+        assert all(same(whole[name], published(again, name)) for name in learn)
+    with make(tmp_path / "broken") as other, pytest.raises(StateError, match=r"another trial\.learn"):
+        other.restore(tmp_path / "kept")
 
 
 def test_there_is_nothing_to_restore_before_the_first_save(tmp_path: Path) -> None:

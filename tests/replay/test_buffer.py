@@ -323,3 +323,25 @@ def test_reserved_tables_have_their_disk_before_the_first_event(tmp_path: Path) 
     again.reserve(["image"])
     assert again.insert(batch_of([0])).accepted == 1
     again.close()
+
+
+def test_a_table_that_nothing_draws_from_makes_no_source_wait(tmp_path: Path) -> None:
+    config = ReplayConfig(capacity=64, capacity_single=64, min_size=16, samples_per_insert=8.0, limiter_slack=32)
+
+    def offer(buffer: Buffer, first: int) -> float:
+        return max(buffer.insert(batch_of(range(n, n + 16))).throttled_ms for n in range(first, first + 160, 16))
+
+    limited = Buffer(tmp_path / "limited", config)
+    assert offer(limited, 0) > 0
+    limited.close()
+    free = Buffer(tmp_path / "limited", config, free=["image"])  # resumed with another algorithm
+    assert offer(free, 1000) == 0 and free.stats()["image"]["samples_per_insert"] == 0
+    free.set_limiter(samples_per_insert=8.0, slack=16)
+    assert offer(free, 1500) == 0, "a change of all limits is none for a table that nothing draws from"
+    assert free.insert(batch_of(range(5000, 5032), "audio")).accepted == 32
+    assert free.stats()["audio"]["samples_per_insert"] == 8.0
+    free.close()
+    again = Buffer(tmp_path / "limited", config)
+    assert again.stats()["image"]["samples_per_insert"] == 8.0
+    assert max(offer(again, 2000 + 160 * n) for n in range(3)) > 0
+    again.close()

@@ -233,3 +233,12 @@ def test_a_view_keeps_its_width_in_ascii_and_paths_keep_their_brackets(monkeypat
 
 def test_clock() -> None:
     assert [clock(s) for s in (0, 59.9, 61, 3600, 3725)] == ["0:00", "0:59", "1:01", "1:00:00", "1:02:05"]
+
+
+def test_what_generates_nothing_is_told_by_what_it_finds() -> None:
+    found: dict[str, Value] = {"retrieval/image_to_audio/r1": 0.9, "retrieval/image_to_audio/five_way": 0.95}
+    snapshot = Snapshot(75.0, 62.0, 700, "learning", values=found)
+    assert "R@1 image→audio 90.0%" in line(snapshot)
+    console = Console(file=io.StringIO(), width=100, record=True)
+    console.print(view(snapshot, deque(), 100))
+    assert "image→audio 90.0% (R@1)" in console.export_text()
