@@ -70,7 +70,7 @@ class LearnerActor:
         reader = Reader(Path(run_dir) / "replay", seed)
         drawn = TrainingReplay(reader, settings.held_out) if settings.held_out > 0 else reader
         setup = Setup(settings.replace(preset=hardware.preset), hardware, drawn, reader, seed, sections)
-        self.learner = Learner([algorithm(name).build(setup) for name in learn], drawn, hardware)
+        self.learner = Learner([algorithm(name).make(setup) for name in learn], drawn, hardware)
         torch.set_num_threads(hardware.threads)
 
     def describe(self) -> list[str]:

@@ -65,7 +65,8 @@ class AugmentConfig(Config):
 
     augment: float = setting(
         1.0,
-        help="strength of small random moves: turn, scale and shift of pictures, time and pitch of sounds; 0: none",
+        help="strength of small random moves of samples, of the kinds that suit their layout: a picture is turned, "
+        "scaled and shifted, a spectrogram shifted in time and pitch; 0: none",
         low=0.0,
         high=2.0,
     )

@@ -5,6 +5,9 @@
 
 The paths through one modality alone bound what the crossing paths can reach: where image->audio is poor, audio->audio
 tells whether the decoder or the transcoder is to blame. With more senses there are as many paths as pairs of them.
+
+A sample can be answered in another sense only if that sense knows its concept. A path is graded on the samples whose
+concept the judge of the generated sense was taught; a path without such samples has no grade.
 """
 
 from collections.abc import Generator, Mapping
@@ -32,15 +35,17 @@ class Grades:
 
     Attributes:
         step: learner step examined.
-        accuracy: 'image_to_audio', … -> fraction of test samples whose judge says the true concept.
+        accuracy: 'image_to_audio', … -> fraction of the graded test samples whose judge says the true concept.
         confusion: path -> (true, judged) counts; empty with more than `MOST_TABULATED` concepts.
-        counts: path -> number of test samples.
+        counts: path -> number of graded test samples.
+        sizes: sense -> number of its test samples, of which a path may grade fewer.
     """
 
     step: int
     accuracy: Mapping[str, float]
     confusion: Mapping[str, NDArray[np.int64]]
     counts: Mapping[str, int]
+    sizes: Mapping[str, int]
 
 
 def examining(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Generator[str, None, Grades]:
@@ -57,22 +62,28 @@ def examining(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) ->
     accuracy, confusion, counts = {}, {}, {}
     size = len(exam.concepts)
     sources = {m: part for m, part in exam.parts.items() if m in networks.sides}
-    done, whole = 0, len(judges) * sum(map(len, sources.values()))
+    graded = {
+        (s, t): np.flatnonzero(judge.knows(part.labels)) for s, part in sources.items() for t, judge in judges.items()
+    }
+    done, whole = 0, sum(map(len, graded.values()))
     for source, part in sources.items():
         for target, judge in judges.items():
-            pieces = []
-            for at in range(0, len(part), PIECE):
-                x = to_network(part.samples[at : at + PIECE], source)
+            pieces, rows = [], graded[source, target]
+            if not len(rows):
+                continue
+            for at in range(0, len(rows), PIECE):
+                x = to_network(part.samples[rows[at : at + PIECE]], source)
                 pieces.append(judge.grade(networks.evoke(x, source, target).clone()).numpy())
                 done += len(x)
                 yield f"judged {done:,} of {whole:,}"
-            path, verdicts = f"{source}_to_{target}", np.concatenate(pieces)
-            accuracy[path] = float((verdicts == part.labels).mean())
+            path, verdicts, labels = f"{source}_to_{target}", np.concatenate(pieces), part.labels[rows]
+            accuracy[path] = float((verdicts == labels).mean())
             if size <= MOST_TABULATED:
                 confusion[path] = np.zeros((size, size), np.int64)
-                np.add.at(confusion[path], (part.labels, verdicts), 1)
-            counts[path] = len(part)
-    return Grades(networks.step, accuracy, confusion, counts)
+                np.add.at(confusion[path], (labels, verdicts), 1)
+            counts[path] = len(rows)
+    sizes = {source: len(part) for source, part in sources.items()}
+    return Grades(networks.step, accuracy, confusion, counts, sizes)
 
 
 def examine(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Grades:

@@ -37,7 +37,11 @@ def build_judge(modality: str, network: str, preset: str = "small", concepts: in
     if network not in NETWORKS:
         raise ConfigError(f"judge of {modality!r}, network {network!r}: choose one of {', '.join(NETWORKS)}")
     kind = registered(modality)
-    return layout_of(kind.layout, kind.shape, modality).judges[network](kind.shape, concepts)
+    layout = layout_of(kind.layout, kind.shape, modality)
+    if network not in layout.judges:
+        known = ", ".join(layout.judges) or "none"
+        raise ConfigError(f"judge of {modality!r}: layout {layout.name!r} has no judge {network!r}; it has {known}")
+    return layout.judges[network](kind.shape, concepts)
 
 
 class Reference(nn.Module):

@@ -43,13 +43,19 @@ class Judge:
         name: the modality that it judges; for the other networks 'image-second', 'image-reference'.
         accuracy: on the clean test part of its dataset, a fraction; that of the last look.
         trained: share of its training that is done, 0…1.
+        concepts: sorted numbers of those that it learns to tell apart; none: all that there are.
     """
 
-    def __init__(self, name: str, net: nn.Module) -> None:
+    def __init__(self, name: str, net: nn.Module, concepts: NDArray[np.int64] | None = None) -> None:
         self.name = name
         self.net = net.eval()
+        self.concepts = concepts
         self.accuracy = 0.0
         self.trained = 0.0
+
+    def knows(self, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether it ever met each of these concepts (N,), so that it can recognise it."""
+        return np.ones(len(labels), np.bool_) if self.concepts is None else np.isin(labels, self.concepts)
 
     def grade(self, x: Tensor) -> Tensor:
         """Concept numbers (B,) int64, on the CPU, of network-valued samples (B, *shape)."""
@@ -106,10 +112,10 @@ class Training:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             net = build_judge(modality, network, preset, concepts).to(device)
-        if kind.layout == "picture" and kind.shape[0] > 1:
-            # Channels last: twice as fast on a CPU; grey pictures keep the order that their judges were trained in.
+        if self._layout.channels_last is not None and self._layout.channels_last(kind.shape):
             nn.utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
-        self.judge = Judge(modality if network == NETWORKS[0] else f"{modality}-{network}", net)
+        name = modality if network == NETWORKS[0] else f"{modality}-{network}"
+        self.judge = Judge(name, net, np.unique(samples.train_labels))
         self._device = device
         self._network = network
         self._bfloat16 = precision == "bfloat16"

@@ -1,8 +1,11 @@
-"""The learner: shares its time among the algorithms of a run, step by step, and can stop and go on anywhere.
+"""The learner: runs the algorithms of a run side by side, step by step, and can stop and go on anywhere.
 
-Algorithms that take all the time that there is have their steps one after the other. An algorithm with a largest share
-of the time earns credit while those learn, and works it off between their steps; while they have nothing to do, all the
-time is its own. Where every algorithm has a share, their pieces of work are the steps.
+Algorithms without a share take one step each in turn, however long their steps are. So the order of steps does not
+depend on measured time, and the same run learns the same bit by bit. `<algorithm>/share` tells how the time divided.
+
+An algorithm with a largest share of the time earns credit while those learn, and works it off between their steps;
+while they have nothing to do, all the time is its own. Where every algorithm has a share, their pieces of work are the
+steps, and the time is divided in proportion to the shares.
 """
 
 import time
@@ -43,7 +46,8 @@ class Report:
         busy: time spent inside steps, s.
         waiting: why no step was taken; empty when steps were.
         losses: mean of each loss term over this run.
-        figures: of the algorithms; `<algorithm>/share` of this run's time for those with a largest share.
+        figures: of the algorithms; `<algorithm>/share` of this run's time, for those with a largest share, and for
+            all where there are several.
         waits: why an algorithm that works beside others has published nothing yet, by its name; empty once it has.
     """
 
@@ -103,8 +107,10 @@ class Learner:
         self._steady = [a for a in algorithms if a.share is None] or list(algorithms)
         self._beside = [a for a in algorithms if a not in self._steady]
         self._next = 0
-        # Seconds that each may work beside the steps: they grow with the time that the steps have had.
-        self._credit = {a.name: 0.0 for a in self._beside}
+        # Seconds that each may work beside the steps: they grow with the time that the steps have had. Where every
+        # algorithm has a share, the seconds by which each is behind its part of the time.
+        self._credit = {a.name: 0.0 for a in algorithms if a.share is not None}
+        self._anew: list[str] = []
 
     @property
     def remaining(self) -> float | None:
@@ -117,8 +123,13 @@ class Learner:
             a.remaining = share
 
     def describe(self) -> list[str]:
-        """Printable lines: hardware, and each algorithm's own."""
-        return [self.hardware.summary, *(line for a in self.algorithms.values() for line in a.describe())]
+        """Printable lines: hardware, each algorithm's own, which begin anew, and which others the checkpoint keeps."""
+        return [
+            self.hardware.summary,
+            *(line for a in self.algorithms.values() for line in a.describe()),
+            *self._anew,
+            *(f"{name} rests: the checkpoint's state of it is kept" for name in sorted(self.resting)),
+        ]
 
     def step(self) -> dict[str, Tensor] | None:
         """One step of the algorithm that is next, or of another one where that has nothing to do.
@@ -126,14 +137,25 @@ class Learner:
         Returns:
             Its losses by term; none when no algorithm has anything to do.
         """
-        for offset in range(len(self._steady)):
-            number = (self._next + offset) % len(self._steady)
-            losses = self._steady[number].step()
+        taken = self._take()
+        return None if taken is None else taken[1]
+
+    def _take(self) -> tuple[Algorithm, dict[str, Tensor]] | None:
+        """The algorithm that took the next step, and its losses; none when no algorithm has anything to do."""
+        for number in self._order():
+            a = self._steady[number]
+            losses = a.step()
             if losses is not None:
                 self._next = (number + 1) % len(self._steady)
                 self.steps += 1
-                return losses
+                return a, losses
         return None
+
+    def _order(self) -> list[int]:
+        """Numbers of the algorithms whose steps these are, the one that is next at the front."""
+        turns = [(self._next + offset) % len(self._steady) for offset in range(len(self._steady))]
+        # The sort is stable: equal ones, and those without a share, take turns.
+        return sorted(turns, key=lambda number: -self._credit.get(self._steady[number].name, 0.0))
 
     def run(self, seconds: float, steps: int | None = None) -> Report:
         """Steps for about `seconds`, or at most `steps` of them, and other work beside them within its share."""
@@ -142,19 +164,22 @@ class Learner:
         work = _Work([a.name for a in self.algorithms.values()])
         while (left := seconds - (time.monotonic() - begun)) > 0 and (steps is None or report.steps < steps):
             self._spend(left, work)
-            at, name = time.monotonic(), self._steady[self._next].name
-            losses = self.step()
-            if losses is None:
+            at = time.monotonic()
+            taken = self._take()
+            if taken is None:
                 # With no step to take, the time is the others'.
                 if self._help(min(left, LONGEST), work):
                     continue
                 report.waiting = self.waiting()
                 break
+            a, losses = taken
             work.add(losses)
             took = time.monotonic() - at
-            work.spent[name] += took
+            work.spent[a.name] += took
             report.steps += 1
             self._earn(took)
+            if a.share is not None:
+                self._owe(a, took)
             if took >= SLOW and all(bool(loss.isfinite()) for loss in losses.values()):
                 self._keep(took)
         report.losses = {name: float(torch.stack(values).mean()) for name, values in work.losses.items()}
@@ -163,8 +188,9 @@ class Learner:
         report.turn = ", ".join(a.turn for a in self.algorithms.values() if a.turn)
         for a in self.algorithms.values():
             report.figures |= a.figures()
-            if a.share is not None:
+            if a.share is not None or len(self.algorithms) > 1:
                 report.figures[f"{a.name}/share"] = work.spent[a.name] / max(report.seconds, 1e-9)
+            if a.share is not None:
                 report.waits[a.name] = "" if a.version else a.waiting()
         if bad := [name for name, loss in report.losses.items() if not np.isfinite(loss)]:
             self.failure = (
@@ -201,6 +227,18 @@ class Learner:
         for name, share in shares.items():
             self._credit[name] = min(self._credit[name] + seconds * share / rest, LONGEST)
 
+    def _owe(self, a: Algorithm, seconds: float) -> None:
+        """Every algorithm has a share: what one worked is owed to all, in proportion to their shares.
+
+        Debts are kept up to `LONGEST`: one that had nothing to do for an hour does not take the next hour.
+        """
+        shares = {name: other.share or 0.0 for name, other in self.algorithms.items()}
+        whole = sum(shares.values())
+        for name, share in shares.items():
+            due = seconds * share / whole if whole > 0 else seconds / len(shares)
+            worked = seconds if name == a.name else 0.0
+            self._credit[name] = min(max(self._credit[name] + due - worked, -LONGEST), LONGEST)
+
     def _keep(self, took: float) -> None:
         """After a step that took so many seconds: have it at hand for whoever cannot wait for the next."""
         if took >= SLOW and not self.failure:
@@ -232,6 +270,11 @@ class Learner:
                 a.load_state_dict(state["algorithms"][name])
         self.replay.load_state_dict(state["replay"])
         self.steps = int(state["steps"])
+        self._anew = [
+            f"{name} begins anew at step {self.steps}: the checkpoint has no state of it"
+            for name in self.algorithms
+            if name not in state["algorithms"]
+        ]
         names = [a.name for a in self._steady]
         self._next = names.index(state["next"]) if state["next"] in names else 0
         self.resting = {name: dict(s) for name, s in state["algorithms"].items() if name not in self.algorithms}
@@ -280,7 +323,7 @@ class Learner:
         Raises:
             StateError: missing, damaged, or saved by a learner of another make.
         """
-        devices = {a.name: self.hardware.device for a in self._steady}
+        devices = {name: torch.device(a.state_device) for name, a in self.algorithms.items()}
         parts = read_parts(checkpoint, devices)
         state, random = parts.pop("learner"), parts.pop("random", None)
         self.load_state_dict({**state, "algorithms": parts})

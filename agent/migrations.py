@@ -38,9 +38,9 @@ def read_parts(checkpoint: Path, devices: Mapping[str, torch.device]) -> dict[st
         raise StateError(f"{checkpoint}: learner cannot be read (there is no such part)")
     old = {"learner": devices.get("smart", torch.device("cpu"))}
     parts = {name: load_state(checkpoint, name, (old | dict(devices)).get(name, "cpu")) for name in sorted(names)}
-    if "letters" in parts:
-        parts["tdlft"] = parts.pop("letters")
     if parts["learner"].get("version") == 2:
+        if "letters" in parts:
+            parts["tdlft"] = parts.pop("letters")
         whole = migrate_learner(parts.pop("learner"))
         parts |= whole.pop("algorithms")
         parts["learner"] = whole

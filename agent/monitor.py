@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.algorithms import SMART
 from agent.config import MonitorConfig
 from agent.confusion import draw_confusion
 from agent.exam import Grades, examining, result
@@ -75,6 +76,7 @@ class Monitor:
         samples: directory of contact sheets and sounds.
         cache: directory of trained judges.
         name: of the subject, by which its figures and notes are told from another one's; empty where there is one.
+        learned_by: name of the algorithm that is examined, whose steps the notes tell.
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class Monitor:
         samples: Path,
         cache: Path | None,
         name: str = "",
+        learned_by: str = SMART.name,
     ) -> None:
         self.config = config
+        self._learned_by = learned_by
         self._room = f"{name}/" if name else ""
         self._about = f"{name}: " if name else ""
         samples.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -158,10 +162,12 @@ class Monitor:
         figures |= {f"exam_count/{self._room}{path}": float(n) for path, n in grades.counts.items()}
         figures |= {f"retrieval/{self._room}{name}": value for name, value in retrieved.shares.items()}
         figures |= {f"retrieval_chance/{self._room}{name}": value for name, value in retrieved.chance.items()}
-        figures["examined/step"] = float(grades.step)
-        words = ", ".join(f"{path.replace('_to_', '->')} {v:.2%}" for path, v in grades.accuracy.items())
+        figures[f"examined/{self._room}step"] = float(grades.step)
+        words = ", ".join(
+            f"{path.replace('_to_', '->')} {v:.2%}{_fewer(grades, path)}" for path, v in grades.accuracy.items()
+        )
         name = "final exam" if whole else "exam"
-        note = f"{self._about}{name} at step {grades.step:,} on {self._extent(grades)}: {words}"
+        note = f"{self._about}{name} at step {grades.step:,} of {self._learned_by} on {self._extent(grades)}: {words}"
         if not self.ready:
             shares = ", ".join(f"{t.judge.name} {t.judge.trained:.0%}" for t in self.trainings.values())
             note += f" (judges still in training: {shares})"
@@ -171,7 +177,7 @@ class Monitor:
         """How much of which test data an exam took, for people."""
         parts = []
         for source, part in self.exam.parts.items():
-            used = next((n for path, n in grades.counts.items() if path.startswith(f"{source}_to_")), 0)
+            used = grades.sizes.get(source, 0)
             parts.append(f"{used:,}{'' if used == len(part) else f' of {len(part):,}'} {part.name} {source} samples")
         return " and ".join(parts)
 
@@ -182,7 +188,7 @@ class Monitor:
 
     def _draw(self, networks: Networks, judges: Mapping[str, Judge], grades: Grades, whole: bool) -> None:
         """The contact sheet's pages, the confusion table and their figures; the oldest ones make room."""
-        title = f"step {grades.step:,}   {_crossing(grades)}   on {self._extent(grades)}"
+        title = f"step {grades.step:,} of {self._learned_by}   {_crossing(grades)}   on {self._extent(grades)}"
         name = f"sheet-{grades.step:09d}{'-final' if whole else ''}"
         for page, shown in enumerate(pages(len(self.exam.concepts))):
             ending = f"-{page + 1}" if page else ""
@@ -229,7 +235,15 @@ class Monitor:
 def _crossing(grades: Grades) -> str:
     """The accuracies of all paths from one sense to another."""
     paths = [path for path in grades.accuracy if len(set(path.split("_to_"))) > 1]
-    return "   ".join(f"{path.replace('_to_', '->')} {grades.accuracy[path]:.1%}" for path in paths)
+    return "   ".join(
+        f"{path.replace('_to_', '->')} {grades.accuracy[path]:.1%}{_fewer(grades, path)}" for path in paths
+    )
+
+
+def _fewer(grades: Grades, path: str) -> str:
+    """How many samples a path graded, for people, where the other sense knows only some of the concepts."""
+    count = grades.counts[path]
+    return "" if count == grades.sizes[path.partition("_to_")[0]] else f" (of {count:,})"
 
 
 def file_name(word: str) -> str:

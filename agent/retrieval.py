@@ -9,6 +9,7 @@ Every query meets `DRAWS` galleries, each of other samples, and the shares are m
 a concept is a matter of luck.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,16 +46,22 @@ class Retrieved:
     chance: dict[str, float]
 
 
-def retrieve(networks: Networks, exam: ExamSet) -> Retrieved:
+def encode_exam(networks: Networks, exam: ExamSet) -> dict[str, Tensor]:
+    """Latents (N, L) of all test samples, by sense; senses that the networks do not have are left out."""
+    return {m: networks.encode(to_network(p.samples, m), m) for m, p in exam.parts.items() if m in networks.sides}
+
+
+def retrieve(networks: Networks, exam: ExamSet, latents: Mapping[str, Tensor] | None = None) -> Retrieved:
     """Examine every pair of senses, both ways.
 
     Args:
         networks: what is examined.
         exam: test samples and their labels; concepts that a pair of senses does not share are passed over.
+        latents: of these samples, as `encode_exam` gives them; none: they are computed.
     """
     shares: dict[str, float] = {}
     chance: dict[str, float] = {}
-    latents = {m: networks.encode(to_network(p.samples, m), m) for m, p in exam.parts.items() if m in networks.sides}
+    latents = encode_exam(networks, exam) if latents is None else latents
     for source in latents:
         for target in latents:
             if source == target:
@@ -89,7 +96,8 @@ def _shares(
             distance = torch.cdist(wanted[at : at + PIECE], gallery)
             own = distance.gather(1, true)
             # A sample as near as the right one counts as nearer: a network that maps everything to one point has 0.
-            nearer = (distance <= own).sum(1) - 1
+            # A distance that is not a number is not farther either, so that broken networks have 0, too.
+            nearer = (~(distance > own)).sum(1) - 1
             for k in DEPTHS:
                 if k < len(common):
                     hits[f"r{k}"] = hits.get(f"r{k}", 0.0) + float((nearer < k).sum())

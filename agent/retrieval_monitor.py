@@ -2,14 +2,17 @@
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
+from torch import Tensor
 
+from agent.algorithms import CONTRASTIVE
 from agent.config import MonitorConfig
 from agent.inference import Networks
 from agent.monitor import SHEETS, Findings, InOnePiece, replace_file
-from agent.retrieval import retrieve
+from agent.retrieval import encode_exam, retrieve
 from agent.sheet import draw_sheet, pages
 from teacher.datasets import ExamSet
 
@@ -22,12 +25,16 @@ class RetrievalMonitor(InOnePiece):
         exam: test data with labels, from the teacher.
         samples: directory of contact sheets.
         name: by which its figures and notes are told from another one's; empty where there is one.
+        learned_by: name of the algorithm that is examined, whose steps the notes tell.
     """
 
     ready = True
 
-    def __init__(self, config: MonitorConfig, exam: ExamSet, samples: Path, name: str = "") -> None:
+    def __init__(
+        self, config: MonitorConfig, exam: ExamSet, samples: Path, name: str = "", learned_by: str = CONTRASTIVE.name
+    ) -> None:
         self.config = config
+        self._learned_by = learned_by
         self.exam = exam
         self.short = exam.shorten(dict.fromkeys(exam.parts, config.exam_samples))
         self.samples = samples
@@ -54,27 +61,38 @@ class RetrievalMonitor(InOnePiece):
         """
         self._last_exam = time.monotonic()
         asked = self.exam if whole else self.short
-        retrieved = retrieve(networks, asked)
+        # Encoding takes most of the time: it is done once, for the figures and for all pages of the contact sheet.
+        latents = encode_exam(networks, asked)
+        retrieved = retrieve(networks, asked, latents)
         figures: dict[str, float | str] = {f"retrieval/{self._room}{k}": v for k, v in retrieved.shares.items()}
         figures |= {f"retrieval_chance/{self._room}{k}": v for k, v in retrieved.chance.items()}
-        figures["examined/step"] = float(networks.step)
-        words = ", ".join(
+        figures[f"examined/{self._room}step"] = float(networks.step)
+        words = [
             f"{name.removesuffix('/r1').replace('_to_', '->')} R@1 {share:.2%} (chance {retrieved.chance[name]:.1%})"
             for name, share in retrieved.shares.items()
             if name.endswith("/r1")
-        )
+        ]
         extent = " and ".join(f"{len(part):,} {part.name} {m} samples" for m, part in asked.parts.items())
-        self._draw(networks, words, extent, dict(retrieved.shares), whole)
+        sheet_title = "   ".join([f"step {networks.step:,} of {self._learned_by}", *words, f"on {extent}"])
+        self._draw(networks, asked, latents, sheet_title, dict(retrieved.shares), whole)
         title = "final retrieval exam" if whole else "retrieval exam"
-        return Findings(figures, f"{self._about}{title} at step {networks.step:,} on {extent}: {words}")
+        step = f"{networks.step:,} of {self._learned_by}"
+        return Findings(figures, f"{self._about}{title} at step {step} on {extent}: {', '.join(words)}")
 
-    def _draw(self, networks: Networks, words: str, extent: str, shares: dict[str, float], whole: bool) -> None:
+    def _draw(
+        self,
+        networks: Networks,
+        exam: ExamSet,
+        latents: Mapping[str, Tensor],
+        title: str,
+        shares: dict[str, float],
+        whole: bool,
+    ) -> None:
         """The contact sheet's pages and its figures; the oldest ones make room."""
         name = f"sheet-{networks.step:09d}{'-final' if whole else ''}"
-        title = f"step {networks.step:,}   {words}   on {extent}"
         for page, shown in enumerate(pages(len(self.exam.concepts))):
             ending = f"-{page + 1}" if page else ""
-            done, png = cv2.imencode(".png", draw_sheet(networks, {}, self.short, title, shown))
+            done, png = cv2.imencode(".png", draw_sheet(networks, {}, exam, title, shown, latents))
             if done:
                 replace_file(self.samples / f"{name}{ending}.png", png.tobytes())
                 replace_file(self.samples / f"latest{ending}.png", png.tobytes())

@@ -2,6 +2,7 @@
 
 import time
 
+from agent.algorithms import SMART
 from agent.config import MonitorConfig
 from agent.consistency import LEAST, LEAST_PAIRS, Clusters, Events, Probe, examine_self
 from agent.inference import Networks
@@ -18,11 +19,13 @@ class SelfMonitor(InOnePiece):
         config: settings.
         events: replay.
         share: of events that the learner holds out; 0: it is examined on what it learned from.
+        learned_by: name of the algorithm that is examined, whose steps the notes tell.
     """
 
     ready = True
 
-    def __init__(self, config: MonitorConfig, events: Events, share: float) -> None:
+    def __init__(self, config: MonitorConfig, events: Events, share: float, learned_by: str = SMART.name) -> None:
+        self._learned_by = learned_by
         self.config = config
         self.share = share
         self._events = events
@@ -62,7 +65,8 @@ class SelfMonitor(InOnePiece):
         name = "final self-exam" if whole else "self-exam"
         events = " and ".join(f"{n:.0f} {m}" for m, n in _of("events", found).items())
         words += [waiting] * bool(waiting)
-        return Findings(figures, f"{name} at step {networks.step:,} on {events} {unseen} events: {'; '.join(words)}")
+        step = f"{networks.step:,} of {self._learned_by}"
+        return Findings(figures, f"{name} at step {step} on {events} {unseen} events: {'; '.join(words)}")
 
 
 def _waiting(found: dict[str, float], unseen: str) -> str:

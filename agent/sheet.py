@@ -12,13 +12,16 @@ from torch import Tensor
 
 from agent.inference import Networks, to_network
 from agent.judges import Judge
-from agent.tiles import TILE, tile, write
+from agent.retrieval import encode_exam
+from agent.tiles import TILE, tile, wrap, write
 from sensors.modalities import modality
 from teacher.datasets import ExamSet
 
 GAP = 6
 LEFT = 176
 TOP = 30
+LINE = 20
+"""Rows of pixels from one line of the title to the next."""
 COLUMNS = 12
 """Concepts of one page."""
 MOST_PAGES = 9
@@ -47,34 +50,47 @@ def pages(concepts: int) -> list[list[int]]:
 
 
 def draw_sheet(
-    networks: Networks, judges: Mapping[str, Judge], exam: ExamSet, title: str, shown: Sequence[int]
+    networks: Networks,
+    judges: Mapping[str, Judge],
+    exam: ExamSet,
+    title: str,
+    shown: Sequence[int],
+    latents: Mapping[str, Tensor] | None = None,
 ) -> Picture:
     """One page: a column a concept; for each sense a row of samples, of what they evoke, and of what is remembered.
 
     A generated tile's frame is green where its judge names the concept shown, red where it names another one; the
-    frame of one that was found among the test samples, where it is of the concept shown, and where it is not.
+    frame of one that was found among the test samples, where it is of the concept shown, and where it is not. It is
+    grey where the other sense does not know the concept shown, so that no answer could be right.
 
     Args:
         networks: what is examined.
         judges: modality -> judge.
         exam: test samples; the first one of each concept is shown.
-        title: written at the top.
+        title: written at the top, in as many lines as it needs; '   ' stands between parts that stay together.
         shown: numbers of the concepts, as `pages` gives them for each page.
+        latents: of the test samples, as `encode_exam` gives them, where networks that generate nothing look for the
+            nearest ones; none: they are computed.
 
     Returns:
         (height, width, 3) uint8, BGR.
     """
     senses = [m for m in exam.parts if m in networks.sides]
     rows: list[_Row] = []
+    if latents is None:
+        latents = {} if networks.decodes else encode_exam(networks, exam)
     for source in senses:
-        rows += _rows(networks, judges, exam, source, [m for m in senses if m != source], shown)
+        rows += _rows(networks, judges, exam, source, [m for m in senses if m != source], shown, latents)
     named = exam.concepts != tuple(map(str, range(len(exam.concepts))))
-    top = TOP + (18 if named else 0)
-    height, width = top + len(rows) * (TILE + GAP) + GAP, LEFT + len(shown) * (TILE + GAP) + GAP
-    sheet = np.full((height, max(width, LEFT + 6 * (TILE + GAP)), 3), 250, np.uint8)
-    write(sheet, title, (GAP, 20), 0.5)
+    width = max(LEFT + len(shown) * (TILE + GAP) + GAP, LEFT + 6 * (TILE + GAP))
+    lines = wrap(title, width - 2 * GAP, 0.5)
+    head = TOP + (len(lines) - 1) * LINE
+    top = head + (18 if named else 0)
+    sheet = np.full((top + len(rows) * (TILE + GAP) + GAP, width, 3), 250, np.uint8)
+    for number, line in enumerate(lines):
+        write(sheet, line, (GAP, 20 + number * LINE), 0.5)
     for column, concept in enumerate(shown if named else ()):
-        write(sheet, exam.concepts[concept][:LONGEST], (LEFT + column * (TILE + GAP), TOP + 10), 0.4)
+        write(sheet, exam.concepts[concept][:LONGEST], (LEFT + column * (TILE + GAP), head + 10), 0.4)
     for number, row in enumerate(rows):
         y = top + number * (TILE + GAP)
         write(sheet, row.title, (GAP, y + TILE // 2), 0.45)
@@ -94,6 +110,7 @@ def _rows(
     source: str,
     others: Sequence[str],
     shown: Sequence[int],
+    latents: Mapping[str, Tensor],
 ) -> list[_Row]:
     """The rows of one sense: what is perceived, what it evokes in each other sense, what is remembered of it."""
     part = exam.parts[source]
@@ -105,22 +122,31 @@ def _rows(
         return rows
     x = to_network(samples, source)
     if not networks.decodes:
-        return rows + [_found(networks, exam, x, first, source, target) for target in others]
+        return rows + [_found(networks, exam, x, first, source, target, latents[target]) for target in others]
     for target in (*others, source):
         made = networks.evoke(x, source, target).clone()
-        said = judges[target].grade(made).tolist() if target in judges else []
+        said: dict[int, int] = {}
+        if (judge := judges.get(target)) is not None:
+            verdicts, known = judge.grade(made).tolist(), judge.knows(np.array(list(first)))
+            said = {c: verdict for c, verdict, can in zip(first, verdicts, known, strict=True) if can}
         stored = made.numpy() / modality(target).scale
         words = f"-> evoked {target}" if target != source else f"-> own {source}"
-        rows.append(_Row(words, dict(zip(first, stored, strict=True)), dict(zip(first, said, strict=False)), target))
+        rows.append(_Row(words, dict(zip(first, stored, strict=True)), said, target))
     return rows
 
 
 def _found(
-    networks: Networks, exam: ExamSet, x: Tensor, first: Mapping[int, np.int64], source: str, target: str
+    networks: Networks,
+    exam: ExamSet,
+    x: Tensor,
+    first: Mapping[int, np.int64],
+    source: str,
+    target: str,
+    gallery: Tensor,
 ) -> _Row:
-    """The row of the test samples of another sense that lie nearest to those perceived, x (N, *shape)."""
+    """The row of the test samples of another sense, latents (G, L), that lie nearest to those perceived, x (N, …)."""
     part = exam.parts[target]
-    gallery = networks.encode(to_network(part.samples, target), target)
     nearest = networks.nearest(x, source, gallery, target)[:, 0].numpy()
-    named = dict(zip(first, part.labels[nearest].tolist(), strict=True))
+    offered = set(part.labels.tolist())
+    named = {c: label for c, label in zip(first, part.labels[nearest].tolist(), strict=True) if c in offered}
     return _Row(f"-> nearest {target}", dict(zip(first, part.samples[nearest], strict=True)), named, target)

@@ -1,6 +1,6 @@
 """What a monitor examines, by the exams that the run's algorithms ask for: lip reading, senses, the learner itself."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from agent.rounds import Subject as Examiner
 from agent.self_monitor import SelfMonitor
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.reader import Reader
+from sensors.errors import DataError
 from teacher.config import DataConfig
 from teacher.datasets import ExamSet
 from teacher.datasets.cache import cache_root
@@ -79,7 +80,8 @@ def find_subjects(
         held_out: share of events that the learner holds out.
 
     Raises:
-        DataError: `monitor.judges` names a directory without datasets.
+        DataError: `monitor.judges` names a directory without datasets, or the data of a subject have changed since its
+            teacher began, so that the judges would give other numbers to its concepts.
     """
     samples, judges = run / "samples", cache_root() / "judges"
     found: list[Examined] = []
@@ -104,21 +106,45 @@ def find_subjects(
         loaded = one.load(data)
         brought = exams.get(one.name)
         tests = ExamSet.of(loaded.datasets, loaded.concepts) if brought is None else ExamSet.from_dict(brought)
+        _check_concepts(one.name, tests.concepts, loaded.concepts)
         for declared in graded:
             # Where there are several, each has figures and a folder of its own; the first algorithm's have no name.
             names = [one.name] * (len(others) > 1) + [declared.name] * (declared is not graded[0])
             name = "/".join(names)
-            examiner: Examiner = RetrievalMonitor(settings, tests, samples / name, name)
+            examiner: Examiner
             if declared.decodes:
-                examiner = Monitor(settings, loaded.datasets, tests, samples / name, judges, name)
+                examiner = Monitor(
+                    settings, loaded.datasets, tests, samples / name, judges, name, learned_by=declared.name
+                )
+            else:
+                examiner = RetrievalMonitor(settings, tests, samples / name, name, learned_by=declared.name)
             found.append(Examined(examiner, declared.name, Networks.build))
     reader = None
     compared = [declared for declared in learn if CONSISTENCY in declared.exams]
     if compared and (settings.consistency == "on" or (settings.consistency == "auto" and by_itself)):
         reader = Reader(run / "replay")
         for declared in compared[:1]:
-            found.append(Examined(SelfMonitor(settings, reader, held_out), declared.name, Networks.build))
+            itself = SelfMonitor(settings, reader, held_out, declared.name)
+            found.append(Examined(itself, declared.name, Networks.build))
     return Subjects(tuple(found), reader)
+
+
+def _check_concepts(name: str, taught: Sequence[str], now: Sequence[str]) -> None:
+    """Refuse judges that number concepts otherwise than the exam does."""
+    if tuple(taught) == tuple(now):
+        return
+    gone, new = set(taught) - set(now), set(now) - set(taught)
+    changes = [f"{words} {_some(names)}" for words, names in (("no longer with", gone), ("now with", new)) if names]
+    raise DataError(
+        f"subject {name!r}: its concepts changed while the run was on, {' and '.join(changes) or 'in their order'}; "
+        "put the data back as they were and --resume the run, or start a new one"
+    )
+
+
+def _some(names: Collection[str]) -> str:
+    """The first three names, and how many more there are."""
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(repr(name) for name in sorted(names)[:3]) + more
 
 
 def _lip_networks(published: Mapping[str, Any]) -> LipNetworks:

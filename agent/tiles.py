@@ -13,6 +13,7 @@ TILE = 96
 """Rows and columns of a tile, pixels."""
 Picture = NDArray[np.uint8]
 INK = (40, 40, 40)
+FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def tile(sample: NDArray[Any], modality: Modality) -> Picture:
@@ -33,5 +34,35 @@ def tile(sample: NDArray[Any], modality: Modality) -> Picture:
 
 def write(picture: Picture, words: str, at: tuple[int, int], size: float) -> None:
     """Write a line of text into a picture, in place; what is not ASCII becomes '?'."""
-    ascii_only = words.encode("ascii", "replace").decode()  # OpenCV's fonts have no other letters
-    cv2.putText(picture, ascii_only, at, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)
+    cv2.putText(picture, _ascii(words), at, FONT, size, INK, 1, cv2.LINE_AA)
+
+
+def wrap(words: str, width: int, size: float) -> list[str]:
+    """A text as lines that `write` can write within a width, pixels.
+
+    Parts between which '   ' stands stay together where they fit into a line; longer ones are broken between words, and
+    a word that is longer than a line is broken anywhere.
+    """
+    lines = [""]
+    for part in words.split("   "):
+        pieces = [part] if _fits(part, width, size) else part.split()
+        for number, piece in enumerate(pieces):
+            between = "" if not lines[-1] else " " if number else "   "
+            if _fits(lines[-1] + between + piece, width, size):
+                lines[-1] += between + piece
+                continue
+            lines += [""] * bool(lines[-1])
+            for letter in piece:
+                if lines[-1] and not _fits(lines[-1] + letter, width, size):
+                    lines.append("")
+                lines[-1] += letter
+    return lines
+
+
+def _fits(words: str, width: int, size: float) -> bool:
+    return int(cv2.getTextSize(_ascii(words), FONT, size, 1)[0][0]) <= width
+
+
+def _ascii(words: str) -> str:
+    """OpenCV's fonts have no other letters."""
+    return words.encode("ascii", "replace").decode()

@@ -190,18 +190,20 @@ def make_cells(options: argparse.Namespace, data: Path) -> tuple[list[dict[str, 
     learners: list[dict[str, Any]] = []
     updates = max(1, round(UPDATES * options.scale))
     for table in options.tables:
-        base = {"table": table, "part": options.part, "data": str(data), "folders": str(options.out / "folders")}
+        base = {"table": table, "part": options.part}
+        # Last, as the line that shows a cell's progress begins with what tells it from others.
+        places = {"data": str(data), "folders": str(options.out / "folders")}
         seeds = options.seeds if table in MAIN else options.seeds[:1]
         for sense in ("image", "audio"):
             own = {**base, "sense": sense, "updates": updates}
-            judges.append({**own, "network": "first", "seed": 0})
+            judges.append({**own, "network": "first", "seed": 0, **places})
             if "reference" in options.learners and table in MAIN:
-                judges += [{**own, "network": "reference", "seed": seed} for seed in seeds]
+                judges += [{**own, "network": "reference", "seed": seed, **places} for seed in seeds]
         for learner in [name for name in STEPS if name in options.learners]:
             if learner == "smart" or table in MAIN:
                 steps = max(1, round(STEPS[learner] * options.scale))
                 own = {**base, "learner": learner, "steps": steps, "updates": updates, "set": options.set}
-                learners += [{**own, "seed": seed} for seed in seeds]
+                learners += [{**own, "seed": seed, **places} for seed in seeds]
     return judges, learners
 
 

@@ -125,7 +125,7 @@ class Trial:
         config = learner.replace(preset=hardware.preset)
         drawn = _Reopened(self)
         setup = Setup(config, hardware, drawn, drawn, seed, sections)
-        self.learner = Learner([one.build(setup) for one in declared], drawn, hardware)
+        self.learner = Learner([one.make(setup) for one in declared], drawn, hardware)
         if learner.threads:
             torch.set_num_threads(learner.threads)
         self._about = {

@@ -235,9 +235,14 @@ class Touches:
         return ended
 
 
+def settings_now() -> TouchConfig:
+    """The settings of touch that this process applies."""
+    return TouchConfig.from_dict(configured().get(FORM.name, {}))
+
+
 def sources(config: SensorsConfig) -> list[LoopSource[Felt]]:
     """The simulated hand, if there is one; a real sense would open its device here."""
-    own = TouchConfig.from_dict(configured().get(FORM.name, {}))
+    own = settings_now()
     if own.hand is None:
         return []
     return [LoopSource("hand", lambda: Hand(own), capacity=100, timeout=config.read_timeout, stall=config.stall)]
@@ -304,8 +309,7 @@ if importlib.util.find_spec("teacher") is not None:
             """The digits' data, and simulated touches: 200 of each concept to learn from, 40 to examine."""
             from teacher.datasets.samples import make_samples
 
-            digits, rng = super().load(data), np.random.default_rng(0)
-            noise = TouchConfig.from_dict(configured().get(FORM.name, {})).noise
+            digits, rng, noise = super().load(data), np.random.default_rng(0), settings_now().noise
             labels = {count: np.repeat(np.arange(len(CONCEPTS), dtype=np.int64), count) for count in (200, 40)}
             train, test = ((np.stack([touch(CONCEPTS[c], noise, rng) for c in own]), own) for own in labels.values())
             touches = make_samples("simulated touch", train, test, "no touch is in both parts")

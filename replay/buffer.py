@@ -172,7 +172,8 @@ class Buffer:
     ) -> None:
         """Change the limiter of one table, or of all there are and will be; None leaves a value as it is.
 
-        All means all that hold sources back: tables of labelled events are changed by name alone.
+        All means all that hold sources back: tables of labelled events, and those that nothing draws from, are
+        changed by name alone.
 
         Raises:
             ConfigError: a value is out of range.
@@ -182,7 +183,7 @@ class Buffer:
         limits = {name: float(value) for name, value in given.items() if value is not None}
         with self._mutex:
             self._check_open()
-            limited = [table for name, table in self._tables.items() if not labelled(name)]
+            limited = [table for name, table in self._tables.items() if self._limited(name)]
             for table in [self._existing(kind)] if kind else limited:
                 table.set_limiter(**limits)
             if kind is None:
@@ -325,10 +326,14 @@ class Buffer:
     def _table(self, kind: str) -> Table:
         if kind not in self._tables:
             table = self._opened(kind)
-            if not labelled(kind) and kind not in self._free:
+            if self._limited(kind):
                 table.set_limiter(**self._limits)
             self._tables[kind] = table
         return self._tables[kind]
+
+    def _limited(self, kind: str) -> bool:
+        """Whether the table tells its sources to wait, unless its own limiter is changed by name."""
+        return not labelled(kind) and kind not in self._free
 
     def _opened(self, kind: str) -> Table:
         return Table(self.directory / kind, kind, self._config, self._seed, self._journal, kind in self._free)

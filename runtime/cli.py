@@ -164,7 +164,11 @@ def _load_plugins(given: Sequence[str], resume: str | None) -> list[str]:
     if resume is None:
         return [str(path) for path in load_plugins(given)]
     check_link("--resume", resume)
-    with contextlib.closing(RunDirectory.resume(place(resume, "--resume"))) as run:
+    path = place(resume, "--resume")
+    if not path.is_dir():
+        # There is nothing to load; that no run is there is told when it is to be resumed.
+        return [str(each) for each in load_plugins(given)]
+    with contextlib.closing(RunDirectory.resume(path)) as run:
         # Installed plugins first, also where no file follows.
         load_plugins([])
         help_saved = "the run was made with it: put it back, or give its new place with --plugin"

@@ -26,6 +26,7 @@ from runtime.leavings import (
     strangers,
 )
 from runtime.migrate import FORMAT
+from runtime.same_data import same_again
 from runtime.secrets import conceal, reveal
 from sensors.errors import StateError, StorageError
 
@@ -182,7 +183,8 @@ class RunDirectory:
             if kind in before and told[kind].rpartition(":")[2] != before[kind].rpartition(":")[2]:
                 raise StateError(
                     f"{self.path}: was taught {kind} {before[kind]}, found now {told[kind]};\n"
-                    f"give the same data{'' if '/' in kind else '.' + kind} and --data as before, or start a new run"
+                    f"{same_again(kind, before[kind].rpartition(':')[0], told[kind].rpartition(':')[0])}, "
+                    "or start a new run"
                 )
         if any(before.get(kind) != choice for kind, choice in told.items()):
             self.record(datasets={**before, **told})

@@ -252,7 +252,7 @@ def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
 
 
 def _prepare_data(config: RunConfig, source: str = "--data") -> None:
-    """Fetch what is to be downloaded and check what teachers load; sensors need none of it."""
+    """Fetch what is to be downloaded, check and prepare what teachers load; sensors need none of it."""
     if config.run.sensors is not None:
         return
     # Here and once, not in the actors: its progress is seen, and several teachers do not fetch the same files.
@@ -260,6 +260,8 @@ def _prepare_data(config: RunConfig, source: str = "--data") -> None:
     for subject in config.run.subjects:
         subject.fetch(config.data, source)
     check_subjects(config.run.subjects, config.data, config, source)
+    for subject in config.run.subjects:
+        subject.prepare(config.data)
 
 
 def _learn_what_is_sent(config: RunConfig, request: Request) -> RunConfig:

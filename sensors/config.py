@@ -88,7 +88,8 @@ def parse(config: type[Config], name: str, text: str) -> Any:
         ConfigError: no such field, or the text does not read as the field's type.
     """
     hints = get_type_hints(config)
-    fields = {f.name: f for f in dataclasses.fields(config)}
+    # A group that declares no settings holds other groups, whose settings have keys of their own.
+    fields = {f.name: f for f in dataclasses.fields(config) if not _is_empty(hints[f.name])}
     if name not in fields:
         raise ConfigError(f"unknown setting {name!r}; known: {', '.join(sorted(fields))}")
     kinds = get_args(hints[name]) or (hints[name],)
@@ -106,6 +107,10 @@ def parse(config: type[Config], name: str, text: str) -> Any:
     except (ValueError, KeyError):
         raise ConfigError(f"{name}={text!r}: expected {kind.__name__}") from None
     return _check(fields[name], hints[name], value)
+
+
+def _is_empty(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Config) and not dataclasses.fields(hint)
 
 
 def _check(f: "dataclasses.Field[Any]", hint: Any, value: Any) -> Any:

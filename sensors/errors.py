@@ -30,7 +30,25 @@ class EventError(UserError):
 
 
 class WireError(EventError):
-    """Bytes that are no event batch, or one larger than the receiver's cap."""
+    """Bytes that are no event batch, or one larger than the receiver's cap.
+
+    Attributes:
+        reason: word by which a host counts it.
+    """
+
+    reason = "damaged"
+
+
+class UnknownSenseError(WireError):
+    """An event batch of a sense that is not registered here."""
+
+    reason = "sense"
+
+
+class OtherFormError(WireError):
+    """An event batch whose samples have another form than those of the same sense have here."""
+
+    reason = "form"
 
 
 class StateError(UserError):

@@ -141,6 +141,10 @@ class RemoteIngest:
         counts = self._counts + self._roster.refused + (self._meter.counts if self._meter is not None else Counter())
         return {name: count for name, count in counts.items() if count}
 
+    def take_notes(self) -> list[str]:
+        """Lines for people, see `Roster.take_notes`."""
+        return self._roster.take_notes()
+
     def robots(self) -> dict[str, RobotFigures]:
         """Figures of each robot, by name."""
         return self._roster.robots(time.monotonic())

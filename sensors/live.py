@@ -86,6 +86,7 @@ class LiveRig:
         self._unnoted = 0
         self._stalls, self._events = Counter[str](), Counter[str]()
         self._robots, self._robots_due = dict[str, str](), 0.0
+        self._told = set[tuple[str, str]]()
         self._flushed = False
         for source in self._sources:
             # They are asked in turn; the wait is the rig's own.
@@ -251,7 +252,8 @@ class LiveRig:
             now = self._clock()
             self._newest[source.name] = sample.end
             # Where a tape is late, its own time counts: its pictures and its sound are late together.
-            self._add(found, self._perception.observe(sample, self._reached(now)), min(sample.end, now))
+            batches = self._perception.observe(sample, self._reached(now), source.name)
+            self._add(found, batches, min(sample.end, now))
         return TURN
 
     def _reached(self, now: float) -> float:
@@ -273,6 +275,9 @@ class LiveRig:
                 found.append(Delivery(batch, self._clock(), received))
             else:
                 ingest.refuse([received], "kind")
+                self._tell_of_refused(received.robot, batch.kind)
+        for text in ingest.take_notes():
+            self._note(text)
         now = self._clock()
         if now >= self._robots_due:
             self._robots_due = now + ROBOTS_EVERY
@@ -283,6 +288,15 @@ class LiveRig:
                     self._note(f"{name} {state}")
                     self._stalls[name] += state == "stalled"
             self._robots = states
+
+    def _tell_of_refused(self, robot: str, kind: str) -> None:
+        """Say once that events of a kind that a robot sends are not wanted."""
+        if (robot, kind) not in self._told and len(self._told) < NOTES:
+            self._told.add((robot, kind))
+            self._note(
+                f"robot/{robot}: its events of {kind} are refused: this run learns nothing from them; "
+                "name their senses in learner.modalities"
+            )
 
     def _tell_what_is_not_played(self) -> None:
         names = {source.name for source in self._sources}

@@ -5,6 +5,7 @@ datasets' samples have. In between, percepts of different senses are paired by t
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -23,7 +24,7 @@ from sensors.segmentation import SegmentationConfig
 from sensors.senses import Stream
 from sensors.spectrogram import SAMPLE_RATE
 from sensors.state import State, check_state
-from sensors.streams import streams
+from sensors.streams import streams, takers
 from sensors.views import ViewsConfig
 
 STATE_VERSION = 1
@@ -79,11 +80,18 @@ class Perception:
             sense: stream.cutter(self.config) for sense, stream in self._streams.items()
         }
         self._pairing = Pairing(tuple(self._streams), self.config.pairing)
+        self._takers: dict[tuple[type, str], list[str]] = {}
+        self._passed_over = 0
 
     @property
     def counts(self) -> dict[str, int]:
-        """What became of everything: by `SENSE.` and reason, by `pairing.` and reason, and `events` that came out."""
+        """What became of everything: by `SENSE.` and reason, by `pairing.` and reason, and `events` that came out.
+
+        `readings.passed_over`: those that no sense takes.
+        """
         parts = {sense: cutter.counts for sense, cutter in self._cutters.items()} | {"pairing": self._pairing.counts}
+        if self._passed_over:
+            parts["readings"] = Counter(passed_over=self._passed_over)
         named = {f"{part}.{reason}": n for part, counts in parts.items() for reason, n in counts.items()}
         return {**named, "events": self._seq}
 
@@ -92,21 +100,23 @@ class Perception:
         """The senses that are perceived."""
         return tuple(self._streams)
 
-    def observe(self, reading: Reading, now: float) -> list[EventBatch]:
+    def observe(self, reading: Reading, now: float, source: str = "") -> list[EventBatch]:
         """Take a reading.
 
         Args:
-            reading: those of each class in the order of their times; one of a class that no sense takes is passed over.
+            reading: those of each source in the order of their times; one that no sense takes is counted.
             now: monotonic second.
+            source: name of the source that gave it.
 
         Returns:
             What is decided by it: one batch for each kind of event, often none.
         """
+        key = type(reading), source
+        if key not in self._takers:
+            self._takers[key] = [name for name in takers(*key) if name in self._cutters]
+        self._passed_over += not self._takers[key]
         found = [
-            (sense, percept)
-            for sense, stream in self._streams.items()
-            if stream.reading is type(reading)
-            for percept in self._cutters[sense].observe(reading, now)
+            (sense, percept) for sense in self._takers[key] for percept in self._cutters[sense].observe(reading, now)
         ]
         return self._batches(self._take(found, now))
 

@@ -42,6 +42,12 @@ TURN = 1000
 """Most messages taken in at once."""
 REWRITE = 2.0
 """Seconds between two tries to write to the journal what the disk did not take."""
+REFUSALS = {
+    "sense": "the host does not know one of this robot's senses; give it the same --plugin",
+    "form": "samples of a sense have another form at the host; give both the same settings of the sense",
+    "kind": "the host's run learns nothing from events of these senses; name them in its learner.modalities",
+}
+"""Why a host refuses events for good, and what helps; told once for each reason."""
 _UNKNOWN_KEY = zmq.Event.HANDSHAKE_FAILED_AUTH
 _FAILED = zmq.Event.HANDSHAKE_FAILED_PROTOCOL | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
 
@@ -79,6 +85,7 @@ class Publisher:
         self._window = Window(config.keep, config.keep_mib * MIB, journal)
         self._window.restore()
         self._counts: Counter[str] = Counter()
+        self._told = set[str]()
         self._asked: deque[float] = deque(maxlen=16)
         self._heard = self._next_word = self._next_rewrite = 0.0
         self._quiet_since: float | None = None
@@ -233,6 +240,9 @@ class Publisher:
                 self._window.recall(serial, now + ASK)
             else:
                 self._window.settle(serial, f"refused_{reason}")
+                if reason in REFUSALS and reason not in self._told:
+                    self._told.add(reason)
+                    self._change(self.state, f"events are refused: {REFUSALS[reason]}")
         elif kind == link.WHO:
             self._greet("the connection is new to the host", now)
         elif kind == link.AWAY and len(frames) == 2:

@@ -44,11 +44,11 @@ class Chunk:
         """Bytes of the samples."""
         return self.samples.nbytes
 
-    def after_loss(self) -> "Chunk":
+    def after_loss(self) -> Self:
         """The same sound, marked: some was lost before it."""
         return replace(self, gap=True)
 
-    def moved(self, seconds: float) -> "Chunk":
+    def moved(self, seconds: float) -> Self:
         """The same sound, `seconds` later."""
         return replace(self, start=self.start + seconds)
 
@@ -87,11 +87,11 @@ class Frame:
         """Bytes of the picture."""
         return self.picture.nbytes
 
-    def after_loss(self) -> "Frame":
+    def after_loss(self) -> Self:
         """The picture itself: its time says what is missing before it."""
         return self
 
-    def moved(self, seconds: float) -> "Frame":
+    def moved(self, seconds: float) -> Self:
         """The same picture, `seconds` later."""
         return replace(self, time=self.time + seconds)
 

@@ -17,22 +17,22 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from sensors.errors import SourceError
 from sensors.percept import Reading
-from sensors.records import pack
+from sensors.records import needs, pack
 
 SEGMENT = 64 * 2**20
 """Bytes after which a source's next segment begins."""
 MOST_SOURCES = 64
 """Sources of one recording."""
 QUEUE = 64 * 2**20
-"""Bytes of readings that wait for the disk at most: 10 s of sound and pictures."""
+"""Bytes of readings that wait for the disk at most: 10 s of sound and grey pictures."""
 DRAIN = 3.0
 """Longest that closing waits for the disk, seconds."""
-VERSION = 1
-"""Of the layout on disk."""
+VERSIONS = (1, 2)
+"""Of the layout on disk: 1 has sound and grey pictures alone, 2 says what else is needed to read it."""
 ABOUT = "recording.json"
 """File that makes a directory a recording."""
 _WAIT = 1.0
@@ -67,6 +67,7 @@ class Recorder:
         self._written, self._dropped = 0, Counter[str]()
         self._tracks: dict[str, _Track] = {}
         self._samples = Counter[str]()
+        self._needs = set[str]()
         self._size = 0
         self._changed = threading.Condition()
         self._queue: deque[tuple[str, Reading]] = deque()
@@ -149,7 +150,10 @@ class Recorder:
         """Write what this recording is; `samples` of each source, none while it goes on."""
         about = self._directory / ABOUT
         beside = about.with_suffix(".new")
-        beside.write_text(json.dumps({"version": VERSION, "begun": self._begun, "samples": samples}) + "\n")
+        told: dict[str, Any] = {"version": VERSIONS[bool(self._needs)], "begun": self._begun, "samples": samples}
+        if self._needs:
+            told["needs"] = sorted(self._needs)
+        beside.write_text(json.dumps(told) + "\n")
         beside.replace(about)
 
     def _store(self, source: str, sample: Reading) -> str:
@@ -168,6 +172,10 @@ class Recorder:
         if track.kind != sample.kind:
             return "unfit"
         try:
+            if not (needed := needs(sample)) <= self._needs:
+                # Said before the first such record: programs that cannot read it refuse the recording as a whole.
+                self._needs |= needed
+                self._tell(None)
             if track.file is None or track.size + len(record) > SEGMENT:
                 self._turn(track, source)
             assert track.file is not None

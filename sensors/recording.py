@@ -1,5 +1,6 @@
 """Recorded sessions: sources that give again what `sensors.recorder` wrote, bit for bit and with its timing."""
 
+import dataclasses
 import json
 import re
 import threading
@@ -15,13 +16,13 @@ from sensors.files import open_regular
 from sensors.loop import AT_ITS_END, LoopSource
 from sensors.percept import Reading
 from sensors.readings import Chunk, Frame, Values
-from sensors.recorder import ABOUT, MOST_SOURCES, VERSION
-from sensors.records import read_samples
+from sensors.recorder import ABOUT, MOST_SOURCES, VERSIONS
+from sensors.records import NEEDS, read_samples
 from sensors.source import Counts, Ended, T
 
 _LONGEST_LINE = 4096
-_STORED: dict[str, type[Reading]] = {reading.kind: reading for reading in (Chunk, Frame)}
-"""Classes whose records have a form of their own; those of all other kinds hold `Values`."""
+_STORED: tuple[type[Reading], ...] = (Chunk, Frame, Values)
+"""Classes whose records have a form of their own; readings of their subclasses are recorded in these forms."""
 _SEGMENT_NUMBER = re.compile(r"-(\d{4,})\.rec$")
 _MOST_DAMAGED = 1000  # damaged places that are told one by one; all are counted
 
@@ -136,8 +137,8 @@ class Recording:
 
     def _read(self, name: str) -> Generator[Reading]:
         kind, paths = self._segments[name]
-        stored = _STORED.get(kind, Values)
-        wanted = self._classes.get(kind, stored)
+        wanted = self._classes.get(kind)
+        stored = None if wanted is None else next(form for form in _STORED if issubclass(wanted, form))
         expected = 0
         for path in paths:
             if number := _SEGMENT_NUMBER.search(path.name):
@@ -151,12 +152,13 @@ class Recording:
             with open_regular(path) as file:
                 file.readline(_LONGEST_LINE)
                 for sample in read_samples(file, damaged):
+                    stored = stored or type(sample)
                     if type(sample) is not stored:
                         damaged(f"a record at {sample.begin:.3f} s is of another kind than its file")
-                    elif isinstance(sample, Values) and issubclass(wanted, Values):
-                        yield wanted(sample.times, sample.values, sample.gap)
-                    else:
+                    elif wanted is None or wanted is stored:
                         yield sample
+                    else:
+                        yield wanted(*(getattr(sample, field.name) for field in dataclasses.fields(sample)))
 
     def _damage(self, name: str, text: str) -> None:
         if text not in self.damaged:
@@ -237,13 +239,18 @@ def _read_about(directory: Path) -> dict[str, Any]:
     try:
         with open_regular(directory / ABOUT) as file:
             about: dict[str, Any] = json.loads(file.read(_LONGEST_LINE * MOST_SOURCES))
-        version = about["version"]
-        if not isinstance(about.get("samples"), dict | NoneType):
+        version, needed = about["version"], about.get("needs", [])
+        if not isinstance(about.get("samples"), dict | NoneType) or not isinstance(needed, list):
             raise ValueError
     except (OSError, ValueError, KeyError, TypeError):
         raise SourceError(none) from None
-    if version != VERSION:
-        raise SourceError(f"{directory}: a recording of version {version!r}; this program reads version {VERSION}")
+    if version not in VERSIONS:
+        known = " and ".join(map(str, VERSIONS))
+        raise SourceError(f"{directory}: a recording of version {version!r}; this program reads versions {known}")
+    if unknown := [str(each) for each in needed if each not in NEEDS]:
+        raise SourceError(
+            f"{directory}: holds {', '.join(unknown)}, which this program cannot read; play it with a newer version"
+        )
     return about
 
 

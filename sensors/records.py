@@ -16,6 +16,8 @@ from sensors.readings import Chunk, Frame, Values
 
 LARGEST = 64 * 2**20
 """Most bytes of one record's samples; what claims more is damaged."""
+NEEDS = {"values": "rows of values", "colour": "pictures in colour", "kinds": "sound or pictures of senses' own kinds"}
+"""What a recording may hold besides sound and grey pictures, and its name for people."""
 LARGEST_SIDE = 16_384
 """Most pixels of a picture's side."""
 SEARCHED = 4 * LARGEST
@@ -66,6 +68,16 @@ def pack(sample: Reading) -> bytes:
         raise ValueError("sample too large to be recorded")
     head = _HEADER.pack(_MAGIC, kind, flags, time, *size, len(payload), 0)[:-4]
     return head + struct.pack("<I", zlib.crc32(payload, zlib.crc32(head))) + payload
+
+
+def needs(sample: Reading) -> set[str]:
+    """What a program must be able to read besides sound and grey pictures; of `NEEDS`."""
+    found = {"values"} if isinstance(sample, Values) else set[str]()
+    if isinstance(sample, Frame) and sample.picture.ndim > 2:
+        found.add("colour")
+    if sample.kind not in (Chunk.kind, Frame.kind) and not isinstance(sample, Values):
+        found.add("kinds")
+    return found
 
 
 def _packed(sample: Values) -> tuple[tuple[int, int], bytes]:

@@ -18,10 +18,11 @@ SECTIONS = frozenset(
 
 @dataclass(frozen=True)
 class Registration:
-    """One part: what it is ('sense', 'subject', …), its name, and the module whose code registered it."""
+    """One part: what it is ('sense', 'subject', …), its name, and the file and module whose code registered it."""
 
     what: str
     name: str
+    file: str
     module: str
 
 
@@ -34,7 +35,8 @@ def note(what: str, name: str) -> None:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_name != "<module>":
         frame = frame.f_back
-    NOTES.append(Registration(what, name, str(frame.f_globals.get("__name__", ""))))
+    module = str(frame.f_globals.get("__name__", ""))
+    NOTES.append(Registration(what, name, frame.f_code.co_filename, module))
 
 
 def check_name(what: str, name: str) -> None:

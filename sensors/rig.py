@@ -45,12 +45,15 @@ def make_sources(config: RigConfig) -> list[AnySource]:
     Raises:
         SourceError: no such recording, or nothing to perceive with.
     """
-    wanted = list(streams(config.names).values())
+    wanted = streams(config.names)
     if config.source != LIVE:
         return played(wanted, config.source, config.live.speed)
     sources = devices(wanted, config.sensors)
     if not sources and config.ingest.listen is None:
-        raise SourceError("no microphone, no camera and no robots: give --microphone, --camera or --listen")
+        raise SourceError(
+            f"no device for {', '.join(wanted)}, and no robots: give --microphone, --camera or --listen, "
+            "or the device of another sense by its settings"
+        )
     return sources
 
 

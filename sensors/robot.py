@@ -96,7 +96,7 @@ class Robot:
                 return count
             if self._recorder is not None:
                 self._recorder.write(source.name, sample)
-            self._publish(self._perception.observe(sample, time.monotonic()))
+            self._publish(self._perception.observe(sample, time.monotonic(), source.name))
         return TURN
 
     def _publish(self, batches: Sequence[EventBatch]) -> None:

@@ -8,14 +8,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import NoReturn
 
 from sensors.address import file_of, redact_text
-from sensors.config import Config
 from sensors.devices import list_devices
 from sensors.errors import ConfigError, UserError
 from sensors.event import MAX_NAME
@@ -24,17 +22,18 @@ from sensors.keys import check_name, make_keys, robot_name
 from sensors.live_config import SensorsConfig
 from sensors.output import failure, go_on_without
 from sensors.paths import check_writable, place
-from sensors.perception import Perception, PerceptionConfig
+from sensors.perception import Perception
 from sensors.places import check_link
 from sensors.plugins import load_plugins
 from sensors.program import hide_passwords, program
 from sensors.publisher import Publisher
 from sensors.recorder import Recorder
-from sensors.remote_config import MIB, PublisherConfig
+from sensors.remote_config import MIB
 from sensors.rig import free_directory
 from sensors.robot import Robot
+from sensors.robot_config import RobotConfig
 from sensors.robot_journal import RobotJournal, journal_directory
-from sensors.senses import SensesConfig, configure, senses, senses_config
+from sensors.senses import configure
 from sensors.source import Change
 from sensors.streams import AnySource, devices, played, streams
 
@@ -47,32 +46,6 @@ FIGURES = 10.0
 NONE = ("none", "")
 """What says that there is no such device, or no journal."""
 _JOURNAL = "where what is not stored outlives the robot; auto: a folder of its own in ~/.local/state/reciprocal/robots"
-
-
-@dataclass(frozen=True)
-class RobotConfig(Config):
-    """All settings of a robot; `--config` names a JSON file of them."""
-
-    sensors: SensorsConfig = field(default_factory=SensorsConfig)
-    perception: PerceptionConfig = field(default_factory=PerceptionConfig)
-    publisher: PublisherConfig = field(default_factory=PublisherConfig)
-    senses: SensesConfig = field(default_factory=lambda: senses_config()())
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """From groups of settings; a sense's own, such as `image`, are a group of its name.
-
-        Raises:
-            ConfigError: an unknown name or a bad value.
-        """
-        own = {name: values[name] for name in senses() if name in values}
-        rest = {name: value for name, value in values.items() if name not in own}
-        return super().from_dict({**rest, "senses": SensesConfig.from_dict(own)})
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.sensors.camera is not None:
-            self.perception.views.check_rate(self.sensors.fps)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -199,7 +172,7 @@ def _name(given: argparse.Namespace, keys: str | None) -> str:
 
 
 def _sources(config: SensorsConfig, play: Path | None) -> list[AnySource]:
-    wanted = list(streams().values())
+    wanted = streams()
     return devices(wanted, config) if play is None else played(wanted, play)
 
 

@@ -4,7 +4,7 @@ Pure: it is given messages and the time, and says what to answer; `sensors.inges
 """
 
 import dataclasses
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +23,16 @@ FORGET = 60.0
 """Seconds of silence after which another robot may have a full roster's place."""
 REMEMBERED = 4096
 """Serials known to be stored, kept for each robot; older ones are refused as stale."""
+
+NOTES = 64
+"""Most notes that are kept until somebody takes them; of more the oldest are lost."""
+MOST_TOLD = 8
+"""Most notes about one robot."""
+ADVICE = {
+    "sense": "give this run the --plugin FILE.py that the robot has",
+    "form": "give both the same settings of this sense",
+}
+"""What helps where batches are refused for this reason."""
 
 Answer = tuple[bytes, list[Buffer]]
 """A peer and what to say to it."""
@@ -83,6 +93,7 @@ class _Robot:
     floor: int = -1
     figures: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    told: set[str] = field(default_factory=set)
     clock_offset: float = 0.0
     clock_error: float = 0.0
 
@@ -99,7 +110,8 @@ class Roster:
         robots: how many there may be.
 
     Attributes:
-        refused: messages refused, by reason: `damaged` (no batch, or altered on its way), `malformed` (no message
+        refused: messages refused, by reason: `damaged` (no batch, or altered on its way), `sense` (of one that
+            is not registered here), `form` (samples have another one here), `malformed` (no message
             of ours), `oversized`, `replayed` (under way or stored already), `stale` (older than what is remembered),
             `window` (more under way than allowed), `foreign` (a batch of another source, or of a later generation than
             the robot's own), `stranger` (no hello yet), `name` (not the key's, or no name), `taken` (another robot has
@@ -112,6 +124,7 @@ class Roster:
         self._robots: dict[str, _Robot] = {}
         self._peers: dict[bytes, _Robot] = {}
         self.refused: Counter[str] = Counter()
+        self._notes: deque[str] = deque(maxlen=NOTES)
 
     def observe(
         self, peer: bytes, user: str | None, frames: Sequence[Buffer], now: float
@@ -171,6 +184,10 @@ class Roster:
                 answers.append((robot.peer, link.pack_refused(item.serial, reason)))
         return answers
 
+    def take_notes(self) -> list[str]:
+        """Lines for people that came up since this was last asked: why a robot's events are refused, each told once."""
+        return [self._notes.popleft() for _ in range(len(self._notes))]
+
     def knows(self, peer: bytes) -> bool:
         """Whether a robot that was welcomed speaks through this connection."""
         return peer in self._peers
@@ -197,9 +214,9 @@ class Roster:
             if not robot.gone and robot.peer != peer and now - robot.heard < SILENT:
                 heard = f"a robot called {hello.name} was heard {now - robot.heard:.0f} s ago"
                 return self._away("taken", f"name: {heard}; if that is another one, give --name")
-            figures, refused = robot.figures, robot.refused
+            figures, refused, told = robot.figures, robot.refused, robot.told
             self._drop(robot)
-            robot = _Robot(hello.name, hello.generation, peer, now, figures=figures, refused=refused)
+            robot = _Robot(hello.name, hello.generation, peer, now, figures=figures, refused=refused, told=told)
         elif robot is None:
             if not self._room(now):
                 return self._away("full", f"the host hears {self._limit} robots already; raise its setting robots")
@@ -272,6 +289,10 @@ class Roster:
             with np.errstate(over="ignore"):
                 start, end = batch.start + stamp.offset, batch.end + stamp.offset
             batch = dataclasses.replace(batch, start=start, end=end)
+        except WireError as error:
+            if error.reason in ADVICE:
+                self._tell(robot, f"its events are refused: {error}; {ADVICE[error.reason]}")
+            raise _Refusal(error.reason) from None
         except EventError:
             raise _Refusal("damaged") from None
         return Received(robot.name, stamp.serial, batch, stamp.error)
@@ -284,6 +305,11 @@ class Roster:
         del robot.pending[item.serial]
         robot.pending_bytes -= item.batch.nbytes
         return robot
+
+    def _tell(self, robot: _Robot, text: str) -> None:
+        if text not in robot.told and len(robot.told) < MOST_TOLD:
+            robot.told.add(text)
+            self._notes.append(f"robot/{robot.name}: {text}")
 
     def _count(self, robot: _Robot, reason: str) -> None:
         robot.refused[reason] += 1

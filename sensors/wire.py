@@ -15,7 +15,7 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import EventError, WireError
+from sensors.errors import EventError, OtherFormError, UnknownSenseError, WireError
 from sensors.event import MAX_EVENTS, MAX_NAME, EventBatch
 from sensors.modalities import modality
 
@@ -62,8 +62,10 @@ def decode(frames: Sequence[bytes | memoryview], max_bytes: int = MAX_BYTES) -> 
         max_bytes: refuse larger messages.
 
     Raises:
-        WireError: the only error: the frames are no batch, are damaged, are larger than the cap, or their
-            content breaks a modality's contract. The message names the field.
+        UnknownSenseError: a column is of no sense that is registered here.
+        OtherFormError: a sense's samples have another form here.
+        WireError: no other errors than it and these subclasses of it: the frames are no batch, are damaged, are
+            larger than the cap, or their content breaks a modality's contract. The message names the field.
     """
     try:
         views = [memoryview(frame).cast("B") for frame in frames]
@@ -131,8 +133,9 @@ def _columns(header: dict[str, Any], views: list[memoryview]) -> dict[str, NDArr
         if name in columns:
             raise WireError(f"{name}: declared twice")
         if dtype != ours.str or shape != wanted or not all(map(_is_int, shape)):
-            sent = f"{dtype!r:.20} {shape!r:.60}"
-            raise WireError(f"{name}: expected {ours.str!r} {wanted}, sender declares {sent}")
+            whole = isinstance(shape, list) and shape[:1] == wanted[:1] and name not in _TIMES
+            kind = OtherFormError if whole else WireError
+            raise kind(f"{name}: expected {ours.str!r} {wanted}, sender declares {dtype!r:.20} {shape!r:.60}")
         if view.nbytes != prod(wanted) * ours.itemsize:
             raise WireError(f"{name}: expected {prod(wanted) * ours.itemsize} bytes, got {view.nbytes}")
         columns[name] = np.frombuffer(view, ours).reshape(wanted).astype(ours.newbyteorder("="), copy=False)
@@ -148,7 +151,7 @@ def _contract(name: str) -> "tuple[np.dtype[Any], tuple[int, ...]]":
     try:
         known = modality(name)
     except EventError as error:
-        raise WireError(str(error)) from None
+        raise UnknownSenseError(str(error)) from None
     return known.dtype.newbyteorder("<"), known.shape
 
 

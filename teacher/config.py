@@ -1,4 +1,4 @@
-"""Settings of the simulated teachers: which datasets, and how they teach digits and letters."""
+"""Settings of the simulated teachers: which datasets, and how they teach."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -140,16 +140,24 @@ class TeacherConfig(Config):
     )
     phase_concepts: int = setting(2, help="concepts of one phase: 0,1, then 2,3, …", low=1, high=MOST_CONCEPTS)
     drift_start: int = setting(
-        0, help="event at which sounds begin to get noisier, images darker", unit="events", low=0, high=10**12
+        0, help="event at which samples begin to get worse, each sense in its way", unit="events", low=0, high=10**12
     )
     drift_events: int = setting(
         0, help="events over which they do so, linearly; 0: never", unit="events", low=0, high=10**12
     )
     drift_noise: float = setting(
-        0.0, help="noise on sounds at the end of the drift, as `noise`", unit="fraction", low=0.0, high=1.0
+        0.0,
+        help="noise at the end of the drift, as `noise`, on senses that get noisy, as sounds do",
+        unit="fraction",
+        low=0.0,
+        high=1.0,
     )
     drift_light: float = setting(
-        1.0, help="brightness of images at the end of the drift", unit="fraction", low=0.0, high=1.0
+        1.0,
+        help="brightness at the end of the drift, on senses that get dark, as pictures do",
+        unit="fraction",
+        low=0.0,
+        high=1.0,
     )
 
     def __post_init__(self) -> None:

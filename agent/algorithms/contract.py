@@ -1,15 +1,17 @@
 """The contract of a learning algorithm: what it learns from, one step of it, what it hands out, what it saves.
 
-The learner shares its time among the algorithms of a run. An algorithm that declares a largest `share` of the time
-works beside the others; one that declares none takes the rest. This module imports neither torch nor an algorithm, so
-that settings can be checked and listed at once; an algorithm is imported when it is built.
+The learner runs the algorithms of a run side by side. An algorithm that declares a largest `share` of the time works
+beside the others. Those that declare none take one step each in turn, so a step should be short. This module imports
+neither torch nor an algorithm, so that settings can be checked and listed at once; an algorithm is imported when it is
+built.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from agent.algorithms.usable import UsableReplay
 from agent.config import LearnerConfig
 from sensors.errors import ConfigError
 from sensors.modalities import labelled
@@ -17,6 +19,7 @@ from sensors.registrations import check_name, note
 from sensors.state import State
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from agent.hardware import Hardware
@@ -27,8 +30,8 @@ GENERATION, RETRIEVAL, CONSISTENCY, LIP_READING = "generation", "retrieval", "co
 """Exams: judged samples that are evoked in another sense; samples found in another sense; the learner against itself,
 without labels; letters read from lips."""
 EXAMS = (GENERATION, RETRIEVAL, CONSISTENCY, LIP_READING)
-RESERVED = ("learner", "random", "run", "manifest")
-"""Names of the other parts of a checkpoint."""
+RESERVED = ("learner", "random", "run", "manifest", "letters")
+"""Names of the other parts of a checkpoint; earlier versions of the program called TDLFT's `letters`."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,10 @@ class Setup:
     Attributes:
         config: settings of the learner, with the preset resolved for this machine.
         hardware: device, precision and threads.
-        replay: where batches are drawn, without the events that are held out.
-        tables: replay's own reader, for an algorithm that takes whole tables.
+        replay: where batches are drawn, without the events that are held out. An algorithm that `Declaration.make`
+            builds finds there only the tables that it declared usable.
+        tables: replay's own reader of whole tables, labelled ones and held-out events among them; `Declaration.make`
+            gives it to no algorithm but those that declare `labels`.
         seed: of weights and of everything random.
         sections: other settings of the run by section, as dicts: `tdlft`, `contrastive`.
     """
@@ -59,7 +64,7 @@ class Declaration:
     Attributes:
         name: as `--learn` names it, and its part of a checkpoint.
         about: one phrase for people.
-        build: makes it.
+        build: the function that makes it; called by `make`.
         usable: whether it learns from a table, given the table's kind and the learner's modalities.
         exams: which of `EXAMS` examine it.
         labels: whether it reads labelled tables; where this is false, no labelled table is usable.
@@ -79,6 +84,12 @@ class Declaration:
     def decodes(self) -> bool:
         """Whether it can generate samples of one modality from another."""
         return GENERATION in self.exams
+
+    def make(self, setup: Setup) -> "Algorithm":
+        """Build it, and give it no more of replay than it declares."""
+        modalities = [name.strip() for name in setup.config.modalities.split(",")]
+        own = UsableReplay(setup.replay, lambda kind: bool(self.learns_from([kind], modalities)), self.name)
+        return self.build(replace(setup, replay=own, tables=setup.tables if self.labels else None))
 
     def learns_from(self, kinds: Sequence[str], modalities: Sequence[str]) -> list[str]:
         """Those of these tables that it learns from."""
@@ -113,6 +124,11 @@ class Algorithm(ABC):
     def share(self) -> float | None:
         """Largest share of the learner's time, 0…0.9, that it takes beside others; none: it takes the rest."""
         return None
+
+    @property
+    def state_device(self) -> "torch.device | str":
+        """Where the tensors of a state lie that `load_state_dict` is given."""
+        return "cpu"
 
     @property
     def turn(self) -> str:

@@ -136,6 +136,11 @@ class Contrastive(Algorithm):
         self._kind, self._done = "", 0
 
     @property
+    def state_device(self) -> torch.device:
+        """Where it computes."""
+        return self.device
+
+    @property
     def turn(self) -> str:
         """As 'audio=image': samples of both are brought together."""
         return self._kind.replace("+", "=")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -58,6 +59,11 @@ class SmartTurns(Algorithm):
         self.turns = Turns(self.modalities, config.min_events, config.paired_turns)
         self.at: Turn | None = None
         self.steps = 0
+
+    @property
+    def state_device(self) -> torch.device:
+        """Where it computes."""
+        return self.hardware.device
 
     @property
     def turn(self) -> str:

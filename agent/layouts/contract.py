@@ -39,6 +39,7 @@ class Layout:
             `smooth` is enough. References, which see no reconstructions, learn without it.
         smooth: averages neighbours in samples (B, *shape).
         disturb: varies a judge's training samples (B, *shape), given random numbers in 0…1 and a generator.
+        channels_last: whether a judge's convolutions keep channels last in memory, given a sample's shape; none: never.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Layout:
     disturb: Callable[[Tensor, Uniform, torch.Generator], Tensor]
     move: Callable[[Tensor, float, Uniform], Tensor] | None = field(default=None)
     soften: Callable[[Tensor, torch.Generator], Tensor] | None = field(default=None)
+    channels_last: Callable[[Shape], bool] | None = field(default=None)
 
 
 def warp(x: Tensor, maps: Tensor, beyond: str = "zeros") -> Tensor:

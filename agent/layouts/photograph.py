@@ -29,7 +29,7 @@ def vary(x: Tensor, strength: float, uniform: Uniform) -> Tensor:
 
     Args:
         x: (B, 3, rows, columns) 0…1.
-        strength: 0 changes nothing but the side from which a picture is seen; 1 is the full range.
+        strength: 0 changes nothing; 1 is the full range, in which half of the pictures are mirrored.
         uniform: random numbers in -1…1.
 
     Returns:
@@ -39,7 +39,8 @@ def vary(x: Tensor, strength: float, uniform: Uniform) -> Tensor:
     middle, spread = (NEAREST + FARTHEST) / 2, (FARTHEST - NEAREST) / 2
     size = 1 + strength * (middle - 1 + spread * uniform(count))
     aspect, turn = 1 + ASPECT * strength * uniform(count), TURN * strength * uniform(count)
-    side = torch.where(uniform(count) < 0, -1.0, 1.0)
+    # A share of strength / 2 is mirrored, so that this variation grows from nothing as the others do.
+    side = torch.where(uniform(count) < strength - 1, -1.0, 1.0)
     maps = torch.zeros(count, 2, 3)
     maps[:, 0, 0], maps[:, 0, 1] = side * size * aspect * turn.cos(), -size * turn.sin()
     maps[:, 1, 0], maps[:, 1, 1] = side * size * turn.sin(), size / aspect * turn.cos()

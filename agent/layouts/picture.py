@@ -146,6 +146,11 @@ def smooth(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 3, 1, 1)
 
 
+def coloured(shape: Shape) -> bool:
+    """Channels last are twice as fast on a CPU; grey pictures keep the order that their judges were trained in."""
+    return shape[0] > 1
+
+
 def _fits(shape: Shape) -> bool:
     return len(shape) == 3 and shape[0] in (1, 3) and shape[1] % 32 == 0 and shape[2] % 32 == 0
 
@@ -163,5 +168,6 @@ PICTURE = register_layout(
         disturb=disturb,
         move=move,
         soften=soften,
+        channels_last=coloured,
     )
 )

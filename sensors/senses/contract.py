@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from sensors.config import Config
 from sensors.errors import EventError
 from sensors.modalities import Modality, register
+from sensors.readings import Chunk, Frame, Values
 from sensors.registrations import check_name, note
 
 Array = NDArray[Any]
 Generator = np.random.Generator
+RESERVED = ("pairing", "readings", "events", "waiting", "stored", "train", "val", "test")
+"""Names that no sense may have: figures and parts of data have them."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,15 @@ class Stream:
         sources: the sources that give it under a rig's settings; empty: it is not perceived there.
         cutter: makes what cuts readings into percepts, given the settings of perception.
         samples: contents of percepts to stored samples (N, *shape), given the settings of perception.
+        names: names of the sources whose readings it takes. Empty: it takes those of one source, which no other stream
+            of this class of readings names. Needed where two senses have devices that give one class of readings.
     """
 
     reading: type
     sources: Callable[[Any], list[Any]]
     cutter: Callable[[Any], Any]
     samples: Callable[[Sequence[Any], Any], Array]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,10 +129,37 @@ def register_sense(sense: Sense) -> Sense:
     if sense.settings is not None and not issubclass(sense.settings, Config):
         raise ValueError(f"sense {sense.name!r}: its settings are no subclass of sensors.config.Config")
     check_name("sense", sense.name)
+    if sense.form is not None and sense.settings is None and sense.derived is None:
+        raise ValueError(f"sense {sense.name!r}: `form` depends on settings; give `settings`, too")
+    if sense.name in RESERVED:
+        raise ValueError(f"sense {sense.name!r}: figures have this name; choose another")
+    if sense.stream is not None:
+        _check_stream(sense.name, sense.stream)
     register(sense.modality)
     _SENSES[sense.name] = sense
     note("sense", sense.name)
     return sense
+
+
+def _check_stream(name: str, stream: object) -> None:
+    """Refuse a stream whose readings could not be recorded, or be told from those of other senses."""
+    if not isinstance(stream, Stream):
+        raise ValueError(f"sense {name!r}: its stream is no sensors.senses.Stream")
+    reading: Any = stream.reading
+    if not isinstance(reading, type) or not issubclass(reading, Chunk | Frame | Values):
+        raise ValueError(f"sense {name!r}: its readings are no Chunk, Frame or Values of sensors.readings")
+    if "kind" not in vars(reading) or not isinstance(reading.kind, str):
+        raise ValueError(f"sense {name!r}: give its class of readings, {reading.__name__}, a `kind` of its own")
+    if not isinstance(stream.names, tuple):
+        raise ValueError(f"sense {name!r}: `names` of its stream is no tuple of sources' names")
+    others = [other.stream.reading for other in _SENSES.values() if other.stream is not None]
+    known: list[Any] = [Chunk, Frame, Values, *others]
+    for its in known:
+        if its.kind == reading.kind and its is not reading:
+            raise ValueError(
+                f"sense {name!r}: its readings, {reading.__name__}, have the kind {reading.kind!r} of "
+                f"{its.__module__}.{its.__name__}; choose another kind"
+            )
 
 
 def sense(name: str) -> Sense:

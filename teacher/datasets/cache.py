@@ -87,14 +87,26 @@ def _form_of_samples(sense: str) -> str:
     return "" if has_default_form(sense) else "." + "x".join(map(str, modality(sense).shape))
 
 
-def kept(name: str, key: str, prepare: Callable[[], T], form: Form[T]) -> T:
-    """As `cached`, for any kind of dataset that has a form, and whose samples have one form whatever the settings."""
+def kept(
+    name: str, key: str, prepare: Callable[[], T], form: Form[T], renew: Callable[[T], T] = lambda found: found
+) -> T:
+    """As `cached`, for any kind of dataset that has a form, and whose samples have one form whatever the settings.
+
+    Args:
+        name: dataset name, for people who look into the cache.
+        key: as in `cached`.
+        prepare: makes the dataset; its errors pass through.
+        form: how it lies in the cache.
+        renew: is given what the cache has. What it returns takes the entry's place if it is another object.
+    """
     place = cache_root() / "prepared" / f"{name}-{key}-{_code()}"
     with _alone(place):
         found = _read(place, form)
+        made = prepare() if found is None else renew(found)
+        if made is found:
+            return made
         if found is not None:
-            return found
-        made = prepare()
+            shutil.rmtree(place, ignore_errors=True)
         with contextlib.suppress(OSError):
             _write(place, form.pack(made))
             for outdated in place.parent.glob(f"{name}-{key}-*"):

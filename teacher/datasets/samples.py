@@ -23,7 +23,7 @@ class Samples:
     Attributes:
         name: of the dataset, as `--images` and `--speech` spell it.
         train: (N, *shape) in the sense's stored dtype; read-only.
-        train_labels: (N,) int64, concept numbers 0…9.
+        train_labels: (N,) int64, concept numbers from 0.
         test: (M, *shape), likewise.
         test_labels: (M,) int64.
         split: how training and test were told apart, one sentence.

@@ -50,7 +50,8 @@ def refused(root: Path, why: str, fix: str = "") -> DataError:
         fix: what is asked for; by default the whole layout.
     """
     asked = (
-        "expected DIR/<sense>/<concept>/<files>, as in image/mug/1.jpg and audio/mug/1.wav, of two concepts or more; "
+        "expected DIR/<sense>/<concept>/<files>, as in image/mug/1.jpg and audio/mug/1.wav, of two concepts or more "
+        "with two files or more by each sense; "
         f"optional: train/, val/, test/ above these, and DIR/{NAMES} (concept,image,audio)"
     )
     return DataError(f"--teach {printable(str(root))}: {why};\n{fix or asked}")

@@ -3,29 +3,27 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
 from sensors.senses import senses
 from teacher.config import MOST_CONCEPTS
 from teacher.datasets.report import printable
-from teacher.datasets.samples import Samples, hold_out, make_samples
+from teacher.datasets.samples import Samples, make_samples
+from teacher.folder.content import hashes
+from teacher.folder.divide import TEST, Division, divide, lacking
 from teacher.folder.layout import CONCEPT, FILE, FOLDER, PARTS, Left, left_lines, refused, some
 from teacher.folder.names import Names, match
-from teacher.folder.prepare import Rows, hashes, prepare
+from teacher.folder.prepare import Rows, prepare
 from teacher.folder.scan import File, scan
 from teacher.folder.split import split
 
-VALIDATION_SEED = 1
-"""A constant: the validation part is the same in every run."""
 SMALL = 10_000
 """A dataset with fewer training samples gains from small moves."""
-TEST, VALIDATION = "test", "validation"
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def load_things(root: Path, part: str = TEST, wanted: Sequence[str] = (), show: 
 
     Raises:
         DataError: there is no such folder, it has no known layout, names.csv is wrong, fewer than two concepts are met
-            by two senses, or a concept has nothing to train or to test on.
+            by two senses, or nothing of a sense can be taught.
     """
     names, looked, left = _look(root, wanted)
     listed = {sense: _arranged(sense, own, show) for sense, own in looked.items()}
@@ -91,19 +89,14 @@ def load_things(root: Path, part: str = TEST, wanted: Sequence[str] = (), show: 
         left += [
             Left(FILE, _told(root, file), reason) for file, reason in zip(untaken, rows[sense].reasons, strict=True)
         ]
-    trained = {
-        sense: {
-            concept
-            for concept, file, taken in zip(own.concepts, own.files, rows[sense].taken, strict=True)
-            if taken and file.part == "train"
-        }
-        for sense, own in listed.items()
-    }
-    concepts = _met(root, names.concepts, trained, left, _count(rows))
+    taken = {sense: _taken(own, rows[sense]) for sense, own in listed.items()}
+    concepts, divided = _divide(root, names.concepts, taken, left, part)
+    if lost := [sense for sense in listed if sense not in divided]:
+        # The rest of the program was told by the names of the files that there is this sense.
+        why = "; ".join((f"nothing of {some(lost)} can be taught", *left_lines(_count(rows), left)))
+        raise refused(root, why, f"mend these files, or take the folder {lost[0]} away")
     datasets = {
-        sense: _samples(root, sense, own, rows[sense], concepts, trained[sense], part)
-        for sense, own in listed.items()
-        if trained[sense] & set(concepts)
+        sense: _samples(root, taken[sense], rows[sense], concepts, division) for sense, division in divided.items()
     }
     lines = [
         f"{printable(root.name)}: {len(concepts):,} concepts ({some(list(concepts), 10)}) by {', '.join(datasets)}"
@@ -155,7 +148,9 @@ def _arranged(sense: str, own: _Listed, show: bool) -> _Listed:
     parts = np.array([PARTS.index(file.part) for file in own.files])
     if not (parts == PARTS.index(TEST)).any():
         rows = np.flatnonzero(parts == 0)
-        told = split(*([values[i] for i in rows] for values in (own.concepts, [f.name for f in own.files], contents)))
+        names = [file.name for file in own.files]
+        mine, named, hashed = ([values[i] for i in rows.tolist()] for values in (own.concepts, names, contents))
+        told = split(mine, named, hashed)
         parts[rows[told.test]] = PARTS.index(TEST)
     order = np.argsort(parts, kind="stable")
     return _Listed([own.concepts[i] for i in order], [own.files[i] for i in order], [contents[i] for i in order])
@@ -186,60 +181,54 @@ def _met(
     return met
 
 
-def _samples(
-    root: Path,
-    sense: str,
-    own: _Listed,
-    rows: Rows,
-    concepts: tuple[str, ...],
-    trained: set[str],
-    part: str,
-) -> Samples:
-    """One sense's dataset."""
-    labels_of = {concept: label for label, concept in enumerate(concepts) if concept in trained}
+def _taken(own: _Listed, rows: Rows) -> _Listed:
+    """The files of which there are samples."""
     at = np.flatnonzero(rows.taken)
-    keep = np.array([own.concepts[i] in labels_of for i in at], np.bool_)
-    at, samples = at[keep], rows.samples if keep.all() else rows.samples[keep]
-    labels = np.array([labels_of[own.concepts[i]] for i in at], np.int64)
-    parts = np.array([own.files[i].part for i in at])
-    is_train, is_test = parts == "train", parts == "test"
-    notes: list[str] = []
-    if is_test.any():
-        sentence = "train/ and test/ as given"
-    else:
-        chosen = np.flatnonzero(is_train)
-        told = split(
-            [own.concepts[at[i]] for i in chosen],
-            [own.files[at[i]].name for i in chosen],
-            [own.contents[at[i]] for i in chosen],
-        )
-        is_train[chosen[told.test]], is_test[chosen[told.test]] = False, True
-        sentence = told.sentence
-    given = parts == "val"
-    if part == VALIDATION and given.any():
-        is_test, sentence = given, "train/ and val/ as given"
-    elif given.any():
-        notes.append(f"{int(given.sum()):,} of val/ are kept for data.part=validation")
-    copies = {own.contents[at[i]] for i in np.flatnonzero(is_train)} & {
-        own.contents[at[i]] for i in np.flatnonzero(is_test)
-    }
-    if copies:
-        notes.append(f"{len(copies):,} test files are copies of training files")
-    for mask, what in ((is_train, "train"), (is_test, "val" if part == VALIDATION and given.any() else "test")):
-        absent = sorted(set(labels_of.values()) - set(labels[mask].tolist()))
-        if absent:
-            raise _lacking(root, sense, what, [concepts[label] for label in absent], (parts == what).any())
-    made = make_samples(
-        printable(root.name),
-        (_piece(samples, is_train), labels[is_train]),
-        (_piece(samples, is_test), labels[is_test]),
-        sentence,
-        jitter=int(is_train.sum()) < SMALL,
-        notes=tuple(notes),
+    return _Listed([own.concepts[i] for i in at], [own.files[i] for i in at], [own.contents[i] for i in at])
+
+
+def _divide(
+    root: Path, names: Sequence[str], taken: Mapping[str, _Listed], left: list[Left], exam: str
+) -> tuple[tuple[str, ...], dict[str, Division]]:
+    """The concepts that two senses or more can teach and examine, and how each sense's files of them are divided.
+
+    Where a sense has too little of a concept, it does not teach this concept, which is told.
+    """
+    there = {sense: set(own.concepts) for sense, own in taken.items()}
+    while True:
+        concepts = _met(root, names, there, left, sum(len(own.files) for own in taken.values()))
+        divided = {}
+        too_little: list[tuple[str, str, str]] = []
+        for sense, own in taken.items():
+            usable = there[sense] & set(concepts)
+            rows = np.flatnonzero([c in usable for c in own.concepts])
+            if not len(rows):
+                continue
+            mine = [own.concepts[i] for i in rows]
+            files = [own.files[i] for i in rows]
+            contents = [own.contents[i] for i in rows]
+            division = divide(mine, [f.name for f in files], contents, [f.part for f in files], exam)
+            too_little += [(sense, concept, why) for concept, why in lacking(mine, division, exam).items()]
+            train, test = np.zeros((2, len(own.files)), np.bool_)
+            train[rows], test[rows] = division.train, division.test
+            divided[sense] = replace(division, train=train, test=test)
+        if not too_little:
+            return concepts, divided
+        for sense, concept, why in too_little:
+            there[sense].discard(concept)
+            left.append(Left(FOLDER, f"{sense}/{concept}", why))
+
+
+def _samples(root: Path, own: _Listed, rows: Rows, concepts: tuple[str, ...], division: Division) -> Samples:
+    """One sense's dataset."""
+    number = {concept: label for label, concept in enumerate(concepts)}
+    train, test = (
+        (_piece(rows.samples, mask), np.array([number[own.concepts[i]] for i in np.flatnonzero(mask)], np.int64))
+        for mask in (division.train, division.test)
     )
-    if part == VALIDATION and not given.any():
-        made = hold_out(made, max(1, len(made.train) // 10), VALIDATION_SEED, "speakers, or the like")
-    return made
+    return make_samples(
+        printable(root.name), train, test, division.sentence, jitter=len(train[0]) < SMALL, notes=division.notes
+    )
 
 
 def _piece(samples: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
@@ -248,14 +237,6 @@ def _piece(samples: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
     if len(at) and at[-1] - at[0] + 1 == len(at):
         return samples[at[0] : at[-1] + 1]
     return samples[mask]
-
-
-def _lacking(root: Path, sense: str, part: str, concepts: list[str], given: bool) -> DataError:
-    what = {"train": "train on", "test": "test on", "val": "validate on"}[part]
-    fix = f"put a file into {part}/{sense}/{concepts[0]}, or take its folder away"
-    if not given:
-        fix = f"each sense needs two files or more of a concept, as a fifth tests: add one to {sense}/{concepts[0]}"
-    return refused(root, f"there is nothing to {what} for {sense} of {some(concepts)}", fix)
 
 
 def _count(rows: Mapping[str, Rows]) -> int:

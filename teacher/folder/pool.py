@@ -11,6 +11,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sensors.errors import DataError
 from sensors.modalities import modality
 from sensors.plugins import process_setup
 from sensors.rooms import child_process
-from teacher.folder.reading import reader
+from teacher.folder.reading import NOT_NOW, reader
 
 FILES_PER_PROCESS = 64
 """Fewer are read by this process, as a new one takes a second to start."""
@@ -29,13 +30,17 @@ MOST_BREAKDOWNS = 3
 """Files in a row on which a process may break down, before this is no fault of the files."""
 BREAKDOWN = "that their reader breaks down on"
 """Why such a file is left out."""
+PATIENCE = 120.0
+"""Seconds that a process may take for one file, and to start."""
+TOO_LONG = "that their reader takes too long for"
+"""Why a file is left out that takes longer."""
 _TICK = 0.1
 
 
 def read_files(
     name: str, paths: Sequence[Path], reach: Callable[[int], None], processes: int | None = None
 ) -> tuple[NDArray[Any], list[str]]:
-    """Read the samples of files.
+    """Read the samples of files; those on which a process broke down are read once more, by one process alone.
 
     Args:
         name: of the sense.
@@ -76,7 +81,32 @@ def read_files(
             for future in done:
                 future.result()
             if not busy:
-                return samples, reasons
+                break
+    # Several processes may have taken more memory than there is: then the files are not at fault.
+    broken = [at for at, reason in enumerate(reasons) if reason == BREAKDOWN]
+    if broken:
+        samples[broken], told = read_apart(name, [paths[at] for at in broken])
+        for at, reason in zip(broken, told, strict=True):
+            reasons[at] = reason
+    return samples, reasons
+
+
+def read_apart(name: str, paths: Sequence[Path]) -> tuple[NDArray[Any], list[str]]:
+    """As `read_files`, in one process apart from this one, which is made anew after each file that brings it down."""
+    form = modality(name)
+    samples = np.zeros((len(paths), *form.shape), form.dtype)
+    reasons = [""] * len(paths)
+    reading = _Reader(name)
+    try:
+        reading.work(_Numbers(len(paths)), paths, samples, reasons, most_breakdowns=len(paths))
+    finally:
+        reading.close()
+    return samples, reasons
+
+
+def passing(reason: str) -> bool:
+    """Whether a file that was left out for this reason may be read another time, though it is the same."""
+    return reason in (BREAKDOWN, TOO_LONG) or reason.startswith(NOT_NOW)
 
 
 class _Numbers:
@@ -115,25 +145,31 @@ class _Reader:
         self._closed = False
         self._lock = threading.Lock()
 
-    def work(self, numbers: _Numbers, paths: Sequence[Path], samples: NDArray[Any], reasons: list[str]) -> None:
+    def work(
+        self,
+        numbers: _Numbers,
+        paths: Sequence[Path],
+        samples: NDArray[Any],
+        reasons: list[str],
+        most_breakdowns: int = MOST_BREAKDOWNS,
+    ) -> None:
         """Read the files whose numbers are handed out, into `samples` and `reasons`."""
         breakdowns = 0
         for at in numbers:
             if (process := self._ready()) is None:
                 return
-            answer = self._ask(process, paths[at])
-            if answer is None:
+            reasons[at], data = self._ask(process, paths[at])
+            if reasons[at] in (BREAKDOWN, TOO_LONG):
                 _end(process)
                 if self._closed:
                     return
                 self._process = None
-                reasons[at] = BREAKDOWN
                 breakdowns += 1
-                if breakdowns > MOST_BREAKDOWNS:
-                    raise DataError(f"the reader of {self._name} breaks down on file after file, at last {paths[at]}")
+                if breakdowns > most_breakdowns:
+                    what = "breaks down on" if reasons[at] == BREAKDOWN else "takes too long for"
+                    raise DataError(f"the reader of {self._name} {what} file after file, at last {paths[at]}")
                 continue
             breakdowns = 0
-            reasons[at], data = answer
             if not reasons[at]:
                 samples[at] = np.frombuffer(data, self._form.dtype).reshape(self._form.shape)
         self.close()
@@ -166,22 +202,26 @@ class _Reader:
                 raise DataError(f"a process that reads files cannot be started ({error.strerror})") from None
             self._process = process
         setup = json.dumps({"process": process_setup(), "sense": self._name})
-        if self._send(process, setup) and _line(process) == b"ready\n":
+        if self._send(process, setup) and _answers(process) and _line(process) == b"ready\n":
             return process
         if self._closed:
             return None
         raise DataError("a process that reads files ended before its first file; are there memory and processes left?")
 
-    def _ask(self, process: "subprocess.Popen[bytes]", path: Path) -> tuple[str, bytes] | None:
-        """What became of a file: the reason or an empty text, and the sample's bytes; None where the process ended."""
-        if not self._send(process, json.dumps(str(path))) or not (line := _line(process)):
-            return None
+    def _ask(self, process: "subprocess.Popen[bytes]", path: Path) -> tuple[str, bytes]:
+        """What became of a file: the reason or an empty text, and the sample's bytes."""
+        if not self._send(process, json.dumps(str(path))):
+            return BREAKDOWN, b""
+        if not _answers(process):
+            return TOO_LONG, b""
+        if not (line := _line(process)):
+            return BREAKDOWN, b""
         reason = json.loads(line)
         if reason:
             return reason, b""
         assert process.stdout is not None
         data = process.stdout.read(self._form.nbytes)
-        return ("", data) if len(data) == self._form.nbytes else None
+        return ("", data) if len(data) == self._form.nbytes else (BREAKDOWN, b"")
 
     @staticmethod
     def _send(process: "subprocess.Popen[bytes]", text: str) -> bool:
@@ -201,6 +241,15 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         with contextlib.suppress(OSError):
             if pipe is not None:
                 pipe.close()
+
+
+def _answers(process: "subprocess.Popen[bytes]") -> bool:
+    """Wait until a process says something, or has ended; whether it did in time."""
+    assert process.stdout is not None
+    try:
+        return bool(wait_for([process.stdout.fileno()], PATIENCE))
+    except (OSError, ValueError):  # closed by now
+        return True
 
 
 def _line(process: "subprocess.Popen[bytes]") -> bytes:

@@ -1,29 +1,32 @@
 """From files to stored samples of one sense, on all cores, kept in the cache by the files' content."""
 
-import contextlib
+import functools
 import hashlib
-import inspect
-import os
+import json
+import secrets
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import PIL
+import soundfile
 from numpy.typing import NDArray
 
 import sensors
 from sensors.errors import DataError
-from sensors.files import open_regular
 from sensors.modalities import modality
-from sensors.senses import sense
+from sensors.plugins import plugins
+from sensors.registrations import NOTES
+from sensors.senses import configured, sense, senses_config
 from teacher.datasets.cache import form_of, kept
 from teacher.datasets.samples import hash_arrays
-from teacher.folder.pool import read_files
+from teacher.folder.pool import passing, read_apart, read_files
 from teacher.folder.progress import Progress
 
-_PIECE = 64
 MOST_BYTES = 16 << 30
 """Most bytes that the samples of one sense may take."""
 
@@ -45,11 +48,15 @@ class Rows:
     fingerprint: str
 
 
+_LIBRARIES = (cv2.__version__, PIL.__version__, soundfile.__version__, soundfile.__libsndfile_version__)
+"""Versions of what decodes pictures and sounds: another one may give other samples."""
 _ROWS = form_of(Rows, ("samples", "taken"))
 
 
 def prepare(name: str, paths: Sequence[Path], contents: Sequence[str], show: bool) -> Rows:
     """The samples of files, from the cache where files of this content were prepared in this order and form before.
+
+    Files that were left out because the system was at fault, not they, are read again each time.
 
     Args:
         name: of the sense.
@@ -75,40 +82,27 @@ def prepare(name: str, paths: Sequence[Path], contents: Sequence[str], show: boo
         return Rows(samples, taken, tuple(filter(None, reasons)), hash_arrays([samples, taken]))
 
     described = f"{form.shape} {form.dtype} {form.unit} {form.scale} {form.low} {form.high} {_code(name)}"
+    described += f" {_settings(name)} {_LIBRARIES}"
     key = hashlib.blake2b("\n".join((described, *contents)).encode(), digest_size=16).hexdigest()
-    return kept(f"folder-{name}", key, made, _ROWS)
+    return kept(f"folder-{name}", key, made, _ROWS, partial(_read_again, name, paths))
 
 
-def hashes(name: str, paths: Sequence[Path], show: bool) -> list[str]:
-    """Hash of each file's content and the ending of its name; of one that cannot be read, why.
-
-    Args:
-        name: of the sense.
-        paths: of the files.
-        show: whether to show how far it is.
-    """
-    pieces = [paths[at : at + _PIECE] for at in range(0, len(paths), _PIECE)]
-    found: list[str] = []
-    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
-    try:
-        with Progress(f"looking at {name}", len(paths), show) as progress:
-            for piece in pool.map(lambda piece: list(map(_hash, piece)), pieces):
-                found += piece
-                progress.reach(len(found))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return found
-
-
-def _hash(path: Path) -> str:
-    digest = hashlib.blake2b(path.suffix.lower().encode("utf-8", "surrogateescape"), digest_size=16)
-    try:
-        with open_regular(path) as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except (DataError, OSError) as error:
-        return f"unread: {type(error).__name__} {getattr(error, 'errno', '')}"
-    return digest.hexdigest()
+def _read_again(name: str, paths: Sequence[Path], found: Rows) -> Rows:
+    """What the cache has, with the files that were left out for a passing reason read once more."""
+    left = np.flatnonzero(~found.taken).tolist()
+    reasons = dict(zip(left, found.reasons, strict=True))
+    again = [at for at, reason in reasons.items() if passing(reason)]
+    if not again:
+        return found
+    samples, told = read_apart(name, [paths[at] for at in again])
+    if told == [reasons[at] for at in again]:
+        return found
+    reasons |= dict(zip(again, told, strict=True))
+    taken = np.array([not reasons.get(at) for at in range(len(paths))], np.bool_)
+    every = np.empty((int(taken.sum()), *samples.shape[1:]), samples.dtype)
+    before = found.taken[taken]
+    every[before], every[~before] = found.samples, samples[[not reason for reason in told]]
+    return Rows(every, taken, tuple(filter(None, reasons.values())), hash_arrays([every, taken]))
 
 
 def _code(name: str) -> str:
@@ -118,6 +112,26 @@ def _code(name: str) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for source in sources:
         digest.update(source.read_bytes())
-    with contextlib.suppress(TypeError, OSError):
-        digest.update(inspect.getsource(inspect.getmodule(sense(name).load)).encode())  # type: ignore[arg-type]
+    file = next((each.file for each in reversed(NOTES) if (each.what, each.name) == ("sense", name)), "")
+    text = next((each.text for each in plugins() if each.source == file and each.text is not None), None)
+    # This process runs the text that it was sent; the file may say something else by now, or lie on another machine.
+    digest.update(_files(file) if text is None else text.encode())
     return digest.hexdigest()
+
+
+@functools.cache
+def _files(file: str) -> bytes:
+    """A module, with all modules of its package; where it cannot be read, what no other process has."""
+    path = Path(file)
+    beside = sorted(path.parent.glob("*.py")) if (path.parent / "__init__.py").exists() else [path]
+    try:
+        return b"".join(each.read_bytes() for each in beside)
+    except OSError:
+        return secrets.token_bytes()
+
+
+def _settings(name: str) -> str:
+    """The settings that the samples of a sense depend on: its own, and those of a sense that it is derived from."""
+    rule = sense(name).derived
+    every = senses_config().from_dict(configured()).to_dict()
+    return json.dumps([every.get(each) for each in (name, rule.of if rule else name)], sort_keys=True, default=str)

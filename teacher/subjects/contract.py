@@ -169,6 +169,13 @@ class Subject(ABC):
             DataError: a download fails.
         """
 
+    def prepare(self, data: DataConfig) -> None:  # noqa: B027  # nothing, by default
+        """Do once, and show, what would take every teacher long; called after `check`, so that mistakes come first.
+
+        Raises:
+            DataError: the data are damaged.
+        """
+
     def teachers(self, count: int) -> list[str]:
         """Names of its teachers, under which they send their events; each begins with 'teacher-'.
 

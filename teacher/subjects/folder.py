@@ -40,7 +40,7 @@ class Folder(Subject):
         concepts = find_concepts(_root(data))
         missing_concepts(settings.missing, _senses(data), concepts)
 
-    def fetch(self, data: DataConfig, source: str = "") -> None:
+    def prepare(self, data: DataConfig) -> None:
         """Prepare the folder once for all teachers, and show how far that is."""
         _load(data, show=True)
 

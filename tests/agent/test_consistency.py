@@ -99,7 +99,7 @@ def test_a_learner_becomes_consistent_with_itself_without_a_label(tmp_path: Path
     for m in ("image", "audio"):
         assert after[f"self/cycle_{m}"] < min(0.9, before[f"self/cycle_{m}"])
         assert after[f"self/reconstruction_{m}"] > max(0.1, before[f"self/reconstruction_{m}"])
-    assert third.note.startswith("final self-exam at step 161 on ") and "held-out events: match " in third.note
+    assert third.note.startswith("final self-exam at step 161 of smart on ") and "held-out events: match " in third.note
 
 
 def numbers(findings: Findings) -> dict[str, float]:
@@ -152,7 +152,7 @@ def test_from_the_first_exam_on_what_can_be_told_is_told_and_what_more_is_needed
     figures = numbers(found)
     waiting = str(found.figures["self/waiting"])
     assert waiting.startswith(wanted) and bool(waiting) == bool(wanted)
-    assert waiting in found.note and found.note.startswith("self-exam at step 1 on ")
+    assert waiting in found.note and found.note.startswith("self-exam at step 1 of smart on ")
     # What does not change is not said again and again.
     assert bool(again.note) == measured and again.figures["self/waiting"] == waiting
     count = figures["self/pairs"]

@@ -2,13 +2,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from agent.confusion import draw_confusion
 from agent.exam import PIECE, examine, examining
-from agent.inference import Networks, to_network
-from agent.judges import Training
+from agent.inference import Networks, SmartNetworks, to_network
+from agent.judges import Judge, Training
 from agent.sheet import draw_sheet, pages
 from sensors.errors import DataError, StateError
+from sensors.modalities import modality
 from teacher.datasets import ExamSet
 from teacher.datasets.exam_set import ExamPart
 from teacher.datasets.samples import make_samples
@@ -39,6 +43,46 @@ def trainings() -> dict[str, Training]:
     return made
 
 
+class Answering(SmartNetworks):
+    """Whatever is evoked says what was perceived: the first value of a sample is its concept."""
+
+    def evoke(self, x: Tensor, source: str, target: str) -> Tensor:
+        out = torch.zeros(len(x), *modality(target).shape)
+        out.flatten(1)[:, 0] = x.flatten(1)[:, 0]
+        return out
+
+
+def answering() -> Networks:
+    return Answering(1, dict.fromkeys(("image", "audio"), torch.nn.Identity()))  # type: ignore[arg-type]  # not used
+
+
+class Reads(torch.nn.Module):
+    """A judge of some concepts, that says the first of them where it does not know better."""
+
+    def __init__(self, known: tuple[int, ...]) -> None:
+        super().__init__()
+        self.known, self.scale = torch.tensor(known), torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        said = (x.flatten(1)[:, 0] * 255).round().long()
+        return torch.nn.functional.one_hot(torch.where(torch.isin(said, self.known), said, self.known[0]), 4).float()
+
+
+def cut(part: ExamPart, rows: NDArray[np.bool_]) -> ExamPart:
+    return ExamPart(part.name, part.samples[rows], part.labels[rows])
+
+
+def some_heard() -> tuple[ExamSet, dict[str, Judge]]:
+    """Four concepts are seen, two of them heard."""
+    parts = {}
+    for name, labels in (("image", np.arange(20) % 4), ("audio", np.arange(10) % 2)):
+        samples = np.zeros((len(labels), *modality(name).shape), np.uint8)
+        samples.reshape(len(labels), -1)[:, 0] = labels
+        parts[name] = ExamPart("made", samples, labels)
+    known = {"image": (0, 1, 2, 3), "audio": (0, 1)}
+    return ExamSet(parts, tuple("abcd")), {m: Judge(m, Reads(k), np.array(k)) for m, k in known.items()}
+
+
 def test_pieces_of_an_exam_are_graded_as_all_of_it_at_once(networks: Networks, trainings: dict[str, Training]) -> None:
     exam = exam_set(datasets(test=PIECE + 30))
     judges = {m: t.judge for m, t in trainings.items()}
@@ -60,8 +104,6 @@ def test_pieces_of_an_exam_are_graded_as_all_of_it_at_once(networks: Networks, t
 
 
 def test_published_networks_evoke_as_the_learner_does() -> None:
-    import torch
-
     it = SmartLearner(config(), ListReplay(tables()), 0)
     it.step()
     networks = Networks.build(published(it))
@@ -144,3 +186,25 @@ def test_fifty_concepts_have_judges_exams_and_pages(networks: Networks) -> None:
     assert len(pages(1000)) == 9 and spread[0] == 0 and spread[-1] == 999 and len(set(spread)) == 9 * 12
     with pytest.raises(DataError, match="label 49 of 10 concepts"):
         Training("image", data["image"], 6, 7, None)
+
+
+def test_only_what_the_other_sense_can_answer_is_graded() -> None:
+    """Two of four concepts have sounds: a learner that gets all of these right has no error."""
+    exam, judges = some_heard()
+    grades = examine(answering(), judges, exam)
+    assert set(grades.accuracy.values()) == {1.0}
+    assert grades.counts == {"image_to_image": 20, "image_to_audio": 10, "audio_to_image": 10, "audio_to_audio": 10}
+    assert grades.sizes == {"image": 20, "audio": 10}
+    assert not grades.confusion["image_to_audio"][2:].any()
+    unheard = ExamSet({**exam.parts, "image": cut(exam.parts["image"], exam.parts["image"].labels >= 2)}, exam.concepts)
+    assert examine(answering(), judges, unheard).accuracy.keys() == {
+        "image_to_image", "audio_to_image", "audio_to_audio",
+    }  # fmt: skip
+
+
+def test_a_trained_judge_tells_which_concepts_it_met() -> None:
+    data = datasets(train=40, test=10)["audio"]
+    rows = data.train_labels < 4
+    some = make_samples("some", (data.train[rows], data.train_labels[rows]), (data.test, data.test_labels), "the test")
+    judge = Training("audio", some, 6, 7, None).judge
+    assert judge.knows(np.array([0, 3, 4, 9])).tolist() == [True, True, False, False]

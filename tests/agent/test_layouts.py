@@ -82,3 +82,11 @@ def test_larger_pictures_do_not_grow_the_fully_connected_layers() -> None:
         return max(p.numel() for p in network.parameters())
 
     assert np.log2(largest(224) / largest(32)) < 4
+
+
+def test_a_layout_says_itself_how_its_judges_lie_in_memory() -> None:
+    """No name of a layout is decided upon elsewhere: one of somebody's own may have coloured pictures, too."""
+    assert [coloured.__name__ for coloured in (layout_of("picture", (3, 32, 32), "it").channels_last,) if coloured]
+    for name, shape in SHAPES:
+        asked = layout_of(name, shape, "it").channels_last
+        assert (asked is not None and asked(shape)) == (name == "picture" and shape[0] == 3)

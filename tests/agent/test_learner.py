@@ -1,3 +1,5 @@
+import dataclasses
+import time
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -8,11 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from agent.algorithms import Algorithm, Declaration
 from agent.algorithms.tdlft import LipReading
 from agent.checkpoint import write_checkpoint
 from agent.config import STRATEGIES
 from agent.hardware import choose_hardware
-from agent.learner import Learner
+from agent.learner import LONGEST, Learner
+from agent.migrations import read_parts
 from sensors.errors import ConfigError, StateError
 from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, clips, config, images, tables
@@ -220,6 +224,122 @@ def test_where_no_algorithm_takes_all_the_time_pieces_of_work_are_the_steps() ->
     again = pieces(1)
     again.load_state_dict(it.state_dict())
     assert again.run(60.0).step == 13
+
+
+class Timed(Algorithm):
+    """Work of a known length for as long as there is some.
+
+    Args:
+        name: of the algorithm.
+        seconds: of a step.
+        share: as `Algorithm.share`.
+        busy: whether there is work.
+        state_device: as `Algorithm.state_device`.
+    """
+
+    def __init__(
+        self, name: str, seconds: float, share: float | None = None, busy: bool = True, state_device: str = "cpu"
+    ) -> None:
+        super().__init__()
+        self._declared = Declaration(name, "", lambda setup: self, lambda kind, modalities: True, ())
+        self.seconds, self._share, self.busy, self._device = seconds, share, busy, state_device
+
+    @property
+    def name(self) -> str:
+        return self._declared.name
+
+    @property
+    def share(self) -> float | None:
+        return self._share
+
+    @property
+    def state_device(self) -> str:
+        return self._device
+
+    @property
+    def version(self) -> int:
+        return 0
+
+    def step(self) -> dict[str, Tensor] | None:
+        if not self.busy:
+            return None
+        time.sleep(self.seconds)
+        return {}
+
+    def waiting(self) -> str:
+        return "" if self.busy else "no work"
+
+    def describe(self) -> list[str]:
+        return []
+
+    def publish(self, version: int) -> dict[str, Any] | None:
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"version": 1}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+def timed(*algorithms: Timed) -> Learner:
+    return Learner(algorithms, ListReplay({}), choose_hardware(config()))
+
+
+def test_where_all_have_shares_the_time_is_divided_by_them() -> None:
+    figures = timed(Timed("a", 0.004, 0.1), Timed("b", 0.004, 0.8)).run(1.0).figures
+    assert figures["b/share"] > 5 * figures["a/share"] > 0
+    # Nobody's steps count against one that has a share of nothing.
+    assert timed(Timed("a", 0.001, 0.0)).run(0.1).figures["a/share"] > 0.5
+
+
+def test_debts_are_bounded_and_time_is_that_of_the_one_that_worked() -> None:
+    idle, working = Timed("a", 0.004, 0.4, busy=False), Timed("b", 0.4, 0.4)
+    it = timed(idle, working)
+    figures = it.run(600.0, steps=4).figures
+    assert figures["a/share"] == 0.0 and figures["b/share"] > 0.9
+    assert all(abs(credit) <= LONGEST for credit in it._credit.values())
+    idle.busy, working.seconds = True, 0.004
+    assert it.run(600.0, steps=1).figures["b/share"] == 0.0, "the one that is behind is next"
+
+
+def test_steps_take_turns_whatever_they_cost_and_the_division_of_the_time_is_told() -> None:
+    report = timed(Timed("quick", 0.001), Timed("slow", 0.02)).run(600.0, steps=10)
+    assert report.figures["slow/share"] > 3 * report.figures["quick/share"] > 0
+    assert "quick/share" not in timed(Timed("quick", 0.001)).run(600.0, steps=2).figures
+
+
+def test_each_algorithm_says_where_its_saved_tensors_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TDLFT works on the CPU, also where no other algorithm learns and the learner has a GPU."""
+    asked: list[dict[str, Any]] = []
+
+    def read(checkpoint: Path, devices: Mapping[str, Any]) -> dict[str, Any]:
+        asked.append({name: str(device) for name, device in devices.items()})
+        return read_parts(checkpoint, {})
+
+    monkeypatch.setattr("agent.learner.read_parts", read)
+    letters, smart = pieces(1), learner()
+    for it in (letters, smart, timed(Timed("own", 0.0, state_device="meta"))):
+        it.hardware = dataclasses.replace(it.hardware, device=torch.device("meta"))
+        stage = tmp_path / next(iter(it.algorithms))
+        stage.mkdir()
+        it.save(stage)
+        it.restore(stage)
+    assert asked == [{"tdlft": "cpu"}, {"smart": "cpu"}, {"own": "meta"}]
+    smart.own.hardware = dataclasses.replace(smart.own.hardware, device=torch.device("meta"))
+    assert smart.own.state_device == torch.device("meta")
+
+
+def test_a_checkpoint_s_other_algorithms_are_told_of(tmp_path: Path) -> None:
+    first = timed(Timed("a", 0.0), Timed("b", 0.0))
+    first.run(600.0, steps=5)
+    first.save(tmp_path)
+    again = timed(Timed("b", 0.0), Timed("c", 0.0))
+    assert len(again.describe()) == 1
+    again.restore(tmp_path)
+    assert again.describe()[1:] == [
+        "c begins anew at step 5: the checkpoint has no state of it",
+        "a rests: the checkpoint's state of it is kept",
+    ]
 
 
 def test_a_learner_without_an_algorithm_is_none() -> None:

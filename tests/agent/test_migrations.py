@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from agent.actor import LearnerActor
-from agent.checkpoint import list_checkpoints, newest_checkpoint
+from agent.checkpoint import list_checkpoints, newest_checkpoint, save_state
 from agent.migrations import migrate_learner, read_parts
 from runtime.learning import learning, sections
 from runtime.rundir import RunDirectory
@@ -90,6 +90,15 @@ def test_smart_alone_reads_it_and_keeps_what_rests(old: Path) -> None:
         "learner", "random", "smart", "tdlft",
     }  # fmt: skip
     it.close()
+
+
+def test_a_part_of_today_keeps_its_name(tmp_path: Path) -> None:
+    """Only a learner of format 2 called TDLFT's part `letters`."""
+    learner: dict[str, Any] = {"version": 3, "steps": 1, "next": "smart", "replay": {}}
+    for name, state in (("learner", learner), ("letters", {"version": 1, "w": 1}), ("tdlft", {"version": 1})):
+        save_state(tmp_path, name, state)
+    parts = read_parts(tmp_path, {})
+    assert parts["letters"]["w"] == 1 and "w" not in parts["tdlft"]
 
 
 def test_networks_that_never_took_a_step_are_made_anew() -> None:

@@ -45,7 +45,7 @@ def test_judges_first_then_exams(monitor: Monitor, networks: Networks) -> None:
     assert not monitor.due
     assert {"exam/image_to_audio", "exam/audio_to_image", "judge/audio"} <= set(found.figures)
     assert found.figures["exam_count/image_to_audio"] == 50
-    assert found.note.startswith("exam at step 1")
+    assert found.note.startswith("exam at step 1 of smart on ")
 
 
 def test_an_exam_leaves_a_sheet_its_figures_and_sounds(monitor: Monitor, networks: Networks) -> None:

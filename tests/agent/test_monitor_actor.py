@@ -10,14 +10,16 @@ import pytest
 import ray
 from ray.exceptions import RayActorError
 
+from agent import subjects
 from agent.actor import PULL_DEADLINE, MonitorActor
 from agent.algorithms import CONTRASTIVE, Setup
-from teacher.config import DataConfig
-from teacher.datasets import choose, letters
+from sensors.errors import DataError
+from teacher.config import CONCEPTS, DataConfig
+from teacher.datasets import ExamSet, choose, letters
 from teacher.subjects import contract, register_subject, subject
 from tests.agent.learners import SmartLearner
 from tests.agent.lip_rigs import TURNS, letter_data, lip_networks
-from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
+from tests.agent.rigs import ListReplay, config, datasets, tables
 from tests.agent.test_consistency import fill
 from tests.agent.test_exam import published
 
@@ -72,8 +74,13 @@ LEARN = {"digits": ["smart"], "letters": ["tdlft"], "digits+letters": ["smart", 
 """What finds something to learn from in what is taught."""
 
 
+def exam() -> ExamSet:
+    """What the teacher of digits brings."""
+    return ExamSet.of(datasets(train=64, test=10), CONCEPTS)
+
+
 def monitor(tmp_path: Path, handle: Handle, teach: str, learn: list[str] | None = None) -> MonitorActor:
-    exams = [] if teach == "letters" else [exam_set(datasets(train=64, test=10)).to_dict()]
+    exams = [] if teach == "letters" else [exam().to_dict()]
     told = (learn or LEARN[teach], {"tdlft": TURNS.replace(tune_epochs=1).to_dict()})
     examined = ["digits"][: len(exams)]
     return MonitorActor(str(tmp_path), MONITOR, DataConfig().to_dict(), handle, teach, *told, 0.0, examined, *exams)
@@ -98,6 +105,14 @@ def weights() -> dict[str, Any]:
     it = SmartLearner(config(), ListReplay(tables()), 0)
     it.step()
     return published(it)
+
+
+def towers(steps: int) -> dict[str, Any] | None:
+    it = SmartLearner(config(), ListReplay(tables()), 0)
+    built = CONTRASTIVE.build(Setup(it.own.config, it.hardware, it.replay, it.replay, 0))
+    for _ in range(steps):
+        built.step()
+    return built.publish(-1)
 
 
 def test_letters_alone_are_examined_without_any_digit(tmp_path: Path) -> None:
@@ -125,7 +140,7 @@ def test_both_are_examined_and_each_is_asked_for_what_is_newer(tmp_path: Path) -
     assert handle.asked == [("tdlft", -1), ("smart", -1)]
     final = conclude(it)
     assert final["figures"].keys() >= {"exam/lips_imagined", "exam/audio_to_image"}
-    assert final["note"].index("final lip reading") < final["note"].index("final exam at step 1")
+    assert final["note"].index("final lip reading") < final["note"].index("final exam at step 1 of smart on ")
 
 
 def test_two_subjects_without_labels_have_figures_and_pictures_of_their_own(
@@ -137,26 +152,28 @@ def test_two_subjects_without_labels_have_figures_and_pictures_of_their_own(
     monkeypatch.setattr(contract, "_REGISTRY", dict(contract._REGISTRY))
     register_subject(Numerals())
     handle = Handle(weights(), None)
-    exam = exam_set(datasets(train=64, test=10)).to_dict()
+    made = exam().to_dict()
     both = ["digits", "numerals"]
-    it = MonitorActor(str(tmp_path), MONITOR, {}, handle, "+".join(both), ["smart"], {}, 0.0, both, exam, exam)
+    it = MonitorActor(str(tmp_path), MONITOR, {}, handle, "+".join(both), ["smart"], {}, 0.0, both, made, made)
     final = conclude(it)
     for name in both:
         assert {f"exam/{name}/image_to_audio", f"judge/{name}/audio"} <= final["figures"].keys()
         assert list((tmp_path / "samples" / name).glob("sheet-*-final.png"))
-    assert "digits: final exam at step 1" in final["note"] and "numerals: final exam at step 1" in final["note"]
+    assert (
+        "digits: final exam at step 1 of smart" in final["note"]
+        and "numerals: final exam at step 1 of smart" in final["note"]
+    )
     assert handle.asked == [("smart", -1), ("smart", -1)]
 
 
 def test_what_generates_nothing_is_examined_by_what_it_finds(tmp_path: Path) -> None:
     handle = Handle(None, None)
-    it = SmartLearner(config(), ListReplay(tables()), 0)
-    setup = Setup(it.own.config, it.hardware, it.replay, it.replay, 0)
-    towers = CONTRASTIVE.build(setup)
-    towers.step()
-    handle.published["contrastive"] = towers.publish(-1)
+    handle.published["contrastive"] = towers(steps=1)
     found = conclude(monitor(tmp_path, handle, "digits", ["contrastive"]))
-    assert found["note"].startswith("final retrieval exam at step 1 on ") and "image->audio R@1" in found["note"]
+    assert (
+        found["note"].startswith("final retrieval exam at step 1 of contrastive on ")
+        and "image->audio R@1" in found["note"]
+    )
     assert not [name for name in found["figures"] if name.startswith(("exam/", "judge/"))]
     paths = [f"{path}/{name}" for path in ("image_to_audio", "audio_to_image") for name in ("r1", "five_way")]
     assert {f"retrieval/{path}" for path in paths} <= found["figures"].keys()
@@ -171,11 +188,41 @@ def test_a_second_algorithm_has_figures_and_a_folder_of_its_own(tmp_path: Path) 
     assert (tmp_path / "samples" / "contrastive").is_dir()
 
 
+def test_each_algorithm_tells_its_own_steps_under_a_name_of_its_own(tmp_path: Path) -> None:
+    handle = Handle(weights(), None)
+    handle.published["contrastive"] = towers(steps=2)
+    found = conclude(monitor(tmp_path, handle, "digits", ["smart", "contrastive"]))
+    assert found["figures"]["examined/step"] == 1 and found["figures"]["examined/contrastive/step"] == 2
+    assert "final exam at step 1 of smart on " in found["note"]
+    assert "final retrieval exam at step 2 of contrastive on " in found["note"]
+
+
+def test_only_the_examiner_that_is_needed_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*args: Any, **options: Any) -> None:
+        raise AssertionError("smart generates samples: they are judged")
+
+    monkeypatch.setattr(subjects, "RetrievalMonitor", never)
+    assert len(monitor(tmp_path, Handle(weights(), None), "digits", ["smart"]).subjects.all) == 1
+
+
+def test_concepts_that_changed_since_the_teacher_began_are_refused(tmp_path: Path) -> None:
+    """The judges would be taught one concept by the number of another one."""
+    renamed = ExamSet.of(datasets(train=64, test=10), ("naught", *CONCEPTS[1:])).to_dict()
+    told: tuple[Any, ...] = ("digits", ["smart"], {}, 0.0, ["digits"])
+    with pytest.raises(DataError, match=r"'digits'.* no longer with 'naught' and now with 'zero'; put .*--resume"):
+        MonitorActor(str(tmp_path), MONITOR, {}, Handle(weights(), None), *told, renamed)
+    other = ExamSet.of(datasets(train=64, test=10), CONCEPTS[::-1]).to_dict()
+    with pytest.raises(DataError, match=r"'digits'.* in their order; put"):
+        MonitorActor(str(tmp_path), MONITOR, {}, Handle(weights(), None), *told, other)
+
+
 def test_digits_alone_never_ask_for_letters(tmp_path: Path) -> None:
     handle = Handle(weights(), None)
     it = monitor(tmp_path, handle, "digits")
     final = conclude(it)
-    assert final["note"].startswith("final exam at step 1") and not [n for n in final["figures"] if "lips" in n]
+    assert final["note"].startswith("final exam at step 1 of smart on ") and not [
+        n for n in final["figures"] if "lips" in n
+    ]
     assert handle.asked == [("smart", -1)]
     assert not list((tmp_path / "samples").glob("lips-*"))
 
@@ -190,7 +237,7 @@ def test_without_labels_the_learner_is_examined_against_itself(tmp_path: Path) -
     with closing(fill(tmp_path / "replay")):
         it = unlabelled(tmp_path, handle)
         found = it.run(0.01)
-        assert found["note"].startswith("self-exam at step 1 on ") and " held-out events: " in found["note"]
+        assert found["note"].startswith("self-exam at step 1 of smart on ") and " held-out events: " in found["note"]
         assert {"self/match_image_to_audio", "self/cycle_image", "self/reconstruction_audio"} <= found["figures"].keys()
         assert not [name for name in found["figures"] if name.startswith(("exam/", "judge/"))]
         assert it.run(0.01) == {"figures": {}, "note": ""} and handle.asked == [("smart", -1)]

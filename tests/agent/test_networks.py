@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,8 @@ import torch
 
 from agent.autoencoder import Transcoder
 from agent.config import PRESETS
+from agent.judge_networks import build_judge
+from agent.layouts import contract
 from agent.networks import build_autoencoder, count_layers
 from sensors.errors import ConfigError
 from sensors.modalities import Modality, modality
@@ -81,3 +84,18 @@ def test_networks_follow_the_settings_of_senses(
         z = network.encode(torch.rand(1, *form.shape))
         assert z.shape == (1, 32) and network.decode(z).shape == (1, *form.shape)
     assert sum(p.numel() for p in network.parameters()) < 40e6
+
+
+def test_a_layout_without_a_preset_or_a_judge_names_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract, "_LAYOUTS", dict(contract._LAYOUTS))
+    picture = contract.layout_of("picture", (1, 32, 32), "it")
+    own = dataclasses.replace(
+        picture, autoencoders={"small": picture.autoencoders["small"]}, judges={"first": picture.judges["first"]}
+    )
+    contract._LAYOUTS["picture"] = own
+    with pytest.raises(
+        ConfigError, match=r"'image'.*'picture'.*no network of preset 'medium'.*learner.preset to small"
+    ):
+        build_autoencoder(modality("image"), "medium")
+    with pytest.raises(ConfigError, match=r"'image'.*'picture'.*no judge 'second'; it has first"):
+        build_judge("image", "second")

@@ -50,3 +50,14 @@ def test_softening_takes_detail_and_keeps_colour() -> None:
     changed = [s for s in soft if s is not x]
     assert 5 < len(changed) < 20
     assert all(s.std() < 0.6 * x.std() and abs(float(s.mean() - x.mean())) < 0.02 for s in changed)
+
+
+def test_mirroring_grows_from_nothing_with_the_strength() -> None:
+    def share(strength: float) -> float:
+        torch.manual_seed(0)
+        y = photograph.vary(gradient(400), strength, both_ways)
+        return float((y[..., :48].mean((1, 2, 3)) > y[..., 48:].mean((1, 2, 3))).float().mean())
+
+    assert torch.allclose(photograph.vary(gradient(64), 0.0, both_ways), gradient(64), atol=1e-4)
+    assert share(0.01) < 0.03
+    assert 0.2 < share(0.5) < 0.3

@@ -64,6 +64,15 @@ def test_one_latent_for_all_finds_nothing() -> None:
     assert set(found.shares.values()) == {0.0}
 
 
+def test_latents_that_are_no_numbers_find_nothing() -> None:
+    class Broken(Labelled):
+        def encode(self, x: Tensor, source: str) -> Tensor:
+            return torch.full((len(x), 2), torch.nan)
+
+    found = retrieve(networks(Broken), exam(20))
+    assert len(found.shares) == 6 and set(found.shares.values()) == {0.0}
+
+
 def test_what_depth_reaches_all_concepts_is_left_out() -> None:
     found = retrieve(networks(Labelled), exam(3))
     assert "image_to_audio/r10" not in found.shares

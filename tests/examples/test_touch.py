@@ -216,6 +216,26 @@ def test_it_is_taught_beside_sounds_and_images(touch: Any, monkeypatch: pytest.M
     assert exam is not None and tuple(exam.parts) == ("image", "audio", "touch")
 
 
+def test_the_noise_that_is_set_is_in_what_is_taught(
+    touch: Any, forms: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from teacher.config import DataConfig
+    from teacher.datasets import choose
+    from teacher.datasets.samples import make_samples
+    from teacher.subjects import subject
+
+    for name, load in (("image", "load_images"), ("audio", "load_speech")):
+        labels = np.repeat(np.arange(10), 3)
+        part = (np.zeros((30, *modality(name).shape), np.uint8), labels)
+        monkeypatch.setattr(choose, load, lambda data, part=part: make_samples("small", part, part, "no split"))
+    quiet = subject("felt").load(DataConfig())
+    forms(touch={"noise": 0.5})
+    noisy = subject("felt").load(DataConfig())
+    # The variance of the temperature grows by that of the noise.
+    variances = [taught.datasets["touch"].train[:, :, 4].var() for taught in (quiet, noisy)]
+    assert variances[1] - variances[0] == pytest.approx(0.5**2, rel=0.2)
+
+
 def test_files_of_touches_are_read_and_others_refused(touch: Any, tmp_path: Path) -> None:
     load = sense("touch").load
     assert load is not None and sense("touch").endings == (".csv",)

@@ -336,6 +336,10 @@ def test_a_table_that_nothing_draws_from_makes_no_source_wait(tmp_path: Path) ->
     limited.close()
     free = Buffer(tmp_path / "limited", config, free=["image"])  # resumed with another algorithm
     assert offer(free, 1000) == 0 and free.stats()["image"]["samples_per_insert"] == 0
+    free.set_limiter(samples_per_insert=8.0, slack=16)
+    assert offer(free, 1500) == 0, "a change of all limits is none for a table that nothing draws from"
+    assert free.insert(batch_of(range(5000, 5032), "audio")).accepted == 32
+    assert free.stats()["audio"]["samples_per_insert"] == 8.0
     free.close()
     again = Buffer(tmp_path / "limited", config)
     assert again.stats()["image"]["samples_per_insert"] == 8.0

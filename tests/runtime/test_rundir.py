@@ -37,7 +37,7 @@ def test_a_new_run_is_whole_and_private(tmp_path: Path) -> None:
 def test_data_that_no_setting_chooses_stay_the_same_too(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", {}, "1.0")
     run.record_datasets({"felt/touch": "simulated:a"})
-    with pytest.raises(StateError, match=r"taught felt/touch simulated:a, found now simulated:b;\ngive the same data "):
+    with pytest.raises(StateError, match=r"taught felt/touch simulated:a, found now .*;\ngive the same data as"):
         run.record_datasets({"felt/touch": "simulated:b"})
     run.close()
 
@@ -68,6 +68,23 @@ def test_a_run_goes_on_with_the_same_data(tmp_path: Path) -> None:
         run.record_datasets({"letters": "synthetic:e"})
     saved = json.loads((run.path / "config.json").read_text())["datasets"]
     assert saved == {"images": "digits:a", "speech": "fsdd:b", "letters": "avletters:d"}
+
+
+def test_a_run_says_how_a_folder_becomes_the_same_again(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    run.record_datasets({"folder": "/home/me/things:a"})
+    with pytest.raises(StateError) as changed:
+        run.record_datasets({"folder": "/home/me/things:b"})
+    assert str(changed.value).endswith(
+        ";\nbring the same files back into it and set data.part as before, or start a new run"
+    )
+    with pytest.raises(StateError) as other:
+        run.record_datasets({"folder": "/home/me/others:b"})
+    assert str(other.value).endswith(
+        ";\nname /home/me/things or an unchanged copy of it with --teach, or start a new run"
+    )
+    run.record_datasets({"folder": "/home/me/moved:a"})
+    run.close()
 
 
 def test_two_runs_never_share_a_directory(tmp_path: Path) -> None:

@@ -409,3 +409,15 @@ def test_a_folder_of_things_is_kept_by_its_whole_path_with_the_senses_in_it(
     with pytest.raises(KeyboardInterrupt):
         conduct(parse_arguments(["--resume", "run", "--teach", "moved"]))
     assert f"changed: data.folder: {tmp_path / 'things'} -> {tmp_path / 'moved'}" in capsys.readouterr().out
+
+
+def test_a_mistake_is_told_before_a_folder_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("prepared")
+
+    monkeypatch.setattr("teacher.folder.load.prepare", never)
+    write_things(tmp_path / "things")
+    arguments = ["--teach", str(tmp_path / "things"), "--set", "teacher.missing=audio:typo"]
+    with pytest.raises(ConfigError, match="no concept 'typo'"):
+        conduct(parse_arguments([*arguments, "--run-dir", str(tmp_path / "run")]))
+    assert not (tmp_path / "run").exists()

@@ -7,7 +7,7 @@ import pytest
 from runtime.settings import RunConfig, settings
 from sensors.config import Config
 from sensors.errors import ConfigError
-from sensors.robot_program import RobotConfig
+from sensors.robot_config import RobotConfig
 
 
 def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:

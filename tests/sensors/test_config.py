@@ -118,3 +118,19 @@ def test_parse(name: str, text: str, value: Any) -> None:
 def test_parse_refuses(name: str, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse(Outer, name, text)
+
+
+@dataclass(frozen=True)
+class Empty(Config):
+    """Holds groups that have keys of their own."""
+
+
+@dataclass(frozen=True)
+class Holder(Config):
+    count: int = setting(8, help="events")
+    empty: Empty = field(default_factory=Empty)
+
+
+def test_a_group_without_settings_is_no_setting() -> None:
+    with pytest.raises(ConfigError, match=r"unknown setting 'empty'; known: count$"):
+        parse(Holder, "empty", "1")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.network_camera import MjpegServer
+from sensors import modalities
 from sensors.errors import ConfigError, LinkError, SourceError
 from sensors.event import NO_LESSON, EventBatch
 from sensors.hush import Hush
@@ -23,7 +24,7 @@ from sensors.recording import Recording
 from sensors.remote_config import IngestConfig, PublisherConfig
 from sensors.rig import check, free_directory, make_rig
 from sensors.rig_config import LiveConfig, RigConfig
-from sensors.source import Chunk, Frame
+from sensors.source import Change, Chunk, Frame
 from sensors.streams import AnySource
 from tests.patience import PATIENCE, quickest, took
 from tests.sensors.batches import fields
@@ -156,6 +157,48 @@ def hear(rig: LiveRig, robot: Publisher, wanted: int) -> list[Delivery]:
         robot.run(0.01)
         found += rig.step(0.01)
     return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "lacks", "change", "told"),
+    [
+        ("image", "image", {}, ("sense", "unknown modality 'image'", "--plugin FILE.py", "same --plugin")),
+        ("image", "", {"size": 96}, ("form", "image: expected '|u1'", "same settings", "same settings")),
+        ("speech", "", {}, ("kind", "its events of speech are refused", "learner.modalities", "learner.modalities")),
+    ],
+)
+def test_events_that_a_run_cannot_take_are_told_on_both_sides_with_what_helps(
+    kind: str,
+    lacks: str,
+    change: dict[str, Any],
+    told: tuple[str, str, str, str],
+    host: tuple[LiveRig, Publisher],
+    plugins_undone: None,
+    forms: Callable[..., None],
+) -> None:
+    rig, robot = host
+    changes: list[Change] = []
+    robot.observe(changes.append)
+    for serial in (0, 10):
+        f = fields(kind, 2) | {"source": "kitchen"}
+        robot.publish(EventBatch(**f | {"seq": np.arange(serial, serial + 2)}))
+    # The batches are packed: from now on this process is the host, which knows other senses than the robot.
+    if lacks:
+        del modalities._REGISTRY[lacks]
+    if change:
+        forms(image=change)
+    reason, why, advice, robots_advice = told
+    end = time.monotonic() + PATIENCE
+    while robot.kept:
+        assert time.monotonic() < end
+        robot.run(0.01)
+        rig.step(0.01)
+    rig.step(0.01)
+    assert robot.counts[f"refused_{reason}"] == 4 and rig.figures()[f"refused/{reason}"] == 2
+    notes = [note.text for note in rig.take_notes() if note.text.startswith("robot/kitchen: ")]
+    assert len(notes) == 1 and why in notes[0] and advice in notes[0]
+    said = [one.reason for one in changes if one.reason.startswith("events are refused")]
+    assert len(said) == 1 and robots_advice in said[0]
 
 
 def test_robots_are_heard_and_acknowledged_when_it_is_stored(host: tuple[LiveRig, Publisher]) -> None:

@@ -14,7 +14,7 @@ from sensors.live_config import SensorsConfig
 from sensors.pairing import PairingConfig
 from sensors.perception import Perception, PerceptionConfig
 from sensors.rig_config import RigConfig
-from sensors.robot_program import RobotConfig
+from sensors.robot_config import RobotConfig
 from sensors.segmentation import SegmentationConfig
 from sensors.source import Chunk, Frame
 from sensors.spectrogram import SAMPLE_RATE

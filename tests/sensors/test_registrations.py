@@ -4,7 +4,7 @@ import dataclasses
 
 from runtime.settings import RunConfig
 from sensors.registrations import SECTIONS
-from sensors.robot_program import RobotConfig
+from sensors.robot_config import RobotConfig
 
 
 def test_sections_are_those_of_a_run_and_of_a_robot() -> None:

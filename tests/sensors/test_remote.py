@@ -303,7 +303,8 @@ def test_settings_come_from_a_file_and_options_go_first(tmp_path: Path, capsys: 
     path = tmp_path / "robot.json"
     for values, message in (
         ({"sensors": {"fps": 1000}}, "fps=1000"),
-        ({"sensor": {}}, "unknown setting sensor"),
+        ({"sensor": {}}, "unknown setting sensor; known: audio, image, perception, publisher, sensors"),
+        ({"senses": {"image": {"size": 96}}}, "unknown setting senses"),
         ({"publisher": {"to": "tcp://192.0.2.1:5570"}}, "tcp://192.0.2.1:5570: without keys"),
         ([], "expected an object"),
     ):

@@ -18,8 +18,8 @@ from sensors.places import PRIVATE
 from sensors.publisher import Publisher
 from sensors.remote import main
 from sensors.remote_config import PublisherConfig
+from sensors.robot_config import RobotConfig
 from sensors.robot_journal import ABOUT, DAMAGED, SET_ASIDE, RobotJournal, journal_directory
-from sensors.robot_program import RobotConfig
 from sensors.window import Window
 from tests.sensors.batches import assert_same
 from tests.sensors.robots import FREE, host, made, until

@@ -212,6 +212,9 @@ def test_what_contradicts_itself_is_refused(plugins_undone: None) -> None:
         (dataclasses.replace(plain, endings=(".smell",)), "both `endings` and `load`"),
         (dataclasses.replace(plain, modality=modality("image")), "'image' is registered already"),
         (dataclasses.replace(plain, modality=dataclasses.replace(form, name="A smell")), "lower-case identifier"),
+        (dataclasses.replace(plain, form=lambda modality, config: form), "give `settings`, too"),
+        (dataclasses.replace(plain, modality=dataclasses.replace(form, name="pairing")), "figures have this name"),
+        (dataclasses.replace(plain, stream="ears"), "its stream is no sensors.senses.Stream"),  # type: ignore[arg-type]
     ):
         with pytest.raises(ValueError, match=told):
             register_sense(wrong)

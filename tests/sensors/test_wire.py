@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensors import wire
-from sensors.errors import WireError
+from sensors.errors import OtherFormError, UnknownSenseError, WireError
 from sensors.event import EventBatch
 from sensors.wire import MAX_HEADER, decode, encode
 from tests.sensors.batches import assert_same, batch, fields
@@ -289,3 +289,21 @@ def test_the_format_does_not_drift() -> None:
             ["speech", "<f4", [1, 24, 26]],
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        (["smell", "|u1", [3, 1, 32, 32]], UnknownSenseError),
+        (["image", "|u1", [3, 1, 96, 96]], OtherFormError),
+        (["image", "<f4", [3, 1, 32, 32]], OtherFormError),
+        (["image", "|u1", [2, 1, 32, 32]], WireError),
+        (["seq", "<i4", [3]], WireError),
+    ],
+)
+def test_a_sense_and_a_form_that_differ_have_errors_of_their_own(column: list[Any], kind: type[WireError]) -> None:
+    with pytest.raises(WireError) as caught:
+        columns = msgpack.unpackb(frames_of()[0][4:])["columns"]
+        decode(altered(columns=[*columns[:4], column, *columns[5:]]))
+    assert type(caught.value) is kind
+    assert caught.value.reason == {UnknownSenseError: "sense", OtherFormError: "form", WireError: "damaged"}[kind]

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -5,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from sensors.errors import DataError
+from sensors.errors import DataError, SampleError
 from sensors.modalities import modality
-from sensors.senses import configure
+from sensors.senses import configure, contract
 from teacher.folder import prepare
 from teacher.folder.load import find_senses, load_things
 from tests.teacher.own_things import THINGS, picture, sound, write_things
@@ -112,7 +114,9 @@ def test_parts_that_are_given_are_kept(tmp_path: Path) -> None:
     assert (val.datasets["image"].train == test.datasets["image"].train).all()
     # Without val/ a tenth of the training part is held out, and the test part is left alone.
     assert [len(val.datasets["audio"].train), len(val.datasets["audio"].test)] == [12, 3]
-    assert "validation part drawn at random" in val.datasets["audio"].split
+    assert val.datasets["audio"].split.startswith(
+        "validation part taken from the training part: split by file, a tenth"
+    )
 
 
 def test_names_csv_brings_other_names_together(tmp_path: Path) -> None:
@@ -143,21 +147,74 @@ def test_too_little_is_refused_with_the_layout(tmp_path: Path) -> None:
     assert "no concept is met by two senses (senses there: image)" in refused(tmp_path / "seen")[0]
 
 
-def test_a_concept_without_a_test_file_is_refused(tmp_path: Path) -> None:
-    write_things(tmp_path / "a")
-    for n in range(1, 5):
-        (tmp_path / "a" / "image" / "mug" / f"{n}.png").unlink()
-    assert refused(tmp_path / "a") == [
-        f"--teach {tmp_path / 'a'}: there is nothing to test on for image of mug;",
-        "each sense needs two files or more of a concept, as a fifth tests: add one to image/mug",
-    ]
-    for part in ("train", "test"):
+def test_a_sense_with_too_little_of_a_concept_does_not_teach_it(tmp_path: Path) -> None:
+    write_things(tmp_path / "a", sound_name="p{n}_1.wav", count=10)
+    for n in range(1, 10):
+        (tmp_path / "a" / "audio" / "mug" / f"p{n}_1.wav").unlink()
+    things = load_things(tmp_path / "a")
+    assert things.concepts == ("cup", "pan")
+    assert things.lines[-2:] == (
+        "folders: 1 left out: 1 with nothing to test on (audio/mug)",
+        "concepts: 1 left out: 1 with image alone (mug)",
+    )
+    assert Counter(things.datasets["image"].train_labels.tolist()) == {0: 8, 1: 8}
+    assert "by speaker" in things.datasets["audio"].split, "the concept that is left out decides nothing"
+    for part in ("train", "val", "test"):
         write_things(tmp_path / "b" / part)
-    shutil.rmtree(tmp_path / "b" / "test" / "audio" / "pan")
-    assert refused(tmp_path / "b") == [
-        f"--teach {tmp_path / 'b'}: there is nothing to test on for audio of pan;",
-        "put a file into test/audio/pan, or take its folder away",
-    ]
+    shutil.rmtree(tmp_path / "b" / "val" / "audio" / "pan")
+    assert load_things(tmp_path / "b").concepts == THINGS
+    held = load_things(tmp_path / "b", "validation")
+    assert held.concepts == ("cup", "mug")
+    assert held.lines[-2] == "folders: 1 left out: 1 with nothing to validate on (audio/pan)"
+
+
+def test_concepts_that_only_the_test_part_has_are_told(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        write_things(tmp_path / part)
+    shutil.rmtree(tmp_path / "train" / "image" / "mug")
+    assert load_things(tmp_path).lines[-2] == "folders: 1 left out: 1 with nothing to train on (image/mug)"
+
+
+def test_too_little_of_all_but_one_concept_is_refused(tmp_path: Path) -> None:
+    write_things(tmp_path)
+    for thing in ("mug", "pan"):
+        for n in range(1, 5):
+            (tmp_path / "image" / thing / f"{n}.png").unlink()
+    first, second = refused(tmp_path)
+    assert "only cup is met by two senses" in first and "2 with nothing to test on (image/mug, image/pan)" in first
+    assert "two files or more by each sense" in second
+
+
+def test_a_sense_of_which_nothing_can_be_taught_is_refused(tmp_path: Path) -> None:
+    # Names alone tell which senses a run has: the learner would have networks of a sense that never comes.
+    write_things(tmp_path)
+    for thing in THINGS:
+        (tmp_path / "lips" / thing).mkdir(parents=True)
+        (tmp_path / "lips" / thing / "1.dat").write_bytes(b"damaged")
+    with pytest.MonkeyPatch.context() as patch:
+        other = dataclasses.replace(contract.sense("lips"), endings=(".dat",), load=broken)
+        patch.setitem(contract._SENSES, "lips", other)
+        first, second = refused(tmp_path)
+    assert first.split("; ")[0].endswith(": nothing of lips can be taught") and "3 bent" in first
+    assert second == "mend these files, or take the folder lips away"
+
+
+def broken(path: Path) -> NDArray[np.uint8]:
+    raise SampleError(f"{path}: bent", "bent")
+
+
+@pytest.mark.parametrize("speakers", [False, True])
+def test_the_validation_part_keeps_copies_and_speakers_apart(tmp_path: Path, speakers: bool) -> None:
+    write_things(tmp_path, count=20, sound_name="p{n}_1.wav" if speakers else "{n}.wav")
+    for path in [*tmp_path.rglob("*.png"), *tmp_path.rglob("*.wav")]:
+        again = f"{path.stem[:-1]}2" if path.suffix == ".wav" and speakers else f"copy_of_{path.stem}"
+        shutil.copy(path, path.with_name(again + path.suffix))
+    test = load_things(tmp_path)
+    for name, held in load_things(tmp_path, "validation").datasets.items():
+        trained = {sample.tobytes() for sample in held.train}
+        assert len(held.test) and not any(sample.tobytes() in trained for sample in held.test)
+        assert len(held.train) + len(held.test) == len(test.datasets[name].train) and not held.notes
+    assert ("by speaker" in load_things(tmp_path, "validation").datasets["audio"].split) == speakers
 
 
 def test_files_that_are_all_damaged_are_refused_and_counted(tmp_path: Path) -> None:

@@ -57,3 +57,55 @@ def test_a_plugins_sense_is_read_in_every_process(tmp_path: Path, own_cache: Pat
     assert senses == ["audio", "image", "touch"]
     assert shape == [12, 4, 6] and dtype == "float32" and 2.2 < most < 2.5
     assert told == "files: 45 taken, 1 left out: 1 not of four rows (touch/cup/short.csv)"
+
+
+SCALED = """
+from dataclasses import dataclass
+from sensors.config import Config, setting
+
+@dataclass(frozen=True)
+class TouchConfig(Config):
+    gain: float = setting(1.0, help="what samples are multiplied by")
+
+from sensors.senses import configured
+""" + PLUGIN.replace("return numbers", "return numbers * np.float32(configured()['touch']['gain'] * FACTOR)").replace(
+    'endings=(".csv",)', 'endings=(".csv",), settings=TouchConfig'
+)
+USE = """
+import sys
+from pathlib import Path
+from sensors.plugins import load_plugins
+from sensors.senses import configure
+load_plugins([sys.argv[1]])
+from teacher.folder.load import load_things
+configure({"touch": {"gain": float(sys.argv[3])}})
+if len(sys.argv) > 4:
+    Path(sys.argv[1]).write_text(sys.argv[4])
+print(float(load_things(Path(sys.argv[2])).datasets["touch"].train.max()))
+"""
+
+
+def test_samples_are_made_anew_where_settings_or_the_plugin_change(tmp_path: Path, own_cache: Path) -> None:
+    (tmp_path / "use.py").write_text(USE)
+    root = tmp_path / "things"
+    write_things(root, count=2)
+    for name in ("cup", "mug", "pan"):
+        (root / "touch" / name).mkdir(parents=True)
+        for n in range(2):
+            (root / "touch" / name / f"{n}.csv").write_text("1,1,1,1,1,1\n" * 3 + f"1,1,1,1,1,0.{n}\n")
+    plugin = tmp_path / "touch.py"
+    once, twice = (SCALED.replace("FACTOR", factor) for factor in ("1", "2"))
+    plugin.write_text(once)
+
+    def most(*arguments: str) -> float:
+        child = child_process("sensors")
+        command = [child["args"][0], str(tmp_path / "use.py"), str(plugin), str(root), *arguments]
+        done = subprocess.run(command, cwd=child["cwd"], env=child["env"], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return float(done.stdout)
+
+    assert most("1") == 1.0
+    assert most("5") == 5.0, "not what another gain has left in the cache"
+    # The file changes while a process runs the text that it has read: the cache must not take the one for the other.
+    assert most("3", twice) == 3.0
+    assert most("3") == 6.0

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ import pytest
 
 from sensors.errors import DataError
 from teacher.folder import pool
-from teacher.folder.pool import BREAKDOWN, read_files
+from teacher.folder.pool import BREAKDOWN, TOO_LONG, read_apart, read_files
 from tests.teacher.own_things import picture
 
 
@@ -41,6 +42,42 @@ def test_a_file_that_brings_its_reader_down_costs_itself_alone(tmp_path: Path, m
     samples, reasons = read_files("image", paths, lambda done: None, processes=2)
     assert reasons == [BREAKDOWN if n == 3 else "" for n in range(12)] + ["empty"]
     assert samples[4].any()
+
+
+def test_files_whose_reader_was_ended_once_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = files(tmp_path)
+    ask = pool._Reader._ask
+    ended: list[Path] = []
+
+    def end_once(self: pool._Reader, process: Any, path: Path) -> Any:
+        if path.name == "3.png" and not ended:
+            ended.append(path)
+            process.kill()  # as the system does where memory runs out
+        return ask(self, process, path)
+
+    monkeypatch.setattr(pool._Reader, "_ask", end_once)
+    samples, reasons = read_files("image", paths, lambda done: None, processes=2)
+    assert ended and reasons == [""] * 12 + ["empty"]
+    np.testing.assert_array_equal(samples[:12], read_files("image", paths[:12], lambda done: None, processes=1)[0])
+
+
+def test_a_file_that_hangs_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = files(tmp_path, 4)
+    send, stopped = pool._Reader._send, []
+
+    def stop(process: Any, text: str) -> bool:
+        if text.endswith('/2.png"'):
+            process.send_signal(signal.SIGSTOP)
+            stopped.append(process)
+            monkeypatch.setattr(pool, "PATIENCE", 0.3)
+        elif stopped:
+            monkeypatch.setattr(pool, "PATIENCE", 60.0)
+        return send(process, text)
+
+    monkeypatch.setattr(pool._Reader, "_send", staticmethod(stop))
+    samples, reasons = read_apart("image", paths)
+    assert reasons == ["", "", TOO_LONG, "", "empty"] and samples[3].any()
+    assert stopped[0].poll() is not None
 
 
 def test_a_stop_ends_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

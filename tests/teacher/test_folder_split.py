@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -57,6 +58,58 @@ def test_names_that_tell_nobody_are_split_by_file(names: list[str]) -> None:
     told = split(concepts, files, contents)
     assert told.sentence == "split by file, a fifth of each concept tests (the names tell no speakers)"
     assert Counter(c for c, test in zip(concepts, told.test, strict=True) if test) == dict.fromkeys(THINGS, 4)
+
+
+def parts_of(people: list[str], test: Sequence[bool]) -> tuple[set[str], set[str]]:
+    """Who tests, and who trains."""
+    return tuple({p for p, t in zip(people, test, strict=True) if p and t == part} for part in (True, False))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("name", ["{p}_{n}.wav", "{thing}_{p}_{n}.wav", "7_{p}_{n}.wav", "{p}_nohash_{n}.wav"])
+@pytest.mark.parametrize("odd", ["extra.wav", "extra_1.wav", "20260101_120000.wav"])
+def test_a_file_of_another_name_does_not_mix_the_speakers(name: str, odd: str) -> None:
+    names = [name.replace("{p}", f"p{p}").replace("{n}", str(n)) for p in "abcdefghij" for n in range(4)]
+    concepts, files, contents = flat(names)
+    told = split([*concepts, "cup"], [*files, odd], [*contents, "odd"])
+    people = [f"p{p}" for _ in THINGS for p in "abcdefghij" for _ in range(4)]
+    testers, trainers = parts_of([*people, ""], told.test.tolist())
+    assert testers and testers.isdisjoint(trainers)
+    assert "by speaker" in told.sentence
+    if odd != "extra_1.wav":
+        assert told.sentence.endswith(" test, none in both; 1 whose names tell no speaker train") and not told.test[-1]
+
+
+def test_datasets_with_names_of_two_kinds_may_lie_in_one_folder() -> None:
+    concepts, files, people = [], [], []
+    for digit, thing in enumerate(THINGS):
+        for n in range(20):
+            for p in range(5):
+                concepts += [thing, thing]
+                files += [f"{digit}_p{p}_{n}.wav", f"{p:08x}_nohash_{n}.wav"]
+                people += [f"p{p}", f"{p:08x}"]
+    told = split(concepts, files, files)
+    testers, trainers = parts_of(people, told.test.tolist())
+    assert len(testers | trainers) == 10 and testers.isdisjoint(trainers) and "by speaker" in told.sentence
+
+
+def test_folders_of_people_keep_them_apart() -> None:
+    names = [f"{p}/{n}.wav" for p in ("anna", "bob", "cleo", "dan", "eve") for n in range(4)]
+    concepts, files, contents = flat(names)
+    told = split(concepts, files, contents)
+    testers, trainers = parts_of([f.partition("/")[0] for f in files], told.test.tolist())
+    assert testers and testers.isdisjoint(trainers)
+    assert told.sentence == "split by speaker, as the names tell them: 1 of 5 test, none in both"
+
+
+def test_it_is_told_how_many_names_tell_a_speaker() -> None:
+    names = [f"{p}_{n}.wav" for p in ("anna", "bob", "cleo", "dan") for n in range(3)] + ["1.wav", "2.wav"]
+    told = split(*flat(names))
+    assert told.sentence.endswith("(only 36 of 42 names tell a speaker)")
+
+
+def test_a_share_may_be_given() -> None:
+    told = split(*flat([f"{n}.jpg" for n in range(20)]), share=0.1)
+    assert told.test.sum() == 6 and "a tenth of each concept" in told.sentence
 
 
 def test_makes_and_kinds_are_nobody() -> None:

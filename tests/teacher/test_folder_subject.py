@@ -18,7 +18,7 @@ def test_teaches_the_senses_and_concepts_of_the_folder(tmp_path: Path) -> None:
     data, settings = DataConfig(folder=str(tmp_path)), TeacherConfig(style="classroom", batch_events=16)
     assert FOLDER.senses(data, settings) == ("audio", "image")
     assert FOLDER.kinds(data, settings) == ["audio", "image", "audio+image"]
-    FOLDER.fetch(data)
+    FOLDER.prepare(data)
     FOLDER.check(data, settings)
     taught = FOLDER.load(data)
     assert taught.concepts == THINGS and taught.choices["folder"].startswith(f"{tmp_path}:")

@@ -1,5 +1,6 @@
 """What every registered algorithm owes the learner, whoever wrote it."""
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from agent.hardware import choose_hardware
 from agent.inference import Networks
 from agent.learner import Learner
 from agent.lip_networks import LipNetworks
-from sensors.errors import ConfigError, StateError
+from sensors.errors import ConfigError, StateError, StorageError
 from sensors.modalities import labelled, modality
 from tests.agent.letter_rigs import LetterTables, Swept, tiny, world
 from tests.agent.rigs import ListReplay, alike, config, tables
@@ -70,7 +71,7 @@ def fresh(name: str, **changes: Any) -> tuple[Algorithm, World]:
     """An algorithm in a world that has something for each."""
     torch.set_num_threads(1)
     replay = World(tables(), world())
-    return algorithm(name).build(setup(replay, **changes)), replay
+    return algorithm(name).make(setup(replay, **changes)), replay
 
 
 def work(it: Algorithm, steps: int) -> int:
@@ -104,7 +105,7 @@ def test_a_step_has_finite_losses_and_says_at_what_it_is(name: str) -> None:
 def test_without_events_nothing_is_due_and_it_says_why(name: str) -> None:
     torch.set_num_threads(1)
     empty = World({}, LetterTables())
-    it = algorithm(name).build(setup(empty))
+    it = algorithm(name).make(setup(empty))
     assert it.step() is None and it.waiting() and it.version == 0 and it.turn == ""
     assert not empty.read
 
@@ -200,11 +201,29 @@ def test_with_three_senses_labels_change_nothing(name: str, kind: str) -> None:
         columns = {**pairs, "audio_far": rng.integers(0, 255, pairs["audio"].shape).astype(np.uint8)}
         letters = LetterTables().pairs(np.random.default_rng(seed).permutation([0, 1, 2] * 6).tolist())
         replay = World({kind: {m: columns[m] for m in kind.split("+")}}, letters)
-        it = algorithm(name).build(setup(replay, modalities="audio,audio_far,image", guides="pair"))
+        it = algorithm(name).make(setup(replay, modalities="audio,audio_far,image", guides="pair"))
         assert work(it, 6) == 6
         return it
 
     alike(learned(0).state_dict(), learned(7).state_dict(), name)
+
+
+def test_replay_has_no_table_but_those_that_are_declared_usable(name: str) -> None:
+    declared, replay = algorithm(name), World(tables(), world())
+    given: list[Setup] = []
+
+    def build(own: Setup) -> Any:
+        given.append(own)
+
+    dataclasses.replace(declared, build=build).make(setup(replay))
+    view, usable = given[0].replay, declared.learns_from(replay.kinds(), SENSES)
+    assert view.kinds() == usable and set(usable) < set(replay.kinds())
+    for kind in set(replay.kinds()) - set(usable):
+        for read in (view.size, view.deficit, lambda kind: view.sample(kind, 4)):
+            with pytest.raises(StorageError, match=f"{name} may not read the table"):
+                read(kind)
+    assert not replay.read
+    assert (given[0].tables is replay) == declared.labels, "whole tables are for those that declare labels"
 
 
 def test_all_of_them_work_side_by_side_and_resume(tmp_path: Path) -> None:
@@ -212,13 +231,14 @@ def test_all_of_them_work_side_by_side_and_resume(tmp_path: Path) -> None:
         torch.set_num_threads(1)
         replay = World(tables(), world())
         made = setup(replay)
-        return Learner([algorithm(name).build(made) for name in algorithms()], replay, made.hardware)
+        return Learner([algorithm(name).make(made) for name in algorithms()], replay, made.hardware)
 
     it = learner()
     report = it.run(600.0, steps=7)
     assert report.steps == it.steps == 7
     steps = {name: it.algorithms[name].version for name in ("smart", "contrastive")}
     assert steps == {"smart": 4, "contrastive": 3}, "one after the other"
+    assert report.figures["smart/share"] > 0 and report.figures["contrastive/share"] > 0, "it tells what each took"
     assert {name.partition("/")[0] for name in report.losses} >= {"audio", "contrastive"}
     it.save(tmp_path)
     again = learner()

@@ -6,6 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from agent.algorithms import contract as algorithms
+from agent.layouts import contract as layouts
+from sensors.plugins import load_plugins, plugins
+
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import json, sys
@@ -23,15 +29,55 @@ from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
 run = RunConfig().override({"run.learn": "linear+smart", "run.teach": "digits"})
 settings = config(batch=64)
 replay = ListReplay(tables(256))
-it = algorithm("linear").build(Setup(settings, choose_hardware(settings), replay, replay, 0))
+it = algorithm("linear").make(Setup(settings, choose_hardware(settings), replay, replay, 0))
 learner = Learner([it], replay, choose_hardware(settings))
 losses = learner.run(600.0, steps=60).losses
-again = algorithm("linear").build(Setup(settings, choose_hardware(settings), replay, replay, 1))
+again = algorithm("linear").make(Setup(settings, choose_hardware(settings), replay, replay, 1))
 again.load_state_dict(it.state_dict())
 found = retrieve(Networks.build(again.publish(-1)), exam_set(datasets()))
 print(json.dumps({"plugins": [str(p) for p in plugins()], "names": learning(run).names, "free": learning(run).free,
                   "losses": losses, "shares": found.shares}))
 """
+
+
+ALONE = {
+    "sense": """
+import numpy as np
+from sensors.modalities import Modality
+from sensors.senses import Sense, register_sense
+from sensors.senses.drawing import curves_view
+form = Modality("mine", (64, 6), np.dtype(np.float32), "pressure", 1.0, "sequence", -4.0, 4.0)
+register_sense(Sense(form, "touch", curves_view(-4, 4)))
+""",
+    "subject": """
+from teacher.subjects import register_subject, subject
+class Mine(type(subject("digits"))):
+    name = "mine"
+register_subject(Mine())
+""",
+    "layout": """
+from dataclasses import replace
+from agent.layouts import layout_of, register_layout
+register_layout(replace(layout_of("picture", (1, 32, 32), "image"), name="mine"))
+""",
+    "algorithm": """
+from dataclasses import replace
+from agent.algorithms import SMART, register_algorithm
+register_algorithm(replace(SMART, name="mine"))
+""",
+}
+"""Plugins that register one part and nothing else, by the part."""
+
+
+@pytest.mark.parametrize("part", ALONE)
+def test_each_kind_of_part_may_be_all_that_a_plugin_registers(
+    tmp_path: Path, plugins_undone: None, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(algorithms, "_DECLARED", dict(algorithms._DECLARED))
+    monkeypatch.setattr(layouts, "_LAYOUTS", dict(layouts._LAYOUTS))
+    (tmp_path / "own.py").write_text(ALONE[part])
+    load_plugins([tmp_path / "own.py"])
+    assert [str(each) for each in plugins()] == [f"plugin own: {part} mine"]
 
 
 def test_the_page_s_own_learner_learns(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+from dataclasses import dataclass, replace
+
+import pytest
+
+from sensors.config import Config, setting
+from sensors.errors import ConfigError
+from sensors.modalities import modality
+from sensors.robot_config import RobotConfig
+from sensors.senses import register_sense, sense
+
+
+def test_settings_of_senses_survive_as_sections_of_their_own() -> None:
+    config = RobotConfig.from_dict({"image": {"size": 96}, "sensors": {"fps": 10}})
+    values = config.to_dict()
+    assert values["image"]["size"] == 96 and values["sensors"]["fps"] == 10 and "senses" not in values
+    assert RobotConfig.from_dict(values) == config
+
+
+def test_a_section_called_senses_is_refused_and_the_real_ones_are_listed() -> None:
+    with pytest.raises(
+        ConfigError, match="unknown setting senses; known: audio, image, perception, publisher, sensors"
+    ):
+        RobotConfig.from_dict({"senses": {"image": {"size": 96}}})
+
+
+@dataclass(frozen=True)
+class Own(Config):
+    level: int = setting(1, help="of something", low=0, high=9)
+
+
+def test_a_sense_takes_no_section_away(plugins_undone: None) -> None:
+    for name in ("publisher", "sensors"):
+        register_sense(replace(sense("letter"), modality=replace(modality("letter"), name=name)))
+    assert RobotConfig.from_dict({"publisher": {"keep": 7}}).publisher.keep == 7
+    register_sense(replace(sense("letter"), modality=replace(modality("letter"), name="perception"), settings=Own))
+    with pytest.raises(ConfigError, match="sense 'perception': has settings, and a section has its name"):
+        RobotConfig.from_dict({})
