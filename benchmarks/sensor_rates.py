@@ -24,6 +24,8 @@ VICTIMS = ("learner", "monitor", "agent")
 STOPPED = 8.0
 """Seconds for which each is stopped: less than `run.hang_deadline`, so that none is replaced."""
 SENSORS = ("microphone", "camera")
+PAIRS = "sensors/events/audio+image"
+"""Figure that counts what is heard and seen together."""
 START = 180.0
 
 
@@ -62,7 +64,7 @@ def measure(data: Path, folder: Path, seconds: float, seed: int) -> dict[str, An
             quiet = latest(run)
             found["to_replay_p50_ms"] = round(1000 * quiet["sensors/latency_p50"])
             found["to_replay_p99_ms"] = round(1000 * quiet["sensors/latency_p99"])
-            found["pairs"] = quiet["sensors/pairs"]
+            found["pairs"] = quiet[PAIRS]
             for victim in VICTIMS:
                 begun = latest(run)["time"]
                 time.sleep(seconds)

@@ -315,7 +315,9 @@ if importlib.util.find_spec("teacher") is not None:
             touches = make_samples("simulated touch", train, test, "no touch is in both parts")
             datasets: Mapping[str, Any] = {**digits.datasets, FORM.name: touches}
             lines = (*digits.lines, f"touch: {touches.summary}")
-            return dataclasses.replace(digits, name=self.name, datasets=datasets, lines=lines)
+            # Kept with the run, which goes on with the same touches or not at all.
+            choices = {**digits.choices, "felt/touch": f"{touches.name}:{touches.fingerprint}"}
+            return dataclasses.replace(digits, name=self.name, datasets=datasets, lines=lines, choices=choices)
 
         def check(self, data: DataConfig, settings: TeacherConfig, source: str = "") -> None:
             """As of digits; `teacher.missing` may name touch."""

@@ -1,6 +1,7 @@
 """The command line, generated from the settings' own declarations."""
 
 import argparse
+import contextlib
 import shutil
 import textwrap
 from collections.abc import Sequence
@@ -8,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from runtime.rundir import saved_plugins
+from runtime.rundir import RunDirectory
 from runtime.settings import Setting, settings
 from runtime.teach import read_teach
 from sensors.errors import ConfigError
 from sensors.paths import place
-from sensors.plugins import SEPARATOR, given_plugins, load_plugins, option_of
+from sensors.places import check_link
+from sensors.plugins import SEPARATOR, load_plugins, replaced
 from sensors.program import program
 
 OPTIONS = {
@@ -106,12 +108,17 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         Page: `--help`, `--help-settings` and `--list-devices` ask for it.
         ConfigError: an unknown option or a bad value.
     """
-    plugins = _load_plugins(arguments)
-    known = {s.key: s for s in settings()}
-    parser = _parser(known)
-    given = parser.parse_args(arguments)
+    given = _parser({s.key: s for s in settings()}).parse_args(arguments)
+    if given.sensors and given.teacher:
+        raise ConfigError("--teacher and --sensors: events come from a teacher or from sensors; give one of the two")
+    if given.resume is not None and given.run_dir is not None:
+        raise ConfigError("--resume and --run-dir: a resumed run stays in its directory; give one of the two")
+    # Nothing that only shows a page executes what a run directory names.
+    page = given.help_settings or given.list_devices or given.speak is not None
+    # Before settings are read, as plugins bring some.
+    plugins = _load_plugins(given.plugin, None if page else given.resume)
     if given.help_settings:
-        raise Page(describe_settings(list(known.values()), min(shutil.get_terminal_size().columns, 110)))
+        raise Page(describe_settings(list(settings()), min(shutil.get_terminal_size().columns, 110)))
     if given.list_devices:
         from sensors.devices import list_devices
 
@@ -120,10 +127,6 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         from teacher.folder.speak import speak
 
         raise Page("\n".join(speak(place(given.speak, "--speak"))))
-    if given.sensors and given.teacher:
-        raise ConfigError("--teacher and --sensors: events come from a teacher or from sensors; give one of the two")
-    if given.resume is not None and given.run_dir is not None:
-        raise ConfigError("--resume and --run-dir: a resumed run stays in its directory; give one of the two")
     changes: dict[str, str] = {}
     for options in OPTIONS.values():
         for flag, key in options.items():
@@ -145,21 +148,34 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     return Request(changes, run_dir, resume)
 
 
-def _load_plugins(arguments: Sequence[str]) -> list[str]:
-    """Load plugins before anything else is read: those of the run that is resumed, then those that are given.
+def _load_plugins(given: Sequence[str], resume: str | None) -> list[str]:
+    """Load the plugins that are given and those of the run that is resumed, in the order of the run.
 
-    A file that is given takes the place of one of the same name that the run has.
+    The run's plugins are executed only once the run is known to be whole, of a format that this program reads, and in
+    use by nobody else.
+
+    Args:
+        given: files as the command line names them.
+        resume: directory of the run; none: a new run.
 
     Returns:
         The absolute paths of all of them.
     """
-    if not {"-h", "--help"}.isdisjoint(arguments):
-        return []
-    given = given_plugins(arguments)
-    names = {Path(file).name for file in given}
-    saved = [file for file in saved_plugins(option_of(arguments, "--resume")) if Path(file).name not in names]
-    before = load_plugins(saved, "the run was made with it: put it back, or give its new place with --plugin")
-    return [str(path) for path in (*before, *load_plugins(given))]
+    if resume is None:
+        return [str(path) for path in load_plugins(given)]
+    check_link("--resume", resume)
+    path = place(resume, "--resume")
+    if not path.is_dir():
+        # There is nothing to load; that no run is there is told when it is to be resumed.
+        return [str(each) for each in load_plugins(given)]
+    with contextlib.closing(RunDirectory.resume(path)) as run:
+        # Installed plugins first, also where no file follows.
+        load_plugins([])
+        help_saved = "the run was made with it: put it back, or give its new place with --plugin"
+        paths = []
+        for file in replaced(run.plugins, given):
+            paths += load_plugins([file]) if file in given else load_plugins([file], help_saved)
+        return [str(path) for path in paths]
 
 
 def _parser(known: dict[str, Setting]) -> _Parser:

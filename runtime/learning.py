@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.algorithms import SMART, Declaration, named
+from agent.algorithms import Declaration, named
 from agent.config import LearnerConfig
 from runtime.settings import RunConfig
 from sensors.config import Config
@@ -45,16 +45,20 @@ class Learning:
 
     @property
     def answers(self) -> str:
-        """The algorithm whose networks answer questions: one that can generate, where there is one."""
+        """The algorithm whose networks answer questions: one that can generate, where there is one.
+
+        Empty where none has networks, which `learning` refuses of a run that is to answer.
+        """
         able = [d for d in self.active if d.networks is not None]
-        return next((d.name for d in able if d.decodes), able[0].name if able else SMART.name)
+        return next((d.name for d in able if d.decodes), able[0].name if able else "")
 
 
 def learning(config: RunConfig) -> Learning:
     """Sort the algorithms that `run.learn` names by what the run's tables hold.
 
     Raises:
-        ConfigError: none of them learns from anything in the run, or none generates what the run is to respond with.
+        ConfigError: none of them learns from anything in the run, none can answer in a run that is to answer, or none
+            generates what the run is to respond with.
     """
     tables = kinds(config)
     modalities = [name.strip() for name in config.learner.modalities.split(",")]
@@ -65,6 +69,11 @@ def learning(config: RunConfig) -> Learning:
         raise ConfigError(
             f"run.learn={config.run.learn}: {words} learns from none of {', '.join(tables)};\n"
             "choose others with --learn, or teach something else with --teach"
+        )
+    if config.answer.serve and not any(d.networks for d in active):
+        raise ConfigError(
+            f"answer.serve: {' and '.join(d.name for d in active)} cannot answer questions about what is perceived;\n"
+            "give --set answer.serve=false, or let smart learn, too: --learn smart"
         )
     if config.answer.respond and not any(d.decodes for d in active):
         raise ConfigError(

@@ -26,9 +26,9 @@ from runtime.leavings import (
     strangers,
 )
 from runtime.migrate import FORMAT
+from runtime.same_data import same_again
 from runtime.secrets import conceal, reveal
-from sensors.errors import ConfigError, StateError, StorageError
-from sensors.paths import place
+from sensors.errors import StateError, StorageError
 
 SPARE_BYTES = 256 * 2**20
 """Room asked for beyond replay and checkpoints: figures and samples."""
@@ -55,7 +55,7 @@ class RunDirectory:
         self._lock = _lock(path)
 
     @classmethod
-    def create(cls, path: Path | None, config: Mapping[str, Any], version: str, needed: int = 0) -> Self:
+    def create(cls, path: Path | None, config: Mapping[str, Any], version: str, needed: int = 0, **facts: Any) -> Self:
         """Make a new run, whole or not at all.
 
         Args:
@@ -64,6 +64,7 @@ class RunDirectory:
             config: the resolved settings, JSON-ready.
             version: the program's version, kept for the record.
             needed: bytes that replay and checkpoints will want.
+            facts: what else `config.json` is to hold.
 
         Raises:
             StorageError: the place is taken, cannot be written or is too small.
@@ -80,7 +81,7 @@ class RunDirectory:
                         path.rmdir()
                 raise
             try:
-                run._fill({"format": FORMAT, "version": version, "config": dict(config)})
+                run._fill({"format": FORMAT, "version": version, "config": dict(config), **facts})
             except BaseException:
                 run.discard()
                 raise
@@ -134,6 +135,13 @@ class RunDirectory:
         return run
 
     @property
+    def plugins(self) -> list[str]:
+        """Paths of the plugins that the run was made with, in their order."""
+        section = self.saved["config"].get("run")
+        files = section.get("plugins") if isinstance(section, dict) else None
+        return files.split(os.pathsep) if isinstance(files, str) else []
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of checkpoints."""
         return self.path / CHECKPOINTS
@@ -159,7 +167,10 @@ class RunDirectory:
         self.write_config()
 
     def record_datasets(self, told: Mapping[str, str]) -> None:
-        """Keep what is taught, by the setting of `data` that chooses it, each as `choice:fingerprint`.
+        """Keep what is taught, each as `choice:fingerprint`.
+
+        Args:
+            told: by the setting of `data` that chooses it, or by a name with a '/' in it where nothing does.
 
         A run goes on with the same data or not at all; a subject that it was not taught before may be added.
 
@@ -172,7 +183,7 @@ class RunDirectory:
             if kind in before and told[kind].rpartition(":")[2] != before[kind].rpartition(":")[2]:
                 raise StateError(
                     f"{self.path}: was taught {kind} {before[kind]}, found now {told[kind]};\n"
-                    f"{_same_again(kind, before[kind].rpartition(':')[0], told[kind].rpartition(':')[0])}, "
+                    f"{same_again(kind, before[kind].rpartition(':')[0], told[kind].rpartition(':')[0])}, "
                     "or start a new run"
                 )
         if any(before.get(kind) != choice for kind, choice in told.items()):
@@ -245,16 +256,6 @@ class RunDirectory:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-
-def saved_plugins(path: str | None) -> list[str]:
-    """The files of the plugins that a run was made with; none where there is no such run, which is told of later."""
-    try:
-        saved = json.loads((place(path, "--resume") / CONFIG).read_text()) if path else {}
-        plugins = saved["config"]["run"]["plugins"]
-    except (OSError, ValueError, KeyError, TypeError, ConfigError):
-        return []
-    return plugins.split(os.pathsep) if isinstance(plugins, str) else []
 
 
 def check_space(path: Path, needed: int) -> None:
@@ -341,15 +342,18 @@ def _read_config(path: Path) -> dict[str, Any]:
         "config": (dict, "settings by section"),
         "datasets": (dict, "names by kind"),
         "generation": (int, "a number"),
+        "plugins": (dict, "hashes by name"),
+        "senses": (dict, "forms by name"),
     }
     for key, (kind, words) in wanted.items():
         if key in saved and (not isinstance(saved[key], kind) or isinstance(saved[key], bool)):
             raise StateError(
                 f"{path}/config.json: {key} is {saved[key]!r}, expected {words}; this run cannot be resumed"
             )
-    for kind, told in saved.get("datasets", {}).items():
-        if not isinstance(told, str):
-            raise StateError(f"{path}/config.json: datasets.{kind} is {told!r}, expected name:fingerprint")
+    for key, words in (("datasets", "name:fingerprint"), ("plugins", "a hash"), ("senses", "a form")):
+        for name, told in saved.get(key, {}).items():
+            if not isinstance(told, str):
+                raise StateError(f"{path}/config.json: {key}.{name} is {told!r}, expected {words}")
     return saved
 
 
@@ -385,18 +389,3 @@ def _storage_errors(path: Path, done: str, fix: str) -> Iterator[None]:
         what = "no space left" if error.errno == errno.ENOSPC else f"cannot be {done} ({error.strerror})"
         where = error.filename if isinstance(error.filename, str) else path
         raise StorageError(f"{where}: {what}; {fix}") from error
-
-
-def _same_again(kind: str, before: str, now: str) -> str:
-    """What gives a run the same data again.
-
-    Args:
-        kind: the setting of `data` that chooses them.
-        before: what was chosen then: a dataset's name, or the whole path of a folder of things.
-        now: what is chosen now.
-    """
-    if not os.path.isabs(before):
-        return f"give the same data.{kind} and --data as before"
-    if before == now:
-        return "bring the same files back into it and set data.part as before"
-    return f"name {before} or an unchanged copy of it with --teach"

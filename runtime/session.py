@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from replay.held import last_generation
 from runtime.cli import Request
+from runtime.disk import needed_bytes
 from runtime.environment import prepare_environment
 from runtime.learning import learning
 from runtime.migrate import FORMAT
+from runtime.parts import changed_plugins, check_forms, check_installed, kept
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.signals import StopSignals
@@ -23,7 +25,6 @@ from runtime.terminal import Terminal, clock, counted_events
 from sensors.address import file_of, redact_text
 from sensors.errors import ConfigError, StateError, UserError
 from sensors.interrupts import BEFORE, INTERRUPTED, Interrupted
-from sensors.modalities import modality
 from sensors.output import go_on_without, open_log
 from sensors.paths import check_readable, check_writable, here, place
 from sensors.places import check_link
@@ -33,17 +34,12 @@ from sensors.rig_config import LIVE
 from sensors.senses import configure
 from sensors.senses.settings import form_changes
 from teacher.subjects.check import check_subjects
-from teacher.subjects.contract import settings_of
 
 if TYPE_CHECKING:
     from runtime.supervisor.cluster import Cluster
 
 FAILED = 1
 """Exit code of a run that broke down."""
-CHECKPOINT_BYTES = {"small": 160 * 10**6, "paper": 400 * 10**6}
-"""About what one checkpoint takes, by the networks' sizes."""
-LETTERS_BYTES = 40 * 10**6
-"""What TDLFT turns may add to it: networks, embedding, and in a turn its snapshot of full tables."""
 DATA_VARIABLE = "RECIPROCAL_DATA"
 
 
@@ -164,7 +160,7 @@ def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
     _check_sensors(config)
     _prepare_data(config, "--data" if "data.data" in request.changes else DATA_VARIABLE)
     config = _learn_what_is_sent(config, request)
-    run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), _needed_bytes(config))
+    run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), needed_bytes(config), **kept(config))
     return run, config
 
 
@@ -172,10 +168,15 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
     assert request.resume is not None
     run = RunDirectory.resume(request.resume)
     try:
+        check_installed(run.path, run.saved)
         try:
             saved = RunConfig.from_saved(run.saved["config"])
             # What `auto` chose stays chosen, whatever other data are found by now.
-            chosen = {f"data.{kind}": told.rpartition(":")[0] for kind, told in run.saved.get("datasets", {}).items()}
+            chosen = {
+                f"data.{kind}": told.rpartition(":")[0]
+                for kind, told in run.saved.get("datasets", {}).items()
+                if "/" not in kind
+            }
             before = saved.override(chosen)
         except ConfigError as error:
             raise StateError(f"{run.path}/config.json: damaged, or of another version ({error})") from None
@@ -186,15 +187,18 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
                 "leave it as it is, or start a new run"
             )
         configure(config.senses.to_dict())
+        check_forms(run.path, run.saved)
         _check_sensors(config, fresh=False)
         _prepare_data(config)
         config = _learn_what_is_sent(config, request)
-        for difference in [*RunConfig.replaced(run.saved["config"]), *config.differences(saved)]:
+        changed = [f"plugin {name}" for name in changed_plugins(run.saved)]
+        for difference in [*changed, *RunConfig.replaced(run.saved["config"]), *config.differences(saved)]:
             terminal.note(f"changed: {difference}")
         if run.checkpoint_step is None and _teaches(config) != _teaches(before):
             run.record(generation=last_generation(run.replay, _teachers(config, saved)) + 1)
-        if config != saved or run.saved["format"] != FORMAT:
-            run.record(format=FORMAT, config=config.to_dict())
+        parts = kept(config, run.saved)
+        if config != saved or run.saved["format"] != FORMAT or any(run.saved.get(key) != parts[key] for key in parts):
+            run.record(format=FORMAT, config=config.to_dict(), **parts)
     except BaseException:
         run.close()
         raise
@@ -273,22 +277,6 @@ def _learn_what_is_sent(config: RunConfig, request: Request) -> RunConfig:
     check_senses(config)
     learning(config)
     return config
-
-
-def _needed_bytes(config: RunConfig) -> int:
-    """Disk for replay's tables of the simulated teachers' events, and for checkpoints: three and one in the making."""
-    tables = sum(
-        config.replay.capacity_of(kind) * _nbytes(*kind.split("+"))
-        for one in config.run.subjects
-        for kind in one.kinds(config.data, settings_of(one, config))
-    )
-    large = config.learner.preset == "paper" or (config.learner.preset, config.learner.device) == ("auto", "cuda")
-    checkpoint = CHECKPOINT_BYTES["paper" if large else "small"] + (LETTERS_BYTES if config.run.labelled else 0)
-    return tables + 4 * checkpoint
-
-
-def _nbytes(*senses: str) -> int:
-    return sum(modality(name).nbytes for name in senses)
 
 
 def _version() -> str:

@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from agent.algorithms import algorithms
 from runtime.figures import Value
 from sensors.output import spelt
 
@@ -174,10 +175,11 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"R@1 {found}")
     if lips := reading(v, "lips_seen", "lips_unseen", "lips_unimodal", "lips_oracle"):
         parts.append(f"lips→letter {percent(v, 'exam/lips_all')} ({lips})")
-    if turns := number(v, "tdlft/turns"):
-        parts.append(f"tdlft turns {turns:.0f}")
-    elif waiting := v.get("tdlft/waiting"):
-        parts.append(f"tdlft waits: {waiting}")
+    for name in algorithms():
+        if turns := number(v, f"{name}/turns"):
+            parts.append(f"{name} turns {turns:.0f}")
+        elif waiting := v.get(f"{name}/waiting"):
+            parts.append(f"{name} waits: {waiting}")
     if own := itself(v):
         parts.append(f"with itself: {own}")
     if answers := answering(v):
@@ -209,8 +211,9 @@ def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
     else:
         facts.add_row("teachers", "–" if events is None else f"{events:.0f} events/s accepted")
     facts.add_row("replay", "–" if fill is None else f"{fill:.0%} full")
-    if letters := spelling(v):
-        facts.add_row("letters", letters)
+    for name in algorithms():
+        if told := turning(v, name):
+            facts.add_row(name, told)
     if not snapshot.exams and (found := finding(v)):
         facts.add_row("found", f"{found} (R@1)")
     if own := itself(v):
@@ -263,14 +266,19 @@ def finding(v: Mapping[str, Value]) -> str:
     return ", ".join(f"{k[len(ends[0]) : -len(ends[1])].replace('_to_', '→')} {percent(v, k)}" for k in keys)
 
 
-def spelling(v: Mapping[str, Value]) -> str:
-    """How far the turns on letters are, or what the first waits for."""
-    if not (turns := number(v, "tdlft/turns")):
-        return f"TDLFT waits: {v['tdlft/waiting']}" if v.get("tdlft/waiting") else ""
-    counts = [("pairs", "pairs"), ("heard", "heard alone"), ("letters", "letters")]
-    known = [f"{found:.0f} {word}" for name, word in counts if (found := number(v, f"tdlft/{name}")) is not None]
-    share = "" if number(v, "tdlft/share") is None else f", busy {percent(v, 'tdlft/share')}"
-    return f"TDLFT turn {turns:.0f}: " + ", ".join(known) + share
+def turning(v: Mapping[str, Value], algorithm: str) -> str:
+    """How far the turns of an algorithm are, with its figures, or what it waits for; empty where it has neither."""
+    room = f"{algorithm}/"
+    if not (turns := number(v, f"{room}turns")):
+        return f"waits: {v[f'{room}waiting']}" if v.get(f"{room}waiting") else ""
+    known = [
+        f"{found:.0f} {key.removeprefix(room)}" if found.is_integer() else f"{key.removeprefix(room)} {found:.3g}"
+        for key in v
+        if key.startswith(room) and key.removeprefix(room) not in ("turns", "share", "waiting")
+        if (found := number(v, key)) is not None
+    ]
+    known += [] if number(v, f"{room}share") is None else [f"busy {percent(v, f'{room}share')}"]
+    return f"turn {turns:.0f}" + (f": {', '.join(known)}" if known else "")
 
 
 def sensing(v: Mapping[str, Value]) -> str:

@@ -5,13 +5,14 @@ installed package names its module in the entry-point group `reciprocal.senses`.
 read, as a sense may bring settings of its own. Actors, which may run on other machines, are sent the files' text.
 """
 
+import hashlib
 import importlib.metadata
 import os
 import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +21,8 @@ from sensors.errors import ConfigError, UserError
 from sensors.files import open_regular
 from sensors.paths import place
 from sensors.places import check_link
-from sensors.registrations import NOTES
+from sensors.registrations import NOTES, Registration
+from sensors.rooms import ROOMS
 from sensors.senses import configure, configured
 
 GROUP = "reciprocal.senses"
@@ -41,12 +43,19 @@ class Plugin:
         source: the file's path, or what the entry point names: 'package.module'.
         text: what the file holds; none for an entry point.
         parts: what it registered, such as 'sense touch'.
+        sha256: hash of the text of the file, or of the installed module's file; empty where that cannot be read.
     """
 
     name: str
     source: str
     text: str | None
     parts: tuple[str, ...] = ()
+    sha256: str = ""
+
+    @property
+    def called(self) -> str:
+        """Its name for people: that of the file, or of the entry point."""
+        return self.name if self.text is None else Path(self.source).name
 
     def __str__(self) -> str:
         return f"plugin {self.name}: {', '.join(self.parts)}"
@@ -62,23 +71,29 @@ def plugins() -> list[Plugin]:
 
 def given_plugins(arguments: Sequence[str]) -> list[str]:
     """The files that a command line names with `--plugin`; read before anything else is, as plugins bring settings."""
-    return _values(arguments, "--plugin")
-
-
-def option_of(arguments: Sequence[str], option: str) -> str | None:
-    """The last value that a command line gives an option; none where it gives none."""
-    return next(iter(_values(arguments, option)[::-1]), None)
-
-
-def _values(arguments: Sequence[str], option: str) -> list[str]:
     found, rest = [], list(arguments)
     while rest:
         word = rest.pop(0)
-        if word == option and rest:
+        if word == "--plugin" and rest:
             found.append(rest.pop(0))
-        elif word.startswith(f"{option}="):
+        elif word.startswith("--plugin="):
             found.append(word.partition("=")[2])
     return found
+
+
+def replaced(saved: Sequence[str], given: Sequence[str]) -> list[str]:
+    """The files of a run's plugins, in the order of the run, with those that are given.
+
+    A given file takes the place of the saved one of the same name, as it may have been moved. Others come last. The
+    order decides the order of senses, and so the names of tables.
+    """
+    rest, files = list(given), []
+    for file in saved:
+        moved = next((each for each in rest if Path(each).name == Path(file).name), None)
+        if moved is not None:
+            rest.remove(moved)
+        files.append(file if moved is None else moved)
+    return files + rest
 
 
 def load_plugins(files: Sequence[str | Path], missing: str = "check the path") -> list[Path]:
@@ -94,7 +109,8 @@ def load_plugins(files: Sequence[str | Path], missing: str = "check the path") -
     Raises:
         UserError: one cannot be read or run, registers nothing, or takes a taken name; says which, where and the fix.
     """
-    for entry in importlib.metadata.entry_points(group=GROUP):
+    # By name, as the order in which they are found is that of the folders on the path.
+    for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
         _load(Plugin(entry.name, entry.value, None))
     paths = []
     for file in files:
@@ -152,17 +168,61 @@ def _load(plugin: Plugin) -> None:
     noted = len(NOTES)
     if plugin.text is None:
         _import(plugin)
-        parts = NOTES[noted:]
     else:
         _execute(plugin, plugin.text)
-        parts = [each for each in NOTES[noted:] if each.file == plugin.source]
+    parts = _parts(plugin, NOTES[noted:])
     if not parts:
         sys.modules.pop(_module_name(plugin), None)
         raise UserError(
             f"{_called(plugin)}: registers nothing;\n"
             "call register_sense, register_subject, register_algorithm or register_layout in it"
         )
-    _loaded[plugin.name] = Plugin(plugin.name, plugin.source, plugin.text, tuple(f"{p.what} {p.name}" for p in parts))
+    told = tuple(f"{part.what} {part.name}" for part in parts)
+    _loaded[plugin.name] = replace(plugin, parts=told, sha256=_hash(plugin))
+
+
+def _parts(plugin: Plugin, new: Sequence[Registration]) -> list[Registration]:
+    """What a plugin has registered.
+
+    Args:
+        plugin: it is loaded by now.
+        new: all that was registered while it was loaded, with the parts of rooms that it was the first to import.
+    """
+    if plugin.text is not None:
+        return [part for part in new if part.module == _module_name(plugin) or not _known_module(part.module)]
+    own = _module_of(plugin.source)
+    others = {_module_of(entry.value) for entry in importlib.metadata.entry_points(group=GROUP)} - {own}
+
+    def of_own(module: str) -> bool:
+        return _under(module, own) or not (_known_module(module) or any(_under(module, other) for other in others))
+
+    # Another installed plugin may have imported this one's package before, which registered its parts then.
+    package = own.partition(".")[0]
+    earlier = [part for part in NOTES if part not in new and _under(part.module, package)]
+    return [part for part in (*earlier, *new) if of_own(part.module)]
+
+
+def _known_module(name: str) -> bool:
+    """Whether a module is one of the program's own or another plugin's file."""
+    return name.partition(".")[0] in ROOMS or name.startswith(_PREFIX)
+
+
+def _under(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def _module_of(value: str) -> str:
+    """The module that an entry point names: 'package.module' of 'package.module:object'."""
+    return value.partition(":")[0].strip()
+
+
+def _hash(plugin: Plugin) -> str:
+    if plugin.text is not None:
+        return hashlib.sha256(plugin.text.encode()).hexdigest()
+    try:
+        return hashlib.sha256(Path(sys.modules[_module_of(plugin.source)].__file__ or "").read_bytes()).hexdigest()
+    except (OSError, KeyError, AttributeError):
+        return ""
 
 
 def _import(plugin: Plugin) -> None:

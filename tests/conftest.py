@@ -101,7 +101,7 @@ def plugins_undone(forms: Callable[..., None]) -> Iterator[Callable[[], None]]:
             registry.clear()
             registry.extend(before) if isinstance(registry, list) else registry.update(before)
         for name in set(sys.modules) - modules:
-            if name.startswith(plugins._PREFIX) or name == "tactile_package":
+            if name.startswith(plugins._PREFIX) or name.startswith("tactile_"):
                 del sys.modules[name]
         forms()
 

@@ -15,7 +15,7 @@ from agent.algorithms.usable import UsableReplay
 from agent.config import LearnerConfig
 from sensors.errors import ConfigError
 from sensors.modalities import labelled
-from sensors.registrations import note
+from sensors.registrations import check_name, note
 from sensors.state import State
 
 if TYPE_CHECKING:
@@ -195,13 +195,15 @@ def register_algorithm(declaration: Declaration) -> Declaration:
     """Add an algorithm.
 
     Raises:
-        ValueError: its name is taken, or no name for an algorithm; or an exam is unknown.
+        ValueError: its name is taken, is no name for an algorithm or is that of a section of settings; or an exam is
+            unknown.
     """
     name = declaration.name
     if name in _DECLARED or name in RESERVED:
         raise ValueError(f"algorithm {name!r} is registered already, or this name has another meaning")
     if not name.isidentifier():
         raise ValueError(f"algorithm {name!r}: a name consists of letters, digits and _")
+    check_name("algorithm", name)
     if unknown := [exam for exam in declaration.exams if exam not in EXAMS]:
         raise ValueError(f"algorithm {name!r}: no exam {unknown[0]!r}; there are {', '.join(EXAMS)}")
     _DECLARED[name] = declaration

@@ -16,7 +16,7 @@ from sensors.config import Config
 from sensors.errors import EventError
 from sensors.modalities import Modality, register
 from sensors.readings import Chunk, Frame, Values
-from sensors.registrations import note
+from sensors.registrations import check_name, note
 
 Array = NDArray[Any]
 Generator = np.random.Generator
@@ -120,7 +120,7 @@ def register_sense(sense: Sense) -> Sense:
     """Add a sense and its modality.
 
     Raises:
-        ValueError: its name is taken or malformed, or parts of it contradict each other.
+        ValueError: its name is taken, malformed or that of a section of settings, or parts of it contradict each other.
     """
     if bool(sense.endings) != (sense.load is not None):
         raise ValueError(f"sense {sense.name!r}: give both `endings` and `load`, or neither")
@@ -128,6 +128,7 @@ def register_sense(sense: Sense) -> Sense:
         raise ValueError(f"sense {sense.name!r}: register {sense.derived.of!r}, which it is derived from, before it")
     if sense.settings is not None and not issubclass(sense.settings, Config):
         raise ValueError(f"sense {sense.name!r}: its settings are no subclass of sensors.config.Config")
+    check_name("sense", sense.name)
     if sense.form is not None and sense.settings is None and sense.derived is None:
         raise ValueError(f"sense {sense.name!r}: `form` depends on settings; give `settings`, too")
     if sense.name in RESERVED:

@@ -37,8 +37,9 @@ class Taught:
         datasets: sense -> its labelled samples, in the order in which exams take them. Empty where the subject has no
             exam set of samples by sense (see `TeachingMachine.exam`).
         lines: for people: what is shown and played, what was left out, and what stands in for missing data.
-        choices: setting of `data` that chooses -> 'choice:fingerprint'. They are kept with the run, which goes on with
-            data of the same fingerprints or not at all.
+        choices: setting of `data` that chooses -> 'choice:fingerprint'; for data that no setting chooses, the name has
+            a '/' in it, as in 'felt/touch'. They are kept with the run, which goes on with data of the same
+            fingerprints or not at all.
     """
 
     name: str

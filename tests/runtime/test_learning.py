@@ -48,6 +48,13 @@ def test_questions_are_answered_by_what_can_generate() -> None:
         learning(RunConfig.of(live))
 
 
+def test_a_run_that_is_to_answer_has_an_algorithm_that_can() -> None:
+    changes = {"run.teach": "letters", "answer.serve": "true"}
+    with pytest.raises(ConfigError, match=r"answer\.serve: tdlft cannot answer.*;\ngive --set answer\.serve=false"):
+        learning(RunConfig.of(changes))
+    assert learning(RunConfig.of(changes | {"run.teach": "digits+letters"})).answers == "smart"
+
+
 def test_a_wrong_set_is_named() -> None:
     with pytest.raises(ConfigError, match=r"learn='bogus': no algorithm 'bogus'; choose from smart, tdlft"):
         settings(learn="bogus")

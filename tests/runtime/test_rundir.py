@@ -34,6 +34,14 @@ def test_a_new_run_is_whole_and_private(tmp_path: Path) -> None:
     run.close()
 
 
+def test_data_that_no_setting_chooses_stay_the_same_too(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
+    run.record_datasets({"felt/touch": "simulated:a"})
+    with pytest.raises(StateError, match=r"taught felt/touch simulated:a, found now .*;\ngive the same data as"):
+        run.record_datasets({"felt/touch": "simulated:b"})
+    run.close()
+
+
 def test_resume_finds_what_create_wrote(tmp_path: Path) -> None:
     run = RunDirectory.resume(a_run(tmp_path / "run"))
     assert not run.fresh

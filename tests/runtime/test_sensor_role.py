@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.sensor_rates import PAIRS
 from benchmarks.shown import drawing, show
 from runtime.board import Board
 from runtime.roles import ReplayRole
@@ -62,6 +63,7 @@ def test_what_it_hears_becomes_figures_and_notes() -> None:
     v = board.values
     assert notes == ["camera stalled (nothing for 1.6 s)"]
     assert (v["sensors/audio/utterances"], v["sensors/events/audio+image"], v["sensors/stored"]) == (5, 3, 3)
+    assert v[PAIRS] == 3, "the benchmark of sensors' rates reads it"
     assert (v["dropped/throttled"], v["dropped/unanswered"]) == (1, 0)
     assert (v["sensor/camera"], v["sensor_live/camera"], v["sensor_live/microphone"]) == ("stalled", 0.0, 1.0)
     assert (v["sensor_read/camera"], v["sensor_stalls/camera"]) == (40, 1)

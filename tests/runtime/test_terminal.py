@@ -104,9 +104,9 @@ def test_lip_reading_has_a_line_of_its_own_once_it_was_examined() -> None:
     both = rows(VALUES | LETTERS)
     (line_of_lips,) = [row for row in both if "31.4%" in row]
     assert "lips → letter" in line_of_lips and "unseen 12.7%, oracle 35.3%" in line_of_lips
-    assert any("TDLFT turn 3: 312 pairs, 90 heard alone, 26 letters, busy 18.4%" in row for row in both)
+    assert any("tdlft" in row and "turn 3: 312 pairs, 90 heard, 26 letters, busy 18.4%" in row for row in both)
     assert any("image → audio" in row for row in both)
-    assert not any("lips" in row or "TDLFT" in row for row in rows(VALUES))
+    assert not any("lips" in row or "tdlft" in row for row in rows(VALUES))
     letters = rows(LETTERS, held=())
     assert any("31.4%" in row for row in letters) and not any("image → audio" in row for row in letters)
 
@@ -126,6 +126,13 @@ def test_what_the_first_turn_on_letters_waits_for_is_told() -> None:
     text = line(learning(values))
     assert "tdlft waits: 480 different speech+lips+letter events are too few" in text
     assert "tdlft waits" not in line(learning(values | {"tdlft/turns": 1.0}))
+
+
+def test_what_any_algorithm_waits_for_is_told() -> None:
+    values = VALUES | {"contrastive/waiting": "no events of two senses yet"}
+    assert "contrastive waits: no events of two senses yet" in line(learning(values))
+    rows = drawn(learning(values), 120)
+    assert any("contrastive" in row and "waits: no events of two senses yet" in row for row in rows)
 
 
 def test_what_sensors_do_is_told_in_place_of_teachers() -> None:

@@ -1,5 +1,6 @@
 """Plugins: loaded from a file or an installed package, sent to other processes, and refused in two lines."""
 
+import hashlib
 import importlib.metadata
 import os
 import sys
@@ -17,9 +18,9 @@ from sensors.plugins import (
     apply_setup,
     given_plugins,
     load_plugins,
-    option_of,
     plugins,
     process_setup,
+    replaced,
 )
 from sensors.senses import configure, sense, senses
 
@@ -134,18 +135,68 @@ def test_an_installed_package_adds_its_parts(
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: found if group == GROUP else [])
     load_plugins([])
     assert "touch" in senses()
-    assert process_setup()["plugins"] == [
-        {"name": "tactile", "source": "tactile_package", "text": None, "parts": ("sense touch",)}
-    ]
+    (sent,) = process_setup()["plugins"]
+    assert sent.pop("sha256") == hashlib.sha256(TOUCH.encode()).hexdigest()
+    assert sent == {"name": "tactile", "source": "tactile_package", "text": None, "parts": ("sense touch",)}
     found[:] = [importlib.metadata.EntryPoint("broken", "absent_package", GROUP)]
     with pytest.raises(UserError, match=r"installed plugin broken \(absent_package\): ModuleNotFoundError.*\nmend or"):
         load_plugins([])
 
 
+def installed(monkeypatch: pytest.MonkeyPatch, folder: Path, **modules: str) -> None:
+    """Packages that are found in the wrong order, each with an entry point of the package's name."""
+    for name, text in modules.items():
+        written(folder, text, f"{name}.py")
+    monkeypatch.syspath_prepend(str(folder))
+    entries = [importlib.metadata.EntryPoint(name, name, GROUP) for name in modules]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: entries if group == GROUP else [])
+
+
+def test_installed_packages_may_import_each_other(
+    tmp_path: Path, plugins_undone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warmth = TOUCH.replace('"touch"', '"warmth"')
+    installed(monkeypatch, tmp_path, tactile_z=warmth, tactile_a="import tactile_z\n" + TOUCH)
+    load_plugins([])
+    assert [str(each) for each in plugins()] == ["plugin tactile_a: sense touch", "plugin tactile_z: sense warmth"]
+    assert list(senses())[-2:] == ["warmth", "touch"]
+
+
+def test_parts_of_the_program_itself_are_no_parts_of_a_package(
+    tmp_path: Path, plugins_undone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(monkeypatch, tmp_path, tactile_b="import examined_room\n" + TOUCH)
+    noted = "from sensors.registrations import note\nnote('subject', 'digits')\n"
+    written(tmp_path, noted, "examined_room.py")
+    monkeypatch.setattr("sensors.plugins.ROOMS", ("examined_room",))
+    load_plugins([])
+    assert [str(each) for each in plugins()] == ["plugin tactile_b: sense touch"]
+
+
+def test_a_file_may_leave_registering_to_a_package(
+    tmp_path: Path, plugins_undone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(monkeypatch, tmp_path)
+    written(tmp_path, TOUCH, "tactile_helper.py")
+    load_plugins([written(tmp_path, "import tactile_helper\n", "feel.py")])
+    assert [str(each) for each in plugins()] == ["plugin feel: sense touch"]
+
+
+def test_a_file_that_is_given_takes_its_place_in_the_order_of_the_run() -> None:
+    assert replaced(["/old/a.py", "/old/b.py"], ["/c.py", "/new/a.py"]) == ["/new/a.py", "/old/b.py", "/c.py"]
+    assert replaced([], ["/x/a.py", "/y/a.py"]) == ["/x/a.py", "/y/a.py"], "two of one name are refused later"
+
+
+@pytest.mark.parametrize("name", ["publisher", "sensors", "replay"])
+def test_a_sense_cannot_take_the_name_of_a_section(tmp_path: Path, plugins_undone: None, name: str) -> None:
+    path = written(tmp_path, TOUCH.replace('"touch"', f'"{name}"').replace("settings=TouchConfig,", ""))
+    with pytest.raises(UserError, match=rf"line \d+: sense '{name}': a section of the settings has this name"):
+        load_plugins([path])
+
+
 def test_files_are_found_before_anything_else_is_read() -> None:
     arguments = ["--plugin", "a.py", "--steps", "3", "--plugin=b.py", "--resume", "run", "--plugin"]
     assert given_plugins(arguments) == ["a.py", "b.py"]
-    assert option_of(arguments, "--resume") == "run" and option_of(arguments, "--run-dir") is None
 
 
 def test_the_page_s_own_example_keeps_the_contract(tmp_path: Path, plugins_undone: Callable[[], None]) -> None:
