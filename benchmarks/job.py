@@ -59,6 +59,17 @@ class Job:
             time.sleep(0.1)
         return found
 
+    def code(self, seconds: float) -> int:
+        """Wait for its end by itself; the exit code.
+
+        Raises:
+            AssertionError: it has not ended in so many seconds; the message holds what it has printed.
+        """
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still at work after {seconds} s:\n{self.text}") from None
+
     def family(self) -> list[psutil.Process]:
         """The supervisor and every process below it."""
         try:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import shutil
 import textwrap
 from collections.abc import Sequence
@@ -165,8 +166,8 @@ def _load_plugins(given: Sequence[str], resume: str | None) -> list[str]:
         return [str(path) for path in load_plugins(given)]
     check_link("--resume", resume)
     path = place(resume, "--resume")
-    if not path.is_dir():
-        # There is nothing to load; that no run is there is told when it is to be resumed.
+    if not os.path.isdir(path):
+        # There is nothing to load. That no run is there, or may not be read, is told when it is to be resumed.
         return [str(each) for each in load_plugins(given)]
     with contextlib.closing(RunDirectory.resume(path)) as run:
         # Installed plugins first, also where no file follows.

@@ -18,20 +18,14 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def groups(kind: type[Config]) -> dict[str, type[Config]]:
-    """Groups among the settings of a class, by name. Where it has those of the senses, each sense's is one of them.
-
-    Raises:
-        ConfigError: a sense has settings, and its name is that of a group of the class's own.
-    """
+    """Groups among the settings of a class, by name. Where it has those of the senses, each sense's is one of them."""
     hints = get_type_hints(kind)
     pairs = ((f.name, hints[f.name]) for f in dataclasses.fields(kind))
     found = {name: hint for name, hint in pairs if isinstance(hint, type) and issubclass(hint, Config)}
     if found.get("senses") is SensesConfig:
         del found["senses"]
-        senses = groups(senses_config())
-        if taken := found.keys() & senses.keys():
-            raise ConfigError(f"sense {min(taken)!r}: has settings, and a section has its name; rename the sense")
-        found |= senses
+        # No sense can be registered by the name of another group.
+        found |= groups(senses_config())
     return found
 
 

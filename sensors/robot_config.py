@@ -32,12 +32,10 @@ class RobotConfig(Config):
         """Rebuild from `to_dict`; what is missing takes its default.
 
         Raises:
-            ConfigError: an unknown name, a bad value, or a sense that has the name of a section.
+            ConfigError: an unknown name, or a bad value.
         """
         sections = {f.name for f in fields(cls)} - {"senses"}
         senses = {f.name for f in fields(senses_config())}
-        if taken := sections & senses:
-            raise ConfigError(f"sense {min(taken)!r}: has settings, and a section has its name; rename the sense")
         if unknown := sorted(set(values) - sections - senses):
             raise ConfigError(f"unknown setting {', '.join(unknown)}; known: {', '.join(sorted(sections | senses))}")
         own = {name: value for name, value in values.items() if name in senses}

@@ -153,7 +153,7 @@ def test_a_damaged_dataset_is_told_in_two_lines_and_nothing_is_left(tmp_path: Pa
         token=token,
     )
     try:
-        assert job.process.wait(90) == 2, job.text
+        assert job.code(90) == 2, job.text
     finally:
         job.close()
     error = job.text[job.text.index("error:") :].strip().splitlines()

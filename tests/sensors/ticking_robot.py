@@ -42,7 +42,7 @@ class EachPicture:
     def __init__(self, name: str, generation: int, *_: object, **__: object) -> None:
         self._name, self._generation, self._seq = name, generation, 0
 
-    def observe(self, frame: Frame, now: float) -> list[EventBatch]:
+    def observe(self, frame: Frame, now: float, source: str) -> list[EventBatch]:
         seq, moment = np.array([self._seq]), np.array([now])
         samples = {"image": np.full((1, 1, 32, 32), self._seq % 251, np.uint8)}
         self._seq += 1
