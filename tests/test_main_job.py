@@ -127,6 +127,8 @@ def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
     assert both[-1]["replay/inserted"] >= last["replay/inserted"]
 
 
+# Beside all other tests its Ray was seen to hang while it started, three times of three, and never by itself.
+@pytest.mark.slow
 def test_a_damaged_dataset_is_told_in_two_lines_and_nothing_is_left(tmp_path: Path) -> None:
     mnist, run, token = tmp_path / "data" / "mnist", tmp_path / "run", tmp_path / "token"
     mnist.mkdir(parents=True)
