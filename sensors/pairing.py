@@ -19,6 +19,9 @@ from sensors.config import Config, setting
 from sensors.event import NO_LESSON
 from sensors.percept import Percept
 
+REMEMBERED = 1024
+"""Least number of decided percepts of a sense that are known by their numbers when they are reported again."""
+
 
 @dataclass(frozen=True)
 class PairingConfig(Config):
@@ -79,7 +82,7 @@ class _Track:
     known: float = -float("inf")
 
     def __post_init__(self) -> None:
-        self.decided = deque(maxlen=2 * self.most)
+        self.decided = deque(maxlen=max(2 * self.most, REMEMBERED))
 
 
 class Pairing:

@@ -320,7 +320,6 @@ def test_of_any_senses_each_momentary_percept_comes_out_once_and_each_lasting_on
         assert all(p.whole for p in moment.percepts.values()) or len(moment.percepts) == 1
     for sense in SENSES:
         became = [pairing.counts[f"{sense}.{what}"] for what in ("came", "paired", "alone", "broken")]
-        # One that is reported again long after it was decided is forgotten by then, and counts once more.
-        assert became[0] == sum(became[1:]) >= sum(life.sense == sense for life in lives)
+        assert became[0] == sum(became[1:]) == sum(life.sense == sense for life in lives)
     # A lesson has one number: each that was given is in some moment.
     assert {m.lesson for m in moments} - {NO_LESSON} == set(range(pairing.lesson))
