@@ -40,7 +40,7 @@ class _Sent:
 
 
 class TeacherActor:
-    """A subject's machine that sends; made a Ray actor by whoever starts it.
+    """The Ray shell of a subject's machine: it sends what the machine emits.
 
     Args:
         name: source name of its events.

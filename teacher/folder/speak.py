@@ -22,7 +22,7 @@ from teacher.folder.scan import scan
 TAKES = 20
 """Recordings of each name, each by a voice of its own: the split by speaker tests on voices that are never heard."""
 SPEAKERS = VOICES[::2][:TAKES]
-"""Who says them: every other voice in the alphabet."""
+"""Voices that say them: every other one in the alphabet."""
 SPANS = ((120, 221), (25, 76), (30, 81))
 """Words per minute, pitch and expression: from, up to but without."""
 SENSE = "audio"

@@ -151,7 +151,7 @@ def _by_group(concepts: Sequence[str], people: Sequence[str], share: float) -> N
     for person in sorted(rows, key=_order):
         if all(tested[concept] >= size for concept, size in wanted.items()):
             break
-        # Somebody who says only what is tested enough already trains.
+        # A speaker of nothing but concepts that are tested enough already trains.
         if any(tested[concepts[at]] < wanted[concepts[at]] for at in rows[person]):
             test[rows[person]] = True
             for at in rows[person]:
