@@ -3,8 +3,10 @@
 A picture holds still while it stays close to the one that began the hold, light and contrast taken out; a view begins
 when it has done so for `hold` seconds and something is there to be seen (`look` gives a sample). A view lasts until the
 picture changes for longer than a trembling hand does, or the camera stops; what comes back unchanged within `resume`
-seconds is the same view, so a lesson survives a shaken card. What holds still is looked at again now and then, in case
-something changed that is too small to be noticed as movement.
+seconds is the same view, so a lesson survives a shaken card. A picture that held still and showed nothing in the
+meantime means that the thing was taken away or covered: then only what looks nearly the same is the same view, because
+a second card may resemble the first. What holds still is looked at again now and then, in case something changed that
+is too small to be noticed as movement.
 """
 
 from collections import Counter
@@ -34,6 +36,9 @@ class ViewsConfig(Config):
     hold: float = setting(0.25, help="a picture must hold still so long to be seen", unit="s", low=0.05, high=5.0)
     still: float = setting(0.005, help="largest difference between pictures that hold still", low=0.0001, high=1.0)
     same: float = setting(0.2, help="largest difference between samples of one view", low=0.01, high=1.0)
+    back: float = setting(
+        0.1, help="largest difference between samples of one view, when nothing was seen in between", low=0.01, high=1.0
+    )
     again: float = setting(
         0.5, help="time after which what holds still is looked at again", unit="s", low=0.05, high=10
     )
@@ -100,6 +105,7 @@ class Views:
         self._looked: float | None = None  # when what holds was last looked at
         self._view: View | None = None
         self._held = False  # the view's picture is the one that holds now
+        self._gone = False  # since the view was last seen, a picture held still that showed nothing
 
     @property
     def known(self) -> float:
@@ -165,15 +171,17 @@ class Views:
         if sample is None:
             # A view gets `resume` seconds to come back from under a hand or a glare.
             self.counts["empty"] += 1
-            self._held = False
+            self._held, self._gone = False, True
             return []
-        if self._view is not None and difference(sample, self._view.sample) <= self.config.same:
+        most = min(self.config.same, self.config.back) if self._gone else self.config.same
+        if self._view is not None and difference(sample, self._view.sample) <= most:
             self.counts["resumed"] += not self._held
-            self._view, self._held = replace(self._view, end=frame.time), True
+            self._view, self._held, self._gone = replace(self._view, end=frame.time), True, False
             return [self._view]
         ended = self._end()
         start = self._since if first else frame.time
         self._view, self._held = View(self.counts["views"], start, frame.time, sample), True
+        self._gone = False
         self.counts["views"] += 1
         return [*ended, self._view]
 

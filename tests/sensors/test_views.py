@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.shown import drawing, show
 from sensors.cards import card_image
@@ -18,13 +19,15 @@ class _Stage:
         self.time = 10.0
         self.reports: list[View] = []
 
-    def show(self, number: int | None, seconds: float, shake: float = 0.0, drift: float = 0.0) -> list[View]:
+    def show(
+        self, number: int | NDArray[np.uint8] | None, seconds: float, shake: float = 0.0, drift: float = 0.0
+    ) -> list[View]:
         before = len(self.reports)
         for k in range(round(seconds * FPS)):
             self.time += 1 / FPS
             shift = (shake * self.rng.uniform(-1, 1), shake * self.rng.uniform(-1, 1))
             light = 1 + drift * np.sin(k / FPS)
-            digit = None if number is None else drawing(number)
+            digit = drawing(number) if isinstance(number, int) else number
             picture = show(digit, self.rng, shift=shift, light=float(light))
             self.reports += self.views.observe(Frame(self.time, picture))
         known = {(v.number, v.lasting) for v in self.reports[:before]}
@@ -70,6 +73,30 @@ def test_a_shaken_card_is_one_view() -> None:
     assert stage.views.counts["resumed"] == 1
     (over,) = stage.views.flush()
     assert over.number == view.number and over.end == pytest.approx(stage.time)
+
+
+def test_a_covered_card_is_one_view() -> None:
+    stage = _Stage()
+    stage.show(3, 1.0)
+    assert stage.show(None, 0.5) == []
+    assert stage.show(3, 1.0) == []
+    assert stage.views.counts["resumed"] == 1 and stage.views.counts["empty"] >= 1
+
+
+def test_a_card_that_resembles_the_one_taken_away_is_another_view() -> None:
+    one, other = drawing(5), drawing(5)
+    other[:12] = 0
+    samples = [card_image(show(digit, np.random.default_rng(0))) for digit in (one, other)]
+    assert samples[0] is not None and samples[1] is not None
+    assert ViewsConfig().back < difference(samples[0], samples[1]) < ViewsConfig().same
+    stage = _Stage()
+    stage.show(one, 1.0)
+    stage.show(None, 0.5)
+    over, view = stage.show(other, 1.0)
+    assert (over.number, over.lasting, view.number, view.lasting) == (0, False, 1, True)
+    # Without the empty room in between the card may have been turned or moved.
+    stage.show(one, 1.0)
+    assert stage.views.counts["views"] == 2
 
 
 def test_what_is_shown_again_later_is_new() -> None:
