@@ -18,12 +18,12 @@ def test_colour_pictures_are_mirrored_unless_the_setting_says_not(forms: Callabl
     forms(image={"color": True})
     x = torch.linspace(0.2, 0.8, 32).expand(64, 3, 32, 32).contiguous()
 
-    def mirrored(**changes: float) -> int:
-        y = make(**changes).observe(x, modality("image"), 99)
+    def mirrored(mirror: bool) -> int:
+        y = make(mirror=mirror).observe(x, modality("image"), 99)
         return int((y[..., 8:16].mean((1, 2, 3)) > y[..., 16:24].mean((1, 2, 3))).sum())
 
-    assert 16 < mirrored() < 48
-    assert mirrored(mirror=False) == 0
+    assert 16 < mirrored(True) < 48
+    assert mirrored(False) == 0
 
 
 def sound() -> torch.Tensor:
