@@ -7,7 +7,6 @@ from typing import Any
 from agent.algorithms import Declaration, named
 from agent.config import LearnerConfig
 from runtime.settings import RunConfig
-from sensors.config import Config
 from sensors.errors import ConfigError
 from sensors.modalities import labelled
 from sensors.streams import perceived_kinds
@@ -93,9 +92,8 @@ def free_tables(learn: Sequence[Declaration], tables: Sequence[str], config: Lea
 
 
 def sections(config: RunConfig) -> Mapping[str, dict[str, Any]]:
-    """The settings of each algorithm that has a section of its own, by its name."""
-    found = ((d.name, getattr(config, d.name, None)) for d in named(config.run.learn))
-    return {name: section.to_dict() for name, section in found if isinstance(section, Config)}
+    """The settings of each algorithm that brings some, by its name."""
+    return {d.name: getattr(config.parts, d.name).to_dict() for d in named(config.run.learn) if d.settings is not None}
 
 
 def kinds(config: RunConfig) -> list[str]:

@@ -10,10 +10,12 @@ from typing import Any
 
 from agent.algorithms import named
 from runtime.learning import kinds
+from runtime.part_settings import KINDS
 from runtime.settings import RunConfig
 from sensors.errors import StateError
 from sensors.modalities import Modality, kind_of, modality
 from sensors.plugins import plugins
+from sensors.registrations import brought
 from sensors.senses import senses
 
 Kept = dict[str, dict[str, str]]
@@ -100,7 +102,7 @@ def _used(config: RunConfig) -> set[str]:
         *(f"sense {name}" for name in names),
         *(f"layout {modality(name).layout}" for name in names),
         # Their settings stand in the run's.
-        *(f"sense {each.name}" for each in senses().values() if each.settings is not None),
+        *(f"{kind} {name}" for kind in ("sense", *KINDS) for name in brought(kind)),
         *(f"subject {each.name}" for each in config.run.subjects),
         *(f"algorithm {each.name}" for each in named(config.run.learn)),
     }

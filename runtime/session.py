@@ -34,6 +34,7 @@ from sensors.rig_config import LIVE
 from sensors.senses import configure
 from sensors.senses.settings import form_changes
 from teacher.subjects.check import check_subjects
+from teacher.subjects.contract import settings_of
 
 if TYPE_CHECKING:
     from runtime.supervisor.cluster import Cluster
@@ -208,7 +209,8 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
 def _teaches(config: RunConfig) -> tuple[Any, ...]:
     """All that decides which events teachers send, besides their places in the curriculum."""
     data = config.data.replace(data=None, download=False)
-    return data, config.teacher, config.letters, config.run.seed
+    own = {subject.name: settings_of(subject, config) for subject in config.run.subjects}
+    return data, config.teacher, config.letters, own, config.run.seed
 
 
 def _teachers(*configs: RunConfig) -> set[str]:

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args, get_type_hints
 
-from agent.algorithms import algorithm, algorithms, named
-from agent.config import AnswerConfig, ContrastiveConfig, LearnerConfig, MonitorConfig
+from agent.algorithms import TDLFT, algorithm, algorithms, named
+from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.config import ReplayConfig
-from runtime.groups import flatten, groups, inner_group
+from runtime.groups import HOLDERS, flatten, groups, holders, inner_group
 from runtime.migrate import migrate, replaced, typed
+from runtime.part_settings import PartsConfig, parts_config
 from sensors.address import redact
 from sensors.config import Config, parse, setting
 from sensors.errors import ConfigError
@@ -21,7 +22,7 @@ from sensors.rig_config import LIVE, LiveConfig, RigConfig
 from sensors.senses import SensesConfig, senses_config
 from sensors.streams import perceivable
 from teacher.config import DataConfig, LettersConfig, TeacherConfig
-from teacher.subjects.contract import SEPARATOR, Subject, read_subjects, subjects, unlabelled
+from teacher.subjects.contract import SEPARATOR, Subject, read_subjects, settings_of, subjects, unlabelled
 
 LIVE_DEFAULTS = {
     "run.teach": "digits",
@@ -151,8 +152,7 @@ class RunConfig(Config):
     letters: LettersConfig = field(default_factory=LettersConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
-    tdlft: TdlftTurnsConfig = field(default_factory=TdlftTurnsConfig)
-    contrastive: ContrastiveConfig = field(default_factory=ContrastiveConfig)
+    parts: PartsConfig = field(default_factory=lambda: parts_config()())
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     answer: AnswerConfig = field(default_factory=AnswerConfig)
     run: RunSection = field(default_factory=RunSection)
@@ -173,10 +173,12 @@ class RunConfig(Config):
             self._check_letters()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by section; a sense's own settings are a section of its name, such as `image`."""
-        values = super().to_dict()
-        senses: dict[str, Any] = values.pop("senses")
-        return values | senses
+        """Plain values by section; settings that a part brings are a section of its name, such as `image`."""
+        held, values = holders(type(self)), super().to_dict()
+        sections: dict[str, Any] = {}
+        for name, value in values.items():
+            sections |= value if name in held else {name: value}
+        return sections
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -188,13 +190,11 @@ class RunConfig(Config):
         sections = groups(cls)
         for name in values:
             if name not in sections:
-                raise ConfigError(
-                    f"unknown section {name!r}; if it is that of a sense, give the sense's plugin: --plugin FILE.py"
-                )
-        own = senses_config()
-        senses = {name: values[name] for name in groups(own) if name in values}
-        rest = {name: value for name, value in values.items() if name not in senses}
-        return super().from_dict({**rest, "senses": own.from_dict(senses)})
+                raise ConfigError(f"unknown section {name!r}; if a plugin brings it, give the plugin: --plugin FILE.py")
+        rest, held = dict(values), {}
+        for field_name, own in holders(cls).items():
+            held[field_name] = own.from_dict({name: rest.pop(name) for name in groups(own) if name in rest})
+        return super().from_dict({**rest, **held})
 
     def _check_batches(self) -> None:
         s = self.learner
@@ -207,8 +207,8 @@ class RunConfig(Config):
 
     def _check_waiting(self) -> None:
         """Refuse settings with which the learner would wait for ever for `min_events` events."""
-        wanted, replay, teacher = self.learner.min_events, self.replay, self.teacher
-        singles = teacher.single_share > 0 or (teacher.style == "hybrid" and teacher.warmup_events > 0)
+        wanted, replay, styles = self.learner.min_events, self.replay, self.styles or (self.teacher,)
+        singles = any(s.single_share > 0 or (s.style == "hybrid" and s.warmup_events > 0) for s in styles)
         for name in ("capacity", "capacity_single") if singles else ("capacity",):
             if wanted > getattr(replay, name):
                 raise ConfigError(
@@ -216,7 +216,7 @@ class RunConfig(Config):
                     "never holds as many"
                 )
         # A source's next batch waits once the table holds min_size events and the batch would pass the slack.
-        reached = max(replay.limiter_slack - teacher.batch_events + 1, replay.min_size)
+        reached = max(replay.limiter_slack - max(s.batch_events for s in styles) + 1, replay.min_size)
         if replay.samples_per_insert > 0 and wanted > reached:
             raise ConfigError(
                 f"learner.min_events={wanted}: teachers are told to wait at {reached} events already; "
@@ -237,6 +237,12 @@ class RunConfig(Config):
             raise ConfigError("--listen: a recording is played alone; use --sensors live for robots")
 
     @property
+    def styles(self) -> tuple[TeacherConfig, ...]:
+        """How the subjects are taught that lessons are made for, in the subjects' order."""
+        own = (settings_of(subject, self) for subject in self.run.subjects)
+        return tuple(settings for settings in own if isinstance(settings, TeacherConfig))
+
+    @property
     def rig(self) -> RigConfig:
         """Settings of the rig, for a run that perceives for itself."""
         return RigConfig(
@@ -250,7 +256,8 @@ class RunConfig(Config):
 
     def _check_letters(self) -> None:
         """Refuse settings with which TDLFT would wait for ever for its `min_pairs` pairs."""
-        wanted, letters = self.tdlft.min_pairs, self.letters
+        own: TdlftTurnsConfig = getattr(self.parts, TDLFT.name)
+        wanted, letters = own.min_pairs, self.letters
         if wanted > self.replay.capacity_labelled:
             raise ConfigError(
                 f"tdlft.min_pairs={wanted}: a table of replay.capacity_labelled={self.replay.capacity_labelled} events "
@@ -348,8 +355,7 @@ def settings(kind: type[Config] = RunConfig, prefix: str = "") -> Iterator[Setti
     hints = get_type_hints(kind)
     nested = groups(kind)
     for f in dataclasses.fields(kind):
-        # Settings of the senses are among the groups.
-        if f.name in nested or hints[f.name] is SensesConfig:
+        if f.name in nested or hints[f.name] in HOLDERS:
             continue
         names = [k.__name__ for k in get_args(hints[f.name]) or (hints[f.name],)]
         meta = f.metadata

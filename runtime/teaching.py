@@ -74,10 +74,10 @@ def check_senses(config: RunConfig) -> None:
             f"learner.modalities: {', '.join(unread)} is sent and not learned from; "
             f"add --set learner.modalities={','.join(names)}"
         )
-    if config.teacher.derived and "lesson" in (config.learner.guides, config.learner.selector):
+    derived = next((style.derived for style in config.styles if style.derived), "")
+    if derived and "lesson" in (config.learner.guides, config.learner.selector):
         raise ConfigError(
-            f"teacher.derived: what has {config.teacher.derived} beside one sense alone has no lesson; "
-            "use guides pair or cluster"
+            f"teacher.derived: what has {derived} beside one sense alone has no lesson; use guides pair or cluster"
         )
 
 

@@ -13,8 +13,8 @@ from ray.exceptions import RayActorError
 from sensors.errors import ConfigError
 from sensors.event import EventBatch
 from sensors.state import State
-from teacher.config import DataConfig, settings_class
-from teacher.subjects import Cursor, subject
+from teacher.config import DataConfig
+from teacher.subjects import Cursor, settings_kind, subject
 
 WINDOW = 4
 """Batches on the way to replay at one time."""
@@ -72,7 +72,7 @@ class TeacherActor:
         cv2.setNumThreads(1)
         one = subject(taught)
         loaded = one.load(DataConfig.from_dict(data))
-        config = settings_class(one.settings).from_dict(settings)
+        config = settings_kind(one).from_dict(settings)
         self._machine = one.machine(loaded, config, name, seed, generation)
         self._summary, self._datasets = list(loaded.lines), dict(loaded.choices)
         self._replay = replay

@@ -79,6 +79,8 @@ def forms() -> Iterator[Callable[..., None]]:
 @pytest.fixture
 def plugins_undone(forms: Callable[..., None]) -> Iterator[Callable[[], None]]:
     """Plugins may be loaded here; afterwards, or when this is called, nothing of them is registered any more."""
+    from agent.algorithms import contract as algorithms
+    from agent.layouts import contract as layouts
     from sensors import modalities, plugins, registrations
     from sensors.senses import contract, senses
     from teacher.subjects import contract as subjects
@@ -90,6 +92,8 @@ def plugins_undone(forms: Callable[..., None]) -> Iterator[Callable[[], None]]:
             modalities._REGISTRY,
             contract._SENSES,
             subjects._REGISTRY,
+            algorithms._DECLARED,
+            layouts._LAYOUTS,
             plugins._loaded,
             registrations.NOTES,
         )

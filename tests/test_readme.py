@@ -11,7 +11,7 @@ import pytest
 
 from runtime.cli import OPTIONS, Request, parse_arguments
 from runtime.settings import RunConfig
-from runtime.supervisor.metrics import METRICS, metric_of
+from runtime.supervisor.metrics import metric_of, metrics
 from runtime.terminal import exams_of
 from sensors.plugins import load_plugins
 from sensors.robot_config import RobotConfig
@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text()
 PAGES = (
     *("README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/measurements.md"),
     *("docs/reproduction.md", "docs/guides.md", "docs/streams.md", "docs/tdlft.md", "docs/live.md", "docs/promises.md"),
-    *("docs/senses.md", "docs/algorithms.md"),
+    *("docs/senses.md", "docs/subjects.md", "docs/algorithms.md"),
 )
 TEXTS = {name: (ROOT / name).read_text() for name in PAGES}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -103,10 +103,10 @@ def test_every_launch_command_is_accepted(command: str, plugins_undone: Callable
 def test_every_option_and_setting_that_a_page_names_exists(
     name: str, tmp_path: Path, plugins_undone: Callable[[], None]
 ) -> None:
-    # The page's own plugin brings a setting.
-    for code in re.findall(r"```python\n(.*?register_sense\(.*?)```", TEXTS[name], re.DOTALL):
-        (tmp_path / "touch.py").write_text(code)
-        load_plugins([tmp_path / "touch.py"])
+    # The page's own plugin brings a setting, or a name.
+    for code in re.findall(r"```python\n(.*?register_(?:sense|subject|algorithm)\(.*?)```", TEXTS[name], re.DOTALL):
+        (tmp_path / "own.py").write_text(code)
+        load_plugins([tmp_path / "own.py"])
     codes = re.findall(r"`([^`\n]+)`", TEXTS[name])
     for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(codes)):
         assert flag in FLAGS | OTHERS_FLAGS, flag
@@ -172,7 +172,7 @@ def test_every_figure_that_readme_names_is_made() -> None:
 
 def test_the_operating_guide_lists_every_ray_metric() -> None:
     listed = re.findall(r"^\| `ray_(\w+?)`", TEXTS["docs/operating.md"], re.MULTILINE)
-    assert sorted(listed) == sorted(m.name for m in METRICS)
+    assert sorted(listed) == sorted(m.name for m in metrics())
 
 
 def test_defaults_that_the_pages_state_are_the_real_ones() -> None:

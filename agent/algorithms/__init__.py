@@ -17,6 +17,8 @@ from agent.algorithms.contract import (
     named,
     register_algorithm,
 )
+from agent.config import ContrastiveConfig
+from agent.tdlft_config import TdlftTurnsConfig
 from sensors.modalities import kind_of
 
 if TYPE_CHECKING:
@@ -69,7 +71,6 @@ def _smart_networks(published: Mapping[str, Any]) -> "Networks":
 
 def _build_tdlft(setup: Setup) -> Algorithm:
     from agent.algorithms.tdlft import LipReading
-    from agent.tdlft_config import TdlftTurnsConfig
     from agent.tdlft_turns import TdlftTurns
 
     config = TdlftTurnsConfig.from_dict(setup.sections.get("tdlft", {}))
@@ -111,6 +112,13 @@ TDLFT = register_algorithm(
         usable=_letters,
         exams=(LIP_READING,),
         labels=True,
+        settings=TdlftTurnsConfig,
+        gauges={
+            "turns": "TDLFT turns so far",
+            "pairs": "pairs of speech and lips that the last TDLFT turn learned from",
+            "heard": "labelled speech without lips that the last TDLFT turn had",
+            "letters": "letters in the label space of the last TDLFT turn",
+        },
     )
 )
 CONTRASTIVE = register_algorithm(
@@ -121,5 +129,7 @@ CONTRASTIVE = register_algorithm(
         usable=_together,
         exams=(RETRIEVAL,),
         networks=_joint_networks,
+        settings=ContrastiveConfig,
+        gauges={"temperature": "temperature of the comparison of events"},
     )
 )

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from agent.algorithms.usable import UsableReplay
 from agent.config import LearnerConfig
+from sensors.config import Config
 from sensors.errors import ConfigError
 from sensors.modalities import labelled
-from sensors.registrations import check_name, note
+from sensors.registrations import check_name, note, sections_of
 from sensors.state import State
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Setup:
         tables: replay's own reader of whole tables, labelled ones and held-out events among them; `Declaration.make`
             gives it to no algorithm but those that declare `labels`.
         seed: of weights and of everything random.
-        sections: other settings of the run by section, as dicts: `tdlft`, `contrastive`.
+        sections: the algorithms' own settings by name of the algorithm, as dicts (see `Declaration.settings`).
     """
 
     config: LearnerConfig
@@ -70,6 +71,10 @@ class Declaration:
         labels: whether it reads labelled tables; where this is false, no labelled table is usable.
         networks: rebuilds the inference model from what `publish` handed out; none: it has no encoders of the
             learner's modalities.
+        settings: class of its own settings, which appear as a section of its name, such as `contrastive.width`; all
+            have defaults. It finds them in `Setup.sections`. None: it has no settings.
+        gauges: what `figures` reports that is shown as Ray metrics, beside its share of the time: name of the figure
+            without the algorithm's, as in 'temperature' -> what it means, with its unit.
     """
 
     name: str
@@ -79,6 +84,8 @@ class Declaration:
     exams: tuple[str, ...]
     labels: bool = False
     networks: Callable[[Mapping[str, Any]], "Networks"] | None = None
+    settings: type[Config] | None = None
+    gauges: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def decodes(self) -> bool:
@@ -86,10 +93,22 @@ class Declaration:
         return GENERATION in self.exams
 
     def make(self, setup: Setup) -> "Algorithm":
-        """Build it, and give it no more of replay than it declares."""
+        """Build it, and give it no more of replay than it declares.
+
+        Raises:
+            ConfigError: what is built has another declaration, by which it would be examined, saved and shown.
+        """
         modalities = [name.strip() for name in setup.config.modalities.split(",")]
         own = UsableReplay(setup.replay, lambda kind: bool(self.learns_from([kind], modalities)), self.name)
-        return self.build(replace(setup, replay=own, tables=setup.tables if self.labels else None))
+        made = self.build(replace(setup, replay=own, tables=setup.tables if self.labels else None))
+        other = getattr(made, "declared", None)
+        if other is not self:
+            told = f"is declared as {other.name}" if isinstance(other, Declaration) else "has no declaration"
+            raise ConfigError(
+                f"algorithm {self.name}: builds a {type(made).__name__}, which {told};\n"
+                f"let its class, or one derived from it, have the declaration of {self.name} as `declared`"
+            )
+        return made
 
     def learns_from(self, kinds: Sequence[str], modalities: Sequence[str]) -> list[str]:
         """Those of these tables that it learns from."""
@@ -189,21 +208,25 @@ class Algorithm(ABC):
 
 
 _DECLARED: dict[str, Declaration] = {}
+sections_of("algorithm", lambda: {name: d.settings for name, d in _DECLARED.items() if d.settings is not None})
 
 
 def register_algorithm(declaration: Declaration) -> Declaration:
     """Add an algorithm.
 
     Raises:
-        ValueError: its name is taken, is no name for an algorithm or is that of a section of settings; or an exam is
-            unknown.
+        ValueError: its name is taken, is no name for an algorithm or is that of a section of settings; an exam is
+            unknown; or its settings or gauges cannot be shown.
     """
     name = declaration.name
     if name in _DECLARED or name in RESERVED:
         raise ValueError(f"algorithm {name!r} is registered already, or this name has another meaning")
     if not name.isidentifier():
         raise ValueError(f"algorithm {name!r}: a name consists of letters, digits and _")
-    check_name("algorithm", name)
+    check_name("algorithm", name, declaration.settings)
+    for gauge, meaning in declaration.gauges.items():
+        if not (name + gauge).isascii() or not gauge.isidentifier() or not meaning.isascii():
+            raise ValueError(f"algorithm {name!r}: gauge {gauge!r}: give a name of a-z, 0-9, _ and a meaning in ASCII")
     if unknown := [exam for exam in declaration.exams if exam not in EXAMS]:
         raise ValueError(f"algorithm {name!r}: no exam {unknown[0]!r}; there are {', '.join(EXAMS)}")
     _DECLARED[name] = declaration

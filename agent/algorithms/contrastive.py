@@ -116,7 +116,11 @@ class Contrastive(Algorithm):
     def __init__(self, setup: Setup) -> None:
         self.config = setup.config
         super().__init__(modalities_of(self.config))
-        self.own = ContrastiveConfig.from_dict(setup.sections.get(self.name, {}))
+        kind = self.declared.settings
+        if kind is None or not issubclass(kind, ContrastiveConfig):
+            kind = ContrastiveConfig
+        # A class that is derived from this one may have settings that are derived from these.
+        self.own: ContrastiveConfig = kind.from_dict(setup.sections.get(self.name, {}))
         self.replay, self.device = setup.replay, setup.hardware.device
         self.dtype = torch.bfloat16 if setup.hardware.precision == "bfloat16" else None
         torch.manual_seed(setup.seed)

@@ -1,13 +1,14 @@
-"""The figures as Ray metrics, for the dashboard and Prometheus; `METRICS` is the registry."""
+"""The figures as Ray metrics, for the dashboard and Prometheus; `metrics` lists them all."""
 
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from ray.util.metrics import Counter, Gauge
 
+from agent.algorithms import algorithm, algorithms
 from runtime.figures import Value
 
 EMIT_EVERY = 3.0
@@ -60,11 +61,6 @@ METRICS = (
     Metric(
         "reciprocal_checkpoint_stall_ms", "of learning that the last checkpoint took", "learner/checkpoint_stall_ms"
     ),
-    Metric("reciprocal_tdlft_turns", "TDLFT turns so far", "tdlft/turns"),
-    Metric("reciprocal_tdlft_pairs", "pairs of speech and lips that the last TDLFT turn learned from", "tdlft/pairs"),
-    Metric("reciprocal_tdlft_heard", "labelled speech without lips that the last TDLFT turn had", "tdlft/heard"),
-    Metric("reciprocal_tdlft_letters", "letters in the label space of the last TDLFT turn", "tdlft/letters"),
-    Metric("reciprocal_tdlft_share", "share of the learner's time that TDLFT takes, 0 to 1", "tdlft/share"),
     Metric("reciprocal_loss", "losses, by term", "loss/", "term"),
     Metric("reciprocal_exam_accuracy", "exam accuracy, 0 to 1", "exam/", "exam"),
     Metric("reciprocal_self_consistency", "self-consistency exams without labels, by figure", "self/", "figure"),
@@ -74,6 +70,18 @@ METRICS = (
     Metric("reciprocal_retrieval_chance", "what guessing reaches there, 0 to 1", "retrieval_chance/", "exam"),
     Metric("reciprocal_judge_accuracy", "a judge's own test accuracy, 0 to 1", "judge/", "judge"),
 )
+"""Metrics that every run may have, whatever learns in it."""
+
+
+def metrics() -> tuple[Metric, ...]:
+    """All metrics: `METRICS`, and the gauges that the registered algorithms declare."""
+    found = {metric.name: metric for metric in METRICS}
+    for name in algorithms():
+        shown = {**algorithm(name).gauges, "share": f"share of the learner's time that {name} takes, 0 to 1"}
+        for figure, meaning in shown.items():
+            made = Metric(f"reciprocal_{name}_{figure}", meaning, f"{name}/{figure}")
+            found.setdefault(made.name, made)
+    return tuple(found.values())
 
 
 class RayMetrics:
@@ -93,11 +101,12 @@ class RayMetrics:
         self.lost = 0
         self.fault = ""
         self._totals: dict[tuple[str, str], float] = {}
+        self._known = metrics()
 
     def emit(self, values: Mapping[str, Value]) -> None:
         """Set every metric that a figure feeds; figures without a metric are left to the files."""
         for key, value in values.items():
-            found = metric_of(key)
+            found = metric_of(key, self._known)
             if found is None or isinstance(value, str):
                 continue
             metric, label = found
@@ -132,9 +141,14 @@ def label_of(text: str) -> str:
     return quote(text, safe=string.printable, errors="surrogateescape")
 
 
-def metric_of(key: str) -> tuple[Metric, str] | None:
-    """The metric that a figure feeds, and the value of its label; none when it feeds none."""
-    for metric in METRICS:
+def metric_of(key: str, known: Sequence[Metric] | None = None) -> tuple[Metric, str] | None:
+    """The metric that a figure feeds, and the value of its label; none when it feeds none.
+
+    Args:
+        key: of the figure.
+        known: where to look for it; none: among all `metrics`.
+    """
+    for metric in metrics() if known is None else known:
         if metric.tag and key.startswith(metric.prefix):
             return metric, key.removeprefix(metric.prefix)
         if key == metric.prefix:

@@ -16,7 +16,7 @@ from sensors.config import Config
 from sensors.errors import EventError
 from sensors.modalities import Modality, register
 from sensors.readings import Chunk, Frame, Values
-from sensors.registrations import check_name, note
+from sensors.registrations import check_name, note, sections_of
 
 Array = NDArray[Any]
 Generator = np.random.Generator
@@ -114,6 +114,7 @@ class Sense:
 
 
 _SENSES: dict[str, Sense] = {}
+sections_of("sense", lambda: {name: each.settings for name, each in _SENSES.items() if each.settings is not None})
 
 
 def register_sense(sense: Sense) -> Sense:
@@ -126,9 +127,7 @@ def register_sense(sense: Sense) -> Sense:
         raise ValueError(f"sense {sense.name!r}: give both `endings` and `load`, or neither")
     if sense.derived is not None and sense.derived.of not in _SENSES:
         raise ValueError(f"sense {sense.name!r}: register {sense.derived.of!r}, which it is derived from, before it")
-    if sense.settings is not None and not issubclass(sense.settings, Config):
-        raise ValueError(f"sense {sense.name!r}: its settings are no subclass of sensors.config.Config")
-    check_name("sense", sense.name)
+    check_name("sense", sense.name, sense.settings)
     if sense.form is not None and sense.settings is None and sense.derived is None:
         raise ValueError(f"sense {sense.name!r}: `form` depends on settings; give `settings`, too")
     if sense.name in RESERVED:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sensors.config import Config
 from sensors.errors import ConfigError
-from sensors.registrations import note
+from sensors.registrations import check_name, note, sections_of
 from sensors.state import State
-from teacher.config import DataConfig
+from teacher.config import DataConfig, settings_class
 
 if TYPE_CHECKING:
     # The command line asks for names alone: it is not to wait for the datasets' libraries.
@@ -98,13 +98,15 @@ class Subject(ABC):
     Attributes:
         name: as `run.teach` spells it: a lower-case word.
         about: one phrase for people.
-        settings: name of the section of the run's settings that it is taught by: 'teacher' or 'letters'.
+        settings: what it is taught by. The name of a section of the run's settings that subjects share, 'teacher' or
+            'letters'; or a class of settings of its own, which appear as a section of the subject's name and all have
+            defaults. What `teacher.machine.Machine` teaches derives its class from `TeacherConfig`.
         labelled: whether its events carry labels. What learns without labels never reads such events.
     """
 
     name: str
     about: str
-    settings: str = "teacher"
+    settings: str | type[Config] = "teacher"
     labelled: bool = False
 
     @abstractmethod
@@ -186,6 +188,7 @@ class Subject(ABC):
 
 
 _REGISTRY: dict[str, Subject] = {}
+sections_of("subject", lambda: {name: s.settings for name, s in _REGISTRY.items() if not isinstance(s.settings, str)})
 T = TypeVar("T", bound=Subject)
 
 
@@ -193,12 +196,15 @@ def register_subject(new: T) -> T:
     """Make a subject known.
 
     Raises:
-        ValueError: the name is taken or is no lower-case word.
+        ValueError: the name is taken, is no lower-case word, or is that of a section of settings where the subject has
+            settings of its own.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", new.name):
         raise ValueError(f"subject name {new.name!r}: use a lower-case word")
     if new.name in _REGISTRY:
         raise ValueError(f"subject {new.name!r} is registered already")
+    if not isinstance(new.settings, str):
+        check_name("subject", new.name, new.settings)
     _REGISTRY[new.name] = new
     note("subject", new.name)
     return new
@@ -237,13 +243,30 @@ def read_subjects(text: str) -> tuple[Subject, ...]:
 def settings_of(taught: Subject, sections: Any) -> Config:
     """The section of a run's settings that a subject is taught by.
 
+    Args:
+        taught: the subject.
+        sections: the run's settings, with an attribute for each section, and `parts` with those that parts bring.
+
     Raises:
         ConfigError: the subject names a section that there is not.
     """
-    section = getattr(sections, taught.settings, None)
+    if isinstance(taught.settings, str):
+        section = getattr(sections, taught.settings, None)
+    else:
+        section = getattr(getattr(sections, "parts", None), taught.name, None)
     if not isinstance(section, Config):
-        raise ConfigError(f"subject {taught.name}: there are no settings named {taught.settings!r}")
+        named = taught.settings if isinstance(taught.settings, str) else taught.name
+        raise ConfigError(f"subject {taught.name}: there are no settings named {named!r}")
     return section
+
+
+def settings_kind(taught: Subject) -> type[Config]:
+    """The class of the settings that a subject is taught by.
+
+    Raises:
+        ConfigError: the subject names a section that there is not.
+    """
+    return settings_class(taught.settings) if isinstance(taught.settings, str) else taught.settings
 
 
 def unlabelled(taught: Sequence[Subject]) -> list[Subject]:

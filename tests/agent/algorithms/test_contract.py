@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -214,8 +215,10 @@ def test_replay_has_no_table_but_those_that_are_declared_usable(name: str) -> No
 
     def build(own: Setup) -> Any:
         given.append(own)
+        return SimpleNamespace(declared=watched)
 
-    dataclasses.replace(declared, build=build).make(setup(replay))
+    watched = dataclasses.replace(declared, build=build)
+    watched.make(setup(replay))
     view, usable = given[0].replay, declared.learns_from(replay.kinds(), SENSES)
     assert view.kinds() == usable and set(usable) < set(replay.kinds())
     for kind in set(replay.kinds()) - set(usable):

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from agent.algorithms import contract as algorithms
 from agent.layouts import contract as layouts
 from sensors.plugins import load_plugins, plugins
+from sensors.senses import senses
+from teacher.subjects import contract as subjects
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -71,13 +74,14 @@ register_algorithm(replace(SMART, name="mine"))
 
 @pytest.mark.parametrize("part", ALONE)
 def test_each_kind_of_part_may_be_all_that_a_plugin_registers(
-    tmp_path: Path, plugins_undone: None, monkeypatch: pytest.MonkeyPatch, part: str
+    tmp_path: Path, plugins_undone: Callable[[], None], part: str
 ) -> None:
-    monkeypatch.setattr(algorithms, "_DECLARED", dict(algorithms._DECLARED))
-    monkeypatch.setattr(layouts, "_LAYOUTS", dict(layouts._LAYOUTS))
     (tmp_path / "own.py").write_text(ALONE[part])
     load_plugins([tmp_path / "own.py"])
     assert [str(each) for each in plugins()] == [f"plugin own: {part} mine"]
+    plugins_undone()
+    known = (algorithms._DECLARED, layouts._LAYOUTS, subjects._REGISTRY, senses())
+    assert not any("mine" in registry for registry in known), "no other test is to meet it"
 
 
 def test_the_page_s_own_learner_learns(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import pytest
 
+from agent.algorithms import SMART, contract
 from runtime.supervisor import metrics
-from runtime.supervisor.metrics import METRICS, RayMetrics, label_of, metric_of
+from runtime.supervisor.metrics import RayMetrics, label_of, metric_of
 
 FIGURES = (
     *("loss/image/reconstruction", "exam/image_to_audio", "learner/step"),
     *("exam/lips_unseen", "events/speech+lips+letter", "tdlft/turns"),
+    *("contrastive/temperature", "smart/share"),
 )
 
 
@@ -19,17 +23,32 @@ def test_figures_find_their_metric_and_label() -> None:
         "exam/lips_unseen": ("reciprocal_exam_accuracy", "lips_unseen"),
         "events/speech+lips+letter": ("reciprocal_events_total", "speech+lips+letter"),
         "tdlft/turns": ("reciprocal_tdlft_turns", ""),
+        "contrastive/temperature": ("reciprocal_contrastive_temperature", ""),
+        "smart/share": ("reciprocal_smart_share", ""),
     }
     assert metric_of("teacher/waiting_s") is None
 
 
 def test_the_registry_is_fit_for_prometheus() -> None:
-    names = [metric.name for metric in METRICS]
+    names = [metric.name for metric in metrics.metrics()]
     assert len(set(names)) == len(names)
-    for metric in METRICS:
+    for metric in metrics.metrics():
         assert metric.name.isidentifier()
         assert metric.help.isascii()
         assert metric.counter == metric.name.endswith("_total")
+
+
+def test_an_algorithm_s_gauges_are_what_it_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract, "_DECLARED", dict(contract._DECLARED))
+    own = replace(SMART, name="mine", gauges={"depth": "layers that have learned"})
+    contract.register_algorithm(own)
+    found = metric_of("mine/depth")
+    assert found is not None
+    assert (found[0].name, found[0].help, found[1]) == ("reciprocal_mine_depth", "layers that have learned", "")
+    assert metric_of("mine/share") and metric_of("mine/other") is None
+    for gauges in ({"so deep": "layers"}, {"depth": "Größe"}):
+        with pytest.raises(ValueError, match="algorithm 'yours': gauge"):
+            contract.register_algorithm(replace(own, name="yours", gauges=gauges))
 
 
 class Refusing:
