@@ -174,7 +174,7 @@ class MonitorActor:
         learner: handle of the learner; when that dies, whoever takes the name 'learner'.
         teach: names of the subjects, joined by '+'; with the next, it says which exams there are.
         learn: names of the learner's algorithms.
-        sections: their own settings by section, as dicts; defaults where they are not given.
+        sections: their own settings by section, and the learner's, as dicts; defaults where they are not given.
         held_out: share of events that the learner holds out.
         examined: names of the subjects whose teachers bring an exam set.
         exams: these exam sets, in this order, as dicts of arrays.

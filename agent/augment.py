@@ -42,7 +42,8 @@ class Augment:
             step: learner step.
         """
         strength = self.strength(step)
-        move = layout_of(modality.layout, modality.shape, modality.name).move
+        layout = layout_of(modality.layout, modality.shape, modality.name)
+        move = layout.mirroring(self.config.mirror).move
         if strength <= 0 or move is None:
             return x
         return move(x, strength, self._uniform)

@@ -76,6 +76,11 @@ class AugmentConfig(Config):
     augment_growth: int = setting(
         1500, help="steps in which they grow to full strength", unit="steps", low=0, high=10**12
     )
+    mirror: bool = setting(
+        True,
+        help="let these moves mirror colour pictures, left for right, and judges learn from mirrored ones, too; false: "
+        "where left and right differ in meaning, as in letters and signs",
+    )
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ class Training:
         concepts: how many there are.
         precision: 'float32' or 'bfloat16', of its training only.
         even: whether all concepts are met equally often, as a teacher shows them; else as often as the data hold them.
+        mirror: whether its training samples may be mirrored where the modality's layout does so.
 
     Raises:
         ConfigError: no such modality, network or preset.
@@ -98,9 +99,11 @@ class Training:
         concepts: int = 10,
         precision: str = "float32",
         even: bool = False,
+        mirror: bool = True,
     ) -> None:
         kind = registered(modality)
-        self._layout = layout_of(kind.layout, kind.shape, modality)
+        usual = layout_of(kind.layout, kind.shape, modality)
+        self._layout = usual.mirroring(mirror)
         for part in (samples.train_labels, samples.test_labels):
             if len(part) and part.max() >= concepts:
                 raise DataError(f"judge of {modality}: {samples.name} has label {part.max()} of {concepts} concepts")
@@ -129,7 +132,7 @@ class Training:
             self._optimiser, max_lr=self._layout.judge_rate, total_steps=steps
         )
         size = f"-{preset}" if network == "reference" else ""
-        size += f"-{precision}" * self._bfloat16 + "-even" * even
+        size += f"-{precision}" * self._bfloat16 + "-even" * even + "-unmirrored" * (self._layout is not usual)
         key = f"{samples.name}-{samples.fingerprint[:16]}-{concepts}-{steps}-{seed}{size}-{_code(network)}"
         self._place = None if cache is None else cache / f"{self.judge.name}-{key}.safetensors"
         self._load()

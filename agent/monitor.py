@@ -77,6 +77,7 @@ class Monitor:
         cache: directory of trained judges.
         name: of the subject, by which its figures and notes are told from another one's; empty where there is one.
         learned_by: name of the algorithm that is examined, whose steps the notes tell.
+        mirror: whether judges may learn from mirrored samples.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Monitor:
         cache: Path | None,
         name: str = "",
         learned_by: str = SMART.name,
+        mirror: bool = True,
     ) -> None:
         self.config = config
         self._learned_by = learned_by
@@ -98,7 +100,9 @@ class Monitor:
         self.short = exam.shorten(dict.fromkeys(exam.parts, config.exam_samples))
         self.samples = samples
         self.trainings = {
-            m: Training(m, data[m], config.judge_steps, config.judge_seed, cache, concepts=len(exam.concepts))
+            m: Training(
+                m, data[m], config.judge_steps, config.judge_seed, cache, concepts=len(exam.concepts), mirror=mirror
+            )
             for m in exam.parts
         }
         self._told = False

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.algorithms import CONSISTENCY, GENERATION, LIP_READING, RETRIEVAL, Declaration
-from agent.config import MonitorConfig
+from agent.config import LearnerConfig, MonitorConfig
 from agent.inference import Networks
 from agent.lip_monitor import LipMonitor
 from agent.lip_networks import LipNetworks
@@ -75,7 +75,7 @@ def find_subjects(
         taught: what is taught, or, where the run perceives, what the judges' data are of.
         exams: subject -> its exam set as a dict of arrays, of those whose teachers bring one.
         learn: the algorithms of the run that learn from something in it.
-        sections: their own settings by section, as dicts.
+        sections: their own settings by section, as dicts, and those of the `learner`.
         run: its directory, whose `samples` are written and whose `replay` is read.
         held_out: share of events that the learner holds out.
 
@@ -84,6 +84,7 @@ def find_subjects(
             teacher began, so that the judges would give other numbers to its concepts.
     """
     samples, judges = run / "samples", cache_root() / "judges"
+    mirror = LearnerConfig.from_dict(sections.get("learner", {})).mirror
     found: list[Examined] = []
     for declared in learn:
         for one in taught if LIP_READING in declared.exams else ():
@@ -114,7 +115,7 @@ def find_subjects(
             examiner: Examiner
             if declared.decodes:
                 examiner = Monitor(
-                    settings, loaded.datasets, tests, samples / name, judges, name, learned_by=declared.name
+                    settings, loaded.datasets, tests, samples / name, judges, name, declared.name, mirror
                 )
             else:
                 examiner = RetrievalMonitor(settings, tests, samples / name, name, learned_by=declared.name)

@@ -40,6 +40,7 @@ class Layout:
         smooth: averages neighbours in samples (B, *shape).
         disturb: varies a judge's training samples (B, *shape), given random numbers in 0…1 and a generator.
         channels_last: whether a judge's convolutions keep channels last in memory, given a sample's shape; none: never.
+        unmirrored: this layout with variations that mirror no sample; none: its own mirror none.
     """
 
     name: str
@@ -54,6 +55,11 @@ class Layout:
     move: Callable[[Tensor, float, Uniform], Tensor] | None = field(default=None)
     soften: Callable[[Tensor, torch.Generator], Tensor] | None = field(default=None)
     channels_last: Callable[[Shape], bool] | None = field(default=None)
+    unmirrored: "Layout | None" = field(default=None)
+
+    def mirroring(self, allowed: bool) -> "Layout":
+        """This layout, or its variant that mirrors no sample where mirroring is not allowed."""
+        return self if allowed or self.unmirrored is None else self.unmirrored
 
 
 def warp(x: Tensor, maps: Tensor, beyond: str = "zeros") -> Tensor:

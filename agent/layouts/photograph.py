@@ -24,13 +24,14 @@ COARSEST = 8
 """Pixels of a picture that become one when it is softened most."""
 
 
-def vary(x: Tensor, strength: float, uniform: Uniform) -> Tensor:
+def vary(x: Tensor, strength: float, uniform: Uniform, mirror: bool = True) -> Tensor:
     """Mirrored or not, nearer, turned, in other light.
 
     Args:
         x: (B, 3, rows, columns) 0…1.
         strength: 0 changes nothing; 1 is the full range, in which half of the pictures are mirrored.
         uniform: random numbers in -1…1.
+        mirror: whether pictures may be mirrored; the same random numbers are drawn if not.
 
     Returns:
         (B, 3, rows, columns) 0…1.
@@ -40,7 +41,7 @@ def vary(x: Tensor, strength: float, uniform: Uniform) -> Tensor:
     size = 1 + strength * (middle - 1 + spread * uniform(count))
     aspect, turn = 1 + ASPECT * strength * uniform(count), TURN * strength * uniform(count)
     # A share of strength / 2 is mirrored, so that this variation grows from nothing as the others do.
-    side = torch.where(uniform(count) < strength - 1, -1.0, 1.0)
+    side = torch.where((uniform(count) < strength - 1) & mirror, -1.0, 1.0)
     maps = torch.zeros(count, 2, 3)
     maps[:, 0, 0], maps[:, 0, 1] = side * size * aspect * turn.cos(), -size * turn.sin()
     maps[:, 1, 0], maps[:, 1, 1] = side * size * turn.sin(), size / aspect * turn.cos()

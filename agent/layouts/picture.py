@@ -1,5 +1,7 @@
 """Networks and variations for pictures: (channel, row, column), grey or colour."""
 
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -108,10 +110,10 @@ def second_judge(shape: Shape, concepts: int) -> nn.Module:
     return nn.Sequential(*layers)
 
 
-def move(x: Tensor, strength: float, uniform: Uniform) -> Tensor:
+def move(x: Tensor, strength: float, uniform: Uniform, mirror: bool = True) -> Tensor:
     """Small turns, scales, shears and shifts of grey pictures; colour ones vary as photographs do."""
     if x.shape[1] == COLOURS:
-        return photograph.vary(x, strength, uniform)
+        return photograph.vary(x, strength, uniform, mirror)
     count = len(x)
     turn = uniform(count) * TURN * strength
     width, height, shear = (uniform(count) * SCALE * strength for _ in range(3))
@@ -122,10 +124,10 @@ def move(x: Tensor, strength: float, uniform: Uniform) -> Tensor:
     return warp(x, maps)
 
 
-def disturb(x: Tensor, uniform: Uniform, generator: torch.Generator) -> Tensor:
+def disturb(x: Tensor, uniform: Uniform, generator: torch.Generator, mirror: bool = True) -> Tensor:
     """Small turns, scales and shifts of grey pictures; colour ones vary as photographs do."""
     if x.shape[1] == COLOURS:
-        return photograph.vary(x, 1.0, lambda *shape: 2 * uniform(*shape) - 1)
+        return photograph.vary(x, 1.0, lambda *shape: 2 * uniform(*shape) - 1, mirror)
     count = len(x)
     angle, scale = (uniform(count) - 0.5) * 0.4, 1 + (uniform(count) - 0.5) * 0.2
     maps = torch.zeros(count, 2, 3)
@@ -155,19 +157,18 @@ def _fits(shape: Shape) -> bool:
     return len(shape) == 3 and shape[0] in (1, 3) and shape[1] % 32 == 0 and shape[2] % 32 == 0
 
 
-PICTURE = register_layout(
-    Layout(
-        name="picture",
-        axes="(1 or 3 channels, rows, columns), rows and columns multiples of 32",
-        fits=_fits,
-        autoencoders={"small": small, "medium": medium, "paper": paper},
-        judges={"first": first_judge, "second": second_judge},
-        judge_steps=1400,
-        judge_rate=6e-3,
-        smooth=smooth,
-        disturb=disturb,
-        move=move,
-        soften=soften,
-        channels_last=coloured,
-    )
+_UNMIRRORED = Layout(
+    name="picture",
+    axes="(1 or 3 channels, rows, columns), rows and columns multiples of 32",
+    fits=_fits,
+    autoencoders={"small": small, "medium": medium, "paper": paper},
+    judges={"first": first_judge, "second": second_judge},
+    judge_steps=1400,
+    judge_rate=6e-3,
+    smooth=smooth,
+    disturb=partial(disturb, mirror=False),
+    move=partial(move, mirror=False),
+    soften=soften,
+    channels_last=coloured,
 )
+PICTURE = register_layout(replace(_UNMIRRORED, disturb=disturb, move=move, unmirrored=_UNMIRRORED))

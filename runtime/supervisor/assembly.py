@@ -132,7 +132,7 @@ def assemble(
             crew["learner"].handle,
             config.run.teach,
             learns.names,
-            sections(config),
+            {**sections(config), "learner": config.learner.to_dict()},
             config.learner.held_out,
             list(first),
             *(member.handle.exam.remote() for member in first.values()),

@@ -23,6 +23,8 @@ VERSION = 1
 SETTLED = 2.0
 """Seconds for which a file must not have changed before it is read: a later change has another time for certain then,
 as some disks keep times in steps of two seconds."""
+UNREAD = "unread: "
+"""How it begins where there is no hash, as the file cannot be read."""
 _PIECE = 64
 
 Mark = tuple[int, int, int, int]
@@ -80,7 +82,7 @@ def _content(path: Path, known: tuple[Mark, str] | None) -> tuple[str, Mark | No
                 digest.update(block)
             after = os.fstat(file.fileno())
     except (DataError, OSError) as error:
-        return f"unread: {type(error).__name__} {getattr(error, 'errno', '')}", None
+        return f"{UNREAD}{type(error).__name__} {getattr(error, 'errno', '')}", None
     settled = max(before.st_mtime, before.st_ctime) < began - SETTLED and _mark(before) == _mark(after)
     return digest.hexdigest(), _mark(before) if settled else None
 

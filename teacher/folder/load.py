@@ -68,7 +68,9 @@ def find_concepts(root: Path, wanted: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(name for name in names.concepts if name in met)
 
 
-def load_things(root: Path, part: str = TEST, wanted: Sequence[str] = (), show: bool = False) -> Things:
+def load_things(
+    root: Path, part: str = TEST, wanted: Sequence[str] = (), show: bool = False, again: bool = True
+) -> Things:
     """Read and prepare a folder.
 
     Args:
@@ -76,6 +78,7 @@ def load_things(root: Path, part: str = TEST, wanted: Sequence[str] = (), show: 
         part: what exams test on: 'test', or 'validation', which is val/ or a tenth of the training part.
         wanted: senses to take; none: all that are there.
         show: whether to show how far it is.
+        again: whether to read files again that were left out for a reason that may have passed.
 
     Raises:
         DataError: there is no such folder, it has no known layout, names.csv is wrong, fewer than two concepts are met
@@ -83,7 +86,7 @@ def load_things(root: Path, part: str = TEST, wanted: Sequence[str] = (), show: 
     """
     names, looked, left = _look(root, wanted)
     listed = {sense: _arranged(sense, own, show) for sense, own in looked.items()}
-    rows = {s: prepare(s, [file.path for file in own.files], own.contents, show) for s, own in listed.items()}
+    rows = {s: prepare(s, [file.path for file in own.files], own.contents, show, again) for s, own in listed.items()}
     for sense, own in listed.items():
         untaken = [file for file, taken in zip(own.files, rows[sense].taken, strict=True) if not taken]
         left += [

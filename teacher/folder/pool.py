@@ -1,7 +1,7 @@
-"""Files read by several processes at once, one a core.
+"""Files read by processes of their own, one a core, and one alone for few files.
 
-Processes, not threads: Python code of a sense runs in one thread at a time, and a damaged file that brings its decoder
-down is to cost that file alone.
+Processes, not threads: Python code of a sense runs in one thread at a time, and a file on which its decoder breaks down
+or hangs is to cost that file alone.
 """
 
 import contextlib
@@ -22,16 +22,18 @@ from sensors.errors import DataError
 from sensors.modalities import modality
 from sensors.plugins import process_setup
 from sensors.rooms import child_process
-from teacher.folder.reading import NOT_NOW, reader
+from teacher.folder.reading import NOT_NOW
 
 FILES_PER_PROCESS = 64
-"""Fewer are read by this process, as a new one takes a second to start."""
+"""A second process pays off with twice as many: it takes a second to start."""
 MOST_BREAKDOWNS = 3
 """Files in a row on which a process may break down, before this is no fault of the files."""
 BREAKDOWN = "that their reader breaks down on"
 """Why such a file is left out."""
-PATIENCE = 120.0
-"""Seconds that a process may take for one file, and to start."""
+PATIENCE = 60.0
+"""Seconds that a process may take for one file; then it is ended."""
+LONGEST_START = 120.0
+"""Seconds that it may take to start."""
 TOO_LONG = "that their reader takes too long for"
 """Why a file is left out that takes longer."""
 _TICK = 0.1
@@ -46,7 +48,7 @@ def read_files(
         name: of the sense.
         paths: of the files.
         reach: called now and then with how many are done.
-        processes: to read with; by default one for each core, while each has files enough. Below two: this one.
+        processes: to read with; by default one for each core, while each has files enough.
 
     Returns:
         (N, *shape) samples, undefined where a file was left out, and (N) reasons, empty where it was not.
@@ -57,16 +59,10 @@ def read_files(
     form = modality(name)
     samples = np.empty((len(paths), *form.shape), form.dtype)
     reasons = [""] * len(paths)
-    if processes is None:
-        processes = min(len(os.sched_getaffinity(0)), len(paths) // FILES_PER_PROCESS)
-    if processes < 2:
-        read = reader(name)
-        for at, path in enumerate(paths):
-            sample, reasons[at] = read(path)
-            if sample is not None:
-                samples[at] = sample
-            reach(at + 1)
+    if not paths:
         return samples, reasons
+    if processes is None:
+        processes = max(min(len(os.sched_getaffinity(0)), len(paths) // FILES_PER_PROCESS), 1)
     numbers = _Numbers(len(paths))
     crew = [_Reader(name) for _ in range(processes)]
     with ThreadPoolExecutor(processes) as pool, contextlib.ExitStack() as stack:
@@ -202,7 +198,9 @@ class _Reader:
                 raise DataError(f"a process that reads files cannot be started ({error.strerror})") from None
             self._process = process
         setup = json.dumps({"process": process_setup(), "sense": self._name})
-        if self._send(process, setup) and _answers(process) and _line(process) == b"ready\n":
+        if self._send(process, setup) and _answers(process, LONGEST_START) and (line := _line(process)):
+            if why := json.loads(line):
+                raise DataError(f"a process that reads files of {self._name} cannot begin ({why})")
             return process
         if self._closed:
             return None
@@ -212,7 +210,7 @@ class _Reader:
         """What became of a file: the reason or an empty text, and the sample's bytes."""
         if not self._send(process, json.dumps(str(path))):
             return BREAKDOWN, b""
-        if not _answers(process):
+        if not _answers(process, PATIENCE):
             return TOO_LONG, b""
         if not (line := _line(process)):
             return BREAKDOWN, b""
@@ -243,11 +241,11 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
                 pipe.close()
 
 
-def _answers(process: "subprocess.Popen[bytes]") -> bool:
+def _answers(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
     """Wait until a process says something, or has ended; whether it did in time."""
     assert process.stdout is not None
     try:
-        return bool(wait_for([process.stdout.fileno()], PATIENCE))
+        return bool(wait_for([process.stdout.fileno()], seconds))
     except (OSError, ValueError):  # closed by now
         return True
 

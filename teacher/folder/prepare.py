@@ -1,4 +1,7 @@
-"""From files to stored samples of one sense, on all cores, kept in the cache by the files' content."""
+"""From files to stored samples of one sense, on all cores, kept in the cache by the files' content.
+
+A file that an earlier preparation in the same form has read is not read again (`teacher.folder.store`).
+"""
 
 import functools
 import hashlib
@@ -22,10 +25,11 @@ from sensors.modalities import modality
 from sensors.plugins import plugins
 from sensors.registrations import NOTES
 from sensors.senses import configured, sense, senses_config
-from teacher.datasets.cache import form_of, kept
+from teacher.datasets.cache import Content, Form, form_of, kept
 from teacher.datasets.samples import hash_arrays
 from teacher.folder.pool import passing, read_apart, read_files
 from teacher.folder.progress import Progress
+from teacher.folder.store import described, reuse, use
 
 MOST_BYTES = 16 << 30
 """Most bytes that the samples of one sense may take."""
@@ -53,16 +57,17 @@ _LIBRARIES = (cv2.__version__, PIL.__version__, soundfile.__version__, soundfile
 _ROWS = form_of(Rows, ("samples", "taken"))
 
 
-def prepare(name: str, paths: Sequence[Path], contents: Sequence[str], show: bool) -> Rows:
+def prepare(name: str, paths: Sequence[Path], contents: Sequence[str], show: bool, again: bool = True) -> Rows:
     """The samples of files, from the cache where files of this content were prepared in this order and form before.
 
-    Files that were left out because the system was at fault, not they, are read again each time.
+    Files that were left out because the system was at fault, not they, are read again where that is asked for.
 
     Args:
         name: of the sense.
         paths: of the files.
         contents: `hashes` of them.
         show: whether to show how far it is.
+        again: whether to read files again that were left out for a reason that may have passed.
 
     Raises:
         DataError: their samples would take more than 16 GiB.
@@ -75,26 +80,51 @@ def prepare(name: str, paths: Sequence[Path], contents: Sequence[str], show: boo
         )
 
     def made() -> Rows:
-        with Progress(f"preparing {name}", len(paths), show) as progress:
-            samples, reasons = read_files(name, paths, progress.reach)
+        samples, reasons = np.empty((len(paths), *form.shape), form.dtype), [""] * len(paths)
+        new = np.flatnonzero(~reuse(name, made_like, contents, samples, reasons)).tolist()
+        with Progress(f"preparing {name}", len(new), show and bool(new)) as progress:
+            read, told = read_files(name, [paths[at] for at in new], progress.reach)
+        if len(new) == len(paths):
+            samples, reasons = read, told
+        else:
+            samples[new] = read
+            for at, reason in zip(new, told, strict=True):
+                reasons[at] = reason
         taken = np.array([not reason for reason in reasons], np.bool_)
         samples = samples if taken.all() else samples[taken]
         return Rows(samples, taken, tuple(filter(None, reasons)), hash_arrays([samples, taken]))
 
-    described = f"{form.shape} {form.dtype} {form.unit} {form.scale} {form.low} {form.high} {_code(name)}"
-    described += f" {_settings(name)} {_LIBRARIES}"
-    key = hashlib.blake2b("\n".join((described, *contents)).encode(), digest_size=16).hexdigest()
-    return kept(f"folder-{name}", key, made, _ROWS, partial(_read_again, name, paths))
+    depends = f"{form.shape} {form.dtype} {form.unit} {form.scale} {form.low} {form.high} {_code(name)}"
+    depends += f" {_settings(name)} {_LIBRARIES}"
+    made_like, key = _hash(depends), _hash("\n".join((depends, *contents)))
+
+    def pack(rows: Rows) -> Content:
+        arrays, values = _ROWS.pack(rows)
+        return arrays, values | described(made_like, contents)
+
+    renew = partial(_read_again, name, paths, show) if again else _as_it_is
+    rows = kept(f"folder-{name}", key, made, Form(_ROWS.arrays, pack, _ROWS.unpack), renew)
+    use(name, key)
+    return rows
 
 
-def _read_again(name: str, paths: Sequence[Path], found: Rows) -> Rows:
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _as_it_is(found: Rows) -> Rows:
+    return found
+
+
+def _read_again(name: str, paths: Sequence[Path], show: bool, found: Rows) -> Rows:
     """What the cache has, with the files that were left out for a passing reason read once more."""
     left = np.flatnonzero(~found.taken).tolist()
     reasons = dict(zip(left, found.reasons, strict=True))
     again = [at for at, reason in reasons.items() if passing(reason)]
     if not again:
         return found
-    samples, told = read_apart(name, [paths[at] for at in again])
+    with Progress(f"reading {name} again", len(again), show):
+        samples, told = read_apart(name, [paths[at] for at in again])
     if told == [reasons[at] for at in again]:
         return found
     reasons |= dict(zip(again, told, strict=True))

@@ -1,8 +1,9 @@
 """A process that reads samples from files for `teacher.folder.pool`: one name in, one sample out, until its input ends.
 
 Run as `python -m teacher.folder.worker`. Its input is lines of JSON: the first names the sense and says how the process
-is set up, each other one is the path of a file. Its output is a line of JSON for each file: an empty text, which the
-bytes of the sample follow (stored dtype, C order), or why the file is left out.
+is set up, each other one is the path of a file. Its output is a line of JSON for each: for the first an empty text, or
+why the process cannot begin; for a file an empty text, which the bytes of the sample follow (stored dtype, C order), or
+why the file is left out.
 """
 
 import json
@@ -25,9 +26,13 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     setup = json.loads(sys.stdin.buffer.readline())
-    apply_setup(setup["process"])
-    read = reader(setup["sense"])
-    out.write(b"ready\n")
+    try:
+        apply_setup(setup["process"])
+        read = reader(setup["sense"])
+    except Exception as error:  # a plugin may raise anything
+        out.write(json.dumps(f"{type(error).__name__}: {error}").encode() + b"\n")
+        return
+    out.write(json.dumps("").encode() + b"\n")
     out.flush()
     for line in sys.stdin.buffer:
         sample, reason = read(Path(json.loads(line)))

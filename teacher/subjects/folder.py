@@ -1,5 +1,6 @@
 """The subject `folder`: the user's own things, from files by sense and concept."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ class Folder(Subject):
 
     def load(self, data: DataConfig) -> Taught:
         """The folder, prepared in this process if the cache does not have it."""
-        return _load(data, show=False)
+        return _load(data, first=False)
 
     def machine(self, taught: Taught, settings: Any, name: str, seed: int, generation: int) -> TeachingMachine:
         """A `Machine` of all its senses."""
@@ -41,14 +42,19 @@ class Folder(Subject):
         missing_concepts(settings.missing, _senses(data), concepts)
 
     def prepare(self, data: DataConfig) -> None:
-        """Prepare the folder once for all teachers, and show how far that is."""
-        _load(data, show=True)
+        """Prepare the folder once for all teachers, and show how far that is and what the cache no longer keeps."""
+        from teacher.folder.store import tidy
+
+        _load(data, first=True)
+        if removed := tidy():
+            print(removed, file=sys.stderr, flush=True)
 
 
-def _load(data: DataConfig, show: bool) -> Taught:
+def _load(data: DataConfig, first: bool) -> Taught:
+    """The first process of a run reads files again that were left out for a passing reason; the others follow it."""
     from teacher.folder.load import load_things
 
-    things = load_things(_root(data), data.part, show=show)
+    things = load_things(_root(data), data.part, show=first, again=first)
     choice = f"{_root(data)}:{things.fingerprint}"
     return Taught(FOLDER.name, things.concepts, things.datasets, things.lines, {"folder": choice})
 

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -10,6 +12,18 @@ from sensors.modalities import modality
 def make(seed: int = 0, **changes: float) -> Augment:
     values: dict[str, float] = {"augment_from": 10, "augment_growth": 10}
     return Augment(AugmentConfig(**{**values, **changes}), seed)  # type: ignore[arg-type]  # the test's own settings
+
+
+def test_colour_pictures_are_mirrored_unless_the_setting_says_not(forms: Callable[..., None]) -> None:
+    forms(image={"color": True})
+    x = torch.linspace(0.2, 0.8, 32).expand(64, 3, 32, 32).contiguous()
+
+    def mirrored(mirror: bool) -> int:
+        y = make(mirror=mirror).observe(x, modality("image"), 99)
+        return int((y[..., 8:16].mean((1, 2, 3)) > y[..., 16:24].mean((1, 2, 3))).sum())
+
+    assert 16 < mirrored(True) < 48
+    assert mirrored(False) == 0
 
 
 def sound() -> torch.Tensor:

@@ -142,5 +142,6 @@ def test_a_judge_of_colour_pictures_is_kept(tmp_path: Path) -> None:
             again = Training("image", data, 2, 7, tmp_path, network, concepts=2)
             x = to_network(data.test, "image")
             assert again.cached and torch.equal(first.judge.grade(x), again.judge.grade(x))
+        assert not Training("image", data, 2, 7, tmp_path, concepts=2, mirror=False).cached, "it learns other samples"
     finally:
         configure({})

@@ -13,6 +13,9 @@ from ray.exceptions import RayActorError
 from agent import subjects
 from agent.actor import PULL_DEADLINE, MonitorActor
 from agent.algorithms import CONTRASTIVE, Setup
+from agent.config import LearnerConfig
+from agent.layouts import layout_of
+from agent.monitor import Monitor
 from sensors.errors import DataError
 from teacher.config import CONCEPTS, DataConfig
 from teacher.datasets import ExamSet, choose, letters
@@ -113,6 +116,26 @@ def towers(steps: int) -> dict[str, Any] | None:
     for _ in range(steps):
         built.step()
     return built.publish(-1)
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_judges_mirror_what_the_learner_mirrors(tmp_path: Path, mirror: bool) -> None:
+    it = MonitorActor(
+        str(tmp_path),
+        MONITOR,
+        DataConfig().to_dict(),
+        Handle(None, None),
+        "digits",
+        ["smart"],
+        {"learner": LearnerConfig(mirror=mirror).to_dict()},
+        0.0,
+        ["digits"],
+        exam().to_dict(),
+    )
+    examiner = it.subjects.all[0].subject
+    assert isinstance(examiner, Monitor)
+    layout = layout_of("picture", (1, 32, 32), "it")
+    assert examiner.trainings["image"]._layout is layout.mirroring(mirror)
 
 
 def test_letters_alone_are_examined_without_any_digit(tmp_path: Path) -> None:

@@ -61,3 +61,25 @@ def test_mirroring_grows_from_nothing_with_the_strength() -> None:
     assert torch.allclose(photograph.vary(gradient(64), 0.0, both_ways), gradient(64), atol=1e-4)
     assert share(0.01) < 0.03
     assert 0.2 < share(0.5) < 0.3
+
+
+def test_without_mirroring_all_else_varies_by_the_same_random_numbers() -> None:
+    usual = layout_of("picture", (3, 96, 96), "it")
+    unmirrored = usual.mirroring(allowed=False)
+    assert usual.mirroring(allowed=True) is usual
+    spectrogram = layout_of("spectrogram", (1, 96, 96), "it")
+    assert spectrogram.mirroring(allowed=False) is spectrogram, "it mirrors nothing itself"
+    made = []
+    for layout in (usual, unmirrored):
+        assert layout.move is not None
+        torch.manual_seed(0)
+        generator = torch.Generator().manual_seed(3)
+        moved = layout.move(gradient(64), 1.0, both_ways)
+        made.append((moved, layout.disturb(gradient(64), torch.rand, generator), torch.rand(4)))
+    (*mirrored, after), (*straight, after_straight) = made
+    assert torch.equal(after, after_straight), "as many random numbers are drawn"
+    for some, none in zip(mirrored, straight, strict=True):
+        brighter_left = some[..., 24:48].mean((1, 2, 3)) > some[..., 48:72].mean((1, 2, 3))
+        assert 16 < int(brighter_left.sum()) < 48
+        assert (none[..., 24:48].mean((1, 2, 3)) < none[..., 48:72].mean((1, 2, 3))).all()
+        assert torch.equal(some[~brighter_left], none[~brighter_left]), "pictures that stay as they are, bit for bit"

@@ -109,3 +109,42 @@ def test_samples_are_made_anew_where_settings_or_the_plugin_change(tmp_path: Pat
     # The file changes while a process runs the text that it has read: the cache must not take the one for the other.
     assert most("3", twice) == 3.0
     assert most("3") == 6.0
+
+
+HANGING = PLUGIN.replace(
+    "    numbers =",
+    "    while path.name == 'hangs.csv' and path.with_name('stuck').exists():\n        pass\n    numbers =",
+)
+HANG = """
+import sys
+from pathlib import Path
+from sensors.plugins import load_plugins
+load_plugins([sys.argv[1]])
+from teacher.folder import pool
+from teacher.folder.load import load_things
+pool.PATIENCE = 1.0
+print(load_things(Path(sys.argv[2])).lines[-1])
+(Path(sys.argv[2]) / "touch" / "cup" / "stuck").unlink()
+print(load_things(Path(sys.argv[2])).lines[-1])
+"""
+
+
+def test_a_file_whose_reader_hangs_is_left_out_of_a_small_folder_and_read_the_next_time(
+    tmp_path: Path, own_cache: Path
+) -> None:
+    (tmp_path / "touch.py").write_text(HANGING)
+    (tmp_path / "use.py").write_text(HANG)
+    root = tmp_path / "things"
+    write_things(root, count=2)
+    for name in ("cup", "mug", "pan"):
+        (root / "touch" / name).mkdir(parents=True)
+        for n in ("0", "1", "hangs"):
+            (root / "touch" / name / f"{n}.csv").write_text(f"1,1,1,1,1,{ord(n[0])}\n" * 4)
+    (root / "touch" / "cup" / "stuck").touch()
+    child = child_process("sensors")
+    command = [child["args"][0], str(tmp_path / "use.py"), str(tmp_path / "touch.py"), str(root)]
+    done = subprocess.run(command, cwd=child["cwd"], env=child["env"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    hanging, mended = done.stdout.splitlines()
+    assert "1 that their reader takes too long for (touch/cup/hangs.csv)" in hanging
+    assert mended.startswith("touch: "), "no line of files that are left out"

@@ -97,6 +97,12 @@ def test_a_stop_ends_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert all(process.poll() is not None for process in started)
 
 
+def test_why_a_process_cannot_begin_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "process_setup", lambda: {"nothing": True})
+    with pytest.raises(DataError, match=r"reads files of image cannot begin \(KeyError: "):
+        read_files("image", files(tmp_path, 1), lambda done: None)
+
+
 def test_a_process_that_cannot_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "child_process", lambda module: {"args": ["/bin/false"]})
     with pytest.raises(DataError, match="ended before its first file"):

@@ -10,11 +10,12 @@ import pytest
 from teacher.folder import pool
 from teacher.folder.content import hashes
 from teacher.folder.load import load_things
+from teacher.folder.pool import passing
 from teacher.folder.prepare import prepare
+from teacher.folder.reading import NOT_NOW, reader
 from tests.teacher.own_things import picture, write_things
 
 pytestmark = pytest.mark.usefixtures("own_cache")
-EIO = OSError(errno.EIO, "Input/output error")
 
 
 def pictures(root: Path, count: int = 6) -> list[Path]:
@@ -23,15 +24,14 @@ def pictures(root: Path, count: int = 6) -> list[Path]:
     return [root / f"{n}.png" for n in range(count)]
 
 
-def failing(monkeypatch: pytest.MonkeyPatch, name: str, error: OSError) -> None:
-    stat = Path.stat
+def failing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The system cannot read a file of this name."""
+    ask = pool._Reader._ask
 
-    def fail(self: Path, **options: Any) -> Any:
-        if self.name == name:
-            raise error
-        return stat(self, **options)
+    def fail(self: pool._Reader, process: Any, path: Path) -> Any:
+        return (f"{NOT_NOW} (Input/output error)", b"") if path.name == name else ask(self, process, path)
 
-    monkeypatch.setattr(Path, "stat", fail)
+    monkeypatch.setattr(pool._Reader, "_ask", fail)
 
 
 def test_a_file_that_the_system_could_not_read_is_read_the_next_time(
@@ -41,7 +41,7 @@ def test_a_file_that_the_system_could_not_read_is_read_the_next_time(
     (tmp_path / "5.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     contents = hashes("image", paths, False)
     with monkeypatch.context() as patch:
-        failing(patch, "3.png", EIO)
+        failing(patch, "3.png")
         first = prepare("image", paths, contents, False)
     assert first.taken.tolist() == [True, True, True, False, True, False]
     assert first.reasons == ("that the system cannot read now (Input/output error)", "damaged")
@@ -60,13 +60,15 @@ def test_what_a_reader_makes_of_the_systems_error_is_passing_too(
 ) -> None:
     paths = pictures(tmp_path, 2)
 
-    def fail(path: Path) -> Any:
+    def fail(path: Path, **options: Any) -> Any:
         raise OSError(errno.EMFILE, "Too many open files")
 
     with monkeypatch.context() as patch:
         patch.setattr("sensors.pictures.open_regular", fail)
-        assert prepare("image", paths, ["a", "b"], False).reasons[0].startswith("that the system cannot read now (Too")
-    assert prepare("image", paths, ["a", "b"], False).taken.all()
+        assert reader("image")(paths[0]) == (None, f"{NOT_NOW} (Too many open files)")
+        patch.setattr(Path, "stat", fail)
+        assert reader("image")(paths[0]) == (None, f"{NOT_NOW} (Too many open files)")
+    assert passing(f"{NOT_NOW} (Too many open files)") and reader("image")(paths[0])[1] == ""
 
 
 def test_a_file_that_brought_its_reader_down_is_read_the_next_time(
@@ -85,4 +87,5 @@ def test_a_file_that_brought_its_reader_down_is_read_the_next_time(
         patch.setattr(pool, "FILES_PER_PROCESS", 4)
         patch.setattr(pool._Reader, "_ask", break_down)
         assert "3 that their reader breaks down on" in load_things(root).lines[-1]
+    assert "3 that their" in load_things(root, again=False).lines[-1], "later processes of a run follow its first one"
     assert len(load_things(root).lines) == 3, "nothing is left out"
