@@ -12,7 +12,7 @@ We divide the sum by B, so that the learning rate does not depend on the batch s
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from agent.guides import build_guides
 from agent.modes import mode_weights
 from agent.networks import build_autoencoder
 from agent.weights import adamw, load_module, load_optimiser, optimiser_state, place, set_rate
+from agent.whitening import Whitening, recalibrate
 from sensors.errors import ConfigError, StateError
 from sensors.modalities import modality
 from sensors.state import State, check_state
@@ -85,6 +86,25 @@ class Smart:
         """Choose the guides that stay frozen until the next turn begins."""
         with torch.no_grad():
             self.guides.refresh()
+
+    @property
+    def whitens(self) -> bool:
+        """Whether latents are whitened, so that `recalibrate` is due when a turn begins."""
+        return any(isinstance(m, Whitening) for side in self.sides.values() for m in side.modules())
+
+    def recalibrate(self, side: str, batches: Sequence[Mapping[str, Tensor]]) -> None:
+        """Take the statistics of whitening anew: of the sides that guide in this turn, and of all averages.
+
+        Args:
+            side: the modality whose turn begins; its own statistics follow its weights while it learns.
+            batches: modality -> (B, *shape) float 0…1 on the device.
+        """
+        for name in batches[0]:
+            samples = [batch[name] for batch in batches]
+            networks = [self.averages[name]] + ([] if name == side else [self.sides[name].eval()])
+            for network in networks:
+                with self._autocast():
+                    recalibrate(network.autoencoder.encoder, samples)
 
     def step(self, side: str, x: Mapping[str, Tensor], lesson: Tensor, rate: float = 1.0) -> dict[str, Tensor]:
         """One update of one side on a batch of co-occurring or single-modality events.

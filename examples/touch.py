@@ -253,6 +253,12 @@ def samples(percepts: Sequence[Touch], config: PerceptionConfig) -> Rows:
     return np.stack([touch.sample for touch in percepts])
 
 
+def warm_up() -> list[Felt]:
+    """A second of touching something, as the hand would give it."""
+    rows = felt(THINGS[0], RATE, 0.0, np.random.default_rng(0))
+    return [Felt(np.arange(at, at + 10) / RATE, rows[at : at + 10]) for at in range(0, RATE, 10)]
+
+
 def load(path: Path) -> Rows:
     """A touch from a file of rows: six numbers in each line, separated by commas; the first 48 lines count.
 
@@ -278,7 +284,7 @@ register_sense(
         endings=(".csv",),
         load=load,
         flaws=Flaws(noise=_noise, wear=lambda touches, noise, light, rng: _noise(touches, noise, rng)),
-        stream=Stream(Felt, sources, cutter=lambda config: Touches(), samples=samples),
+        stream=Stream(Felt, sources, cutter=lambda config: Touches(), samples=samples, warm_up=warm_up),
     )
 )
 

@@ -1,5 +1,7 @@
 """Settings as earlier versions of the program saved and spelt them: all that is done about them is done here.
 
+What a robot's settings may hold, too, is in `sensors/retired.py`.
+
 A run directory of an earlier version is resumed: its settings become those of today, and what it did before there was a
 setting for it, it goes on doing. What is learned and kept is not touched.
 """
@@ -9,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensors.errors import ConfigError
+from sensors.retired import without_retired
 
 FORMAT = 2
 """Version of what `config.json` holds. A program refuses a higher one, and reads all lower ones.
@@ -43,10 +46,10 @@ def migrate(saved: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: a section is no group of settings.
     """
-    for name in {*ABSENT, "teacher", "monitor"} & set(saved):
+    for name in {*ABSENT, "teacher", "monitor", "sensors"} & set(saved):
         if not isinstance(saved[name], Mapping):
             raise ConfigError(f"{name}={saved[name]!r}: expected a group of settings")
-    now: dict[str, Any] = {**saved, **{name: {**old, **saved.get(name, {})} for name, old in ABSENT.items()}}
+    now = without_retired(saved) | {name: {**old, **saved.get(name, {})} for name, old in ABSENT.items()}
     now["run"]["teach"] = teach(now["run"]["teach"])
     if now["run"].get("minutes") == math.inf:
         # Before it had a bound, this was another way to say: until Ctrl-C.

@@ -62,7 +62,8 @@ class RunDirectory:
             path: where; by default `runs/<date-time>`, with a number behind it where another run has that name.
                 May exist if it is empty.
             config: the resolved settings, JSON-ready.
-            version: the program's version, kept for the record.
+            version: the program's version, kept for the record. A resumed run has, beside it, `written_by`: the
+                version that resumed it last.
             needed: bytes that replay and checkpoints will want.
             facts: what else `config.json` is to hold.
 
@@ -333,10 +334,13 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not isinstance(saved, dict) or not {"format", "config"} <= set(saved):
         raise StateError(f"{path}/config.json: damaged; this run cannot be resumed")
     if saved["format"] not in range(1, FORMAT + 1) or isinstance(saved["format"], bool):
-        made = f", made by version {saved['version']}" if isinstance(saved.get("version"), str) else ""
+        # The version that made the run may be an older one, which refuses this format, too.
+        version = saved.get("written_by", saved.get("version"))
+        known = isinstance(version, str)
         raise StateError(
-            f"{path}: run of format {saved['format']!r}{made}; this program reads formats up to {FORMAT};\n"
-            "resume it with the version that made it, or a newer one"
+            f"{path}: run of format {saved['format']!r}{f', written by version {version}' * known}; "
+            f"this program reads formats up to {FORMAT};\n"
+            f"resume it with {f'version {version}' if known else 'the version that wrote it'}, or a newer one"
         )
     wanted = {
         "config": (dict, "settings by section"),

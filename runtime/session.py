@@ -30,6 +30,7 @@ from sensors.paths import check_readable, check_writable, here, place
 from sensors.places import check_link
 from sensors.plugins import plugins
 from sensors.program import program
+from sensors.registrations import brought
 from sensors.rig_config import LIVE
 from sensors.senses import configure
 from sensors.senses.settings import form_changes
@@ -158,6 +159,7 @@ def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
         check_link(DATA_VARIABLE, found)
         config = config.override({"data.data": found})
     config = _absolute(config)
+    _check_used(config, request)
     _check_sensors(config)
     _prepare_data(config, "--data" if "data.data" in request.changes else DATA_VARIABLE)
     config = _learn_what_is_sent(config, request)
@@ -189,6 +191,7 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
             )
         configure(config.senses.to_dict())
         check_forms(run.path, run.saved)
+        _check_used(config, request)
         _check_sensors(config, fresh=False)
         _prepare_data(config)
         config = _learn_what_is_sent(config, request)
@@ -197,9 +200,10 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
             terminal.note(f"changed: {difference}")
         if run.checkpoint_step is None and _teaches(config) != _teaches(before):
             run.record(generation=last_generation(run.replay, _teachers(config, saved)) + 1)
-        parts = kept(config, run.saved)
-        if config != saved or run.saved["format"] != FORMAT or any(run.saved.get(key) != parts[key] for key in parts):
-            run.record(format=FORMAT, config=config.to_dict(), **parts)
+        parts: dict[str, Any] = dict(kept(config, run.saved))
+        parts |= {"format": FORMAT, "written_by": _version()}
+        if config != saved or any(run.saved.get(key) != parts[key] for key in parts):
+            run.record(config=config.to_dict(), **parts)
     except BaseException:
         run.close()
         raise
@@ -235,6 +239,25 @@ def _absolute(config: RunConfig) -> RunConfig:
     for option, given in places.values():
         check_link(option, given)
     return config.override({k: str(place(v, option)) for k, (option, v) in places.items() if v is not None})
+
+
+def _check_used(config: RunConfig, request: Request) -> None:
+    """Refuse settings of what is taught that are given for a run that perceives: nothing would use them.
+
+    The subjects and the choice of data are used where judges are to be trained on labelled data.
+    """
+    if config.run.sensors is None:
+        return
+    teaching = {"teacher", "letters", *brought("subject")}
+    for key in request.changes:
+        section = key.partition(".")[0]
+        if section in teaching or key in ("run.teachers", "data.data"):
+            raise ConfigError(f"{key}: nothing is taught where sensors perceive;\nleave it away")
+        if (key == "run.teach" or section == "data") and config.monitor.judges is None:
+            raise ConfigError(
+                f"{key}: nothing is taught where sensors perceive;\n"
+                "leave it away, or give --judges DIR to have what is learned examined on such data"
+            )
 
 
 def _check_sensors(config: RunConfig, fresh: bool = True) -> None:

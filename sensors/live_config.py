@@ -1,8 +1,6 @@
 """Settings of the live sensors."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
 
 from sensors.config import Config, setting
 from sensors.errors import ConfigError
@@ -45,10 +43,3 @@ class SensorsConfig(Config):
                 f"stall={self.stall}: at fps={self.fps} every pause between two pictures would be a stall; "
                 f"give at least {2 / self.fps:g}, or a higher fps"
             )
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild from `to_dict`; runs from before it was taken away may have `cascade`, which had no effect."""
-        if "cascade" in values and values["cascade"] is None:
-            values = {name: value for name, value in values.items() if name != "cascade"}
-        return super().from_dict(values)

@@ -8,6 +8,7 @@ read, as a sense may bring settings of its own. Actors, which may run on other m
 import hashlib
 import importlib.metadata
 import os
+import platform
 import re
 import sys
 import traceback
@@ -132,10 +133,17 @@ def apply_setup(setup: Mapping[str, Any]) -> None:
     """Load the plugins and apply the settings of the process that `process_setup` was called in.
 
     Raises:
-        UserError: a plugin cannot be loaded here; a package may be missing on this machine.
+        UserError: a plugin cannot be loaded here, though it was there: names this machine, as what the plugin imports
+            may be missing on it.
     """
     for each in setup["plugins"]:
-        _load(Plugin(each["name"], each["source"], each["text"]))
+        try:
+            _load(Plugin(each["name"], each["source"], each["text"]))
+        except UserError as error:
+            here, (cause, *_) = platform.node() or "this machine", str(error).split(";\n")
+            raise UserError(
+                f"on {here}: {cause};\nit was loaded where the run was started: install on {here} what it needs, too"
+            ) from error
     configure(setup["senses"])
 
 

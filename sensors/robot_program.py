@@ -29,6 +29,7 @@ from sensors.program import hide_passwords, program
 from sensors.publisher import Publisher
 from sensors.recorder import Recorder
 from sensors.remote_config import MIB
+from sensors.retired import without_retired
 from sensors.rig import free_directory
 from sensors.robot import Robot
 from sensors.robot_config import RobotConfig
@@ -137,7 +138,7 @@ def _config(given: argparse.Namespace) -> RobotConfig:
             raise ConfigError(f"{path}: no JSON of settings ({error})") from None
         if not isinstance(values, dict):
             raise ConfigError(f'{path}: expected an object, as in {{"sensors": {{"fps": 10}}}}')
-        config = RobotConfig.from_dict(values)
+        config = RobotConfig.from_dict(without_retired(values))
     devices = {name: getattr(given, name) for name in ("microphone", "camera") if getattr(given, name) is not None}
     way = {name: getattr(given, name) for name in ("to", "keys", "journal") if getattr(given, name) is not None}
     if way.get("journal") in NONE:

@@ -21,6 +21,9 @@ from sensors.state import State, check_state
 
 Weights = dict[str, NDArray[np.float32]]
 
+RECALIBRATION = 1024
+"""Events, at least, from which statistics of whitening are taken when a turn begins: twice the latent's numbers."""
+
 
 class SmartTurns(Algorithm):
     """SMART over a replay, one `step` at a time.
@@ -94,6 +97,8 @@ class SmartTurns(Algorithm):
             if self.at is None:
                 return None
             self.smart.begin_turn()
+            if self.smart.whitens:
+                self._recalibrate(self.at)
         side = self.at.side
         batch = draw(self.replay, self.at.kind, self.config, self.config.guides == "lesson")
         x, lesson = load(batch, self.modalities, self.hardware.device)
@@ -103,6 +108,12 @@ class SmartTurns(Algorithm):
         self.at.step += 1
         self.steps += 1
         return losses
+
+    def _recalibrate(self, turn: Turn) -> None:
+        """Show networks that whiten their latents events of the turn's table, from which nothing is learned."""
+        count = -(-RECALIBRATION // self.config.batch)
+        drawn = [draw(self.replay, turn.kind, self.config, self.config.guides == "lesson") for _ in range(count)]
+        self.smart.recalibrate(turn.side, [load(batch, self.modalities, self.hardware.device)[0] for batch in drawn])
 
     def waiting(self) -> str:
         """Why there is no turn."""

@@ -12,6 +12,7 @@ from agent.autoencoder import Autoencoder, block
 from agent.layouts import photograph
 from agent.layouts.contract import Layout, Shape, Uniform, register_layout, warp
 from agent.layouts.paper import paper
+from agent.whitening import whitened
 
 TURN = 0.2
 """Largest turn of a picture, radians."""
@@ -67,7 +68,7 @@ def medium(shape: Shape, latent: int) -> Autoencoder:
     for before, after in pairwise(widths):
         down += block(nn.Conv2d(before, after, 3, padding=1, bias=False), after, 2)
         down.append(nn.MaxPool2d(2))
-    down += [nn.Flatten(), nn.Linear(widths[-1] * (rows // 32) * (columns // 32), latent)]
+    down += [nn.Flatten(), *whitened(widths[-1] * (rows // 32) * (columns // 32), latent)]
     flat = 128 * (rows // 16) * (columns // 16)
     up: list[nn.Module] = [nn.Linear(latent, flat, bias=False), nn.BatchNorm1d(flat), nn.LeakyReLU(0.1)]
     up.append(nn.Unflatten(1, (128, rows // 16, columns // 16)))

@@ -1,5 +1,6 @@
 """Networks and variations for sequences of measurements: (frame, value), convolved over time."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from agent.autoencoder import Autoencoder, block
 from agent.layouts.contract import Layout, Shape, Uniform, register_layout
+from agent.whitening import whitened
 
 
 class _TimeLast(nn.Module):
@@ -23,8 +25,8 @@ def small(shape: Shape, latent: int) -> Autoencoder:
 
 
 def medium(shape: Shape, latent: int) -> Autoencoder:
-    """The same, half as wide again."""
-    return _over_time(shape, latent, (192, 288))
+    """The same, half as wide again, with whitened latents."""
+    return _over_time(shape, latent, (192, 288), whitened)
 
 
 def paper(shape: Shape, latent: int) -> Autoencoder:
@@ -32,13 +34,19 @@ def paper(shape: Shape, latent: int) -> Autoencoder:
     return _over_time(shape, latent, (256, 384))
 
 
-def _over_time(shape: Shape, latent: int, widths: tuple[int, int]) -> Autoencoder:
+def _plain(values: int, latent: int) -> list[nn.Module]:
+    return [nn.Linear(values, latent)]
+
+
+def _over_time(
+    shape: Shape, latent: int, widths: tuple[int, int], last: Callable[[int, int], list[nn.Module]] = _plain
+) -> Autoencoder:
     frames, values = shape
     flat = widths[1] * (frames // 8)
     down: list[nn.Module] = [_TimeLast()]
     down += block(nn.Conv1d(values, widths[0], 6, stride=4, padding=1, bias=False), widths[0], 1)
     down += block(nn.Conv1d(widths[0], widths[1], 4, stride=2, padding=1, bias=False), widths[1], 1)
-    down += [nn.Flatten(), nn.Linear(flat, latent)]
+    down += [nn.Flatten(), *last(flat, latent)]
     up: list[nn.Module] = [nn.Linear(latent, flat, bias=False), nn.BatchNorm1d(flat), nn.LeakyReLU(0.1)]
     up.append(nn.Unflatten(1, (widths[1], frames // 8)))
     up += block(nn.ConvTranspose1d(widths[1], widths[0], 4, stride=2, padding=1, bias=False), widths[0], 1)

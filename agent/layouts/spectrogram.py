@@ -13,6 +13,7 @@ from agent.autoencoder import Autoencoder, block
 from agent.layouts.contract import Layout, Shape, Uniform, register_layout, warp
 from agent.layouts.paper import paper
 from agent.layouts.picture import smooth
+from agent.whitening import whitened
 
 STRETCH = 0.15
 """Largest change of a sound's speed, share."""
@@ -42,7 +43,7 @@ def medium(shape: Shape, latent: int) -> Autoencoder:
     down += block(nn.Conv1d(bands, 192, 5, stride=2, padding=2, bias=False), 192, 1)
     for before, after in pairwise((192, 256, 256)):
         down += [*block(nn.Conv1d(before, after, 3, padding=1, bias=False), after, 1), nn.MaxPool1d(2)]
-    down += [nn.Flatten(), nn.Linear(256 * (frames // 8), latent)]
+    down += [nn.Flatten(), *whitened(256 * (frames // 8), latent)]
     return Autoencoder(nn.Sequential(*down), _decoder(bands, frames, latent), latent)
 
 

@@ -41,4 +41,13 @@ def _samples(percepts: Sequence[Utterance], config: Any) -> NDArray[np.uint8]:
     return quantise(log_mel([sound(utterance) for utterance in percepts]))
 
 
-STREAM = Stream(reading=Chunk, sources=_sources, cutter=_cutter, samples=_samples)
+def _warm_up() -> list[Chunk]:
+    """Two seconds of a quiet room, in which something loud is heard for half a second."""
+    rng = np.random.default_rng(0)
+    sound = 0.001 * rng.standard_normal(2 * SAMPLE_RATE, np.float32)
+    sound[SAMPLE_RATE // 2 : SAMPLE_RATE] += 0.2 * rng.standard_normal(SAMPLE_RATE // 2, np.float32)
+    count = SAMPLE_RATE // 20
+    return [Chunk(at / SAMPLE_RATE, sound[at : at + count]) for at in range(0, len(sound), count)]
+
+
+STREAM = Stream(reading=Chunk, sources=_sources, cutter=_cutter, samples=_samples, warm_up=_warm_up)

@@ -4,7 +4,7 @@ A sense registers itself with `register_sense`. The rest of the program finds ev
 that name: what it looks and sounds like, how it is read from a file, disturbed, and perceived live.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,9 @@ class Stream:
         samples: contents of percepts to stored samples (N, *shape), given the settings of perception.
         names: names of the sources whose readings it takes. Empty: it takes those of one source, which no other stream
             of this class of readings names. Needed where two senses have devices that give one class of readings.
+        warm_up: makes some readings, the first at second 0, with a percept in them. They are perceived once before
+            the sources begin: libraries that load themselves at their first use would delay the first events. None:
+            nothing is perceived beforehand.
     """
 
     reading: type
@@ -72,6 +75,7 @@ class Stream:
     cutter: Callable[[Any], Any]
     samples: Callable[[Sequence[Any], Any], Array]
     names: tuple[str, ...] = ()
+    warm_up: Callable[[], Iterable[Any]] | None = None
 
 
 @dataclass(frozen=True)

@@ -36,4 +36,12 @@ def _in_color() -> bool:
     return modality("image").shape[0] == 3
 
 
-STREAM = Stream(reading=Frame, sources=_sources, cutter=_cutter, samples=_samples)
+def _warm_up() -> list[Frame]:
+    """Two seconds of a bright card with something on it."""
+    picture = np.full((480, 640), 90, np.uint8)
+    picture[100:380, 180:460] = 230
+    picture[200:280, 300:330] = 20
+    return [Frame(i / 20, picture) for i in range(40)]
+
+
+STREAM = Stream(reading=Frame, sources=_sources, cutter=_cutter, samples=_samples, warm_up=_warm_up)

@@ -194,5 +194,20 @@ def test_every_strategy_resumes_bitwise(tmp_path: Path, guides: str) -> None:
     alike(whole.state_dict(), second.state_dict(), guides)
 
 
+def test_whitened_latents_resume_bitwise(tmp_path: Path) -> None:
+    def fresh() -> SmartLearner:
+        torch.set_num_threads(1)
+        replay = ListReplay({PAIRS: tables()[PAIRS]})
+        return SmartLearner(config(preset="medium", guides="pair", turn_steps=3, latent=32, **MOVED), replay, 0)
+
+    whole, first, second = fresh(), fresh(), fresh()
+    take(whole, 8)
+    take(first, 4)
+    checkpoint = write_checkpoint(tmp_path, 4, first.save, {})
+    second.restore(checkpoint)
+    take(second, 4)
+    alike(whole.state_dict(), second.state_dict(), "whitened")
+
+
 if __name__ == "__main__":
     (letters_program if sys.argv[2].startswith("letters") else program)(Path(sys.argv[1]), sys.argv[2])

@@ -151,6 +151,25 @@ def test_steps_without_a_guide_are_told_from_guided_ones() -> None:
         other.load_state_dict({k: v for k, v in state.items() if k != "guided"})
 
 
+def test_only_guiding_sides_and_averages_are_recalibrated() -> None:
+    guides = GuideConfig(guides="pair")
+    network = NetworkConfig(preset="medium", latent=16)
+    smart = Smart(("audio", "image"), network, SmartConfig(), guides, torch.device("cpu"), "float32", 3)
+    assert smart.whitens and not make().whitens
+    x = events(count=32)
+    before = {m: {k: v.clone() for k, v in side.state_dict().items()} for m, side in smart.sides.items()}
+    smart.recalibrate("image", [x])
+    changed = {
+        m: [k for k, v in s.state_dict().items() if not torch.equal(v, before[m][k])] for m, s in smart.sides.items()
+    }
+    assert changed["image"] == []
+    assert {name.rsplit(".", 1)[-1] for name in changed["audio"]} == {"mean", "covariance", "matrix"}
+    for side in (smart.sides["audio"], *smart.averages.values()):
+        with torch.no_grad():
+            z = side.eval().autoencoder.encoder(x[side.name])
+        assert z.mean(0).abs().max() < 1e-3
+
+
 def test_a_state_of_other_sizes_is_refused_by_name() -> None:
     state = make().state_dict()
     del state["sides"]["image"]["autoencoder.encoder.0.weight"]

@@ -18,7 +18,7 @@ from sensors.event import EventBatch
 from sensors.live import LiveRig
 from sensors.live_config import SensorsConfig
 from sensors.modalities import modality
-from sensors.perception import Perception
+from sensors.perception import Perception, warm_up
 from sensors.plugins import load_plugins
 from sensors.readings import Frame
 from sensors.recorder import Recorder
@@ -94,6 +94,34 @@ def test_touches_are_cut_where_something_is_pressed(touch: Any) -> None:
     assert [t.lasting for t in first] == [True] * (len(first) - 1) + [False]
     assert all(t.sample.shape == (48, 6) for t in found) and found[-1].number == 1 and not found[-1].lasting
     assert marks == sorted(marks)
+
+
+def test_every_sense_is_tried_once_before_its_sources_begin(touch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    class Watched(touch.Touches):  # type: ignore[misc]  # a class that is known at run time alone
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(self)
+
+    monkeypatch.setattr(touch, "Touches", Watched)
+    about = Perception("rig", senses=SENSES)
+    warm_up(about)
+    assert [dict(cutter.counts) for cutter in made] == [{}, {"touches": 1, "gaps": 0, "too_short": 0}]
+    assert about.counts["events"] == 0, "another one was tried"
+
+
+def test_a_sense_is_given_nothing_of_senses_that_are_not_perceived(touch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Perception] = []
+    observe = Perception.observe
+
+    def watched(self: Perception, *arguments: Any) -> Any:
+        seen.append(self)
+        return observe(self, *arguments)
+
+    monkeypatch.setattr(Perception, "observe", watched)
+    warm_up(Perception("rig", senses=("touch",)))
+    assert len(seen) == 10 and seen[0].counts["touch.touches"] == 1 and "readings.passed_over" not in seen[0].counts
 
 
 def test_rows_that_are_lost_end_a_touch_and_silence_does(touch: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runtime.migrate import FORMAT, migrate
+from runtime.migrate import migrate
 from runtime.settings import RunConfig
 from runtime.teaching import check_senses
 from sensors.errors import ConfigError
@@ -93,5 +93,9 @@ def test_a_setting_that_is_no_more_says_what_takes_its_place(typed: str, told: s
         RunConfig().override({typed: "1"})
 
 
-def test_formats_only_grow() -> None:
-    assert FORMAT == 2, "tests/runtime/test_rundir.py refuses what is newer by this number"
+def test_a_setting_that_had_no_effect_is_left_out_where_it_has_its_one_value() -> None:
+    assert RunConfig.from_saved(saved(sensors={"cascade": None})) == RunConfig()
+    with pytest.raises(ConfigError, match="unknown setting cascade"):
+        RunConfig.from_saved(saved(sensors={"cascade": "faces.xml"}))
+    with pytest.raises(ConfigError, match="sensors=3: expected a group of settings"):
+        RunConfig.from_saved({"sensors": 3})

@@ -179,7 +179,16 @@ def test_folders_that_a_copy_left_out_are_made_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (json.dumps({"format": FORMAT + 1, "config": {}}), "format"),
+        (json.dumps({"format": FORMAT + 1, "config": {}}), "resume it with the version that wrote it"),
+        (
+            json.dumps({"format": FORMAT + 1, "version": "7.1", "config": {}}),
+            r"by version 7\.1; .*\n.* version 7\.1,",
+        ),
+        (
+            json.dumps({"format": FORMAT + 1, "version": "7.1", "written_by": "8.0", "config": {}}),
+            r"written by version 8\.0; .*\nresume it with version 8\.0, or a newer one",
+        ),
+        (json.dumps({"format": 0, "config": {}}), "run of format 0"),
         ('{"format": 1', "damaged"),
         ("[]", "damaged"),
         (json.dumps({"format": FORMAT, "config": [1]}), r"config is \[1\], expected settings by section"),

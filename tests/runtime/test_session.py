@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -193,8 +194,28 @@ def test_a_run_of_an_earlier_format_is_resumed_and_then_has_the_present_one(
     again = RunDirectory.resume(run.path)
     config = again.saved["config"]
     assert (again.saved["format"], config["run"]["teach"]) == (FORMAT, "digits+letters")
+    assert again.saved["version"] == "1.0" and again.saved["written_by"] == session._version()
     assert config["teacher"]["missing"] == "audio:three" and not set(teacher) & set(config["teacher"])
     again.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            ["--teach", "digits"],
+            r"run\.teach: nothing is taught .*;\nleave it away, or give --judges DIR",
+        ),
+        (["--images", "digits"], r"data\.images: nothing is taught .* --judges DIR"),
+        (["--set", "teacher.rate=3"], r"teacher\.rate: nothing is taught where sensors perceive;\nleave it away$"),
+        (["--teachers", "2"], r"run\.teachers: nothing is taught"),
+        (["--data", "."], r"data\.data: nothing is taught"),
+    ],
+)
+def test_what_is_taught_is_not_named_where_nothing_teaches(tmp_path: Path, given: list[str], told: str) -> None:
+    with pytest.raises(ConfigError, match=re.compile(told, re.DOTALL)):
+        conduct(parse_arguments(["--sensors", "live", "--run-dir", str(tmp_path / "run"), *given]))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_breakdown_is_told_without_the_cameras_password(

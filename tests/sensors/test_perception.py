@@ -160,13 +160,6 @@ def test_views_last_at_the_lowest_rate_that_is_allowed() -> None:
     assert found and {v.number for v in found} == {0} and all(v.lasting for v in found)
 
 
-def test_settings_saved_with_one_that_is_gone_are_read() -> None:
-    saved = SensorsConfig().to_dict()
-    assert SensorsConfig.from_dict({**saved, "cascade": None}) == SensorsConfig()
-    with pytest.raises(ConfigError, match="unknown setting cascade"):
-        SensorsConfig.from_dict({**saved, "cascade": "faces.xml"})
-
-
 def test_ids_and_lessons_go_on_after_a_restart() -> None:
     rng = np.random.default_rng(4)
     sound, frames = stream([(1.5, 0.5)], 3.0, rng), _frames([(3.0, 1)], rng)

@@ -85,6 +85,19 @@ def test_another_process_needs_no_file(tmp_path: Path, plugins_undone: Callable[
     apply_setup(setup)
 
 
+def test_a_plugin_that_fails_in_another_process_alone_names_the_machine(
+    plugins_undone: Callable[[], None],
+) -> None:
+    text = "import absent_package\n" + TOUCH
+    setup = {"plugins": [{"name": "touch", "source": "/elsewhere/touch.py", "text": text}], "senses": {}}
+    told = (
+        r"^on \S+: --plugin /elsewhere/touch\.py, line 1: ModuleNotFoundError: No module named 'absent_package';\n"
+        r"it was loaded where the run was started: install on \S+ what it needs, too$"
+    )
+    with pytest.raises(UserError, match=told):
+        apply_setup(setup)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

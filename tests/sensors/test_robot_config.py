@@ -4,6 +4,7 @@ import pytest
 
 from sensors.errors import ConfigError
 from sensors.modalities import modality
+from sensors.retired import without_retired
 from sensors.robot_config import RobotConfig
 from sensors.senses import register_sense, sense
 
@@ -13,6 +14,12 @@ def test_settings_of_senses_survive_as_sections_of_their_own() -> None:
     values = config.to_dict()
     assert values["image"]["size"] == 96 and values["sensors"]["fps"] == 10 and "senses" not in values
     assert RobotConfig.from_dict(values) == config
+
+
+def test_a_file_may_hold_a_setting_that_had_no_effect() -> None:
+    assert RobotConfig.from_dict(without_retired({"sensors": {"cascade": None, "fps": 10}})).sensors.fps == 10
+    with pytest.raises(ConfigError, match="unknown setting cascade"):
+        RobotConfig.from_dict(without_retired({"sensors": {"cascade": "faces.xml"}}))
 
 
 def test_a_section_called_senses_is_refused_and_the_real_ones_are_listed() -> None:
