@@ -11,6 +11,8 @@ PARTS = ("train", "val", "test")
 """Folders that may lie above those of the senses."""
 FILE, FOLDER, CONCEPT = "file", "folder", "concept"
 """What may be left out."""
+SPOKEN = "audio"
+"""The sense of which `--speak` makes what is missing."""
 NAMES = "names.csv"
 """File that says which folder of each sense is of which concept."""
 

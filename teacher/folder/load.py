@@ -16,7 +16,7 @@ from teacher.datasets.report import printable
 from teacher.datasets.samples import Samples, make_samples
 from teacher.folder.content import hashes
 from teacher.folder.divide import TEST, Division, divide, lacking
-from teacher.folder.layout import CONCEPT, FILE, FOLDER, PARTS, Left, left_lines, refused, some
+from teacher.folder.layout import CONCEPT, FILE, FOLDER, PARTS, SPOKEN, Left, left_lines, refused, some
 from teacher.folder.names import Names, match
 from teacher.folder.prepare import Rows, prepare
 from teacher.folder.scan import File, scan
@@ -180,7 +180,9 @@ def _met(
         why = "no concept is" if not met else f"only {printable(met[0])} is"
         among = ", ".join(there) or "none"
         told = "; ".join((f"{why} met by two senses (senses there: {among})", *left_lines(files, left)))
-        raise refused(root, told)
+        # Only a sense that has files tells the names of things to say.
+        silent = any(there.values()) and not there.get(SPOKEN)
+        raise refused(root, told, f"no sounds? --speak {printable(str(root))} has each name said" if silent else "")
     return met
 
 

@@ -14,8 +14,9 @@ from sensors.errors import DataError, StorageError
 from sensors.senses import senses
 from sensors.spectrogram import SAMPLE_RATE
 from teacher.datasets.espeak import Espeak
+from teacher.datasets.report import printable
 from teacher.datasets.synthetic import ACCENTS, VOICES, available, missing, record
-from teacher.folder.layout import some
+from teacher.folder.layout import SPOKEN, some
 from teacher.folder.names import match
 from teacher.folder.scan import scan
 
@@ -25,8 +26,6 @@ SPEAKERS = VOICES[::2][:TAKES]
 """Voices that say them: every other one in the alphabet."""
 SPANS = ((120, 221), (25, 76), (30, 81))
 """Words per minute, pitch and expression: from, up to but without."""
-SENSE = "audio"
-"""The sense that is made."""
 
 
 def speak(root: Path) -> list[str]:
@@ -41,18 +40,25 @@ def speak(root: Path) -> list[str]:
         Lines for people: what was made, and where.
 
     Raises:
-        DataError: the folder has no known layout, or the synthesiser is missing or fails.
+        DataError: the folder has no known layout or names no thing, or the synthesiser is missing or fails.
         StorageError: the folder cannot be written.
     """
     if not available():
         raise DataError(missing())
     endings = {name: each.endings for name, each in senses().items() if each.load is not None}
-    found = scan(root, endings)
-    names = match(root, found.files)
-    heard, concept_of = found.files.get(SENSE, {}), names.folders.get(SENSE, {})
+    try:
+        found = scan(root, endings)
+        names = match(root, found.files)
+    except DataError as error:
+        raise DataError(f"--speak {str(error).removeprefix('--teach ')}") from None
+    heard, concept_of = found.files.get(SPOKEN, {}), names.folders.get(SPOKEN, {})
     spoken = {concept_of[folder] for folder, files in heard.items() if files and folder in concept_of}
     silent = [concept for concept in names.concepts if concept not in spoken]
-    place = root / ("train" if found.parts else "") / SENSE
+    if not names.concepts:
+        raise DataError(
+            f"--speak {printable(str(root))}: names nothing to say;\nmake a folder for each thing, as in image/mug"
+        )
+    place = root / ("train" if found.parts else "") / SPOKEN
     if silent:
         _say(place, silent)
     lines = [f"{len(silent):,} names said by {TAKES} voices each: {some(silent, 10)}; in {place}"] if silent else []

@@ -40,5 +40,20 @@ def test_voices_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_says_what_a_folder_lacks(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no folder of a sense"):
+    with pytest.raises(DataError, match=f"^--speak {tmp_path}: holds no folder of a sense"):
         speak(tmp_path)
+    (tmp_path / "image").mkdir()
+    with pytest.raises(DataError, match=r"names nothing to say;\n.*as in image/mug"):
+        speak(tmp_path)
+
+
+def test_a_folder_without_sounds_is_told_of_the_synthesiser(tmp_path: Path) -> None:
+    for thing, name in enumerate(("mug", "pan")):
+        for n in range(2):
+            picture(tmp_path / "image" / name / f"{n}.png", thing, n)
+    with pytest.raises(DataError, match=f"\nno sounds\\? --speak {tmp_path} has each name said$"):
+        load_things(tmp_path)
+    for file in tmp_path.rglob("*.png"):
+        file.rename(file.with_suffix(".heic"))
+    with pytest.raises(DataError, match=r"without a file .*\nexpected DIR"):
+        load_things(tmp_path)
