@@ -1,4 +1,4 @@
-"""What README, the operating guide and the measurements promise: commands, options, settings, files and figures."""
+"""What the pages promise: commands, options, settings, links, files and figures."""
 
 import re
 import shlex
@@ -20,9 +20,8 @@ from sensors.robot_program import make_parser as robot_parser
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = (
-    *("README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/measurements.md"),
-    *("docs/reproduction.md", "docs/guides.md", "docs/streams.md", "docs/tdlft.md", "docs/live.md", "docs/promises.md"),
-    *("docs/senses.md", "docs/subjects.md", "docs/algorithms.md"),
+    *("README.md", "CONTRIBUTING.md", "replay/README.md"),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
 )
 TEXTS = {name: (ROOT / name).read_text() for name in PAGES}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -171,7 +170,7 @@ def test_every_figure_that_readme_names_is_made() -> None:
 
 
 def test_the_operating_guide_lists_every_ray_metric() -> None:
-    listed = re.findall(r"^\| `ray_(\w+?)`", TEXTS["docs/operating.md"], re.MULTILINE)
+    listed = re.findall(r"^\| `ray_(\w+?)`", TEXTS["docs/reference/operating.md"], re.MULTILINE)
     assert sorted(listed) == sorted(m.name for m in metrics())
 
 
@@ -179,14 +178,14 @@ def test_defaults_that_the_pages_state_are_the_real_ones() -> None:
     defaults = RunConfig()
     assert f"port {defaults.run.dashboard_port} is taken" in README
     assert f"every {defaults.monitor.every:g} s" in README
-    for setting, value in re.findall(r"`(\w+\.\w+)` \[([^\]]+)\]", TEXTS["docs/operating.md"]):
+    for setting, value in re.findall(r"`(\w+\.\w+)` \[([^\]]+)\]", TEXTS["docs/reference/operating.md"]):
         section, _, name = setting.partition(".")
         owner = defaults if hasattr(defaults, section) else RobotConfig()
         assert str(getattr(getattr(owner, section), name)).removesuffix(".0").lower() == value.lower(), setting
 
 
 def test_every_benchmark_that_a_page_names_exists_with_its_options() -> None:
-    named = [shlex.split(c) for c in commands(TEXTS["docs/measurements.md"]) if "benchmarks/" in c]
+    named = [shlex.split(c) for c in commands(TEXTS["docs/why/measurements.md"]) if "benchmarks/" in c]
     assert named
     for words in named:
         program = next(w for w in words if w.startswith("benchmarks/"))

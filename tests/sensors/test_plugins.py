@@ -213,7 +213,7 @@ def test_files_are_found_before_anything_else_is_read() -> None:
 
 
 def test_the_page_s_own_example_keeps_the_contract(tmp_path: Path, plugins_undone: Callable[[], None]) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "senses.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "senses.md").read_text()
     code = page[page.index("```python\n") + len("```python\n") :]
     path = written(tmp_path, code[: code.index("```")])
     load_plugins([path])

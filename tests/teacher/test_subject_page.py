@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def page(tmp_path: Path, plugins_undone: Callable[[], None]) -> Path:
     """The page's plugin in a file."""
-    block = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "subjects.md").read_text(), re.DOTALL)
+    block = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "howto" / "subjects.md").read_text(), re.DOTALL)
     assert block is not None
     (tmp_path / "bars.py").write_text(block[1])
     return tmp_path / "bars.py"

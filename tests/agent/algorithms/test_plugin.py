@@ -85,7 +85,7 @@ def test_each_kind_of_part_may_be_all_that_a_plugin_registers(
 
 
 def test_the_page_s_own_learner_learns(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "algorithms.md").read_text()
+    page = (ROOT / "docs" / "howto" / "algorithms.md").read_text()
     block = re.search(r"```python\n(.*?)```", page, re.DOTALL)
     assert block is not None
     (tmp_path / "linear.py").write_text(block[1])
