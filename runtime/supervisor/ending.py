@@ -38,7 +38,7 @@ class Ending:
             if not any(board.values.get(name) for name in ("replay/inserted", "sensors/stored", "sensors/repeated")):
                 raise SourceError(
                     "all sources have ended, and nothing in them was an event: no utterance, and no card held still;\n"
-                    "docs/start/live.md says what counts as one"
+                    "docs/start/sensors.md says what counts as one"
                 )
             raise SourceError(
                 f"all sources have ended, and learning cannot begin: {board.waiting};\n"
