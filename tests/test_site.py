@@ -5,39 +5,53 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from docs.site.reference import BLOCKS, DOCS, MARKED, filled, stale
 from runtime.leavings import FILES
 
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 CONFIG = DOCS / "site" / "mkdocs.yml"
 
 
+def _reference() -> ModuleType:
+    """The program that writes the generated parts, whatever other package may be called `docs`."""
+    spec = importlib.util.spec_from_file_location("reference", DOCS / "site" / "reference.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+REFERENCE = _reference()
+
+
 def test_no_generated_part_is_stale() -> None:
-    pages = [str(page.relative_to(ROOT)) for page in stale()]
+    pages = [str(page.relative_to(ROOT)) for page in REFERENCE.stale()]
     assert not pages, f"run .venv/bin/python docs/site/reference.py: {pages}"
 
 
 def test_a_changed_page_is_stale_and_is_written_as_it_should_be(tmp_path: Path) -> None:
     page = tmp_path / "options.md"
     page.write_text("# Options\n\n<!-- generated: options -->\nstale text\n<!-- end -->\n\nby hand\n")
-    text = stale(tmp_path)[page]
+    text = REFERENCE.stale(tmp_path)[page]
     assert "`run.teach`" in text and "stale text" not in text and text.endswith("<!-- end -->\n\nby hand\n")
     page.write_text(text)
-    assert not stale(tmp_path)
+    assert not REFERENCE.stale(tmp_path)
 
 
 def test_every_generated_part_stands_on_a_page() -> None:
-    marked = [mark[1] for page in DOCS.rglob("*.md") for mark in MARKED.findall(page.read_text())]
-    assert sorted(marked) == sorted(BLOCKS)
+    marked = [mark[1] for page in DOCS.rglob("*.md") for mark in REFERENCE.MARKED.findall(page.read_text())]
+    assert sorted(marked) == sorted(REFERENCE.BLOCKS)
 
 
 def test_a_cell_shows_what_markdown_would_take_for_its_own() -> None:
-    assert "\\|" in filled("<!-- generated: settings -->\n<!-- end -->")
-    assert "<sense>" not in filled("<!-- generated: settings -->\n<!-- end -->")
+    assert "\\|" in REFERENCE.filled("<!-- generated: settings -->\n<!-- end -->")
+    assert "<sense>" not in REFERENCE.filled("<!-- generated: settings -->\n<!-- end -->")
 
 
 def test_every_file_that_a_run_may_hold_is_described() -> None:
@@ -51,6 +65,12 @@ def test_every_file_that_a_run_may_hold_is_described() -> None:
 def test_every_page_is_in_the_navigation() -> None:
     listed = re.findall(r": ([\w/-]+\.md)$", CONFIG.read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
+
+
+def test_changelog_and_citation_are_of_the_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert re.search(rf"^version: {re.escape(version)}$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert re.search(rf"^## \[?{re.escape(version)}\b", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
