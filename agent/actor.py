@@ -28,10 +28,10 @@ from agent.rounds import Round, Rounds
 from agent.subjects import find_subjects
 from agent.viewer import Window
 from replay.reader import Reader
-from sensors.errors import StateError
-from sensors.hush import NAME as HUSH
-from sensors.hush import Hush
-from sensors.speaker import Speaker
+from sensors.core.errors import StateError
+from sensors.sources.hush import NAME as HUSH
+from sensors.sources.hush import Hush
+from sensors.sources.speaker import Speaker
 from teacher.config import DataConfig
 from teacher.subjects import read_subjects
 

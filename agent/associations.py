@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from agent.inference import Networks
-from sensors.errors import EventError, StateError
-from sensors.modalities import Modality
-from sensors.modalities import modality as registered
+from sensors.core.errors import EventError, StateError
+from sensors.core.modalities import Modality
+from sensors.core.modalities import modality as registered
 
 MOST = 256
 """Samples of one question: one who asks much must not keep the others waiting."""

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from agent.config import AugmentConfig
 from agent.layouts import layout_of
-from sensors.modalities import Modality
-from sensors.state import State, check_state
+from sensors.core.modalities import Modality
+from sensors.core.state import State, check_state
 
 
 class Augment:

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from agent.config import LearnerConfig
 from agent.turns import Batch, Replay
-from sensors.errors import ConfigError
-from sensors.modalities import kind_of, labelled, modality
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import kind_of, labelled, modality
 
 AVERAGE_EVERY = 8
 """Steps between two updates of averaged weights."""

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from agent.tensor_file import split, write_tensors
-from sensors.errors import DamageError, StateError, StorageError
+from sensors.core.errors import DamageError, StateError, StorageError
 
 VERSION = 1
 KEEP = 3

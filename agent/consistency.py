@@ -31,8 +31,8 @@ from torch import Tensor
 from agent.held_out import held_out
 from agent.inference import Networks, to_network
 from replay.sampler import Keep, SampleBatch
-from sensors.event import NO_LESSON
-from sensors.modalities import kind_of, labelled
+from sensors.core.event import NO_LESSON
+from sensors.core.modalities import kind_of, labelled
 
 LEAST = 8
 """Events of a modality without which neither stability nor reconstruction is measured."""

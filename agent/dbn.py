@@ -22,8 +22,8 @@ from torch import Tensor
 from agent.input_space import InputSpace
 from agent.rbm import RBM, ContrastiveDivergence, Progress, batches, same_size
 from agent.tdlft_config import BackpropagationConfig, DbnConfig
-from sensors.errors import StateError, TransferError
-from sensors.state import State, check_state
+from sensors.core.errors import StateError, TransferError
+from sensors.core.state import State, check_state
 
 
 class DBN:

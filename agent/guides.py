@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from agent.config import GuideConfig
-from sensors.errors import StateError
-from sensors.event import NO_LESSON
-from sensors.state import State, check_state
+from sensors.core.errors import StateError
+from sensors.core.event import NO_LESSON
+from sensors.core.state import State, check_state
 
 
 class Guides(Protocol):

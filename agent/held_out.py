@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from agent.turns import Batch
 from replay.reader import Reader
 from replay.sampler import SampleBatch
-from sensors.event import NO_LESSON
-from sensors.state import State
+from sensors.core.event import NO_LESSON
+from sensors.core.state import State
 
 TRIES = 8
 """Draws until a batch is taken as it is: a table may hold next to nothing that may be learned from."""

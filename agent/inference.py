@@ -22,8 +22,8 @@ from agent.algorithms import algorithm
 from agent.config import LearnerConfig
 from agent.smart import Side
 from agent.weights import load_module
-from sensors.errors import StateError
-from sensors.modalities import modality
+from sensors.core.errors import StateError
+from sensors.core.modalities import modality
 
 BATCH = 250
 """Samples that pass through a network at once: it bounds memory and does not change results."""

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from agent.tdlft_config import INPUTS
-from sensors.errors import StateError, TransferError
-from sensors.state import State, check_state
+from sensors.core.errors import StateError, TransferError
+from sensors.core.state import State, check_state
 
 
 class InputSpace:

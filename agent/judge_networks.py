@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from agent.config import LATENT
 from agent.layouts import layout_of
 from agent.networks import build_autoencoder
-from sensors.errors import ConfigError
-from sensors.modalities import modality as registered
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import modality as registered
 
 NETWORKS = ("first", "second", "reference")
 

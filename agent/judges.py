@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from agent.inference import to_network
 from agent.judge_networks import NETWORKS, build_judge
 from agent.layouts import layout_of
-from sensors.errors import DataError
-from sensors.modalities import modality as registered
+from sensors.core.errors import DataError
+from sensors.core.modalities import modality as registered
 from teacher.datasets import Samples
 
 FEW, FEWEST_STEPS = 200, 300

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from agent.lip_networks import speech_rows
 from agent.lips import LENGTH, to_rows
-from sensors.errors import StateError
-from sensors.mfcc import FRAMES, VALUES
-from sensors.modalities import kind_of
-from sensors.state import State, check_state
+from sensors.core.errors import StateError
+from sensors.core.modalities import kind_of
+from sensors.core.state import State, check_state
+from sensors.signals.mfcc import FRAMES, VALUES
 
 SPEECH, LIPS, LETTER = "speech", "lips", "letter"
 """The senses that TDLFT learns from."""

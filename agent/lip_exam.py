@@ -18,8 +18,8 @@ from agent.lip_networks import LipNetworks
 from agent.lips import from_rows, to_rows
 from agent.tdlft import Parallel, fine_tune
 from agent.tdlft_config import EmbeddingConfig, TdlftTurnsConfig
-from sensors.lips import store_lips
-from sensors.modalities import modality
+from sensors.core.modalities import modality
+from sensors.signals.lips import store_lips
 from teacher.datasets.letters import LetterData
 from teacher.datasets.samples import Bytes, Labels
 

@@ -21,7 +21,7 @@ from scipy import ndimage
 from sklearn.svm import SVC
 
 from agent.lips import BLOCK, LENGTH, to_rows
-from sensors.lips import FRAMES, HEIGHT, WIDTH
+from sensors.signals.lips import FRAMES, HEIGHT, WIDTH
 from teacher.datasets.letters import LetterData
 from teacher.datasets.samples import Bytes, Labels, hash_arrays
 
@@ -169,5 +169,5 @@ def _save(judge: LipJudge, place: Path) -> None:
 def _code() -> str:
     """Hash of the sources: other copies, costs or rows are another judge."""
     here = Path(__file__).parent
-    sources = (here / "lip_judge.py", here / "lips.py", here.parent / "sensors" / "lips.py")
+    sources = (here / "lip_judge.py", here / "lips.py", here.parent / "sensors" / "signals" / "lips.py")
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]

@@ -17,9 +17,9 @@ from agent.lips import LENGTH, from_rows, soften, to_rows
 from agent.rbm import same_size
 from agent.tdlft import Transfer
 from agent.tdlft_config import FRAMES, DbnConfig, EmbeddingConfig
-from sensors.errors import StateError
-from sensors.modalities import modality
-from sensors.state import State, check_state
+from sensors.core.errors import StateError
+from sensors.core.modalities import modality
+from sensors.core.state import State, check_state
 
 
 def speech_rows(speech: ArrayLike) -> NDArray[np.float32]:

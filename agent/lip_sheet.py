@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sensors.lips import FRAMES, GREY, HEIGHT, WIDTH
+from sensors.signals.lips import FRAMES, GREY, HEIGHT, WIDTH
 from teacher.datasets.samples import Bytes, Labels
 
 CONTRAST = 24.0

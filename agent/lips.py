@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from sensors.errors import TransferError
-from sensors.lips import FRAMES, HEIGHT, WIDTH, restore_lips
+from sensors.core.errors import TransferError
+from sensors.signals.lips import FRAMES, HEIGHT, WIDTH, restore_lips
 
 BLOCK = 4
 """Pixels on a side."""

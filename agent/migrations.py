@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from agent.checkpoint import load_state
-from sensors.errors import StateError
-from sensors.state import State, check_state
+from sensors.core.errors import StateError
+from sensors.core.state import State, check_state
 
 OLD_LEARNER = {"preset", "latent", "steps", "turn", "turns", "augment", "smart", "replay"}
 """Keys of the part `learner` of format 2."""

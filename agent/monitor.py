@@ -21,9 +21,9 @@ from agent.inference import Networks, to_network
 from agent.judges import Judge, Training
 from agent.retrieval import retrieve
 from agent.sheet import draw_sheet, pages
-from sensors.griffin_lim import write_wav
-from sensors.modalities import modality
+from sensors.core.modalities import modality
 from sensors.senses import sense
+from sensors.signals.griffin_lim import write_wav
 from teacher.datasets import ExamSet, Samples
 
 SHEETS = 50

@@ -15,8 +15,8 @@ from torch import nn
 from agent.autoencoder import Autoencoder
 from agent.config import LATENT, PRESETS
 from agent.layouts import layout_of
-from sensors.errors import ConfigError
-from sensors.modalities import Modality
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import Modality
 
 
 def build_autoencoder(modality: Modality, preset: str, latent: int = LATENT) -> Autoencoder:

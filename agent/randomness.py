@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from sensors.errors import StateError
-from sensors.state import State, check_state
+from sensors.core.errors import StateError
+from sensors.core.state import State, check_state
 
 
 def seed_random(seed: int) -> None:

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from agent.tdlft_config import PretrainConfig
-from sensors.errors import StateError, TransferError
-from sensors.state import State, check_state
+from sensors.core.errors import StateError, TransferError
+from sensors.core.state import State, check_state
 
 KINDS = ("gaussian", "bernoulli")
 START_EPOCHS = 5

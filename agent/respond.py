@@ -14,10 +14,10 @@ from agent.config import AnswerConfig
 from agent.monitor import replace_file
 from agent.response import Response
 from replay.sampler import SampleBatch
-from sensors.errors import StorageError
-from sensors.griffin_lim import write_wav
-from sensors.modalities import labelled
-from sensors.speaker import Speaker
+from sensors.core.errors import StorageError
+from sensors.core.modalities import labelled
+from sensors.signals.griffin_lim import write_wav
+from sensors.sources.speaker import Speaker
 
 NOTE_EVERY = 30.0
 """Seconds between two lines about responses: the figures count them all."""

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.modalities import modality as registered
+from sensors.core.modalities import modality as registered
 from sensors.senses import sense, senses
-from sensors.spectrogram import SAMPLE_RATE
+from sensors.signals.spectrogram import SAMPLE_RATE
 
 SIDE = 288
 """Pixels of one picture's side."""

@@ -14,7 +14,7 @@ from agent.inference import Networks, to_network
 from agent.judges import Judge
 from agent.retrieval import encode_exam
 from agent.tiles import TILE, tile, wrap, write
-from sensors.modalities import modality
+from sensors.core.modalities import modality
 from teacher.datasets import ExamSet
 
 GAP = 6

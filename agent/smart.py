@@ -26,9 +26,9 @@ from agent.modes import mode_weights
 from agent.networks import build_autoencoder
 from agent.weights import adamw, load_module, load_optimiser, optimiser_state, place, set_rate
 from agent.whitening import Whitening, recalibrate
-from sensors.errors import ConfigError, StateError
-from sensors.modalities import modality
-from sensors.state import State, check_state
+from sensors.core.errors import ConfigError, StateError
+from sensors.core.modalities import modality
+from sensors.core.state import State, check_state
 
 
 class Side(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from agent.tensor_file import split, write_tensors
-from sensors.state import State
+from sensors.core.state import State
 
 
 class Snapshot:

@@ -16,7 +16,7 @@ from agent.rounds import Subject as Examiner
 from agent.self_monitor import SelfMonitor
 from agent.tdlft_config import TdlftTurnsConfig
 from replay.reader import Reader
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.config import DataConfig
 from teacher.datasets import ExamSet
 from teacher.datasets.cache import cache_root

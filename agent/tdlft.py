@@ -26,7 +26,7 @@ from torch import Tensor
 from agent.dbn import DBN, Backpropagation, check_rows, pair_up
 from agent.rbm import batches
 from agent.tdlft_config import TdlftConfig
-from sensors.errors import TransferError
+from sensors.core.errors import TransferError
 
 
 @dataclass(frozen=True)

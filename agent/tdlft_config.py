@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sensors.config import Config, setting
+from sensors.core.config import Config, setting
 
 INPUTS = ("span", "whitened", "each")
 EMBEDDINGS = ("knn", "svr", "ncca", "transcoder")

@@ -18,8 +18,8 @@ from agent.labelled_rows import HEARD, PAIRS, LabelledRows, LabelledTables, chan
 from agent.lip_networks import LipNetworks
 from agent.tdlft_config import TdlftTurnsConfig
 from agent.tdlft_turn import take_turn
-from sensors.errors import TransferError
-from sensors.state import State, check_state
+from sensors.core.errors import TransferError
+from sensors.core.state import State, check_state
 
 NOTHING: NDArray[np.int64] = np.zeros(0, np.int64)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.modalities import Modality
+from sensors.core.modalities import Modality
 from sensors.senses import sense
 
 TILE = 96

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.modalities import labelled
-from sensors.state import State, check_state
+from sensors.core.modalities import labelled
+from sensors.core.state import State, check_state
 
 
 class Batch(Protocol):

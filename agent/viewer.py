@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from sensors.rooms import child_process
+from sensors.system.rooms import child_process
 
 LOOK = 200
 """Milliseconds between two looks at the file."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from agent.config import NetworkConfig
-from sensors.errors import StateError
+from sensors.core.errors import StateError
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -26,8 +26,8 @@ from benchmarks.measured import machine, tell
 from benchmarks.private_ray import private_ray
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
-from sensors.event import EventBatch
-from sensors.modalities import modality
+from sensors.core.event import EventBatch
+from sensors.core.modalities import modality
 
 EVENTS = 1024
 DEADLINE = 120.0

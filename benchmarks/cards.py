@@ -26,9 +26,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.cards import card_image
-from sensors.errors import DataError
-from sensors.frames import mnist_images
+from sensors.core.errors import DataError
+from sensors.signals.cards import card_image
+from sensors.signals.frames import mnist_images
 from teacher.datasets.mnist import find, missing, read_idx
 
 HEIGHT, WIDTH = 480, 640

@@ -31,7 +31,7 @@ from typing import Any, NoReturn, TypeVar
 from tqdm import tqdm
 
 from replay.files import lock, make_directory, write_json
-from sensors.errors import ConfigError, StorageError, UserError
+from sensors.core.errors import ConfigError, StorageError, UserError
 
 Cell = Mapping[str, Any]
 Row = Mapping[str, Any]

@@ -37,7 +37,7 @@ from benchmarks.job import Job, actors, figures, latest
 from benchmarks.measured import machine, tell
 from replay.held import count_events
 from replay.storage import Storage
-from sensors.modalities import labelled
+from sensors.core.modalities import labelled
 
 TEACHERS = 2
 RATE = 30.0

@@ -36,8 +36,8 @@ from benchmarks.trial import Trial
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors.event import NO_LESSON, EventBatch
-from sensors.state import State
+from sensors.core.event import NO_LESSON, EventBatch
+from sensors.core.state import State
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import load_images, load_speech
 from teacher.subjects.digits import taught_digits

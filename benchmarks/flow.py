@@ -1,8 +1,8 @@
 """How fast events flow into replay and batches out of it.
 
-    python benchmarks/flow.py                # a table for people
-    python benchmarks/flow.py --json         # the same; the last line is one flat JSON object
-    python benchmarks/flow.py --ack disk     # of one mode of acknowledgement; several are measured in turns
+    python benchmarks/flow.py              # a table for people
+    python benchmarks/flow.py --json       # the same; the last line is one flat JSON object
+    python benchmarks/flow.py --ack disk   # of one mode of acknowledgement; several are measured in turns
 
 A producer in its own process pushes co-occurring audio+image events of 10 kB in batches of 64 through Ray, with
 at most 4 batches unanswered (16 with `none`) and the limiter off. Batches of 128 are drawn by a `Reader` in another
@@ -23,7 +23,7 @@ from benchmarks.private_ray import private_ray
 from replay.actor import ReplayActor
 from replay.config import DISK, MEMORY, NONE, ReplayConfig
 from replay.reader import Reader
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 from teacher.actor import WINDOW, WINDOW_UNHEEDED
 
 KIND = "audio+image"

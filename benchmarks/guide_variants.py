@@ -7,7 +7,7 @@ from torch import Tensor
 
 from agent.guides import ClusterGuides, Guides
 from agent.smart import Smart
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 
 class Refit(ClusterGuides):

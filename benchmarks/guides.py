@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.cells import cell_key, integers, read_rows, run_cells, run_program, table
 from benchmarks.guide_cells import load, work
 from benchmarks.guide_report import draw_latents
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 from teacher.config import DataConfig
 
 BASE: Mapping[str, Any] = {"guides": "cluster", "clusters": 30, "lesson": 1, "wrong": 0.0}

@@ -1,8 +1,8 @@
 """What SIGKILL costs: replay, or everything, is killed at random moments while sources send.
 
-    python benchmarks/kills.py                      # replay 20 times, then replay and its sources together 10 times
-    python benchmarks/kills.py --ray                # replay 20 times, as an actor that Ray brings back, fed by teachers
-    python benchmarks/kills.py --json               # the last line is one flat JSON object
+    python benchmarks/kills.py          # replay 20 times, then replay and its sources together 10 times
+    python benchmarks/kills.py --ray    # replay 20 times, as an actor that Ray brings back, fed by teachers
+    python benchmarks/kills.py --json   # the last line is one flat JSON object
 
 Everything is killed a few times while it still starts, before anything else. Two sources send 200 co-occurring
 audio+image events a second each, of 10 kB, in batches of 10. A source writes down what was acknowledged to it. After
@@ -32,8 +32,8 @@ from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.dedupe import source_key
 from replay.storage import Storage
-from sensors.event import EventBatch
-from sensors.wire import decode, encode
+from sensors.core.event import EventBatch
+from sensors.core.wire import decode, encode
 
 KIND = "audio+image"
 SOURCES = ("left", "right")

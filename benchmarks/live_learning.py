@@ -37,7 +37,7 @@ from benchmarks.truth import judge
 from replay.config import ReplayConfig
 from replay.files import read_json, write_json
 from replay.reader import Reader
-from sensors.errors import UserError
+from sensors.core.errors import UserError
 from teacher.config import CONCEPTS, DataConfig, TeacherConfig
 from teacher.datasets import ExamSet, Samples, load_images, load_speech
 from teacher.subjects.digits import taught_digits

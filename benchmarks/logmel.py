@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from sensors.sound import read_sound
-from sensors.spectrogram import HOP, N_FFT, SAMPLE_RATE, TOP_DB, WINDOW, log_mel
+from sensors.signals.sound import read_sound
+from sensors.signals.spectrogram import HOP, N_FFT, SAMPLE_RATE, TOP_DB, WINDOW, log_mel
 
 Waves = list[NDArray[np.float32]]
 BANDS, FRAMES = 96, 96

@@ -1,8 +1,8 @@
 """The main job from outside, as a person runs it: how soon it learns, how well, and how much memory it takes.
 
-    python benchmarks/main_job.py --minutes 5                    # embedded digits and voices
-    python benchmarks/main_job.py --minutes 10 --data DIR        # MNIST and recorded speech found there
-    python benchmarks/main_job.py --minutes 5 --json             # the last line is one flat JSON object
+    python benchmarks/main_job.py --minutes 5               # embedded digits and voices
+    python benchmarks/main_job.py --minutes 10 --data DIR   # MNIST and recorded speech found there
+    python benchmarks/main_job.py --minutes 5 --json        # the last line is one flat JSON object
 
 Options that are not named here go to `launch.py` as they are. Memory is the proportional set size (Linux): pages that
 processes share count once, Ray's own processes are included.

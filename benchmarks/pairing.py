@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sensors.pairing import Moment, Pairing, PairingConfig
-from sensors.segmentation import Utterance
-from sensors.views import View
+from sensors.cutters.segmentation import Utterance
+from sensors.cutters.views import View
+from sensors.perception.pairing import Moment, Pairing, PairingConfig
 
 FPS = 15
 AGAIN = 0.5

@@ -14,7 +14,7 @@ import numpy as np
 from agent.inference import Networks, SmartNetworks, to_network
 from agent.judges import Judge
 from benchmarks.trial import Concepts, Trial
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 
 PATHS = ("image_to_audio", "audio_to_image")
 

@@ -1,8 +1,8 @@
 """How soon replay takes events again after SIGKILL, by how many it holds.
 
-    python benchmarks/restart.py                    # 100,000 audio+image events of 10 kB: 1 GB of disk
+    python benchmarks/restart.py          # 100,000 audio+image events of 10 kB: 1 GB of disk
     python benchmarks/restart.py --events 20000
-    python benchmarks/restart.py --json             # the last line is one flat JSON object
+    python benchmarks/restart.py --json   # the last line is one flat JSON object
 
 A process fills the table and is killed. Others open it, each in turn: `open_s` until the tables are there, `taken_s`
 until a batch of 64 more is taken, `checked_s` until every slot has been read back beside it. Each figure is the median
@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.measured import machine, tell
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 
 BATCH = 1_000
 DEADLINE = 300.0

@@ -26,11 +26,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.cleaning import clean
-from sensors.segmentation import SegmentationConfig, Segmenter, Utterance
-from sensors.sound import read_sound
-from sensors.source import Chunk
-from sensors.spectrogram import SAMPLE_RATE, log_mel
+from sensors.cutters.cleaning import clean
+from sensors.cutters.segmentation import SegmentationConfig, Segmenter, Utterance
+from sensors.signals.sound import read_sound
+from sensors.signals.spectrogram import SAMPLE_RATE, log_mel
+from sensors.sources.source import Chunk
 from teacher.datasets import fsdd
 
 Wave = NDArray[np.float32]

@@ -1,6 +1,6 @@
 """SMART's table: both styles, both directions, with the judges beside them, over several sets of data and seeds.
 
-    python benchmarks/smart_table.py --data DIR --out table                         # everything that is found there
+    python benchmarks/smart_table.py --data DIR --out table   # everything that is found there
     python benchmarks/smart_table.py --data DIR --out table --only mnist+fsdd --seeds 0 --styles hybrid
     python benchmarks/smart_table.py --data DIR --out table --only loso --speakers theo --workers 2 --json
 
@@ -42,9 +42,9 @@ from benchmarks.smart_report import CROSSING, STYLES, report
 from benchmarks.trial import Trial
 from replay.files import read_json, write_json
 from runtime.settings import RunConfig
-from sensors.errors import ConfigError, DataError
-from sensors.griffin_lim import invert, write_wav
-from sensors.spectrogram import dequantise
+from sensors.core.errors import ConfigError, DataError
+from sensors.signals.griffin_lim import invert, write_wav
+from sensors.signals.spectrogram import dequantise
 from teacher.config import CONCEPTS, DataConfig
 from teacher.datasets import ExamSet, Samples, fsdd, gcdd, load_images, load_speech, mnist
 from teacher.datasets.choose import data_root

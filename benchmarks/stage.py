@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from benchmarks.network_camera import MjpegServer
 from benchmarks.shown import show
-from sensors.spectrogram import SAMPLE_RATE
+from sensors.signals.spectrogram import SAMPLE_RATE
 from teacher.datasets import fsdd, mnist
 
 FPS = 15.0

@@ -26,7 +26,7 @@ from benchmarks.measured import machine, tell
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 
 EVENTS = 1024
 BESIDE = 12

@@ -20,8 +20,8 @@ from benchmarks.stream_figures import PHASE_CONCEPTS, PHASES, retention
 from benchmarks.trial import Trial
 from replay.config import ReplayConfig
 from replay.files import write_json
-from sensors.errors import ConfigError
-from sensors.flaws import add_noise, darken
+from sensors.core.errors import ConfigError
+from sensors.signals.flaws import add_noise, darken
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import ExamSet, Samples, load_images, load_speech
 from teacher.datasets.cache import cache_root

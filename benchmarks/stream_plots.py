@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.prequential import PATHS, Answer, running
 from benchmarks.stream_figures import GROUPS, PHASES
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 WINDOW = 512
 """Events of the running prequential window."""

@@ -25,7 +25,7 @@ from agent.config import PRESETS, LearnerConfig, MonitorConfig
 from benchmarks.cells import integers, numbers, run_cells, run_program, table
 from benchmarks.stream_cells import DRIFTS, judges_of, load, work
 from benchmarks.stream_plots import plot, require_matplotlib
-from sensors.config import parse
+from sensors.core.config import parse
 from teacher.config import DataConfig
 
 EXPERIMENTS = ("imbalance", "arrival", "drift")

@@ -20,8 +20,8 @@ from agent.tdlft import Parallel as Pairs
 from agent.tdlft import fine_tune
 from agent.tdlft_config import EMBEDDINGS, FRAMES, DbnConfig, EmbeddingConfig, TdlftConfig
 from benchmarks.tdlft_scores import Scores
-from sensors.config import Config, parse, setting
-from sensors.errors import ConfigError, TransferError
+from sensors.core.config import Config, parse, setting
+from sensors.core.errors import ConfigError, TransferError
 from teacher.datasets.folds import Rows, stratified_folds
 from teacher.datasets.parallel import Parallel
 

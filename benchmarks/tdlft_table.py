@@ -50,7 +50,7 @@ from benchmarks.tdlft_problem import (
 )
 from benchmarks.tdlft_report import COST, report
 from benchmarks.tdlft_scores import Scores, add_offset, best_offset, score, weighted
-from sensors.errors import ConfigError, DataError
+from sensors.core.errors import ConfigError, DataError
 from teacher.config import DataConfig
 from teacher.datasets import avletters
 from teacher.datasets.choose import data_root

@@ -1,7 +1,7 @@
 """Photographs of real things, named by real words and by their own names: how well they are learned without labels.
 
-    python benchmarks/things.py --data DIR --out things                                # all cells, on the test part
-    python benchmarks/things.py --data DIR --out choices --part validation --seeds 0   # to choose settings by
+    python benchmarks/things.py --data DIR --out things                                           # all cells, on the test part
+    python benchmarks/things.py --data DIR --out choices --part validation --seeds 0              # to choose settings by
     python benchmarks/things.py --data DIR --out things --tables words --learners smart --cells   # lists the cells
 
 Tables (see `benchmarks/things_data.py`): `words`, 23 kinds of grocery named by 23 real words; `names`, 43 kinds named
@@ -40,7 +40,7 @@ from benchmarks.things_data import PARTS, TABLES, build
 from benchmarks.things_report import report
 from benchmarks.trial import Trial
 from runtime.settings import RunConfig
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 from sensors.senses import configure
 from teacher.config import DataConfig
 from teacher.datasets import ExamSet

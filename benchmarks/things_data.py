@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 
 from benchmarks.things_voices import KINDS, TAKES, write_names
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.config import CONCEPTS
 from teacher.datasets import fsdd, mnist
 from teacher.datasets.utterances import LETTERS

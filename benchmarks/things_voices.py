@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sensors.griffin_lim import write_wav
+from sensors.signals.griffin_lim import write_wav
 from teacher.datasets.espeak import Espeak, run_speaker, speaker_main
 from teacher.datasets.synthetic import ACCENTS, TEST_VOICES, TRAIN_VOICES, record
 from teacher.datasets.utterances import LETTERS

@@ -40,9 +40,9 @@ from runtime.groups import flatten
 from runtime.learning import free_tables
 from runtime.migrate import migrate
 from runtime.settings import RunConfig
-from sensors.errors import ConfigError, StateError, StorageError
-from sensors.event import EventBatch
-from sensors.state import State, check_state
+from sensors.core.errors import ConfigError, StateError, StorageError
+from sensors.core.event import EventBatch
+from sensors.core.state import State, check_state
 from teacher.config import TeacherConfig
 from teacher.machine import Machine
 from teacher.subjects import Taught

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from benchmarks.stage import Line
 from replay.storage import Storage
-from sensors.event import NO_LESSON
-from sensors.frames import mnist_images
-from sensors.spectrogram import HOP, SAMPLE_RATE, TOP_DB, dequantise, log_mel
+from sensors.core.event import NO_LESSON
+from sensors.signals.frames import mnist_images
+from sensors.signals.spectrogram import HOP, SAMPLE_RATE, TOP_DB, dequantise, log_mel
 
 TOLERANCE = 0.35
 """Seconds by which sound may come later than it was played: pipes and buffers of a busy machine."""

@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.measured import machine, tell
-from sensors.event import EventBatch
-from sensors.ingest import RemoteIngest
-from sensors.keys import make_keys
-from sensors.publisher import Publisher
-from sensors.remote_config import IngestConfig, PublisherConfig
+from sensors.core.event import EventBatch
+from sensors.robots.ingest import RemoteIngest
+from sensors.robots.keys import make_keys
+from sensors.robots.publisher import Publisher
+from sensors.robots.remote_config import IngestConfig, PublisherConfig
 
 EVENTS = 64
 NAME = "robot"

@@ -9,7 +9,7 @@ from math import prod
 from agent.config import LATENT
 from runtime.learning import kinds, learning
 from runtime.settings import RunConfig
-from sensors.modalities import Modality, modality
+from sensors.core.modalities import Modality, modality
 
 CHECKPOINTS = 4
 """Checkpoints that a run holds at once: three, and one in the making."""

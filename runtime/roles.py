@@ -12,8 +12,8 @@ from runtime.board import Board
 from runtime.figures import Counters, Value
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member
-from sensors.modalities import labelled
-from sensors.state import State
+from sensors.core.modalities import labelled
+from sensors.core.state import State
 
 FINAL_PATIENCE = 600.0
 """Seconds that the final exam may take."""

@@ -7,7 +7,7 @@ from runtime.board import Board
 from runtime.roles import Ask, TeacherRole, settle
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member
-from sensors.state import State
+from sensors.core.state import State
 
 PARTING = 1.0
 """Seconds in which sensors that stop send what they have under way."""

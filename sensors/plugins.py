@@ -18,13 +18,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sensors.errors import ConfigError, UserError
-from sensors.files import open_regular
-from sensors.paths import place
-from sensors.places import check_link
-from sensors.registrations import NOTES, Registration
-from sensors.rooms import ROOMS
+from sensors.core.errors import ConfigError, UserError
+from sensors.core.registrations import NOTES, Registration
 from sensors.senses import configure, configured
+from sensors.system.files import open_regular
+from sensors.system.paths import place
+from sensors.system.places import check_link
+from sensors.system.rooms import ROOMS
 
 GROUP = "reciprocal.senses"
 """Entry points of installed plugins."""

@@ -11,7 +11,7 @@ from replay.actor import ReplayActor
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from sensors.actor import SensorActor
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 from teacher.actor import TeacherActor
 from tests.agent.letter_rigs import said, tiny
 from tests.agent.rigs import config

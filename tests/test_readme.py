@@ -14,8 +14,8 @@ from runtime.settings import RunConfig
 from runtime.supervisor.metrics import metric_of
 from runtime.terminal import exams_of
 from sensors.plugins import load_plugins
-from sensors.robot_config import RobotConfig
-from sensors.robot_program import make_parser as robot_parser
+from sensors.robots.robot_config import RobotConfig
+from sensors.robots.robot_program import make_parser as robot_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

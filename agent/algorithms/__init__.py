@@ -19,7 +19,7 @@ from agent.algorithms.contract import (
 )
 from agent.config import ContrastiveConfig
 from agent.tdlft_config import TdlftTurnsConfig
-from sensors.modalities import kind_of
+from sensors.core.modalities import kind_of
 
 if TYPE_CHECKING:
     from agent.inference import Networks

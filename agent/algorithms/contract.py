@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from agent.algorithms.usable import UsableReplay
 from agent.config import LearnerConfig
-from sensors.config import Config
-from sensors.errors import ConfigError
-from sensors.modalities import labelled
-from sensors.registrations import check_name, note, sections_of
-from sensors.state import State
+from sensors.core.config import Config
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import labelled
+from sensors.core.registrations import check_name, note, sections_of
+from sensors.core.state import State
 
 if TYPE_CHECKING:
     import torch

@@ -16,8 +16,8 @@ from agent.hardware import Hardware, choose_hardware
 from agent.smart import Smart
 from agent.turns import Replay, Turn, Turns
 from agent.weights import check_sizes
-from sensors.modalities import modality
-from sensors.state import State, check_state
+from sensors.core.modalities import modality
+from sensors.core.state import State, check_state
 
 Weights = dict[str, NDArray[np.float32]]
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from agent.algorithms import TDLFT, Algorithm
 from agent.tdlft_turns import TdlftTurns
-from sensors.state import State
+from sensors.core.state import State
 
 
 class LipReading(Algorithm):

@@ -8,7 +8,7 @@ from agent.embeddings.ncca import NccaEmbedding
 from agent.embeddings.svr import SvrEmbedding
 from agent.embeddings.transcoder import TranscoderEmbedding
 from agent.tdlft_config import EMBEDDINGS, EmbeddingConfig
-from sensors.errors import TransferError
+from sensors.core.errors import TransferError
 
 __all__ = [
     "Embedding",

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from agent.tdlft_config import EmbeddingConfig
-from sensors.errors import StateError, TransferError
-from sensors.state import State, check_state
+from sensors.core.errors import StateError, TransferError
+from sensors.core.state import State, check_state
 
 Rows = NDArray[np.float32]
 

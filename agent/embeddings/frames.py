@@ -17,7 +17,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from agent.embeddings.contract import Embedding, Rows
 from agent.tdlft_config import EmbeddingConfig
-from sensors.errors import StateError, TransferError
+from sensors.core.errors import StateError, TransferError
 
 BLOCK = 1024
 """Windows whose kernel is computed at a time."""

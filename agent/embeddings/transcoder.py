@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agent.embeddings.contract import Embedding, Rows
-from sensors.errors import StateError
+from sensors.core.errors import StateError
 
 
 class TranscoderEmbedding(Embedding):

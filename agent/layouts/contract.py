@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agent.autoencoder import Autoencoder
-from sensors.errors import ConfigError
-from sensors.registrations import note
+from sensors.core.errors import ConfigError
+from sensors.core.registrations import note
 
 Shape = tuple[int, ...]
 Uniform = Callable[..., Tensor]

@@ -11,7 +11,7 @@ from runtime.sensor_role import SensorRole
 from runtime.settings import RunSection
 from runtime.supervisor.assembly import AGENT, SENSORS
 from runtime.supervisor.crew import Member
-from sensors.state import State
+from sensors.core.state import State
 
 
 def assign(

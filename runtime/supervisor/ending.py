@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from runtime.board import Board
 from runtime.roles import LearnerRole
-from sensors.errors import SourceError
+from sensors.core.errors import SourceError
 
 
 class Ending:

@@ -10,7 +10,7 @@ from runtime.settings import RunConfig
 from runtime.supervisor.record import Record
 from runtime.teaching import teachers_of
 from runtime.terminal import counted_events
-from sensors.state import State
+from sensors.core.state import State
 
 
 class Progress:

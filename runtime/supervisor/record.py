@@ -14,7 +14,7 @@ from runtime.shortage import Shortage
 from runtime.supervisor.assembly import AGENT
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
 from runtime.terminal import Exam, Snapshot, Terminal, exams_of
-from sensors.errors import StorageError
+from sensors.core.errors import StorageError
 from sensors.senses import sense
 from teacher.subjects.contract import settings_of, unlabelled
 

@@ -27,7 +27,7 @@ from runtime.supervisor.saver import SaveError, Saver
 from runtime.supervisor.vigil import Clock
 from runtime.supervisor.watch import Watch
 from runtime.terminal import Terminal
-from sensors.errors import StateError, StorageError, UserError
+from sensors.core.errors import StateError, StorageError, UserError
 
 STOP_WITHIN = 9.0
 """Seconds from the request to stop to the last process gone."""

@@ -13,7 +13,7 @@ from agent.checkpoint import write_checkpoint
 from agent.learner import LONGEST
 from agent.tdlft_turns import TdlftTurns
 from agent.turns import Turns
-from sensors.errors import ConfigError, StateError
+from sensors.core.errors import ConfigError, StateError
 from tests.agent.learners import SmartLearner
 from tests.agent.letter_rigs import LetterTables, tiny, world
 from tests.agent.rigs import ListReplay, alike, config, tables

@@ -13,9 +13,9 @@ from agent.config import AnswerConfig
 from agent.inference import Networks, to_network
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
-from sensors.errors import EventError, StateError
-from sensors.event import NO_LESSON, EventBatch
-from sensors.hush import NAME as HUSH
+from sensors.core.errors import EventError, StateError
+from sensors.core.event import NO_LESSON, EventBatch
+from sensors.sources.hush import NAME as HUSH
 from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, config, images, tables
 from tests.agent.test_exam import published

@@ -6,7 +6,7 @@ import torch
 
 from agent.associations import MOST, Associations
 from agent.inference import Networks, to_network
-from sensors.errors import EventError, StateError
+from sensors.core.errors import EventError, StateError
 from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, config, images, tables
 from tests.agent.test_exam import published

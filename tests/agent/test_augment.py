@@ -5,8 +5,8 @@ import torch
 
 from agent.augment import Augment
 from agent.config import AugmentConfig
-from sensors.errors import StateError
-from sensors.modalities import modality
+from sensors.core.errors import StateError
+from sensors.core.modalities import modality
 
 
 def make(seed: int = 0, **changes: float) -> Augment:

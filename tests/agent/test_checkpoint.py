@@ -23,7 +23,7 @@ from agent.checkpoint import (
     write_checkpoint,
 )
 from agent.tensor_file import write_tensors
-from sensors.errors import DamageError, StateError, StorageError
+from sensors.core.errors import DamageError, StateError, StorageError
 
 ROOT = Path(__file__).parents[2]
 STATE = {
@@ -107,7 +107,7 @@ import resource, signal, sys
 from pathlib import Path
 import torch
 from agent.checkpoint import save_state, write_checkpoint
-from sensors.errors import StorageError
+from sensors.core.errors import StorageError
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -14,7 +14,7 @@ from agent.self_monitor import SelfMonitor
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 from tests.agent.learners import SmartLearner
 from tests.agent.rigs import clips, config, images
 from tests.agent.test_exam import published

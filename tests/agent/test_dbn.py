@@ -12,7 +12,7 @@ from agent.dbn import DBN
 from agent.input_space import InputSpace
 from agent.rbm import RBM, ContrastiveDivergence
 from agent.tdlft_config import DbnConfig, PretrainConfig
-from sensors.errors import ConfigError, StateError, TransferError
+from sensors.core.errors import ConfigError, StateError, TransferError
 
 CONFIG = DbnConfig(pretrain_epochs=15, epochs=20, batch=16, gaussian_rate=0.01, learning_rate=0.02)
 

@@ -14,7 +14,7 @@ from agent.embeddings import Embedding, KnnEmbedding, NccaEmbedding, SvrEmbeddin
 from agent.embeddings.ncca import solve
 from agent.embeddings.search import misranked, searching, split
 from agent.tdlft_config import EMBEDDINGS, EmbeddingConfig
-from sensors.errors import StateError, TransferError
+from sensors.core.errors import StateError, TransferError
 
 CONFIG = EmbeddingConfig(
     transcoder_epochs=60,

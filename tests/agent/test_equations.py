@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from agent.autoencoder import Autoencoder
 from agent.config import GuideConfig, NetworkConfig, SmartConfig
 from agent.smart import Smart
-from sensors.modalities import Modality
+from sensors.core.modalities import Modality
 
 Matrix = list[list[float]]
 SIZES = {"audio": 3, "image": 2, "audio_far": 3}

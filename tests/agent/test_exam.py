@@ -11,8 +11,8 @@ from agent.exam import PIECE, examine, examining
 from agent.inference import Networks, SmartNetworks, to_network
 from agent.judges import Judge, Training
 from agent.sheet import draw_sheet, pages
-from sensors.errors import DataError, StateError
-from sensors.modalities import modality
+from sensors.core.errors import DataError, StateError
+from sensors.core.modalities import modality
 from teacher.datasets import ExamSet
 from teacher.datasets.exam_set import ExamPart
 from teacher.datasets.samples import make_samples

@@ -3,7 +3,7 @@ import pytest
 
 from agent.embeddings import FrameEmbedding
 from agent.tdlft_config import EmbeddingConfig
-from sensors.errors import TransferError
+from sensors.core.errors import TransferError
 
 CONFIG = EmbeddingConfig(source_frames=24, target_frames=12, frame_reach=2, frame_gain=1.0, frame_ridge=0.01)
 

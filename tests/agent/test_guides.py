@@ -4,8 +4,8 @@ from torch import Tensor
 
 from agent.config import GuideConfig
 from agent.guides import ClusterGuides, LessonGuides, PairGuides, build_guides
-from sensors.errors import StateError
-from sensors.event import NO_LESSON
+from sensors.core.errors import StateError
+from sensors.core.event import NO_LESSON
 
 NAMES = ("audio", "image")
 

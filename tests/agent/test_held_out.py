@@ -8,7 +8,7 @@ from agent.held_out import TrainingReplay, held_out
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors.event import NO_LESSON
+from sensors.core.event import NO_LESSON
 from tests.replay.batches import batch_of, sample_of
 
 FREE = ReplayConfig(samples_per_insert=0.0, capacity=1000, capacity_single=1000, min_size=1)

@@ -10,8 +10,8 @@ from agent.inference import to_network
 from agent.judge_networks import NETWORKS, build_judge
 from agent.judges import Training
 from agent.networks import build_autoencoder
-from sensors.errors import ConfigError
-from sensors.modalities import modality
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import modality
 from sensors.senses import configure
 from teacher.datasets.samples import make_samples
 from tests.agent.rigs import datasets

@@ -7,7 +7,7 @@ import torch
 from agent.checkpoint import load_state, save_state
 from agent.labelled_rows import HEARD, PAIRS, LabelledRows, LabelledTables, changed, take_rows
 from agent.lips import to_rows
-from sensors.errors import StateError
+from sensors.core.errors import StateError
 from tests.agent.letter_rigs import LetterTables, said
 from tests.agent.rigs import alike
 

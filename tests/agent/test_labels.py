@@ -33,9 +33,9 @@ from replay.config import ReplayConfig
 from replay.reader import Reader
 from replay.sampler import SampleBatch
 from replay.storage import COUNTERS, META, Layout
-from sensors.event import Event, EventBatch, EventId
-from sensors.modalities import modality
-from sensors.wire import encode
+from sensors.core.event import Event, EventBatch, EventId
+from sensors.core.modalities import modality
+from sensors.core.wire import encode
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import Samples
 from teacher.machine import Machine
@@ -297,7 +297,7 @@ LABELLED = {
 """Rooms and modules in which labels exist: the examiners', and those of TDLFT, which learns from labelled tables."""
 
 
-LEARNS = ["agent.learner", "replay.reader", "replay.buffer", "sensors.event"]
+LEARNS = ["agent.learner", "replay.reader", "replay.buffer", "sensors.core.event"]
 """Where imports are followed from, beside the algorithms that declare no labels."""
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from agent.config import PRESETS
 from agent.layouts import layout_of
 from agent.layouts.contract import Layout, register_layout
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 SHAPES = [
     ("picture", (1, 32, 32)),

@@ -6,7 +6,7 @@ import torch
 
 from agent.lip_exam import Accuracy, Taught, examine_lips, imagine, reconstruct, score, train_oracle
 from agent.lips import to_rows
-from sensors.lips import restore_lips
+from sensors.signals.lips import restore_lips
 from tests.agent.lip_rigs import LAYER, SEEN, TURNS, UNSEEN, letter_data, lip_networks, paired
 
 

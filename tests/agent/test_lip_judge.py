@@ -8,7 +8,7 @@ from sklearn.svm import SVC
 import agent.lip_judge
 from agent.lip_judge import COST, LipJudge, _copies, _unit, build_judge, train_judge
 from agent.lips import LENGTH, to_rows
-from sensors.lips import GREY
+from sensors.signals.lips import GREY
 from tests.agent.lip_rigs import UNSEEN, letter_data
 
 

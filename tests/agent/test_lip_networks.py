@@ -11,7 +11,7 @@ from agent.lip_networks import LipNetwork, LipNetworks, speech_rows
 from agent.lips import to_rows
 from agent.tdlft import fine_tune
 from agent.tdlft_config import DbnConfig, EmbeddingConfig, TdlftConfig
-from sensors.errors import StateError, TransferError
+from sensors.core.errors import StateError, TransferError
 from tests.agent.rigs import alike
 
 CONFIG = DbnConfig(pretrain_epochs=40, pretrain_batch=4, epochs=40, learning_rate=1e-2, batch=4)

@@ -18,7 +18,7 @@ from agent.lip_sheet import (
     encode_png,
     one_each,
 )
-from sensors.lips import GREY
+from sensors.signals.lips import GREY
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.lips import BLOCK, LENGTH, from_rows, to_rows
-from sensors.errors import TransferError
-from sensors.lips import restore_lips
+from sensors.core.errors import TransferError
+from sensors.signals.lips import restore_lips
 
 
 def clips(count: int, seed: int = 0) -> NDArray[Any]:

@@ -23,7 +23,7 @@ from agent.migrations import migrate_learner, read_parts
 from runtime.learning import learning, sections
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
-from sensors.errors import StateError
+from sensors.core.errors import StateError
 
 ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "tests" / "runs"

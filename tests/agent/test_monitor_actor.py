@@ -16,7 +16,7 @@ from agent.algorithms import CONTRASTIVE, Setup
 from agent.config import LearnerConfig
 from agent.layouts import layout_of
 from agent.monitor import Monitor
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.config import CONCEPTS, DataConfig
 from teacher.datasets import ExamSet, choose, letters
 from teacher.subjects import contract, register_subject, subject

@@ -11,8 +11,8 @@ from agent.config import PRESETS
 from agent.judge_networks import build_judge
 from agent.layouts import contract
 from agent.networks import build_autoencoder, count_layers
-from sensors.errors import ConfigError
-from sensors.modalities import Modality, modality
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import Modality, modality
 
 
 @pytest.mark.parametrize("modality", [modality("audio"), modality("image")], ids=lambda m: m.name)

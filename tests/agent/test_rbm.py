@@ -9,7 +9,7 @@ from torch import Tensor
 
 from agent.rbm import RBM, ContrastiveDivergence
 from agent.tdlft_config import PretrainConfig
-from sensors.errors import StateError, TransferError
+from sensors.core.errors import StateError, TransferError
 
 VISIBLE, HIDDEN = 4, 3
 

@@ -18,10 +18,10 @@ from agent.response import Response, to_sound
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors.event import NO_LESSON, EventBatch
-from sensors.griffin_lim import write_wav
-from sensors.speaker import Speaker
-from sensors.spectrogram import log_mel, quantise
+from sensors.core.event import NO_LESSON, EventBatch
+from sensors.signals.griffin_lim import write_wav
+from sensors.signals.spectrogram import log_mel, quantise
+from sensors.sources.speaker import Speaker
 from tests.agent.rigs import clips, images
 from tests.agent.test_associations import networks
 from tests.patience import PATIENCE

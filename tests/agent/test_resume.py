@@ -20,7 +20,7 @@ from agent.tdlft_turns import TdlftTurns
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 from tests.agent.learners import SmartLearner
 from tests.agent.letter_rigs import said, tiny
 from tests.agent.rigs import ListReplay, alike, config, tables

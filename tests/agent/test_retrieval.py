@@ -5,7 +5,7 @@ from torch import Tensor
 
 from agent.inference import Networks, SmartNetworks
 from agent.retrieval import retrieve
-from sensors.modalities import modality
+from sensors.core.modalities import modality
 from teacher.datasets import ExamSet
 from teacher.datasets.exam_set import ExamPart
 

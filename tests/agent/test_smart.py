@@ -8,7 +8,7 @@ from torch import Tensor
 from agent.checkpoint import load_state, save_state
 from agent.config import GuideConfig, NetworkConfig, SmartConfig
 from agent.smart import Smart
-from sensors.errors import StateError
+from sensors.core.errors import StateError
 
 LESSONS = torch.arange(6)
 
@@ -93,7 +93,7 @@ def test_turns_lower_both_terms() -> None:
 def test_three_modalities_guide_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
-    from sensors import modalities
+    from sensors.core import modalities
 
     monkeypatch.setattr(modalities, "_REGISTRY", dict(modalities._REGISTRY))
     modalities.register(modalities.Modality("touch", (1, 32, 32), np.dtype(np.uint8), "pressure", 1 / 255))

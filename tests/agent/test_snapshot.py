@@ -13,7 +13,7 @@ from agent.checkpoint import load_state, save_state
 from agent.randomness import load_random, random_state
 from agent.snapshot import Snapshot
 from agent.tensor_file import DTYPES, write_tensors
-from sensors.errors import StateError
+from sensors.core.errors import StateError
 from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, alike, config, tables
 

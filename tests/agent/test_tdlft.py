@@ -9,7 +9,7 @@ from agent.dbn import DBN
 from agent.embeddings import Embedding, IdentityEmbedding, build_embedding
 from agent.tdlft import Parallel, Tdlft, fine_tune, tdlft
 from agent.tdlft_config import EMBEDDINGS, DbnConfig, EmbeddingConfig, TdlftConfig
-from sensors.errors import TransferError
+from sensors.core.errors import TransferError
 
 SEEN, ALL, DEPTH = 6, 8, 2
 CONFIG = TdlftConfig(epochs=30, batch=16, learning_rate=0.02)

@@ -12,7 +12,7 @@ from agent.lip_networks import LipNetworks, speech_rows
 from agent.lips import from_rows, to_rows
 from agent.tdlft_config import EMBEDDINGS, FRAMES, TdlftTurnsConfig
 from agent.tdlft_turns import TdlftTurns
-from sensors.errors import StateError, TransferError
+from sensors.core.errors import StateError, TransferError
 from tests.agent.letter_rigs import LetterTables, said, tiny, world
 from tests.agent.rigs import alike
 from tests.patience import quickest

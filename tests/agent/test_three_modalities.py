@@ -14,8 +14,8 @@ from agent.inference import Networks
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors import modalities
-from sensors.modalities import Modality
+from sensors.core import modalities
+from sensors.core.modalities import Modality
 from teacher.config import CONCEPTS, TeacherConfig
 from teacher.machine import Machine
 from tests.agent.learners import SmartLearner

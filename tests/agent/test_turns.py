@@ -7,7 +7,7 @@ from agent.turns import Turn, Turns
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors.errors import StateError
+from sensors.core.errors import StateError
 from tests.agent.rigs import ListReplay, tables
 from tests.replay.batches import batch_of
 

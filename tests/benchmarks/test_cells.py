@@ -23,7 +23,7 @@ from benchmarks.cells import (
     words,
 )
 from replay.files import lock
-from sensors.errors import ConfigError, StorageError, UserError
+from sensors.core.errors import ConfigError, StorageError, UserError
 from tests.patience import PATIENCE, wait_for
 
 ROOT = Path(__file__).parents[2]

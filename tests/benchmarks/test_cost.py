@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import cost, cost_row
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 from tests.agent.rigs import datasets
 from tests.patience import TRIES
 

@@ -9,7 +9,7 @@ from agent.smart import Smart
 from benchmarks.guide_cells import purity
 from benchmarks.guide_variants import VARIANTS, Together, replace_guides
 from benchmarks.guides import STUDIES, cells, report
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 
 def make(guides: str = "cluster") -> Smart:

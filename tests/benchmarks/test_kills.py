@@ -11,7 +11,7 @@ from benchmarks import kills
 from replay.buffer import Buffer
 from replay.config import DISK
 from replay.dedupe import source_key
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 from tests.replay.batches import batch_of
 
 RECOVERY = 5.0

@@ -12,7 +12,7 @@ from agent.judges import Judge
 from benchmarks.prequential import Answer, Prequential, published, running, share_right
 from benchmarks.trial import Concepts, Trial
 from replay.config import ReplayConfig
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 from teacher.config import TeacherConfig
 from teacher.subjects.digits import taught_digits
 from tests.agent.rigs import config, datasets

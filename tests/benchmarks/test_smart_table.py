@@ -13,8 +13,8 @@ import torch
 from benchmarks import smart_table
 from benchmarks.cells import run_program
 from benchmarks.trial import Trial
-from sensors.errors import ConfigError, DataError
-from sensors.sound import read_sound
+from sensors.core.errors import ConfigError, DataError
+from sensors.signals.sound import read_sound
 from tests.teacher.tiny import write_fsdd, write_mnist, write_words
 
 SMALL = [

@@ -13,7 +13,7 @@ from benchmarks.prequential import PATHS
 from benchmarks.stream_plots import plot, require_matplotlib
 from benchmarks.streams import EXPERIMENTS, SHARES, cells_of, learner_settings, report
 from benchmarks.trial import Trial
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 from tests.agent.rigs import datasets
 
 DATA = datasets(400, 40)

@@ -26,7 +26,7 @@ from benchmarks.tdlft_problem import (
 from benchmarks.tdlft_report import COST
 from benchmarks.tdlft_scores import add_offset, best_offset, compare, score
 from benchmarks.tdlft_table import folds_of
-from sensors.errors import ConfigError, DataError
+from sensors.core.errors import ConfigError, DataError
 from teacher.datasets.parallel import Parallel, load_folder
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ from benchmarks.things_data import KINDS_OF_WORDS, TABLES, WORDS, build, kinds_o
 from benchmarks.things_report import report, shares
 from benchmarks.things_voices import KINDS, SPOKEN, TAKES, VOICES, takes
 from runtime.settings import RunConfig
-from sensors.errors import ConfigError, DataError
-from sensors.griffin_lim import write_wav
+from sensors.core.errors import ConfigError, DataError
+from sensors.signals.griffin_lim import write_wav
 from teacher.config import CONCEPTS
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from agent.inference import to_network
 from benchmarks.trial import Trial
 from replay.config import ReplayConfig
-from sensors.errors import ConfigError, StateError, StorageError
-from sensors.event import EventBatch
+from sensors.core.errors import ConfigError, StateError, StorageError
+from sensors.core.event import EventBatch
 from teacher.config import TeacherConfig
 from teacher.subjects.digits import taught_digits
 from tests.agent.rigs import config, datasets

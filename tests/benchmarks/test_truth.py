@@ -12,9 +12,9 @@ from benchmarks.truth import Verdict, judge, labels
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors.event import EventBatch
-from sensors.frames import mnist_images
-from sensors.spectrogram import SAMPLE_RATE, log_mel, quantise
+from sensors.core.event import EventBatch
+from sensors.signals.frames import mnist_images
+from sensors.signals.spectrogram import SAMPLE_RATE, log_mel, quantise
 from tests.sensors.speech import word
 
 BEGAN = 1000.0

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.wire import NAME, make_batch, measure
-from sensors.keys import make_keys
+from sensors.robots.keys import make_keys
 
 
 def test_events_are_of_the_stated_size() -> None:

@@ -10,7 +10,7 @@ from runtime import disk
 from runtime.disk import checkpoint_bytes, needed_bytes, parameters, transcoder
 from runtime.learning import kinds
 from runtime.settings import RunConfig
-from sensors.modalities import modality
+from sensors.core.modalities import modality
 from sensors.senses import configure
 
 

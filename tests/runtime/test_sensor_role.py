@@ -15,11 +15,11 @@ from runtime.sensor_role import SensorRole
 from runtime.settings import RunSection
 from runtime.supervisor.metrics import metric_of
 from runtime.terminal import perceiving
-from sensors.outbox import Outbox
-from sensors.recorder import Recorder
-from sensors.rig import make_rig
-from sensors.rig_config import LiveConfig, RigConfig
-from sensors.source import Frame
+from sensors.live.outbox import Outbox
+from sensors.live.rig import make_rig
+from sensors.live.rig_config import LiveConfig, RigConfig
+from sensors.sources.recorder import Recorder
+from sensors.sources.source import Frame
 from tests.patience import PATIENCE
 from tests.sensors.speech import chunks, stream
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sensors.rooms import HOME, ROOMS
 from sensors.senses import senses
+from sensors.system.rooms import HOME, ROOMS
 
 OWN = ("sensors/senses/", "teacher/subjects/")
 """Where a sense, and a subject, says what it is of."""

@@ -19,8 +19,8 @@ from agent.hardware import choose_hardware
 from agent.inference import Networks
 from agent.learner import Learner
 from agent.lip_networks import LipNetworks
-from sensors.errors import ConfigError, StateError, StorageError
-from sensors.modalities import labelled, modality
+from sensors.core.errors import ConfigError, StateError, StorageError
+from sensors.core.modalities import labelled, modality
 from tests.agent.letter_rigs import LetterTables, Swept, tiny, world
 from tests.agent.rigs import ListReplay, alike, config, tables
 

@@ -13,8 +13,8 @@ from agent.algorithms import CONTRASTIVE, Setup
 from agent.algorithms.contrastive import COLDEST, Contrastive, JointNetworks, info_nce
 from agent.hardware import choose_hardware
 from agent.inference import Networks
-from sensors.errors import StateError
-from sensors.event import NO_LESSON
+from sensors.core.errors import StateError
+from sensors.core.event import NO_LESSON
 from tests.agent.rigs import ListReplay, clips, config, images, tables
 
 

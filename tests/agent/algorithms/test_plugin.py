@@ -46,7 +46,7 @@ print(json.dumps({"plugins": [str(p) for p in plugins()], "names": learning(run)
 ALONE = {
     "sense": """
 import numpy as np
-from sensors.modalities import Modality
+from sensors.core.modalities import Modality
 from sensors.senses import Sense, register_sense
 from sensors.senses.drawing import curves_view
 form = Modality("mine", (64, 6), np.dtype(np.float32), "pressure", 1.0, "sequence", -4.0, 4.0)

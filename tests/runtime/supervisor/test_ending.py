@@ -9,7 +9,7 @@ from runtime.board import Board
 from runtime.roles import LearnerRole
 from runtime.settings import RunSection
 from runtime.supervisor.ending import Ending
-from sensors.errors import SourceError
+from sensors.core.errors import SourceError
 
 WAITING = "replay holds 4 of 16 image events"
 
