@@ -26,12 +26,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from agent.algorithms.smart import SmartTurns
-from agent.checkpoint import save_state
+from agent.checkpoints.checkpoint import save_state
 from agent.config import LearnerConfig
+from agent.events.turns import Turn
 from agent.learner import Learner
-from agent.smart import Side
-from agent.turns import Turn
-from agent.weights import place
+from agent.networks.weights import place
+from agent.smart.update import Side
 from benchmarks.trial import Trial
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
@@ -109,7 +109,7 @@ def settings(cell: Mapping[str, Any]) -> LearnerConfig:
 
 def prepare(cell: Mapping[str, Any]) -> SmartTurns:
     """SMART whose sides have guides, in the make that the cell asks for."""
-    with mock.patch("agent.smart.place", place if cell["channels_last"] else in_rows):
+    with mock.patch("agent.smart.update.place", place if cell["channels_last"] else in_rows):
         it = SmartTurns(settings(cell), Preloaded(cell["batch"], cell["seed"]), cell["seed"])
     if cell["compiled"]:
         for side in it.smart.sides.values():

@@ -20,9 +20,9 @@ from typing import Any
 import torch
 
 from agent.config import LearnerConfig, MonitorConfig
+from agent.exams.judges import Training
 from agent.hardware import choose_hardware
-from agent.judges import Training
-from agent.smart import Smart
+from agent.smart.update import Smart
 from benchmarks.measured import machine, tell
 from teacher.config import DataConfig
 from teacher.datasets import load_images, load_speech

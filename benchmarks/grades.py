@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.config import MonitorConfig
-from agent.inference import Networks, to_network
-from agent.judge_networks import NETWORKS
-from agent.judges import Judge, Training
+from agent.exams.judge_networks import NETWORKS
+from agent.exams.judges import Judge, Training
+from agent.networks.published import Networks, to_network
 from teacher.datasets import ExamSet, Samples
 from teacher.datasets.cache import cache_root
 
@@ -53,7 +53,7 @@ def load_examiners(
         data: modality -> labelled dataset.
         settings: training steps and seed.
         preset: of the reference's encoder, 'small' or 'paper'.
-        networks: which of `agent.judge_networks.NETWORKS`.
+        networks: which of `agent.exams.judge_networks.NETWORKS`.
         device: where they compute.
     """
     examiners: dict[str, dict[str, Judge]] = {}

@@ -12,11 +12,11 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from agent.config import LearnerConfig, MonitorConfig
-from agent.exam import examine
-from agent.guides import ClusterGuides
-from agent.inference import to_network
-from agent.judges import Judge
-from agent.smart import Smart
+from agent.exams.exam import examine
+from agent.exams.judges import Judge
+from agent.networks.published import to_network
+from agent.smart.guides import ClusterGuides
+from agent.smart.update import Smart
 from benchmarks.cells import Cell, Row, progress
 from benchmarks.grades import load_examiners
 from benchmarks.guide_variants import Together, replace_guides

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from agent.guides import ClusterGuides, Guides
-from agent.smart import Smart
+from agent.smart.guides import ClusterGuides, Guides
+from agent.smart.update import Smart
 from sensors.core.errors import ConfigError
 
 

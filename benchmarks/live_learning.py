@@ -23,11 +23,12 @@ from typing import Any
 import torch
 
 from agent.algorithms.smart import SmartTurns
-from agent.checkpoint import newest_checkpoint
+from agent.checkpoints.checkpoint import newest_checkpoint
 from agent.config import LearnerConfig, MonitorConfig
-from agent.exam import examine
-from agent.inference import Networks, SmartNetworks
+from agent.exams.exam import examine
 from agent.learner import Learner
+from agent.networks.published import Networks
+from agent.smart.networks import SmartNetworks
 from benchmarks.grades import load_examiners
 from benchmarks.job import Job, latest
 from benchmarks.measured import machine, tell

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from agent.inference import Networks, SmartNetworks, to_network
-from agent.judges import Judge
+from agent.exams.judges import Judge
+from agent.networks.published import Networks, to_network
+from agent.smart.networks import SmartNetworks
 from benchmarks.trial import Concepts, Trial
 from sensors.core.event import EventBatch
 

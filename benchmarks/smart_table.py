@@ -31,11 +31,11 @@ import cv2
 import numpy as np
 import torch
 
+from agent.exams.judge_networks import NETWORKS
+from agent.exams.judges import Judge
+from agent.exams.sheet import draw_sheet
 from agent.hardware import choose_hardware, cpu_name
-from agent.inference import Networks, to_network
-from agent.judge_networks import NETWORKS
-from agent.judges import Judge
-from agent.sheet import draw_sheet
+from agent.networks.published import Networks, to_network
 from benchmarks.cells import Cell, Row, cell_folder, integers, progress, run_cells, run_program, words
 from benchmarks.grades import grade_judges, grade_paths, judge_training, load_examiners
 from benchmarks.smart_report import CROSSING, STYLES, report

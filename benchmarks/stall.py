@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from agent.algorithms.smart import SmartTurns
-from agent.checkpoint import write_checkpoint
+from agent.checkpoints.checkpoint import write_checkpoint
 from agent.config import LearnerConfig
 from agent.learner import Learner
 from benchmarks.measured import machine, tell

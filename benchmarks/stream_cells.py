@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from agent.config import LearnerConfig, MonitorConfig
-from agent.exam import examine
-from agent.inference import to_network
-from agent.judges import Judge, Training
+from agent.exams.exam import examine
+from agent.exams.judges import Judge, Training
+from agent.networks.published import to_network
 from benchmarks.cells import Cell, Row, progress
 from benchmarks.prequential import PATHS, Answer, Prequential, published, share_right
 from benchmarks.stream_figures import PHASE_CONCEPTS, PHASES, retention

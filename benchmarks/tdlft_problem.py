@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.dbn import DBN
-from agent.embeddings import Embedding, build_embedding
-from agent.embeddings.fields import Fields
-from agent.tdlft import Parallel as Pairs
-from agent.tdlft import fine_tune
-from agent.tdlft_config import EMBEDDINGS, FRAMES, DbnConfig, EmbeddingConfig, TdlftConfig
+from agent.tdlft.config import EMBEDDINGS, FRAMES, DbnConfig, EmbeddingConfig, TdlftConfig
+from agent.tdlft.dbn import DBN
+from agent.tdlft.embeddings import Embedding, build_embedding
+from agent.tdlft.embeddings.fields import Fields
+from agent.tdlft.fine_tuning import Parallel as Pairs
+from agent.tdlft.fine_tuning import fine_tune
 from benchmarks.tdlft_scores import Scores
 from sensors.core.config import Config, parse, setting
 from sensors.core.errors import ConfigError, TransferError

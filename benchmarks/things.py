@@ -30,10 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.config import LearnerConfig
+from agent.exams.judges import Training
+from agent.exams.retrieval import retrieve
 from agent.hardware import choose_hardware
-from agent.inference import Networks, to_network
-from agent.judges import Training
-from agent.retrieval import retrieve
+from agent.networks.published import Networks, to_network
 from benchmarks.cells import Cell, Row, cell_key, integers, progress, run_cells, run_program, words
 from benchmarks.grades import balanced
 from benchmarks.things_data import PARTS, TABLES, build

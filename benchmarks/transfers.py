@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from agent.embeddings import build_embedding
 from agent.hardware import cpu_name
-from agent.tdlft_config import EMBEDDINGS, EmbeddingConfig
+from agent.tdlft.config import EMBEDDINGS, EmbeddingConfig
+from agent.tdlft.embeddings import build_embedding
 from benchmarks.cells import run_program
 
 LAYERS = {0: (624, 480), 1: (1000, 1000), 2: (500, 500), 3: (250, 250)}

@@ -25,12 +25,13 @@ from torch import Tensor
 
 from agent.algorithms import SMART, Setup, algorithm
 from agent.algorithms.smart import SmartTurns
-from agent.checkpoint import load_state, newest_checkpoint, read_manifest, save_state, write_checkpoint
+from agent.checkpoints.checkpoint import load_state, newest_checkpoint, read_manifest, save_state, write_checkpoint
+from agent.checkpoints.migrations import migrate_learner
 from agent.config import LearnerConfig
 from agent.hardware import choose_hardware
-from agent.inference import Networks
+from agent.inference import build_networks
 from agent.learner import Learner
-from agent.migrations import migrate_learner
+from agent.networks.published import Networks
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.files import lock, make_directory
@@ -193,7 +194,7 @@ class Trial:
         """A copy of an algorithm's averaged weights, on the CPU, for exams; by default the first one's."""
         published = self.learner.algorithms[name or next(iter(self.learner.algorithms))].publish(-1)
         assert published is not None
-        return Networks.build({**published, "step": self.done})
+        return build_networks({**published, "step": self.done})
 
     def state_dict(self) -> State:
         """Everything but replay's tables: these are made again from the teacher's events, which never change."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from agent.config import LearnerConfig
-from agent.smart import Smart
+from agent.smart.update import Smart
 from benchmarks.trial import Trial
 from replay.config import ReplayConfig
 from teacher.config import DataConfig, TeacherConfig

@@ -7,7 +7,7 @@ from typing import Any, Self, get_args, get_type_hints
 
 from agent.algorithms import TDLFT, algorithm, algorithms, named
 from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
-from agent.tdlft_config import TdlftTurnsConfig
+from agent.tdlft.config import TdlftTurnsConfig
 from replay.config import ReplayConfig
 from runtime.groups import HOLDERS, flatten, groups, holders, inner_group
 from runtime.migrate import migrate, replaced, typed

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agent.actor import LearnerActor, MonitorActor
-from agent.lip_networks import LipNetworks
+from agent.tdlft.lip_networks import LipNetworks
 from replay.actor import ReplayActor
 from replay.buffer import Buffer
 from replay.config import ReplayConfig

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from agent.events.turns import Replay
     from agent.hardware import Hardware
-    from agent.inference import Networks
-    from agent.turns import Replay
+    from agent.networks.published import Networks
 
 GENERATION, RETRIEVAL, CONSISTENCY, LIP_READING = "generation", "retrieval", "consistency", "lip reading"
 """Exams: judged samples that are evoked in another sense; samples found in another sense; the learner against itself,

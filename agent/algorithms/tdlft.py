@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from agent.algorithms import TDLFT, Algorithm
-from agent.tdlft_turns import TdlftTurns
+from agent.tdlft.turns import TdlftTurns
 from sensors.core.state import State
 
 

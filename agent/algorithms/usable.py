@@ -7,7 +7,7 @@ from sensors.core.errors import StorageError
 from sensors.core.state import State
 
 if TYPE_CHECKING:
-    from agent.turns import Batch, Replay
+    from agent.events.turns import Batch, Replay
 
 
 class UsableReplay:

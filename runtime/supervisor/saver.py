@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from agent.checkpoint import read_manifest, set_aside, unreadable, write_checkpoint
+from agent.checkpoints.checkpoint import read_manifest, set_aside, unreadable, write_checkpoint
 from runtime.rundir import RunDirectory
 from runtime.supervisor.crew import reason, user_error
 from sensors.core.errors import DamageError, StateError, StorageError

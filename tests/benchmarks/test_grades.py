@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from agent.config import MonitorConfig
-from agent.exam import examine
-from agent.inference import SmartNetworks
-from agent.smart import Side
+from agent.exams.exam import examine
+from agent.smart.networks import SmartNetworks
+from agent.smart.update import Side
 from benchmarks.grades import balanced, grade_judges, grade_paths, load_examiners, shares
 from tests.agent.rigs import config, datasets, exam_set
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from agent.config import GuideConfig, NetworkConfig, SmartConfig
-from agent.smart import Smart
+from agent.smart.update import Smart
 from benchmarks.guide_cells import purity
 from benchmarks.guide_variants import VARIANTS, Together, replace_guides
 from benchmarks.guides import STUDIES, cells, report

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agent.inference import Networks, to_network
-from agent.judges import Judge
+from agent.exams.judges import Judge
+from agent.networks.published import Networks, to_network
 from benchmarks.prequential import Answer, Prequential, published, running, share_right
 from benchmarks.trial import Concepts, Trial
 from replay.config import ReplayConfig

@@ -1,4 +1,4 @@
-from agent.tdlft_config import EMBEDDINGS
+from agent.tdlft.config import EMBEDDINGS
 from benchmarks.transfers import LAYERS, measure
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from agent.inference import to_network
+from agent.networks.published import to_network
 from benchmarks.trial import Trial
 from replay.config import ReplayConfig
 from sensors.core.errors import ConfigError, StateError, StorageError

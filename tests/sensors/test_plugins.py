@@ -106,7 +106,7 @@ def test_a_plugin_that_fails_in_another_process_alone_names_the_machine(
         ("import absent_package\n", r"line 1: ModuleNotFoundError: No module named 'absent_package';"),
         ("raise SystemExit(3)\n", r"line 1: SystemExit: 3;"),
         ("x = 1\n", r"registers nothing;\ncall register_sense"),
-        ("import agent.layouts\n", r"registers nothing;"),
+        ("import agent.networks.layouts\n", r"registers nothing;"),
         (TOUCH.replace('Modality("touch"', 'Modality("audio"'), r"line \d+: modality 'audio' is registered already;"),
         ("x = '\0'\n", r"touch\.py.*null"),
     ],

@@ -307,7 +307,7 @@ def test_no_room_asks_for_a_subject_by_its_name() -> None:
     root = Path(__file__).parents[2]
     names = {one.name for one in subjects()}
     own = {root / "teacher" / "subjects", root / "teacher" / "datasets"}
-    own |= {root / "agent" / "migrations.py", root / "runtime" / "migrate.py"}
+    own |= {root / "agent" / "checkpoints" / "migrations.py", root / "runtime" / "migrate.py"}
     found = []
     for room in ("agent", "replay", "runtime", "sensors", "teacher"):
         for path in (root / room).rglob("*.py"):

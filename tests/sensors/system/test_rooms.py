@@ -41,7 +41,7 @@ def test_a_child_process_imports_our_modules_only(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(foreign_modules(tmp_path / "here"))
     monkeypatch.setenv("PYTHONPATH", str(ros_path(tmp_path / "ros")))
     monkeypatch.setenv("PYTHONSAFEPATH", safe)
-    done = subprocess.run(**child_process("agent.viewer"), capture_output=True, text=True)
+    done = subprocess.run(**child_process("agent.answers.viewer"), capture_output=True, text=True)
     # Without a picture it has nothing to show; it was found and began.
     assert "foreign" not in done.stderr and "No module" not in done.stderr
-    assert 'agent/viewer.py", line' in done.stderr
+    assert 'agent/answers/viewer.py", line' in done.stderr
