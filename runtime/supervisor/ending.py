@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from runtime.board import Board
-from runtime.roles import LearnerRole
+from runtime.supervisor.roles import LearnerRole
 from sensors.core.errors import SourceError
 
 

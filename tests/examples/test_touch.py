@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.job import ROOT, Job, latest
-from benchmarks.shown import drawing, show
+from benchmarks.harness.job import ROOT, Job, latest
+from benchmarks.harness.shown import drawing, show
 from sensors.core.errors import ConfigError, SampleError
 from sensors.core.event import EventBatch
 from sensors.core.modalities import modality

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.job import Job
+from benchmarks.harness.job import Job
 from replay.held import count_events
 from replay.storage import Storage
 from sensors.robots.publisher import Publisher

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.job import ROOT, Job, actors, latest
+from benchmarks.harness.job import ROOT, Job, actors, latest
 from tests.live.test_live_run import QUICK
 from tests.sensors.robot_rigs import free_port
 from tests.sensors.sessions import record_session

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.stage import missing
+from benchmarks.harness.stage import missing
 
 PROGRAM = """
 import json, sys, time

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.shown import drawing, show
+from benchmarks.harness.shown import drawing, show
 from sensors.sources.recorder import Recorder
 from sensors.sources.source import Frame
 from tests.sensors.speech import chunks, stream

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.shown import drawing, show
+from benchmarks.harness.shown import drawing, show
 from sensors.core.errors import SourceError
 from sensors.perception.perception import Perception
 from sensors.remote import main

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from agent.config import LearnerConfig
-from benchmarks.trial import Trial
-from benchmarks.weights import COMMON, hash_weights
+from benchmarks.studies.smart.weights import COMMON, hash_weights
 from replay.config import ReplayConfig
+from runtime.trial import Trial
 from teacher.config import TeacherConfig
 from teacher.datasets import Samples, digits
 from teacher.datasets.samples import make_samples
@@ -82,4 +82,6 @@ def test_a_short_trial_learns_the_same_bits_as_before(tmp_path: Path) -> None:
         trial.run(STEPS)
         assert trial.smart.smart.steps.keys() == {"audio", "image"} and "audio+image" in trial.events_by_kind
         found = hash_weights(trial.smart.smart)
-    assert found == LEARNED[machine], "the learner's arithmetic changed: compare benchmarks/weights.py of two commits"
+    assert found == LEARNED[machine], (
+        "the learner's arithmetic changed: compare benchmarks/studies/smart/weights.py of two commits"
+    )

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.network_camera import MjpegServer
+from benchmarks.harness.network_camera import MjpegServer
 from sensors.cameras.camera import Camera
 from sensors.core.errors import SourceError
 from sensors.signals.pictures import grey

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.shown import drawing, show
+from benchmarks.harness.shown import drawing, show
 from sensors.cutters.views import View, Views, ViewsConfig, difference
 from sensors.signals.cards import card_image
 from sensors.sources.source import Frame

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.network_camera import MjpegServer
+from benchmarks.harness.network_camera import MjpegServer
 from sensors.core import modalities
 from sensors.core.errors import ConfigError, LinkError, SourceError
 from sensors.core.event import NO_LESSON, EventBatch

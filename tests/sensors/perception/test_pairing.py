@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.pairing import Flaws, arrivals, measure, run, script
+from benchmarks.proofs.pairing import Flaws, arrivals, measure, run, script
 from sensors.core.event import NO_LESSON
 from sensors.cutters.segmentation import Utterance
 from sensors.cutters.views import View

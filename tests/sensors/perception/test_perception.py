@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.shown import drawing, show
+from benchmarks.harness.shown import drawing, show
 from sensors.core.errors import ConfigError, StateError
 from sensors.core.event import NO_LESSON, EventBatch
 from sensors.cutters.segmentation import SegmentationConfig

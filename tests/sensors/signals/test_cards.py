@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.cards import SCENES, printed, seen
+from benchmarks.proofs.cards import SCENES, printed, seen
 from sensors.signals.cards import card_image, find_cards, mnist_form
 from sensors.signals.frames import mnist_images
 
@@ -81,7 +81,7 @@ def test_a_card_that_is_cut_off_by_the_picture_is_left_alone() -> None:
 
 @pytest.mark.slow
 def test_the_benchmark_prints_its_figures(data_dir: Path) -> None:
-    command = [sys.executable, "benchmarks/cards.py", "--data", str(data_dir), "--count", "40", "--json"]
+    command = [sys.executable, "benchmarks/proofs/cards.py", "--data", str(data_dir), "--count", "40", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=True)
     figures = json.loads(done.stdout.splitlines()[-1])
     for scene in SCENES:

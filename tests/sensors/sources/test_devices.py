@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.network_camera import MjpegServer
+from benchmarks.harness.network_camera import MjpegServer
 from sensors.cameras.camera import Camera
 from sensors.core.errors import SourceError
 from sensors.sources import devices

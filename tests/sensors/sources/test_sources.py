@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.network_camera import MjpegServer
+from benchmarks.harness.network_camera import MjpegServer
 from sensors.cameras.camera import Camera
 from sensors.cameras.film import Film
 from sensors.cameras.sequence import Sequence
