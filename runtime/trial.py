@@ -1,12 +1,16 @@
 """The whole system in one process, without Ray: a teacher, replay and the learner, step by step and deterministic.
 
+A newcomer starts reading here. This page names every part of a run, in the order in which data flow: a teacher makes
+events, replay keeps them, the learner learns from them, and exams say what has been learned. `launch.py` runs the same
+parts as Ray actors, which `runtime/supervisor/` starts and watches.
+
     with Trial(taught, TeacherConfig(), ReplayConfig(), LearnerConfig(), 0, folder, steps=1000) as trial:
         trial.run(1000)
         grades = examine(trial.networks(), judges, trial.machine.exam())
 
-It takes the same parts as the main job, in a fixed order: replay is fed until it tells the teacher to wait, then the
-learner takes one step. On the CPU the same settings, data, seed and thread count give the same weights, bit by bit,
-and so does a trial that was saved, killed and restored.
+The order is fixed: replay is fed until it tells the teacher to wait, then the learner takes one step. On the CPU the
+same settings, data, seed and thread count give the same weights, bit by bit, and so does a trial that was saved, killed
+and restored.
 """
 
 import copy

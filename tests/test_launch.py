@@ -59,7 +59,7 @@ def test_parsing_needs_neither_ray_nor_torch() -> None:
         (["--sensors", "live", "--teach", "letters"], "no letters"),
         (["--teach", "mugs"], "neither a subject .* nor a folder"),
         (["--teach", str(ROOT / "docs")], "--teach .*docs: holds no folder of a sense"),
-        (["--speak", str(ROOT / "docs")], "--teach .*docs: holds no folder of a sense"),
+        (["--speak", str(ROOT / "docs")], "--speak .*docs: holds no folder of a sense"),
         (["--bogus"], "--bogus"),
         (["--minutes", "-1"], "run.minutes"),
         (["--set", "replay.bogus=1"], "replay.bogus|'bogus'"),

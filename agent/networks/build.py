@@ -4,7 +4,8 @@ Three presets share one idea: convolutions down to a latent z of 512 numbers, an
 
 * `paper`: 21 convolution layers and 2 fully connected layers, max pooling and upsampling, batch normalisation and
   leaky ReLU, transcoders of 5 fully connected layers (SMART, section 3).
-* `medium`: sized for one GPU; the decoder is lighter than the encoder, and z is whitened (`agent/networks/whitening.py`).
+* `medium`: sized for one GPU; the decoder is lighter than the encoder, and z is whitened
+  (`agent/networks/whitening.py`).
 * `small`: sized for two CPU cores; strided stems keep full resolution cheap.
 
 A layout has networks for all of them or for some.

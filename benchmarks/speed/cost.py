@@ -1,8 +1,8 @@
 """Cost: what a learner's step costs, in every make of it, and how much of the machine it uses.
 
-    python benchmarks/speed/cost.py                                                # presets x precisions x compiled x memory order
-    python benchmarks/speed/cost.py --quick                                        # seconds instead of minutes; figures are rough
-    python benchmarks/speed/cost.py --json                                         # ends with one JSON object a row
+    python benchmarks/speed/cost.py   # presets x precisions x compiled x memory order
+    python benchmarks/speed/cost.py --quick   # seconds instead of minutes; figures are rough
+    python benchmarks/speed/cost.py --json   # ends with one JSON object a row
     python benchmarks/speed/cost.py --presets paper --paper-steps 300 --data DIR   # falling losses on real data, too
 
 A step is one update of one side on a batch of co-occurring events in memory; a sample is one such event. Steps/s is

@@ -1,6 +1,6 @@
 """From a stream of sound to utterances: an adaptive energy gate with two thresholds, and ends that are trimmed.
 
-An utterance begins where the score (see `sensors/cutters/voice.py`) rises over `quiet` on its way over `loud`, and is over when
+An utterance begins where the score (see `voice.py`) rises over `quiet` on its way over `loud`, and is over when
 it has stayed below `quiet` for `pause`. Then both ends are moved inwards to where the score first and last exceeds a
 share of the utterance's own loudest, and `tail` is kept after it. Utterances so begin with their first sound, as the
 recordings of the datasets do: with 20 ms of background before it, a spectrogram looks like another word's.

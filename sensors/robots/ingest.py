@@ -10,7 +10,7 @@ What is not acknowledged is sent again by its robot after this end was started a
 stores batches passes over ids that it has. Nothing is queued here: what a robot may have under way is bounded by its
 window, and what is beyond waits at the robot, or is lost and counted there. One thread may use it.
 
-What a peer can make this machine hold is bounded, whatever it sends, by `sensors.robots.meter`: 64 KiB on their way for one
+What a peer can make this machine hold is bounded, whatever it sends, by `meter.py`: 64 KiB on their way for one
 that has not been welcomed, a window and a batch for a robot, of one message no more than a batch. Beyond that its
 connection is cut within a few hundredths of a second. Bytes are counted as they came in: ZeroMQ needs up to 32 times as
 much for a message of nothing but empty frames, up to twice as much where there are keys.

@@ -53,8 +53,8 @@ class Microphone(LoopSource[Chunk]):
     """Sound from an input device of this machine.
 
     Args:
-        device: index, part of the name of a device or of the sound server's source, or `default`; `sensors.sources.devices`
-            lists them.
+        device: index, part of the name of a device or of the sound server's source, or `default`;
+            `sensors.sources.devices` lists them.
         name: of the source.
         buffer: unread sound that is kept, seconds.
         timeout: longest wait of `read`, seconds.

@@ -1,8 +1,8 @@
 """What every source keeps, of whatever sense: the same few verbs, states and counts.
 
 A microphone, a camera and a recording are read alike; what differs is the readings that they give (see
-`sensors/signals/readings.py`). All times are seconds on this machine's monotonic clock (`time.monotonic`), so sound, pictures
-and others can be compared.
+`sensors/signals/readings.py`). All times are seconds on this machine's monotonic clock (`time.monotonic`), so sound,
+pictures and others can be compared.
 """
 
 from abc import ABC, abstractmethod

@@ -104,6 +104,11 @@ def test_a_plugin_that_fails_in_another_process_alone_names_the_machine(
         ("x = (1,\n", r"touch\.py, line 1: '\(' was never closed;"),
         ("\n\nprint(undefined)\n", r"touch\.py, line 3: NameError: name 'undefined' is not defined;"),
         ("import absent_package\n", r"line 1: ModuleNotFoundError: No module named 'absent_package';"),
+        (
+            "import sensors.pictures\n",
+            r"line 1: there is no module sensors\.pictures; import sensors\.signals\.pictures ",
+        ),
+        ("import sensors.absent\n", r"line 1: ModuleNotFoundError: No module named 'sensors\.absent';"),
         ("raise SystemExit(3)\n", r"line 1: SystemExit: 3;"),
         ("x = 1\n", r"registers nothing;\ncall register_sense"),
         ("import agent.networks.layouts\n", r"registers nothing;"),

@@ -118,7 +118,8 @@ def test_a_robot_from_its_session_to_its_host(tmp_path: Path, elsewhere: bool) -
 def test_a_robot_says_what_its_host_did_not_store_and_needs_no_ray(tmp_path: Path) -> None:
     session = record(tmp_path / "session")
     script = (
-        "import sys; from sensors.sources import microphone; from sensors import remote; from sensors.robots import robot_program; robot_program.FLUSH = 0.5; "
+        "import sys; from sensors import remote; from sensors.robots import robot_program; "
+        "from sensors.sources import microphone; robot_program.FLUSH = 0.5; "
         "code = remote.main(sys.argv[1:]); "
         "foreign = {'ray', 'torch', 'runtime', 'replay', 'agent', 'teacher', 'soundfile'} & set(sys.modules); "
         "print('foreign', sorted(foreign)); "

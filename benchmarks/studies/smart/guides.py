@@ -1,6 +1,6 @@
 """Guides without labels: strategies, numbers of clusters, rare and wrong pairs, and turns against their alternatives.
 
-    python benchmarks/studies/smart/guides.py --data DIR [--only strategies,clusters] [--seeds 0,1,2] [--out DIR] [--json]
+    python benchmarks/studies/smart/guides.py --data DIR [--only strategies] [--seeds 0,1,2] [--out DIR] [--json]
 
 Every cell trains the same stream with the same seeds by `Trial` and is examined on a part held out of the training
 data (`--part test` takes the test data instead). Labels measure; no learner sees one. An interrupted run goes on.

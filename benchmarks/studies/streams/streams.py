@@ -1,9 +1,9 @@
 """What streams are like: pairs that are rare, concepts that arrive and return, senses that get worse.
 
-    python benchmarks/studies/streams/streams.py --data DIR [--only imbalance|arrival|drift] [--seeds 0,1,2] [--workers 1]
+    python benchmarks/studies/streams/streams.py --data DIR [--only imbalance|arrival|drift] [--seeds 0,1] [--workers 1]
 
-Every trial is the whole system in one process (`trial.py`). Exams are on a validation part of the training data unless
-`--part test` is asked for. A second start with the same `--out` goes on where the first one was stopped, and makes
+Every trial is the whole system in one process (`runtime/trial.py`). Exams are on a validation part of the training data
+unless `--part test` is given. A second start with the same `--out` goes on where the first one was stopped, and makes
 tables and plots of what is there: `streams.md`, `imbalance.png`, `arrival.png`, `drift.png`.
 
 - imbalance: a share of the training samples co-occurs, the rest comes alone, in that proportion of events; against as

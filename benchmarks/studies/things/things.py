@@ -1,11 +1,11 @@
 """Photographs of real things, named by real words and by their own names: how well they are learned without labels.
 
-    python benchmarks/studies/things/things.py --data DIR --out things                                           # all cells, on the test part
-    python benchmarks/studies/things/things.py --data DIR --out choices --part validation --seeds 0              # to choose settings by
-    python benchmarks/studies/things/things.py --data DIR --out things --tables words --learners smart --cells   # lists the cells
+    python benchmarks/studies/things/things.py --data DIR --out things   # all cells, on the test part
+    python benchmarks/studies/things/things.py --data DIR --out choices --part validation --seeds 0   # chooses settings
+    python benchmarks/studies/things/things.py --data DIR --out things --tables words --cells   # lists the cells
 
-Tables (see `benchmarks/studies/things/things_data.py`): `words`, 23 kinds of grocery named by 23 real words; `names`, 43 kinds named
-by their own names in synthetic voices; fewer of these kinds, and 79 concepts with digits and letters, for the curve.
+Tables (see `things_data.py`): `words`, 23 kinds of grocery named by 23 real words; `names`, 43 kinds named by their own
+names in synthetic voices; fewer of these kinds, and 79 concepts with digits and letters, for the curve.
 
 * `smart`: SMART without labels. A judge, trained with labels on the training part, says what is evoked: image → audio
   and audio → image.

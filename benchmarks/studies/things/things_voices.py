@@ -1,7 +1,9 @@
 """Names of things spoken by the embedded synthesiser in many voices, as sound files in a folder of things.
 
 Voices that validate, and those that test, are never heard in training. The engine repeats itself only as a whole
-sequence in a fresh process, so a child process speaks that sequence: `python -m benchmarks.studies.things.things_voices --out FILE`.
+sequence in a fresh process, so a child process speaks that sequence:
+
+    python -m benchmarks.studies.things.things_voices --out FILE
 """
 
 import sys

@@ -82,7 +82,7 @@ def test_recalibration_follows_the_present_weights() -> None:
     with torch.no_grad():
         z = torch.cat([encoder(x) for x in samples])
         assert z.mean(0).abs().max() < 1e-3
-        encoder[0].weight.mul_(3).add_(1)
+        encoder.get_parameter("0.weight").mul_(3).add_(1)
         assert torch.cat([encoder(x) for x in samples]).mean(0).abs().max() > 1
         recalibrate(encoder, samples)
         assert torch.cat([encoder(x) for x in samples]).mean(0).abs().max() < 1e-3

@@ -106,7 +106,8 @@ def test_one_program_at_a_time(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_the_workers_too(tmp_path: Path) -> None:
     code = (
-        "from benchmarks.harness.cells import run_cells, run_program; from tests.benchmarks.harness.test_cells import stay;"
+        "from benchmarks.harness.cells import run_cells, run_program;"
+        "from tests.benchmarks.harness.test_cells import stay;"
         "from pathlib import Path; import sys;"
         "run_program(lambda: run_cells([{'seed': 1}], stay, Path(sys.argv[1]), 1) and None)"
     )

@@ -1,4 +1,4 @@
-"""`benchmarks/proofs/pause.py`: while learner and monitor are stopped nothing grows, and every event is accounted for."""
+"""`benchmarks/proofs/pause.py`: while learner and monitor are stopped nothing grows, and every event is counted."""
 
 import json
 import subprocess
