@@ -18,7 +18,7 @@ from agent.algorithms import SMART, Setup, algorithm
 from agent.answers.associations import Associations
 from agent.answers.respond import LATEST, Responder
 from agent.answers.response import warm_up
-from agent.answers.viewer import Window
+from agent.answers.viewer import ViewerWindow
 from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
 from agent.events.held_out import TrainingReplay
 from agent.events.randomness import seed_random
@@ -299,7 +299,7 @@ class AnswerActor:
         self.responder: Responder | None = None
         self.hush: Hush | None = None
         self.speaker: Speaker | None = None
-        self.window: Window | None = None
+        self.window: ViewerWindow | None = None
         if self.settings.respond:
             warm_up()
             samples = Path(run_dir) / "samples"
@@ -307,7 +307,7 @@ class AnswerActor:
             if self.settings.speaker is not None:
                 self.hush = Hush(Path(run_dir) / HUSH)
                 self.speaker = Speaker(self.settings.speaker, self.hush)
-            self.window = Window(samples / LATEST) if self.settings.window else None
+            self.window = ViewerWindow(samples / LATEST) if self.settings.window else None
             self.responder = Responder(self.settings, self.reader, self.associations, samples, self.speaker)
 
     def describe(self) -> list[str]:

@@ -17,7 +17,7 @@ from sensors.core.config import Config
 from sensors.core.errors import ConfigError
 from sensors.core.modalities import labelled
 from sensors.core.registrations import check_name, note, sections_of
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 if TYPE_CHECKING:
     import torch
@@ -195,7 +195,7 @@ class Algorithm(ABC):
         """
 
     @abstractmethod
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Everything that a resumed run needs to go on bitwise alike."""
 
     @abstractmethod

@@ -44,7 +44,7 @@ from agent.networks.weights import check_sizes, load_module, load_optimiser, opt
 from sensors.core.errors import StateError
 from sensors.core.event import NO_LESSON
 from sensors.core.modalities import modality
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 COLDEST = 0.01
 """Lowest temperature that is learned, as in CLIP: below it a step can be ruined by one pair."""
@@ -232,7 +232,7 @@ class Contrastive(Algorithm):
             },
         }
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Weights, averages, moments, random state and the table of the turn."""
         return {
             "version": self.VERSION,

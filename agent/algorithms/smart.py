@@ -17,7 +17,7 @@ from agent.networks.augment import Augment
 from agent.networks.weights import check_sizes
 from agent.smart.update import Smart
 from sensors.core.modalities import modality
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -141,7 +141,7 @@ class SmartTurns(Algorithm):
             "arrays": self.weights(),
         }
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Weights, moments, guides, turns and random states."""
         turn = None if self.at is None else [self.at.kind, self.at.side, self.at.step]
         return {

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from agent.algorithms import TDLFT, Algorithm
 from agent.tdlft.turns import TdlftTurns
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 
 class LipReading(Algorithm):
@@ -61,7 +61,7 @@ class LipReading(Algorithm):
             return None
         return {"algorithm": self.name, "version": self.turns.turn, "networks": made.to_dict()}
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """The turns' own."""
         return self.turns.state_dict()
 

@@ -25,7 +25,7 @@ LATEST = "response.png"
 """The newest response; a window watches it."""
 
 
-class Events(Protocol):
+class ResponderReplay(Protocol):
     """What responding asks of replay."""
 
     def kinds(self) -> list[str]:
@@ -55,7 +55,7 @@ class Responder:
     def __init__(
         self,
         config: AnswerConfig,
-        events: Events,
+        events: ResponderReplay,
         associations: Associations,
         samples: Path,
         speaker: Speaker | None = None,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from agent.checkpoints.tensor_file import split, write_tensors
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 
 class Snapshot:
@@ -31,7 +31,7 @@ class Snapshot:
         self._promised: int | None = None
         self._given_up = -1
 
-    def take(self, states: Mapping[str, State], step: int, order: int | None = None) -> float | None:
+    def take(self, states: Mapping[str, StateDict], step: int, order: int | None = None) -> float | None:
         """Copy `states` as they are now.
 
         Args:

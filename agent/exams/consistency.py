@@ -45,7 +45,7 @@ SEED = 0
 _TABLE_BITS = 48
 
 
-class Events(Protocol):
+class ExamReplay(Protocol):
     """What the exam asks of replay."""
 
     def kinds(self) -> list[str]:
@@ -73,7 +73,7 @@ class Probe:
     lessons: int = 0
 
     @classmethod
-    def take(cls, events: Events, modalities: tuple[str, ...], count: int, share: float) -> "Probe":
+    def take(cls, events: ExamReplay, modalities: tuple[str, ...], count: int, share: float) -> "Probe":
         """The newest events of every table that the learner learns from.
 
         Args:

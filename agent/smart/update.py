@@ -28,7 +28,7 @@ from agent.smart.guides import build_guides
 from agent.smart.modes import mode_weights
 from sensors.core.errors import ConfigError, StateError
 from sensors.core.modalities import modality
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 
 class Side(nn.Module):
@@ -176,7 +176,7 @@ class Smart:
             distance = (distance + 1e-12).sqrt()
         return distance.mean() if weights is None else (weights * distance).mean()
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Weights, averages, optimisers, guides and step counts."""
         return {
             "version": self.VERSION,

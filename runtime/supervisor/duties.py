@@ -11,14 +11,14 @@ from runtime.supervisor.assembly import AGENT, SENSORS
 from runtime.supervisor.crew import Member
 from runtime.supervisor.roles import LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
 from runtime.supervisor.sensor_role import SensorRole
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 
 def assign(
     crew: Mapping[str, Member],
     board: Board,
     section: RunSection,
-    cursors: Mapping[str, State],
+    cursors: Mapping[str, StateDict],
     newest: Callable[[], Path | None],
     remark: Callable[[str], None],
     fresh: dict[str, Value],

@@ -10,7 +10,7 @@ from runtime.supervisor.record import Record
 from runtime.supervisor.roles import Role, TeacherRole, settle
 from runtime.teaching import teachers_of
 from runtime.terminal import counted_events
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 
 class Progress:
@@ -26,11 +26,11 @@ class Progress:
     """
 
     def __init__(self, board: Board, record: Record) -> None:
-        self.cursors: dict[str, State] = {}
+        self.cursors: dict[str, StateDict] = {}
         self.generations: dict[str, int] = {}
         self._board, self._record = board, record
 
-    def state_dict(self, step: int, roles: Mapping[str, Role]) -> State:
+    def state_dict(self, step: int, roles: Mapping[str, Role]) -> StateDict:
         """What goes into a checkpoint of `step`."""
         cursors = {name: role.cursor for name, role in roles.items() if isinstance(role, TeacherRole)}
         return {
@@ -43,7 +43,7 @@ class Progress:
             "generations": dict(self.generations),
         }
 
-    def load_state_dict(self, state: State) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """Go on from a checkpoint."""
         self._record.advance(state["time"])
         self._board.counters.load_state_dict(state["counters"])

@@ -13,7 +13,7 @@ from runtime.shortage import Shortage
 from runtime.supervisor.assembly import AGENT
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
 from runtime.supervisor.roles import Role
-from runtime.terminal import Exam, Snapshot, Terminal, exams_of
+from runtime.terminal import Exam, Overview, Terminal, exams_of
 from sensors.core.errors import StorageError
 from sensors.senses import sense
 from teacher.subjects.contract import settings_of, unlabelled
@@ -119,7 +119,7 @@ class Record:
         self._next_draw = now + REDRAW_EVERY
         board, run = self._board, self._config.run
         self._terminal.update(
-            Snapshot(
+            Overview(
                 time=self._figures.time,
                 learning=board.learned(now),
                 step=board.step,

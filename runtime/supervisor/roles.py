@@ -13,7 +13,7 @@ from runtime.figures import Counters, Value
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member
 from sensors.core.modalities import labelled
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 FINAL_PATIENCE = 600.0
 """Seconds that the final exam may take."""
@@ -158,7 +158,7 @@ class TeacherRole(Role):
     (by reason) + what their last answers said they held.
     """
 
-    def __init__(self, member: Member, board: Board, section: RunSection, cursor: State | None) -> None:
+    def __init__(self, member: Member, board: Board, section: RunSection, cursor: StateDict | None) -> None:
         self.cursor = cursor
         self._held = 0
         self._cursor_due = 0.0

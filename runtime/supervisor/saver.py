@@ -15,7 +15,7 @@ from agent.checkpoints.checkpoint import read_manifest, set_aside, unreadable, w
 from runtime.rundir import RunDirectory
 from runtime.supervisor.crew import reason, user_error
 from sensors.core.errors import DamageError, StateError, StorageError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 STATE_FILE = "run.json"
 """The supervisor's own part of a checkpoint: counters, times and teachers' cursors."""
@@ -53,7 +53,7 @@ class Saver:
         self._done = False
         self.stall_ms: float | None = None
 
-    def load(self) -> State | None:
+    def load(self) -> StateDict | None:
         """The supervisor's part of the newest checkpoint whose parts are all whole; that one becomes `newest`.
 
         None where no checkpoint was ever written: what the run holds then is its events.
@@ -69,7 +69,7 @@ class Saver:
             StorageError: a damaged one cannot be set aside.
         """
         damaged: list[tuple[Path, DamageError]] = []
-        found: State | None = None
+        found: StateDict | None = None
         # Those without a manifest, too: they were whole when they got their names.
         # Listed, not matched by a pattern: a folder that cannot be read must not pass for an empty one.
         try:
@@ -101,7 +101,7 @@ class Saver:
         return found
 
     def save(
-        self, learner: Any, replay: Any, step: int, seconds: float, state: Callable[[int], State], end: float
+        self, learner: Any, replay: Any, step: int, seconds: float, state: Callable[[int], StateDict], end: float
     ) -> None:
         """Write one checkpoint, named by the step at which the learner saves its part.
 
@@ -214,10 +214,10 @@ class Saver:
             self._error = error
 
 
-def _read(checkpoint: Path) -> State:
+def _read(checkpoint: Path) -> StateDict:
     read_manifest(checkpoint)
     try:
-        state: State = json.loads((checkpoint / STATE_FILE).read_text())
+        state: StateDict = json.loads((checkpoint / STATE_FILE).read_text())
     except (FileNotFoundError, ValueError):
         raise DamageError(f"{checkpoint}: {STATE_FILE} is missing or damaged") from None
     except OSError as error:

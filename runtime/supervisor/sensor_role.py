@@ -7,7 +7,7 @@ from runtime.board import Board
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member
 from runtime.supervisor.roles import Ask, TeacherRole, settle
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 PARTING = 1.0
 """Seconds in which sensors that stop send what they have under way."""
@@ -21,7 +21,7 @@ class SensorRole(TeacherRole):
     """
 
     def __init__(
-        self, member: Member, board: Board, section: RunSection, cursor: State | None, remark: Callable[[str], None]
+        self, member: Member, board: Board, section: RunSection, cursor: StateDict | None, remark: Callable[[str], None]
     ) -> None:
         self._remark = remark
         super().__init__(member, board, section, cursor)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from sensors.core.errors import SourceError
 from sensors.core.event import EventBatch
-from sensors.core.state import State
+from sensors.core.state import StateDict
 from sensors.live.outbox import Delivery
 from sensors.perception.perception import Perception, warm_up
 from sensors.perception.streams import AnySource
@@ -204,7 +204,7 @@ class LiveRig:
             found |= {f"unrecorded/{reason}": n for reason, n in self._recorder.dropped.items()}
         return found
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Which ids and lessons come next; what is under way is not kept."""
         return self._perception.state_dict()
 

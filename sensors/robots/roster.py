@@ -16,7 +16,7 @@ from sensors.core.event import EventBatch
 from sensors.robots import link
 from sensors.robots.keys import check_name
 from sensors.robots.link import Buffer, Welcome
-from sensors.sources.source import State
+from sensors.sources.source import SourceState
 
 SILENT = 2.0
 """Seconds of silence after which a robot is `stalled`; robots ask for the time every half second."""
@@ -71,7 +71,7 @@ class RobotFigures:
         clock_error: largest error of that, seconds.
     """
 
-    state: State
+    state: SourceState
     batches: int
     events: int
     pending: int
@@ -273,7 +273,7 @@ class Roster:
         robot.figures["events"] += len(received.batch)
         return received, []
 
-    def _batch(self, robot: _Robot, stamp: link.Stamp, frames: Sequence[Buffer]) -> Received:
+    def _batch(self, robot: _Robot, stamp: link.BatchStamp, frames: Sequence[Buffer]) -> Received:
         terms = self._welcome
         size = sum(map(len, frames))
         if stamp.serial <= robot.floor:
@@ -318,7 +318,7 @@ class Roster:
 
 
 def _figures(robot: _Robot, now: float) -> RobotFigures:
-    state: State = "closed" if robot.gone else "stalled" if now - robot.heard > SILENT else "live"
+    state: SourceState = "closed" if robot.gone else "stalled" if now - robot.heard > SILENT else "live"
     counts = robot.figures
     return RobotFigures(
         state=state,

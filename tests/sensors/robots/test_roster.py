@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sensors.core import wire
 from sensors.core.event import EventBatch
 from sensors.robots import link
-from sensors.robots.link import Hello, Stamp, Welcome
+from sensors.robots.link import BatchStamp, Hello, Welcome
 from sensors.robots.roster import FORGET, REMEMBERED, SILENT, Received, Roster
 from tests.sensors.batches import assert_same, batch, fields
 
@@ -45,7 +45,7 @@ def events(
 ) -> Message:
     f = fields(kind, count, serial) | {"source": name, "generation": generation}
     f["seq"] = np.arange(count) + 100 * serial
-    return [link.EVENTS, link.pack_stamp(Stamp(serial, offset, 0.001)), *wire.encode(EventBatch(**f))]
+    return [link.EVENTS, link.pack_stamp(BatchStamp(serial, offset, 0.001)), *wire.encode(EventBatch(**f))]
 
 
 def greeted(robots: int = 3) -> Roster:
@@ -187,7 +187,7 @@ def test_too_large_and_damaged_batches_are_refused() -> None:
     message[-1] = bytes(len(message[-1]))
     assert say(book, b"k", message)[2] == b"damaged"
     assert say(book, b"k", events(3)[:4])[2] == b"damaged"
-    assert say(book, b"k", [link.EVENTS, link.pack_stamp(Stamp(4, 0.0, 0.0))])[2] == b"damaged"
+    assert say(book, b"k", [link.EVENTS, link.pack_stamp(BatchStamp(4, 0.0, 0.0))])[2] == b"damaged"
     assert say(book, b"k", [link.EVENTS]) is None
     assert say(book, b"k", [link.EVENTS, b"x" * 28]) is None
     assert isinstance(say(book, b"k", events(6)), Received)
@@ -200,7 +200,7 @@ def test_an_offset_beyond_all_numbers_is_refused() -> None:
     book = greeted()
     f = fields("image", 1) | {"source": "kitchen", "generation": 0}
     f |= {"start": np.array([1.7e308]), "end": np.array([1.7e308])}
-    message = [link.EVENTS, link.pack_stamp(Stamp(1, 1.7e308, 0.0)), *wire.encode(EventBatch(**f))]
+    message = [link.EVENTS, link.pack_stamp(BatchStamp(1, 1.7e308, 0.0)), *wire.encode(EventBatch(**f))]
     assert say(book, b"k", message)[2] == b"damaged"
 
 
@@ -236,11 +236,11 @@ def test_what_is_older_than_memory_is_stale() -> None:
     book = greeted()
     message = events(1)
     for serial in range(1, REMEMBERED + 3):
-        message[1] = link.pack_stamp(Stamp(serial, 0.0, 0.0))
+        message[1] = link.pack_stamp(BatchStamp(serial, 0.0, 0.0))
         book.acknowledge([say(book, b"k", message)])
-    message[1] = link.pack_stamp(Stamp(2, 0.0, 0.0))
+    message[1] = link.pack_stamp(BatchStamp(2, 0.0, 0.0))
     assert say(book, b"k", message)[2] == b"stale"
-    message[1] = link.pack_stamp(Stamp(3, 0.0, 0.0))
+    message[1] = link.pack_stamp(BatchStamp(3, 0.0, 0.0))
     assert say(book, b"k", message)[0] == link.TAKEN
 
 
@@ -304,5 +304,5 @@ def test_every_kind_passes(kind: str) -> None:
     book = Roster(dataclasses.replace(TERMS, max_bytes=2**20, window_bytes=2**20), 1)
     sent = batch(kind)
     say(book, b"t", hello(sent.source, sent.generation))
-    received = say(book, b"t", [link.EVENTS, link.pack_stamp(Stamp(1, 0.0, 0.0)), *wire.encode(sent)])
+    received = say(book, b"t", [link.EVENTS, link.pack_stamp(BatchStamp(1, 0.0, 0.0)), *wire.encode(sent)])
     assert_same(received.batch, sent)

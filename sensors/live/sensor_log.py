@@ -10,7 +10,7 @@ LARGEST = 1 << 20
 """Bytes after which a new file is begun; the one before is kept as `<name>.1`, and none before that."""
 
 
-class Journal:
+class SensorLog:
     """Appends lines, each with its time of day.
 
     Args:

@@ -34,7 +34,7 @@ class Parcel:
     not_before: float = 0.0
 
 
-class Window:
+class ResendWindow:
     """Parcels by number: some under way, the rest waiting.
 
     At any time, in events: published + restored = acknowledged + dropped_overflow + dropped_oversized + refused_… +
