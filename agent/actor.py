@@ -142,7 +142,7 @@ class LearnerActor:
         self.learner.remaining = fraction
 
     def ping(self) -> str:
-        """A sign of life."""
+        """Answer, which shows that the actor is alive."""
         return repr(self)
 
     def _taken(self) -> dict[str, float]:
@@ -260,7 +260,7 @@ class MonitorActor:
         return None
 
     def ping(self) -> str:
-        """A sign of life."""
+        """Answer, which shows that the actor is alive."""
         return repr(self)
 
     def close(self) -> None:
@@ -376,7 +376,7 @@ class AnswerActor:
             self.associations.update(build_networks(published))
 
     def ping(self) -> str:
-        """A sign of life."""
+        """Answer, which shows that the actor is alive."""
         return repr(self)
 
     def close(self) -> None:

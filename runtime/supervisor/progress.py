@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from runtime.board import Board
+from runtime.run_status import RunStatus
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.supervisor.record import Record
@@ -17,7 +17,7 @@ class Progress:
     """Counters, times, and where each source stands.
 
     Args:
-        board: what is known of the run.
+        status: of the run.
         record: keeps the run's clock.
 
     Attributes:
@@ -25,10 +25,10 @@ class Progress:
         generations: source -> its last generation.
     """
 
-    def __init__(self, board: Board, record: Record) -> None:
+    def __init__(self, status: RunStatus, record: Record) -> None:
         self.cursors: dict[str, StateDict] = {}
         self.generations: dict[str, int] = {}
-        self._board, self._record = board, record
+        self._status, self._record = status, record
 
     def state_dict(self, step: int, roles: Mapping[str, Role]) -> StateDict:
         """What goes into a checkpoint of `step`."""
@@ -36,9 +36,9 @@ class Progress:
         return {
             "version": 1,
             "time": self._record.time,
-            "learned": self._board.learned(time.monotonic()),
+            "learned": self._status.learned(time.monotonic()),
             "step": step,
-            "counters": self._board.counters.state_dict(),
+            "counters": self._status.counters.state_dict(),
             "cursors": self.cursors | {name: cursor for name, cursor in cursors.items() if cursor is not None},
             "generations": dict(self.generations),
         }
@@ -46,10 +46,10 @@ class Progress:
     def load_state_dict(self, state: StateDict) -> None:
         """Go on from a checkpoint."""
         self._record.advance(state["time"])
-        self._board.counters.load_state_dict(state["counters"])
-        settle(self._board.counters)
-        self._board.step = self._board.steps_before = state["step"]
-        self._board.learned_before = state["learned"]
+        self._status.counters.load_state_dict(state["counters"])
+        settle(self._status.counters)
+        self._status.step = self._status.steps_before = state["step"]
+        self._status.learned_before = state["learned"]
         self.cursors, self.generations = state["cursors"], state["generations"]
 
     def begin_with_events(self, config: RunConfig, run: RunDirectory) -> str:

@@ -13,7 +13,7 @@ from ray.exceptions import GetTimeoutError, RayError
 
 from agent.checkpoints.checkpoint import read_manifest, set_aside, unreadable, write_checkpoint
 from runtime.rundir import RunDirectory
-from runtime.supervisor.crew import reason, user_error
+from runtime.supervisor.supervised_actor import reason, user_error
 from sensors.core.errors import DamageError, StateError, StorageError
 from sensors.core.state import StateDict, check_state
 
@@ -56,12 +56,12 @@ class Saver:
     def load(self) -> StateDict | None:
         """The supervisor's part of the newest checkpoint whose parts are all whole; that one becomes `newest`.
 
-        None where no checkpoint was ever written: what the run holds then is its events.
+        None where no checkpoint was ever written: then the run consists of its events alone.
 
-        What is damaged is set aside: newer ones, since what is written from here on bears earlier steps than they and
-        must come after them nonetheless; older ones, since they would be kept in place of whole ones. Of those only
-        names and sizes are looked at. One of another content alone may so stay in a whole older one's place until it
-        is the oldest, but never in that of the newest, as the oldest go first.
+        Damaged checkpoints are set aside. Newer ones, because later checkpoints of this run have smaller steps and must
+        nevertheless count as newer. Older ones, because they would be kept in place of whole ones. Of older ones only
+        names and sizes are checked. One whose content alone is damaged may therefore take the place of a whole older
+        one, but never that of the newest, because the oldest are removed first.
 
         Raises:
             StateError: all are damaged, or a newer one may be whole but is of another version or cannot be read; the
@@ -140,7 +140,7 @@ class Saver:
                     raise SaveError("the learner took too long to come to the end of its step") from None
                 raise user_error(error) or SaveError(reason(error)) from None
             finally:
-                # One that is still to come, too, or it would be held for nobody, in the way of later steps.
+                # Also a snapshot that is still to come: otherwise it would be kept for nothing and block later ones.
                 learner.give_up.remote(self._order)
             (stage / STATE_FILE).write_text(json.dumps(state(saved)) + "\n")
             return saved
