@@ -29,8 +29,8 @@ from agent.monitors.rounds import Round, Rounds
 from agent.monitors.subjects import find_subjects
 from replay.reader import Reader
 from sensors.core.errors import StateError
-from sensors.sources.hush import NAME as HUSH
-from sensors.sources.hush import Hush
+from sensors.sources.own_playback import NAME as PLAYBACK
+from sensors.sources.own_playback import OwnPlayback
 from sensors.sources.speaker import Speaker
 from teacher.config import DataConfig
 from teacher.subjects import read_subjects
@@ -297,7 +297,7 @@ class AnswerActor:
         self._closing = threading.Event()
         self.reader: Reader | None = None
         self.responder: Responder | None = None
-        self.hush: Hush | None = None
+        self.playback: OwnPlayback | None = None
         self.speaker: Speaker | None = None
         self.window: ViewerWindow | None = None
         if self.settings.respond:
@@ -305,8 +305,8 @@ class AnswerActor:
             samples = Path(run_dir) / "samples"
             self.reader = Reader(Path(run_dir) / "replay")
             if self.settings.speaker is not None:
-                self.hush = Hush(Path(run_dir) / HUSH)
-                self.speaker = Speaker(self.settings.speaker, self.hush)
+                self.playback = OwnPlayback(Path(run_dir) / PLAYBACK)
+                self.speaker = Speaker(self.settings.speaker, self.playback)
             self.window = ViewerWindow(samples / LATEST) if self.settings.window else None
             self.responder = Responder(self.settings, self.reader, self.associations, samples, self.speaker)
 
@@ -382,7 +382,7 @@ class AnswerActor:
     def close(self) -> None:
         """Fall silent, close the window, let go of replay's pages."""
         self._closing.set()
-        for part in (self.speaker, self.window, self.reader, self.hush):
+        for part in (self.speaker, self.window, self.reader, self.playback):
             if part is not None:
                 part.close()
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from runtime.leavings import (
+from runtime.migrate import FORMAT
+from runtime.own_files import (
     CHECKPOINTS,
     CONFIG,
     LOCK,
@@ -25,7 +26,6 @@ from runtime.leavings import (
     holds_nothing,
     strangers,
 )
-from runtime.migrate import FORMAT
 from runtime.same_data import same_again
 from runtime.secrets import conceal, reveal
 from sensors.core.errors import StateError, StorageError

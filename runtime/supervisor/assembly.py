@@ -17,7 +17,7 @@ from runtime.teaching import Teacher, teachers_of
 from sensors.live.rig_config import LIVE, RigConfig
 from sensors.live.sensor_log import NAME as LOG
 from sensors.plugins import process_setup
-from sensors.sources.hush import NAME as HUSH
+from sensors.sources.own_playback import NAME as PLAYBACK
 from teacher.subjects import settings_of
 
 ACTOR_CLASSES: Mapping[str, Any] = {
@@ -158,7 +158,7 @@ def shown_actors(config: RunConfig) -> set[str]:
 def rig_of(config: RunConfig, path: Path) -> RigConfig:
     """The rig of a run that perceives for itself, with `path` as its directory."""
     # An agent that hears itself would learn what it imagines; on a recording there is nothing of it.
-    hush = str(path / HUSH) if config.answer.respond and config.rig.source == LIVE else None
+    hush = str(path / PLAYBACK) if config.answer.respond and config.rig.source == LIVE else None
     return config.rig.replace(hush=hush, log=str(path / LOG))
 
 
