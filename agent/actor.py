@@ -94,7 +94,7 @@ class LearnerActor:
         }
 
     def publish(self, name: str, version: int) -> dict[str, Any] | None:
-        """What the algorithm `name` has learned, or none when there is nothing newer than `version`, or no such one."""
+        """What the algorithm `name` has learned, or None when there is nothing newer than `version`, or no such one."""
         found = self.learner.algorithms.get(name)
         return None if found is None else found.publish(version)
 
@@ -116,7 +116,7 @@ class LearnerActor:
 
         Args:
             directory: the stage.
-            step: of the snapshot; none: of what is held of the last step, for whoever cannot wait for the present one.
+            step: of the snapshot; None: of what is held of the last step, for whoever cannot wait for the present one.
 
         Raises:
             RuntimeError: there is no such snapshot.
@@ -242,7 +242,7 @@ class MonitorActor:
         return examined.build(published)
 
     def _ask(self, number: int, name: str, known: int, anyway: bool) -> dict[str, Any] | None:
-        """What the learner publishes; none when there is nothing new, or not within a moment unless it must be."""
+        """What the learner publishes; None when there is nothing new, or not within a moment unless it must be."""
         answer = self._pending.pop(number, None)
         try:
             if answer is None or anyway:
@@ -327,7 +327,7 @@ class AnswerActor:
         Args:
             modality: of the samples.
             samples: (B, *shape) or (*shape) in the modality's stored dtype.
-            target: the one modality that is wanted; none: all others.
+            target: the one modality that is wanted; None: all others.
 
         Returns:
             `step` of the weights that answered, and `samples`: modality -> (B, *shape) in its stored dtype.

@@ -114,7 +114,7 @@ class Learner:
 
     @property
     def remaining(self) -> float | None:
-        """Share of a bounded run that is still to come; none: the run has no known end."""
+        """Share of a bounded run that is still to come; None: the run has no known end."""
         return self._steady[0].remaining
 
     @remaining.setter
@@ -135,13 +135,13 @@ class Learner:
         """One step of the algorithm that is next, or of another one where that has nothing to do.
 
         Returns:
-            Its losses by term; none when no algorithm has anything to do.
+            Its losses by term; None when no algorithm has anything to do.
         """
         taken = self._take()
         return None if taken is None else taken[1]
 
     def _take(self) -> tuple[Algorithm, dict[str, Tensor]] | None:
-        """The algorithm that took the next step, and its losses; none when no algorithm has anything to do."""
+        """The algorithm that took the next step, and its losses; None when no algorithm has anything to do."""
         for number in self._order():
             a = self._steady[number]
             losses = a.step()
@@ -296,7 +296,7 @@ class Learner:
 
         Args:
             order: number of the checkpoint that they are for, until which they are held, or until `held.give_up` of
-                it; none: until the next copy.
+                it; None: until the next copy.
 
         Returns:
             Seconds that it took; none, and nothing is held anew, as `Snapshot.take`.

@@ -213,12 +213,12 @@ class RunDirectory:
 
     @property
     def events(self) -> int | None:
-        """Events that replay holds; none where that cannot be told."""
+        """Events that replay holds; None where that cannot be told."""
         return events_in(self.path)
 
     @property
     def checkpoint_step(self) -> int | None:
-        """Step of the newest checkpoint by its name, whole or not; none before the first, or if it cannot be told."""
+        """Step of the newest checkpoint by its name, whole or not; None before the first, or if it cannot be told."""
         try:
             names = os.listdir(self.checkpoints)
         except OSError:  # somebody has removed the run

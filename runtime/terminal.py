@@ -68,7 +68,7 @@ class Overview:
         learning: seconds since its first step.
         step: learner steps.
         phase: what is going on, in a few words.
-        share: part of `--minutes` or `--steps` that is done, 0…1; none when endless.
+        share: part of `--minutes` or `--steps` that is done, 0…1; None when endless.
         values: latest figures by key.
         actors: name -> state in a word.
         exams: that are held, or will be once the judges are trained.
@@ -374,7 +374,7 @@ def clock(seconds: float) -> str:
 
 
 def number(values: Mapping[str, Value], key: str) -> float | None:
-    """A figure as a number; none when it is not there or is text."""
+    """A figure as a number; None when it is not there or is text."""
     value = values.get(key)
     return None if value is None or isinstance(value, str) else float(value)
 

@@ -99,7 +99,7 @@ class Trial:
             seed: of everything random.
             directory: of this trial alone.
             steps: learner steps of the whole trial, > 0.
-            most_events: events after which the teacher falls silent; none: it goes on.
+            most_events: events after which the teacher falls silent; None: it goes on.
             learn: names of the algorithms that learn.
             sections: their own settings by name.
 

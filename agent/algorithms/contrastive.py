@@ -168,7 +168,7 @@ class Contrastive(Algorithm):
         ]
 
     def step(self) -> dict[str, Tensor] | None:
-        """One step on a batch of co-occurring events; none when no table holds enough of them.
+        """One step on a batch of co-occurring events; None when no table holds enough of them.
 
         Returns:
             'contrastive/<S>+<T>' -> L of each pair of modalities in the events.
@@ -213,7 +213,7 @@ class Contrastive(Algorithm):
         return {f"{self.name}/temperature": self.temperature}
 
     def publish(self, version: int) -> dict[str, Any] | None:
-        """The averaged towers, or none when there is nothing newer than step `version`."""
+        """The averaged towers, or None when there is nothing newer than step `version`."""
         if self.steps <= version:
             return None
         towers = self.averages.towers

@@ -46,7 +46,7 @@ class Responder:
         events: replay; what it holds already is not answered.
         associations: answer.
         samples: directory of PNG and WAV files.
-        speaker: plays evoked sounds; none: files alone.
+        speaker: plays evoked sounds; None: files alone.
 
     Attributes:
         counts: responses `given`, events `skipped` because newer ones came, responses `unwritten`.

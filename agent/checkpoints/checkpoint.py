@@ -102,7 +102,7 @@ def list_checkpoints(directory: Path) -> list[Path]:
 
 
 def newest_checkpoint(directory: Path) -> Path | None:
-    """The last complete checkpoint, or none."""
+    """The last complete checkpoint, or None."""
     found = list_checkpoints(directory)
     return found[-1] if found else None
 

@@ -37,7 +37,7 @@ class Snapshot:
         Args:
             states: `state_dict`s by the name of the part that they become.
             step: of the learner.
-            order: number of the checkpoint that the copy is promised to, later ones are larger; none: to nobody.
+            order: number of the checkpoint that the copy is promised to, later ones are larger; None: to nobody.
 
         Returns:
             Seconds that it took; none, and no copy, while the one before is still being written, or promised and this

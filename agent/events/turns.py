@@ -100,7 +100,7 @@ class Turns:
         self.owed = 0.0
 
     def next(self, replay: Replay) -> Turn | None:
-        """The next turn, or none while no table holds enough events."""
+        """The next turn, or None while no table holds enough events."""
         kinds = [k for k in replay.kinds() if self._usable(k) and replay.size(k) >= self.min_events]
         if not kinds:
             return None

@@ -200,7 +200,7 @@ def explained(x: Tensor, y: Tensor) -> float:
 
 
 def agreement(before: Clusters, now: Clusters) -> float | None:
-    """Adjusted Rand index over the events of both; none where these are too few."""
+    """Adjusted Rand index over the events of both; None where these are too few."""
     from sklearn.metrics import adjusted_rand_score
 
     _, ours, theirs = np.intersect1d(now.keys, before.keys, assume_unique=True, return_indices=True)

@@ -158,7 +158,7 @@ def train_oracle(networks: LipNetworks, taught: Taught, config: TdlftTurnsConfig
         config: that of the learner's turns.
 
     Returns:
-        N_V, fine-tuned with real lips; none where nothing was transferred, or what was is not of this corpus.
+        N_V, fine-tuned with real lips; None where nothing was transferred, or what was is not of this corpus.
     """
     taken = taught.of_turn(networks)
     letters, h = taught.letters[taken], networks.video.layer(taught.rows[taken], networks.layer)

@@ -163,7 +163,7 @@ class Smart:
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None)
 
     def _weights(self, guided: int, guess: Tensor, guide: Tensor) -> Tensor | None:
-        """What each event's guide counts, (B,); none while all count alike, as they must before guesses mean much."""
+        """What each event's guide counts, (B,); None while all count alike, as they must before guesses mean much."""
         config, grown = self.config, guided - self.config.mode_from
         sharpness = config.mode * min(max(grown / max(config.mode_growth, 1), 0.0), 1.0)
         return mode_weights(guess, guide, sharpness) if sharpness > 0 else None

@@ -26,7 +26,7 @@ def take_turn(
     Args:
         config: sizes, layer, embedding, epochs.
         rows: all that it learns from.
-        known: networks and embedding to keep; none: they are learned anew.
+        known: networks and embedding to keep; None: they are learned anew.
         turn: its number, from 1.
         seed: of this turn's weights, samples and orders.
 

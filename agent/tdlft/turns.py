@@ -33,7 +33,7 @@ class TdlftTurns:
         seed: of everything random.
 
     Attributes:
-        networks: what the last turn made; none before the first has ended.
+        networks: what the last turn made; None before the first has ended.
         turn: number of turns that have ended.
         rows: what the turn in progress learns from; none between turns.
     """

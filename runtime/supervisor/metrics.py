@@ -144,11 +144,11 @@ def label_of(text: str) -> str:
 
 
 def metric_of(key: str, known: Sequence[Metric] | None = None) -> tuple[Metric, str] | None:
-    """The metric that a figure feeds, and the value of its label; none when it feeds none.
+    """The metric that a figure feeds, and the value of its label; None when no metric takes it.
 
     Args:
         key: of the figure.
-        known: where to look for it; none: among all `metrics`.
+        known: where to look for it; None: among all `metrics`.
     """
     for metric in metrics() if known is None else known:
         if metric.tag and key.startswith(metric.prefix):

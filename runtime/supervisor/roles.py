@@ -48,14 +48,14 @@ class Role(ABC):
 
     @abstractmethod
     def regular_call(self, now: float) -> PlannedCall | None:
-        """The next call of regular work; None when none is due."""
+        """The next call of regular work; None when nothing is due."""
 
     @abstractmethod
     def on_answer(self, method: str, value: Any, now: float) -> None:
         """Take in the answer of a call."""
 
     def next(self, now: float) -> PlannedCall | None:
-        """The next call to make; None when none is due."""
+        """The next call to make; None when nothing is due."""
         return self.todo.popleft() if self.todo else self.regular_call(now)
 
     def begin(self) -> None:

@@ -34,10 +34,10 @@ class Saver:
     """Writes and finds the checkpoints of one run; one at a time.
 
     Attributes:
-        newest: the last whole checkpoint; none before the first.
+        newest: the last whole checkpoint; None before the first.
         skipped: checkpoints that were found damaged, why, and where they are now, one line each.
         step: of the last one that this process wrote; -1 before.
-        stall_ms: how long the last snapshot held up the learner; none before the first.
+        stall_ms: how long the last snapshot held up the learner; None before the first.
     """
 
     def __init__(self, run: RunDirectory) -> None:
@@ -155,7 +155,7 @@ class Saver:
             self._busy.release()
 
     def _snapshot(self, learner: Any, end: float) -> int | None:
-        """The step of a new snapshot; none where the learner's present step takes too long: it holds the last one."""
+        """The step of a new snapshot; None where the learner's present step takes too long: it holds the last one."""
         self._order += 1
         answer = learner.snapshot.remote(self._order)
         self._patient_until = end - max(WRITING, 1.5 * self._took)

@@ -53,8 +53,8 @@ class LiveRig:
         sources: each with a name of its own; connected and disconnected here.
         perception: makes events of what they give.
         kinds: of events that are wanted; others that robots send are refused and counted.
-        ingest: hears robots; none: there are none.
-        recorder: writes down what the sources give; none: nobody does.
+        ingest: receives robots' batches; None: robots are not admitted.
+        recorder: records what the sources give; None: nothing is recorded.
         playback: intervals in which this machine plays a sound, whose chunks are left out; None: it plays nothing.
         clock: of monotonic seconds.
         played: the sources are tapes, which wait for their reader.

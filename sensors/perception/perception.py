@@ -56,7 +56,7 @@ class Perception:
         name: the source of the events.
         generation: counts restarts without the saved state, >= 0.
         config: how streams become events.
-        senses: that are perceived; none: all that have a stream.
+        senses: that are perceived; None: all that have a stream.
 
     Raises:
         ConfigError: one of the senses has no stream.

@@ -65,7 +65,7 @@ class Devices:
 
     def lines(self) -> list[str]:
         """For a person to read."""
-        shown = [str(device) for device in self.found] if self.found else [f"  none: {self.problem}"]
+        shown = [str(device) for device in self.found] if self.found else [f"  not found: {self.problem}"]
         noted = [f"  {self.note}"] if self.note else []
         return [f"{self.kind}s (sensors.{self.kind}; * is the default):", *shown, *noted]
 

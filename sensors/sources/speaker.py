@@ -29,7 +29,7 @@ class Speaker:
     """One sound at a time, in a thread of its own.
 
     Args:
-        device: index, part of a name, or `default`; none: nothing is ever played.
+        device: index, part of a name, or `default`; None: nothing is ever played.
         playback: receives the intervals of playback; None: they are not noted.
 
     Attributes:
@@ -41,7 +41,7 @@ class Speaker:
     def __init__(self, device: str | None = "default", playback: OwnPlayback | None = None) -> None:
         self.device = device
         self.counts: Counter[str] = Counter()
-        self.problem = "" if device is not None else "the settings say none"
+        self.problem = "" if device is not None else "the setting answer.speaker is 'none'"
         self._playback = playback
         self._failed_at = -AGAIN
         self._tried = False

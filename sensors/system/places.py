@@ -16,7 +16,7 @@ FIX = "name a directory that can be written, with HOME=DIR or TMPDIR=DIR"
 
 
 def home() -> Path | None:
-    """The user's home; none where the system knows of none."""
+    """The user's home; None where the system knows no home."""
     try:
         return Path.home()
     except RuntimeError:
@@ -46,7 +46,7 @@ def check_link(option: str, path: str | Path | None) -> None:
 
     Args:
         option: by which it was given.
-        path: of a file or a directory; none: nothing was given.
+        path: of a file or a directory; None: nothing was given.
 
     Raises:
         ConfigError: names the link and where it points.

@@ -76,7 +76,7 @@ def load_things(
     Args:
         root: the folder.
         part: what exams test on: 'test', or 'validation', which is val/ or a tenth of the training part.
-        wanted: senses to take; none: all that are there.
+        wanted: senses to take; None: all that are there.
         show: whether to show how far it is.
         again: whether to read files again that were left out for a reason that may have passed.
 

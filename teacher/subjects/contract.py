@@ -81,7 +81,7 @@ class TeachingMachine(Protocol):
         """Emit the next batch, of one kind, and move the cursor past it."""
 
     def exam(self) -> "ExamSet | None":
-        """The test samples with their labels; none where the subject's examiners read its data themselves."""
+        """The test samples with their labels; None where the subject's examiners read its data themselves."""
 
     def state_dict(self, cursor: Cursor | None = None) -> StateDict:
         """Seed, generation and cursor (an earlier one, if given), JSON-able."""
@@ -145,7 +145,7 @@ class Subject(ABC):
         """
 
     def choose(self, data: DataConfig) -> "Mapping[str, Choice]":
-        """Which datasets it takes, by the setting of `data` that chooses; none where there is no choice.
+        """Which datasets it takes, by the setting of `data` that chooses; empty where there is no choice.
 
         Raises:
             DataError: the directory cannot be read.

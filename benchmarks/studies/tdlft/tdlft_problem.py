@@ -316,7 +316,7 @@ def true_labels(problem: Problem) -> NDArray[np.int64]:
 
 
 def fit_frames(problem: Problem, config: TableConfig, seed: int) -> Embedding | None:
-    """The embedding of frames, fitted on the pairs as they came; none where the corpus has no frames."""
+    """The embedding of frames, fitted on the pairs as they came; None where the corpus has no frames."""
     corpus = problem.corpus
     if not all(corpus.frames):
         return None

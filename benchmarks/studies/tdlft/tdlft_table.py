@@ -244,7 +244,7 @@ def _options() -> argparse.Namespace:
         return [int(word) for word in words(text)]
 
     parser = argparse.ArgumentParser(description="TDLFT's table", allow_abbrev=False)
-    parser.add_argument("--data", help="folder of datasets; none: RECIPROCAL_DATA")
+    parser.add_argument("--data", help="folder of datasets (default: RECIPROCAL_DATA)")
     parser.add_argument("--corpus", type=Path, help="a parallel corpus of your own in place of AV-Letters")
     parser.add_argument("--out", type=Path, required=True, help="where rows and table go; resumes what is there")
     parser.add_argument("--splits", type=words, default=["five"], help="five, speakers or both (default five)")
