@@ -51,9 +51,9 @@ def _run(arguments: Sequence[str], actor_classes: Mapping[str, Any] | None) -> i
                 return 1
             return 0
         # Ray takes a second to import: --help and mistakes on the command line need not wait for it.
-        from runtime.session import conduct
+        from runtime.session import run_session
 
-        return conduct(request, actor_classes)
+        return run_session(request, actor_classes)
     except UserError as error:
         print(f"error: {redact_text(str(error), arguments)}", file=sys.stderr)
         return 2

@@ -41,7 +41,7 @@ WHOLE = ("checkpoints/.stage-*", "replay/.*.new")
 """Folders that are the program's own with all their content: they were unfinished when the run ended."""
 
 
-def strangers(run: Path) -> list[str]:
+def foreign_files(run: Path) -> list[str]:
     """Files and folders in a run directory that the program did not make, or that are worth keeping, by name.
 
     Raises:
@@ -61,13 +61,13 @@ def events_in(run: Path) -> int | None:
 def holds_nothing(run: Path) -> bool:
     """Whether a run directory holds no event, no checkpoint, and no file that the program did not make."""
     try:
-        return not strangers(run) and events_in(run) == 0
+        return not foreign_files(run) and events_in(run) == 0
     except OSError:
         return False
 
 
 def clear(run: Path, keep_lock: bool = False) -> None:
-    """Remove the files that this program made (all that `strangers` does not name).
+    """Remove the files that this program made (all that `foreign_files` does not name).
 
     The settings go first: a directory without them is no run, and may be used for a new one. The lock goes last.
 

@@ -23,8 +23,8 @@ from runtime.own_files import (
     TENSORBOARD,
     clear,
     events_in,
+    foreign_files,
     holds_nothing,
-    strangers,
 )
 from runtime.same_data import same_again
 from runtime.secrets import conceal, reveal
@@ -227,11 +227,11 @@ class RunDirectory:
         return max((int(step) for step in steps if step.isdecimal()), default=None)
 
     @property
-    def strangers(self) -> list[str]:
+    def foreign_files(self) -> list[str]:
         """What lies in the directory beside the run's own files, by name."""
         with contextlib.suppress(OSError):
             own = (CHECKPOINTS, SAMPLES)
-            return [name for name in strangers(self.path) if Path(name).parts[0] not in own]
+            return [name for name in foreign_files(self.path) if Path(name).parts[0] not in own]
         return []
 
     def discard(self) -> bool:
@@ -292,7 +292,7 @@ def _claim(path: Path) -> tuple[Path, bool]:
     # last to be removed. So files without it are not ours, even if they have names that a run uses.
     lock = path / LOCK
     ours = lock.is_file() and not lock.is_symlink()
-    if strangers(path) or (not ours and any(path.iterdir())):
+    if foreign_files(path) or (not ours and any(path.iterdir())):
         raise _not_empty(path)
     return path, False
 

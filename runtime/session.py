@@ -45,7 +45,7 @@ FAILED = 1
 DATA_VARIABLE = "RECIPROCAL_DATA"
 
 
-def conduct(request: Request, actor_classes: Mapping[str, Any] | None = None) -> int:
+def run_session(request: Request, actor_classes: Mapping[str, Any] | None = None) -> int:
     """Make or reopen the run directory, run, and leave nothing half-written; returns the exit code.
 
     Raises:
@@ -123,7 +123,7 @@ def _held(run: RunDirectory) -> str:
         return ""
     events = run.events
     kept = "" if events == 0 else "events kept" if events is None else f"{counted_events(events)} kept"
-    others = f"kept with {', '.join(run.strangers[:3])}" if run.strangers and not kept else ""
+    others = f"kept with {', '.join(run.foreign_files[:3])}" if run.foreign_files and not kept else ""
     return kept or others
 
 

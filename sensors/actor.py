@@ -21,7 +21,7 @@ TICK = 0.01
 """Longest wait inside the sensing thread at once, seconds."""
 FETCH = 0.5
 """Seconds in which an answer that is there already must be read."""
-FAREWELL = 1.2
+CLOSE_WITHIN = 1.2
 """Seconds that the sensing thread has to end, beyond those in which it sends what is left."""
 UNSAID = 0.2
 """Seconds in which an actor that is closed unprepared still sends what is left."""
@@ -102,7 +102,7 @@ class SensorActor:
         self._patience = seconds
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(seconds + FAREWELL)
+            self._thread.join(seconds + CLOSE_WITHIN)
         return self._report()
 
     def summary(self) -> list[str]:
@@ -131,7 +131,7 @@ class SensorActor:
         """Stop perceiving and let go of the devices; `finish` first, or what is under way may be lost."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(FAREWELL)
+            self._thread.join(CLOSE_WITHIN)
         else:
             self._rig.close()
 

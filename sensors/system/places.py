@@ -42,7 +42,7 @@ def private_folder() -> Path:
 
 
 def check_link(option: str, path: str | Path | None) -> None:
-    """Refuse a path that leads through a link to nothing: whoever looks sees it there, and it is not.
+    """Refuse a path that leads through a broken link: whoever looks sees it there, and it is not.
 
     Args:
         option: by which it was given.
