@@ -17,7 +17,7 @@ from sensors.core.modalities import Modality
 from sensors.core.modalities import modality as registered
 
 MOST = 256
-"""Samples of one question: one who asks much must not keep the others waiting."""
+"""Most samples of one question, so that a large question does not delay the others."""
 _REMEMBERED = 1000
 
 

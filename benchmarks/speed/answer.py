@@ -54,7 +54,7 @@ class Interval:
 
     Args:
         learner: its actor.
-        agent: who answers.
+        agent: the actor that answers.
         seed: of the samples that are asked about.
     """
 

@@ -59,8 +59,8 @@ class Worker:
         return directory
 
 
-class Post:
-    """A watched actor, and who watches it."""
+class Watched:
+    """An actor and its liveness."""
 
     def __init__(self) -> None:
         untyped: Any = ray
@@ -110,35 +110,35 @@ def test_an_actor_has_plugins_and_settings_of_senses_before_it_is_made(
 @pytest.mark.slow
 @pytest.mark.ray
 def test_computing_is_busy_a_deadlock_is_idle_and_a_stopped_process_is_silent(ray_session: None) -> None:
-    post = Post()
-    pid = ray.get(post.handle.compute.remote(0.01), timeout=60)
+    actor = Watched()
+    pid = ray.get(actor.handle.compute.remote(0.01), timeout=60)
 
     def unheard() -> float:
         """The longer of both silences of one that computes."""
-        post.liveness.begin()
-        busy = post.handle.compute.remote(3.0)
-        liveness = post.watch(2.5)
+        actor.liveness.begin()
+        busy = actor.handle.compute.remote(3.0)
+        liveness = actor.watch(2.5)
         assert liveness.process is not None and liveness.process.pid == pid
         silences = liveness.silence, liveness.idle
         assert ray.get(busy, timeout=PATIENCE) == pid
         return max(silences)
 
     assert quickest(unheard, 2.0) < 2.0
-    post.handle.deadlock.remote()
-    liveness = post.watch(PATIENCE, lambda it: it.idle > 2.5 > it.silence)
+    actor.handle.deadlock.remote()
+    liveness = actor.watch(PATIENCE, lambda it: it.idle > 2.5 > it.silence)
     assert liveness.silence < 2.5 < liveness.idle, "it answers heartbeats, and does nothing"
-    assert ray.get(post.handle.checkpoint.remote("beside"), timeout=PATIENCE) == "beside"
+    assert ray.get(actor.handle.checkpoint.remote("beside"), timeout=PATIENCE) == "beside"
     os.kill(pid, signal.SIGSTOP)
-    liveness = post.watch(PATIENCE, lambda it: it.silence > 2)
+    liveness = actor.watch(PATIENCE, lambda it: it.silence > 2)
     assert liveness.silence > 2 and liveness.stopped and liveness.died is None
     os.kill(pid, signal.SIGCONT)
-    liveness = post.watch(PATIENCE, lambda it: it.silence < 1)
+    liveness = actor.watch(PATIENCE, lambda it: it.silence < 1)
     assert liveness.silence < 1 and not liveness.stopped
     os.kill(pid, signal.SIGSTOP)
     process = psutil.Process(pid)
     assert liveness.kill(PATIENCE) and liveness.gone()
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    liveness = post.watch(PATIENCE, lambda it: it.died is not None or it.error is not None)
+    liveness = actor.watch(PATIENCE, lambda it: it.died is not None or it.error is not None)
     assert liveness.died is not None or liveness.error is not None
 
 
