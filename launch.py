@@ -9,9 +9,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from runtime.signals import leave
-from sensors.address import redact_text
-from sensors.interrupts import INTERRUPTED, Interrupts
-from sensors.output import failure, steady_output
+from sensors.system.address import redact_text
+from sensors.system.interrupts import INTERRUPTED, Interrupts
+from sensors.system.output import failure, steady_output
 
 
 def main(arguments: Sequence[str] | None = None, cast: Mapping[str, Any] | None = None) -> int:
@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None, cast: Mapping[str, Any] | None 
 
 def _run(arguments: Sequence[str], cast: Mapping[str, Any] | None) -> int:
     # All imports are here, where Ctrl-C leaves no traceback.
-    from sensors.errors import UserError
-    from sensors.rooms import check_rooms
+    from sensors.core.errors import UserError
+    from sensors.system.rooms import check_rooms
 
     try:
         # Before any other room is imported: a module of the same name would fail in its own way.

@@ -1,1 +1,1 @@
-"""The learner: SMART, its networks and guides, the judges and the monitor that examine it."""
+"""The learner, its algorithms and networks, the exams of what it has learned, and its answers."""

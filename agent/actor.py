@@ -15,23 +15,23 @@ import torch
 from ray.exceptions import RayActorError, RayError
 
 from agent.algorithms import SMART, Setup, algorithm
-from agent.associations import Associations
+from agent.answers.associations import Associations
+from agent.answers.respond import LATEST, Responder
+from agent.answers.response import warm_up
+from agent.answers.viewer import Window
 from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
+from agent.events.held_out import TrainingReplay
+from agent.events.randomness import seed_random
 from agent.hardware import choose_hardware
-from agent.held_out import TrainingReplay
-from agent.inference import Networks
+from agent.inference import build_networks
 from agent.learner import Learner
-from agent.randomness import seed_random
-from agent.respond import LATEST, Responder
-from agent.response import warm_up
-from agent.rounds import Round, Rounds
-from agent.subjects import find_subjects
-from agent.viewer import Window
+from agent.monitors.rounds import Round, Rounds
+from agent.monitors.subjects import find_subjects
 from replay.reader import Reader
-from sensors.errors import StateError
-from sensors.hush import NAME as HUSH
-from sensors.hush import Hush
-from sensors.speaker import Speaker
+from sensors.core.errors import StateError
+from sensors.sources.hush import NAME as HUSH
+from sensors.sources.hush import Hush
+from sensors.sources.speaker import Speaker
 from teacher.config import DataConfig
 from teacher.subjects import read_subjects
 
@@ -373,7 +373,7 @@ class AnswerActor:
             self._pending = None
             return
         if published is not None:
-            self.associations.update(Networks.build(published))
+            self.associations.update(build_networks(published))
 
     def ping(self) -> str:
         """A sign of life."""

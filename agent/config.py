@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sensors.config import Config, setting
+from sensors.core.config import Config, setting
 
 PRESETS = ("small", "medium", "paper")
 STRATEGIES = ("pair", "lesson", "cluster")

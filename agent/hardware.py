@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from agent.config import LearnerConfig
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 
 @dataclass(frozen=True)

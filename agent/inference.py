@@ -7,172 +7,21 @@
 The monitor, the agent that answers questions, benchmarks and exports share this one object.
 """
 
-import dataclasses
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from collections.abc import Mapping
+from typing import Any
 
 from agent.algorithms import algorithm
-from agent.config import LearnerConfig
-from agent.smart import Side
-from agent.weights import load_module
-from sensors.errors import StateError
-from sensors.modalities import modality
-
-BATCH = 250
-"""Samples that pass through a network at once: it bounds memory and does not change results."""
+from agent.networks.published import Networks
+from sensors.core.errors import StateError
 
 
-@dataclass(frozen=True)
-class Networks(ABC):
-    """A learner's published networks: what every algorithm's inference model answers.
+def build_networks(published: Mapping[str, Any]) -> Networks:
+    """Rebuild the inference model from what `Algorithm.publish` handed out, which names the algorithm.
 
-    Attributes:
-        step: step at which they were published.
-        sides: modality -> its networks, in evaluation mode.
-        decodes: whether samples can be generated; without that, `decode` and `evoke` raise.
+    Raises:
+        StateError: arrays are missing, unknown or of another shape, or the algorithm has no such networks.
     """
-
-    step: int
-    sides: Mapping[str, nn.Module]
-    decodes: ClassVar[bool]
-
-    @classmethod
-    def build(cls, published: Mapping[str, Any]) -> "Networks":
-        """From what `Algorithm.publish` handed out; which algorithm it was is in there.
-
-        Raises:
-            StateError: arrays are missing, unknown or of another shape, or the algorithm has no such networks.
-        """
-        declared = algorithm(published["algorithm"])
-        if declared.networks is None:
-            raise StateError(f"{declared.name}: has no encoders of the learner's modalities")
-        return declared.networks(published)
-
-    @abstractmethod
-    def encode(self, x: Tensor, source: str) -> Tensor:
-        """Latents (N, L) of samples (N, *shape) float 0…1 of `source`."""
-
-    @abstractmethod
-    def translate(self, z: Tensor, source: str, target: str) -> Tensor:
-        """Latents (N, L) of `source` in the latent space of `target`; the same where both are one."""
-
-    @abstractmethod
-    def decode(self, z: Tensor, target: str) -> Tensor:
-        """Samples (N, *shape) float 0…1 of `target` from its latents (N, L).
-
-        Raises:
-            StateError: the algorithm has no decoder.
-        """
-
-    def evoke(self, x: Tensor, source: str, target: str) -> Tensor:
-        """What samples of one modality evoke in another, or in their own.
-
-        Args:
-            x: (N, *shape) float 0…1 of `source`.
-            source: the modality that is perceived.
-            target: the modality that is generated.
-
-        Returns:
-            (N, *shape) float 0…1 of `target`.
-
-        Raises:
-            StateError: the algorithm has no decoder.
-        """
-
-        def path(part: Tensor) -> Tensor:
-            return self.decode(self.translate(self.encode(part, source), source, target), target)
-
-        return in_pieces(path, x)
-
-    def to(self, device: torch.device | str) -> Self:
-        """The same on a device, which these leave."""
-        return dataclasses.replace(self, sides={m: side.to(device) for m, side in self.sides.items()})
-
-    def nearest(self, x: Tensor, source: str, gallery: Tensor, target: str, count: int = 1) -> Tensor:
-        """The samples of another sense that are most like what these samples mean.
-
-        Args:
-            x: (N, *shape) float 0…1 of `source`.
-            source: the modality that is perceived.
-            gallery: (G, L) latents of samples of `target`, as `encode` gives them.
-            target: the modality that is searched.
-            count: how many are wanted, 1…G.
-
-        Returns:
-            (N, count) int64 rows of the gallery, the nearest first.
-        """
-        wanted = self.translate(self.encode(x, source), source, target)
-        return torch.cdist(wanted, gallery).topk(count, largest=False).indices
-
-
-@dataclass(frozen=True)
-class SmartNetworks(Networks):
-    """SMART's published networks.
-
-    Attributes:
-        step: learner step at which they were published.
-        sides: modality -> E, D and T, in evaluation mode.
-    """
-
-    step: int
-    sides: Mapping[str, Side]
-    decodes = True
-
-    @classmethod
-    def build(cls, published: Mapping[str, Any]) -> "SmartNetworks":
-        """From what `SmartTurns.publish` handed out: step, preset, latent, modalities and arrays by name.
-
-        Raises:
-            StateError: arrays are missing, unknown or of another shape.
-        """
-        names = tuple(published["modalities"])
-        config = LearnerConfig(preset=published["preset"], latent=published["latent"])
-        arrays: Mapping[str, NDArray[Any]] = published["arrays"]
-        sides = {}
-        for m in names:
-            # On the device 'meta' parameters have no memory: drawing weights only to replace them would take longer
-            # than all the rest.
-            with torch.device("meta"):
-                side = Side(m, tuple(o for o in names if o != m), config)
-            load_module(side, arrays_of(arrays, m), f"published weights of {m}", assign=True)
-            sides[m] = side.eval().requires_grad_(False)
-        return cls(int(published["step"]), sides)
-
-    def encode(self, x: Tensor, source: str) -> Tensor:
-        """Latents (N, L) of samples (N, *shape) float 0…1 of `source`."""
-        return in_pieces(self.sides[source].autoencoder.encode, x)
-
-    def translate(self, z: Tensor, source: str, target: str) -> Tensor:
-        """Latents (N, L) of `source` in the latent space of `target`; the same where both are one."""
-        return z if source == target else in_pieces(self.sides[source].transcoders[target], z)
-
-    def decode(self, z: Tensor, target: str) -> Tensor:
-        """Samples (N, *shape) float 0…1 of `target` from its latents (N, L)."""
-        return in_pieces(self.sides[target].autoencoder.decode, z)
-
-
-def to_network(samples: NDArray[Any], name: str) -> Tensor:
-    """Stored samples (N, *shape) of a modality as float32 network values."""
-    return torch.from_numpy(np.array(samples)).float().mul_(modality(name).scale)
-
-
-def in_pieces(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """A network's outputs for samples (N, …), `BATCH` at a time, without gradients."""
-    with torch.inference_mode():
-        return torch.cat([network(part) for part in torch.split(x, BATCH)])
-
-
-def arrays_of(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, Tensor]:
-    """The arrays named '<name>/…' as tensors by what follows."""
-    return {
-        key.partition("/")[2]: torch.from_numpy(np.array(value))
-        for key, value in arrays.items()
-        if key.partition("/")[0] == name
-    }
+    declared = algorithm(published["algorithm"])
+    if declared.networks is None:
+        raise StateError(f"{declared.name}: has no encoders of the learner's modalities")
+    return declared.networks(published)

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 
 from agent.algorithms.contract import Algorithm
-from agent.checkpoint import save_state
+from agent.checkpoints.checkpoint import save_state
+from agent.checkpoints.migrations import read_parts
+from agent.checkpoints.snapshot import Snapshot
+from agent.events.randomness import load_random, random_state
+from agent.events.turns import Replay
 from agent.hardware import Hardware
-from agent.migrations import read_parts
-from agent.randomness import load_random, random_state
-from agent.snapshot import Snapshot
-from agent.turns import Replay
-from sensors.errors import ConfigError, StateError
-from sensors.state import State, check_state
+from sensors.core.errors import ConfigError, StateError
+from sensors.core.state import State, check_state
 
 LONGEST = 1.0
 """Seconds that work beside the steps may take before the next step."""

@@ -1,1 +1,1 @@
-"""Benchmarks: every figure that the pages state, one program each, over two shared parts: trials and cells."""
+"""Benchmarks: one program for every figure that the pages state."""

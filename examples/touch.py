@@ -23,16 +23,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.config import Config, setting
-from sensors.errors import ConfigError, SampleError
-from sensors.flaws import measurement_noise
-from sensors.live_config import SensorsConfig
-from sensors.loop import LoopSource
-from sensors.modalities import Modality
-from sensors.perception import PerceptionConfig
-from sensors.readings import Values
+from sensors.core.config import Config, setting
+from sensors.core.errors import ConfigError, SampleError
+from sensors.core.modalities import Modality
+from sensors.perception.perception import PerceptionConfig
 from sensors.senses import Flaws, Sense, Stream, configured, register_sense
 from sensors.senses.drawing import curves_view
+from sensors.signals.flaws import measurement_noise
+from sensors.signals.readings import Values
+from sensors.sources.live_config import SensorsConfig
+from sensors.sources.loop import LoopSource
 
 RATE = 100
 """Rows of values a second."""

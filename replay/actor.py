@@ -8,8 +8,8 @@ from typing import Any
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.sampler import SampleBatch
-from sensors.errors import EventError
-from sensors.event import EventBatch
+from sensors.core.errors import EventError
+from sensors.core.event import EventBatch
 
 
 class ReplayActor:

@@ -23,10 +23,10 @@ from replay.journal import Journal, Taken
 from replay.sampler import SampleBatch
 from replay.sweep import Sweep
 from replay.table import Table
-from sensors.errors import NoRoomError, StateError, StorageError
-from sensors.event import EventBatch
-from sensors.modalities import kind_of, labelled
-from sensors.state import State, check_state
+from sensors.core.errors import NoRoomError, StateError, StorageError
+from sensors.core.event import EventBatch
+from sensors.core.modalities import kind_of, labelled
+from sensors.core.state import State, check_state
 
 LOCK_PATIENCE = 1.0
 """Seconds to wait for a process that is going down to let go of the directory."""

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from sensors.errors import NoRoomError, StorageError
+from sensors.core.errors import NoRoomError, StorageError
 
 PATIENCE = 60.0
 """Seconds to wait for the disk."""

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from sensors.config import Config, setting
-from sensors.errors import ConfigError
-from sensors.modalities import labelled
+from sensors.core.config import Config, setting
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import labelled
 
 NONE, MEMORY, DISK = "none", "memory", "disk"
 """What `ReplayConfig.ack` may be."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from sensors.errors import NoRoomError, StorageError
+from sensors.core.errors import NoRoomError, StorageError
 
 RESERVE = 64 << 20
 """Bytes of the disk that replay never takes."""

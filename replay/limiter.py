@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from math import isfinite
 
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 SHORTEST_WAIT = 5.0
 """Milliseconds."""

@@ -12,8 +12,8 @@ from replay.files import lock, make_directory
 from replay.limiter import deficit
 from replay.sampler import Keep, SampleBatch, Sampler
 from replay.storage import READERS, Storage
-from sensors.errors import StorageError
-from sensors.state import State, check_state
+from sensors.core.errors import StorageError
+from sensors.core.state import State, check_state
 
 
 class Reader:

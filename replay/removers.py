@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import ConfigError, StateError
-from sensors.state import State, check_state
+from sensors.core.errors import ConfigError, StateError
+from sensors.core.state import State, check_state
 
 DROPPED = -1
 """In place of a slot: the event is let go at once."""

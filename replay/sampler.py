@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from replay.selectors import SlotView, group_size, make_selector
 from replay.storage import Storage
-from sensors.errors import ConfigError, StorageError
+from sensors.core.errors import ConfigError, StorageError
 
 Keep = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
 """Chooses events by their serials and lessons, (N,) int64 each: (N,) bool."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import ConfigError, StorageError
-from sensors.event import NO_LESSON
+from sensors.core.errors import ConfigError, StorageError
+from sensors.core.event import NO_LESSON
 
 VIEWS = 8
 """Events of each lesson that `lesson` draws unless told otherwise."""

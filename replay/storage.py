@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from replay.files import allocate, check_space, map_array, read_json, sync, sync_directory, write_json
-from sensors.errors import EventError, StateError, StorageError
-from sensors.event import EventBatch
-from sensors.modalities import modality
+from sensors.core.errors import EventError, StateError, StorageError
+from sensors.core.event import EventBatch
+from sensors.core.modalities import modality
 
 FORMAT = 1
 """Version of the files' layout."""

@@ -14,8 +14,8 @@ from replay.limiter import Limiter
 from replay.removers import DROPPED, make_remover
 from replay.sampler import Sampler
 from replay.storage import Storage, read_layout
-from sensors.errors import ConfigError, StateError
-from sensors.event import EventBatch
+from sensors.core.errors import ConfigError, StateError
+from sensors.core.event import EventBatch
 
 _LOG = logging.getLogger("replay")
 

@@ -13,11 +13,11 @@ from typing import NoReturn
 from runtime.rundir import RunDirectory
 from runtime.settings import Setting, settings
 from runtime.teach import read_teach
-from sensors.errors import ConfigError
-from sensors.paths import place
-from sensors.places import check_link
+from sensors.core.errors import ConfigError
 from sensors.plugins import SEPARATOR, load_plugins, replaced
-from sensors.program import program
+from sensors.system.paths import place
+from sensors.system.places import check_link
+from sensors.system.program import program
 
 OPTIONS = {
     "what is perceived": {
@@ -121,7 +121,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     if given.help_settings:
         raise Page(describe_settings(list(settings()), min(shutil.get_terminal_size().columns, 110)))
     if given.list_devices:
-        from sensors.devices import list_devices
+        from sensors.sources.devices import list_devices
 
         raise Page("\n".join(line for devices in list_devices() for line in devices.lines()))
     if given.speak is not None:

@@ -1,7 +1,7 @@
 """How much disk a new run will want, told before anything is made; on the safe side, and without torch.
 
 A checkpoint grows with the networks, and these with the samples' forms and the preset. The sizes below bound the
-parameters of the networks in `agent/layouts/`; tests/runtime/test_disk.py holds them against the networks themselves.
+parameters of the networks in `agent/networks/layouts/`; tests/runtime/test_disk.py compares them with the networks.
 """
 
 from math import prod
@@ -9,7 +9,7 @@ from math import prod
 from agent.config import LATENT
 from runtime.learning import kinds, learning
 from runtime.settings import RunConfig
-from sensors.modalities import Modality, modality
+from sensors.core.modalities import Modality, modality
 
 CHECKPOINTS = 4
 """Checkpoints that a run holds at once: three, and one in the making."""

@@ -5,9 +5,9 @@ import secrets
 import shlex
 from pathlib import Path
 
-from sensors.errors import StorageError
-from sensors.places import PRIVATE, caches, home, private_folder, writable
-from sensors.program import beside_python
+from sensors.core.errors import StorageError
+from sensors.system.places import PRIVATE, caches, home, private_folder, writable
+from sensors.system.program import beside_python
 
 TASKS_KEPT = 2_000
 """Calls that Ray's own service remembers for its dashboard; by itself it keeps 100,000, and grows for hours."""

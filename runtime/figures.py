@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sensors.errors import StorageError
-from sensors.state import State, check_state
+from sensors.core.errors import StorageError
+from sensors.core.state import State, check_state
 
 TAIL = 1 << 16
 """Bytes read from the end of `metrics.jsonl` at a time, to find its last line."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
 from runtime.part_settings import PartsConfig, parts_config
-from sensors.config import Config
-from sensors.errors import ConfigError
+from sensors.core.config import Config
+from sensors.core.errors import ConfigError
 from sensors.senses import SensesConfig, senses_config
 
 HOLDERS: Mapping[Any, Callable[[], type[Config]]] = {PartsConfig: parts_config, SensesConfig: senses_config}

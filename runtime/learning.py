@@ -7,9 +7,9 @@ from typing import Any
 from agent.algorithms import Declaration, named
 from agent.config import LearnerConfig
 from runtime.settings import RunConfig
-from sensors.errors import ConfigError
-from sensors.modalities import labelled
-from sensors.streams import perceived_kinds
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import labelled
+from sensors.perception.streams import perceived_kinds
 from teacher.subjects import settings_of
 
 

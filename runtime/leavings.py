@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from replay.held import LAYOUT, count_events
-from sensors.errors import UserError
+from sensors.core.errors import UserError
 
 CONFIG = "config.json"
 LOCK = "run.lock"

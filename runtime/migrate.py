@@ -1,6 +1,6 @@
 """Settings as earlier versions of the program saved and spelt them: all that is done about them is done here.
 
-What a robot's settings may hold, too, is in `sensors/retired.py`.
+What a robot's settings may hold, too, is in `sensors/core/retired.py`.
 
 A run directory of an earlier version is resumed: its settings become those of today, and what it did before there was a
 setting for it, it goes on doing. What is learned and kept is not touched.
@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sensors.errors import ConfigError
-from sensors.retired import without_retired
+from sensors.core.errors import ConfigError
+from sensors.core.retired import without_retired
 
 FORMAT = 2
 """Version of what `config.json` holds. A program refuses a higher one, and reads all lower ones.

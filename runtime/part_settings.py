@@ -3,8 +3,8 @@
 import dataclasses
 from functools import cache
 
-from sensors.config import Config
-from sensors.registrations import brought
+from sensors.core.config import Config
+from sensors.core.registrations import brought
 
 KINDS = ("algorithm", "subject")
 """Parts that may bring settings to a run alone; those of senses are a robot's, too."""

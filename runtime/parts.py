@@ -12,10 +12,10 @@ from agent.algorithms import named
 from runtime.learning import kinds
 from runtime.part_settings import KINDS
 from runtime.settings import RunConfig
-from sensors.errors import StateError
-from sensors.modalities import Modality, kind_of, modality
+from sensors.core.errors import StateError
+from sensors.core.modalities import Modality, kind_of, modality
+from sensors.core.registrations import brought
 from sensors.plugins import plugins
-from sensors.registrations import brought
 from sensors.senses import senses
 
 Kept = dict[str, dict[str, str]]

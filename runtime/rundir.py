@@ -28,7 +28,7 @@ from runtime.leavings import (
 from runtime.migrate import FORMAT
 from runtime.same_data import same_again
 from runtime.secrets import conceal, reveal
-from sensors.errors import StateError, StorageError
+from sensors.core.errors import StateError, StorageError
 
 SPARE_BYTES = 256 * 2**20
 """Room asked for beyond replay and checkpoints: figures and samples."""

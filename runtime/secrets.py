@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sensors.address import redact
+from sensors.system.address import redact
 
 SECRETS = "secrets.json"
 

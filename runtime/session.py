@@ -22,18 +22,18 @@ from runtime.settings import RunConfig
 from runtime.signals import StopSignals
 from runtime.teaching import check_senses, teachers_of, with_senses
 from runtime.terminal import Terminal, clock, counted_events
-from sensors.address import file_of, redact_text
-from sensors.errors import ConfigError, StateError, UserError
-from sensors.interrupts import BEFORE, INTERRUPTED, Interrupted
-from sensors.output import go_on_without, open_log
-from sensors.paths import check_readable, check_writable, here, place
-from sensors.places import check_link
+from sensors.core.errors import ConfigError, StateError, UserError
+from sensors.core.registrations import brought
+from sensors.live.rig_config import LIVE
 from sensors.plugins import plugins
-from sensors.program import program
-from sensors.registrations import brought
-from sensors.rig_config import LIVE
 from sensors.senses import configure
 from sensors.senses.settings import form_changes
+from sensors.system.address import file_of, redact_text
+from sensors.system.interrupts import BEFORE, INTERRUPTED, Interrupted
+from sensors.system.output import go_on_without, open_log
+from sensors.system.paths import check_readable, check_writable, here, place
+from sensors.system.places import check_link
+from sensors.system.program import program
 from teacher.subjects.check import check_subjects
 from teacher.subjects.contract import settings_of
 
@@ -271,7 +271,7 @@ def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
             labelled = config.data.replace(data=config.monitor.judges, download=False)
             check_subjects(config.run.subjects, labelled, config, "--judges")
         # Brings OpenCV and the libraries of devices, which no simulated teacher needs here.
-        from sensors.rig import check
+        from sensors.live.rig import check
 
         check(config.rig, fresh)
 

@@ -7,20 +7,20 @@ from typing import Any, Self, get_args, get_type_hints
 
 from agent.algorithms import TDLFT, algorithm, algorithms, named
 from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
-from agent.tdlft_config import TdlftTurnsConfig
+from agent.tdlft.config import TdlftTurnsConfig
 from replay.config import ReplayConfig
 from runtime.groups import HOLDERS, flatten, groups, holders, inner_group
 from runtime.migrate import migrate, replaced, typed
 from runtime.part_settings import PartsConfig, parts_config
-from sensors.address import redact
-from sensors.config import Config, parse, setting
-from sensors.errors import ConfigError
-from sensors.live_config import SensorsConfig
-from sensors.perception import PerceptionConfig
-from sensors.remote_config import IngestConfig
-from sensors.rig_config import LIVE, LiveConfig, RigConfig
+from sensors.core.config import Config, parse, setting
+from sensors.core.errors import ConfigError
+from sensors.live.rig_config import LIVE, LiveConfig, RigConfig
+from sensors.perception.perception import PerceptionConfig
+from sensors.perception.streams import perceivable
+from sensors.robots.remote_config import IngestConfig
 from sensors.senses import SensesConfig, senses_config
-from sensors.streams import perceivable
+from sensors.sources.live_config import SensorsConfig
+from sensors.system.address import redact
 from teacher.config import DataConfig, LettersConfig, TeacherConfig
 from teacher.subjects.contract import SEPARATOR, Subject, read_subjects, settings_of, subjects, unlabelled
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sensors.errors import NoRoomError
+from sensors.core.errors import NoRoomError
 
 RETRY = 3.0
 """Seconds between two tries to write what could not be written."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
-from sensors.interrupts import SAME_WITHIN, SIGNALS, Interrupts, heard
-from sensors.output import flush
+from sensors.system.interrupts import SAME_WITHIN, SIGNALS, Interrupts, heard
+from sensors.system.output import flush
 
 
 class StopSignals:

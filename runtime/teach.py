@@ -3,7 +3,7 @@
 import os
 
 from runtime.migrate import teach
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 from teacher.subjects.contract import SEPARATOR, subjects
 
 FOLDER = "folder"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from runtime.settings import SEEDS, RunConfig, RunSection
-from sensors.errors import ConfigError
-from sensors.modalities import kind_of
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import kind_of
 from teacher.subjects.contract import Subject, settings_of, unlabelled
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from agent.algorithms import algorithms
 from runtime.figures import Value
-from sensors.output import spelt
+from sensors.system.output import spelt
 
 LINE_EVERY = 5.0
 """Seconds between lines where the output is no terminal."""

@@ -1,1 +1,1 @@
-"""The world comes in: events, modalities, and what turns raw signals into samples."""
+"""The world comes in: what sensors give becomes events, and events reach replay."""

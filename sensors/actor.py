@@ -10,12 +10,12 @@ import cv2
 import ray
 from ray.exceptions import RayError
 
-from sensors.errors import EventError
-from sensors.journal import Journal
-from sensors.outbox import Delivery, Outbox
-from sensors.rig import make_rig
-from sensors.rig_config import RigConfig
-from sensors.state import State
+from sensors.core.errors import EventError
+from sensors.core.state import State
+from sensors.live.journal import Journal
+from sensors.live.outbox import Delivery, Outbox
+from sensors.live.rig import make_rig
+from sensors.live.rig_config import RigConfig
 
 TICK = 0.01
 """Longest wait inside the sensing thread at once, seconds."""

@@ -13,8 +13,8 @@ terminal end it, once the host has what is left; output that cannot be written i
 import sys
 from collections.abc import Sequence
 
-from sensors.interrupts import INTERRUPTED, Interrupts
-from sensors.output import steady_output
+from sensors.system.interrupts import INTERRUPTED, Interrupts
+from sensors.system.output import steady_output
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with steady_output(), Interrupts("stopped before anything was perceived") as interrupts:
         try:
             # Imported here, where Ctrl-C leaves no traceback: it takes a second or more.
-            from sensors.robot_program import conduct
+            from sensors.robots.robot_program import conduct
 
             return conduct(sys.argv[1:] if arguments is None else arguments, __doc__ or "")
         except BaseException:

@@ -10,9 +10,9 @@ import cv2
 import ray
 from ray.exceptions import RayActorError
 
-from sensors.errors import ConfigError
-from sensors.event import EventBatch
-from sensors.state import State
+from sensors.core.errors import ConfigError
+from sensors.core.event import EventBatch
+from sensors.core.state import State
 from teacher.config import DataConfig
 from teacher.subjects import Cursor, settings_kind, subject
 

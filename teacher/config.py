@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sensors.config import Config, setting
-from sensors.errors import ConfigError
+from sensors.core.config import Config, setting
+from sensors.core.errors import ConfigError
 
 CONCEPTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 """Names of the ten digits; a concept's number is its place here."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 from teacher.config import TeacherConfig, missing_concepts
 
 Group = tuple[str, ...]

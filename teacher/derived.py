@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 from sensors.senses import sense
 
 

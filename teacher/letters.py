@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import ConfigError, StateError
-from sensors.event import NO_LESSON, EventBatch
-from sensors.modalities import modality
-from sensors.state import State, check_state
+from sensors.core.errors import ConfigError, StateError
+from sensors.core.event import NO_LESSON, EventBatch
+from sensors.core.modalities import modality
+from sensors.core.state import State, check_state
 from teacher.config import LettersConfig
 from teacher.datasets.letters import LetterData
 from teacher.machine import NOMINAL_RATE

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import ConfigError, StateError
-from sensors.event import NO_LESSON, EventBatch
-from sensors.modalities import kind_of
+from sensors.core.errors import ConfigError, StateError
+from sensors.core.event import NO_LESSON, EventBatch
+from sensors.core.modalities import kind_of
+from sensors.core.state import State, check_state
 from sensors.senses import Flaws, sense
-from sensors.state import State, check_state
 from teacher.config import TeacherConfig
 from teacher.curriculum import Curriculum, Plan
 from teacher.datasets.exam_set import MOST_CONCEPTS, ExamSet

@@ -80,8 +80,9 @@ def forms() -> Iterator[Callable[..., None]]:
 def plugins_undone(forms: Callable[..., None]) -> Iterator[Callable[[], None]]:
     """Plugins may be loaded here; afterwards, or when this is called, nothing of them is registered any more."""
     from agent.algorithms import contract as algorithms
-    from agent.layouts import contract as layouts
-    from sensors import modalities, plugins, registrations
+    from agent.networks.layouts import contract as layouts
+    from sensors import plugins
+    from sensors.core import modalities, registrations
     from sensors.senses import contract, senses
     from teacher.subjects import contract as subjects
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from agent.actor import LearnerActor, MonitorActor
-from agent.lip_networks import LipNetworks
+from agent.tdlft.lip_networks import LipNetworks
 from replay.actor import ReplayActor
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from sensors.actor import SensorActor
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 from teacher.actor import TeacherActor
 from tests.agent.letter_rigs import said, tiny
 from tests.agent.rigs import config

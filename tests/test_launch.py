@@ -59,7 +59,7 @@ def test_parsing_needs_neither_ray_nor_torch() -> None:
         (["--sensors", "live", "--teach", "letters"], "no letters"),
         (["--teach", "mugs"], "neither a subject .* nor a folder"),
         (["--teach", str(ROOT / "docs")], "--teach .*docs: holds no folder of a sense"),
-        (["--speak", str(ROOT / "docs")], "--teach .*docs: holds no folder of a sense"),
+        (["--speak", str(ROOT / "docs")], "--speak .*docs: holds no folder of a sense"),
         (["--bogus"], "--bogus"),
         (["--minutes", "-1"], "run.minutes"),
         (["--set", "replay.bogus=1"], "replay.bogus|'bogus'"),
@@ -103,13 +103,13 @@ runpy.run_path(sys.argv[0], run_name="__main__")
         ("teacher.datasets.download", "SIGINT"),
         ("runtime.supervisor.cluster", "SIGINT"),
         ("ray", "SIGTERM"),
-        ("sensors.devices", "SIGHUP"),
+        ("sensors.sources.devices", "SIGHUP"),
     ],
 )
 def test_stopped_before_the_run_began_is_one_line(module: str, number: str, tmp_path: Path) -> None:
     """A signal while this module is imported, from reading the command line to the start of Ray."""
     where = ["--run-dir", str(tmp_path / "run"), "--data", str(tmp_path), "--download"]
-    arguments = [str(ROOT / "launch.py"), *(["--list-devices"] if module == "sensors.devices" else where)]
+    arguments = [str(ROOT / "launch.py"), *(["--list-devices"] if module == "sensors.sources.devices" else where)]
     (tmp_path / "mnist").mkdir()
     program = INTERRUPTED.format(module=module, number=number, arguments=arguments)
     # What is downloaded last is there already, and nothing is ever asked for at its hosts.

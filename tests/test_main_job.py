@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.job import Job, figures
+from benchmarks.harness.job import Job, figures
 from teacher.actor import WINDOW
 from teacher.config import LettersConfig, TeacherConfig
 from teacher.datasets.synthetic import available
@@ -50,7 +50,7 @@ def test_it_learns_is_watched_stops_and_goes_on(tmp_path: Path) -> None:
     job = start(*EMBEDDED, *QUICK, *CURRICULUM, "--run-dir", str(run), token=token_file)
     try:
         job.wait_for(r"first step after", 180)
-        # A 2-core machine that does nothing else takes about 10 s; the figure itself is benchmarks/main_job.py's.
+        # A 2-core machine that does nothing else takes about 10 s: benchmarks/studies/main_job.py measures it.
         address = job.wait_for(r"dashboard (http://127\.0\.0\.1:\d+)", 30)[1]
         job.wait_for(r"exam at step", 120)
 

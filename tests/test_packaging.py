@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from sensors.rooms import ROOMS
+from sensors.system.rooms import ROOMS
 from teacher.datasets.synthetic import available
 from tests.foreign import foreign_modules, ros_path
 
@@ -57,10 +57,10 @@ def test_the_package_names_the_same_rooms(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_importing_the_package_finds_the_rooms_and_leaves_other_names_alone(tmp_path: Path) -> None:
-    program = "import reciprocal, sensors.event, agent, launch; print(sensors.event.__file__, launch.ORIGIN)"
+    program = "import reciprocal, sensors.core.event, agent, launch; print(sensors.core.event.__file__, launch.ORIGIN)"
     here, ros = foreign_modules(tmp_path / "here"), ros_path(tmp_path / "ros")
     done = run(sys.executable, "-P", "-c", program, cwd=here, path=[ros, PACKAGE])
-    assert done.stdout.split() == [str(ROOT / "sensors" / "event.py"), "ROS"], done.stderr
+    assert done.stdout.split() == [str(ROOT / "sensors" / "core" / "event.py"), "ROS"], done.stderr
 
 
 @pytest.mark.parametrize(("command", "entry"), [("reciprocal", "main"), ("reciprocal-robot", "robot")])

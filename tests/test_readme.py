@@ -14,8 +14,8 @@ from runtime.settings import RunConfig
 from runtime.supervisor.metrics import metric_of
 from runtime.terminal import exams_of
 from sensors.plugins import load_plugins
-from sensors.robot_config import RobotConfig
-from sensors.robot_program import make_parser as robot_parser
+from sensors.robots.robot_config import RobotConfig
+from sensors.robots.robot_program import make_parser as robot_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -155,7 +155,7 @@ def test_every_figure_that_the_page_names_is_made() -> None:
     assert len(keys) > 15
     held = exams_of(("image", "audio"))
     exams = {f"exam/{e.exam}" for e in held} | {f"judge/{e.judge}" for e in held}
-    lips = (ROOT / "agent" / "lip_monitor.py").read_text()
+    lips = (ROOT / "agent" / "monitors" / "lip_monitor.py").read_text()
     sources = "".join(path.read_text() for path in (ROOT / "runtime").rglob("*.py"))
     for key in keys:
         room, _, name = key.partition("/")

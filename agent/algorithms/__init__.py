@@ -18,11 +18,11 @@ from agent.algorithms.contract import (
     register_algorithm,
 )
 from agent.config import ContrastiveConfig
-from agent.tdlft_config import TdlftTurnsConfig
-from sensors.modalities import kind_of
+from agent.tdlft.config import TdlftTurnsConfig
+from sensors.core.modalities import kind_of
 
 if TYPE_CHECKING:
-    from agent.inference import Networks
+    from agent.networks.published import Networks
 
 __all__ = [
     "CONSISTENCY",
@@ -44,7 +44,7 @@ __all__ = [
 
 
 LETTERS = (kind_of(("speech", "lips", "letter")), kind_of(("speech", "letter")))
-"""The tables that TDLFT learns from, as `agent.labelled_rows` takes them."""
+"""The tables that TDLFT learns from, as `agent.tdlft.labelled_rows` takes them."""
 
 
 def _some(kind: str, modalities: Sequence[str]) -> bool:
@@ -64,14 +64,14 @@ def _build_smart(setup: Setup) -> Algorithm:
 
 
 def _smart_networks(published: Mapping[str, Any]) -> "Networks":
-    from agent.inference import SmartNetworks
+    from agent.smart.networks import SmartNetworks
 
     return SmartNetworks.build(published)
 
 
 def _build_tdlft(setup: Setup) -> Algorithm:
     from agent.algorithms.tdlft import LipReading
-    from agent.tdlft_turns import TdlftTurns
+    from agent.tdlft.turns import TdlftTurns
 
     config = TdlftTurnsConfig.from_dict(setup.sections.get("tdlft", {}))
     return LipReading(TdlftTurns(config, setup.tables, setup.seed))

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from agent.algorithms.usable import UsableReplay
 from agent.config import LearnerConfig
-from sensors.config import Config
-from sensors.errors import ConfigError
-from sensors.modalities import labelled
-from sensors.registrations import check_name, note, sections_of
-from sensors.state import State
+from sensors.core.config import Config
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import labelled
+from sensors.core.registrations import check_name, note, sections_of
+from sensors.core.state import State
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from agent.events.turns import Replay
     from agent.hardware import Hardware
-    from agent.inference import Networks
-    from agent.turns import Replay
+    from agent.networks.published import Networks
 
 GENERATION, RETRIEVAL, CONSISTENCY, LIP_READING = "generation", "retrieval", "consistency", "lip reading"
 """Exams: judged samples that are evoked in another sense; samples found in another sense; the learner against itself,

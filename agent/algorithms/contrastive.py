@@ -35,16 +35,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agent.algorithms import CONTRASTIVE, Algorithm, Setup
-from agent.augment import Augment
-from agent.batches import draw, follow, load, modalities_of, rate_factor
 from agent.config import ContrastiveConfig
-from agent.inference import Networks, arrays_of, in_pieces
-from agent.networks import build_autoencoder
-from agent.weights import check_sizes, load_module, load_optimiser, optimiser_state, place, set_rate
-from sensors.errors import StateError
-from sensors.event import NO_LESSON
-from sensors.modalities import modality
-from sensors.state import State, check_state
+from agent.events.batches import draw, follow, load, modalities_of, rate_factor
+from agent.networks.augment import Augment
+from agent.networks.build import build_autoencoder
+from agent.networks.published import Networks, arrays_of, in_pieces
+from agent.networks.weights import check_sizes, load_module, load_optimiser, optimiser_state, place, set_rate
+from sensors.core.errors import StateError
+from sensors.core.event import NO_LESSON
+from sensors.core.modalities import modality
+from sensors.core.state import State, check_state
 
 COLDEST = 0.01
 """Lowest temperature that is learned, as in CLIP: below it a step can be ruined by one pair."""

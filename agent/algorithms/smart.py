@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.algorithms import SMART, Algorithm
-from agent.augment import Augment
-from agent.batches import draw, load, modalities_of, rate_factor
 from agent.config import LearnerConfig
+from agent.events.batches import draw, load, modalities_of, rate_factor
+from agent.events.turns import Replay, Turn, Turns
 from agent.hardware import Hardware, choose_hardware
-from agent.smart import Smart
-from agent.turns import Replay, Turn, Turns
-from agent.weights import check_sizes
-from sensors.modalities import modality
-from sensors.state import State, check_state
+from agent.networks.augment import Augment
+from agent.networks.weights import check_sizes
+from agent.smart.update import Smart
+from sensors.core.modalities import modality
+from sensors.core.state import State, check_state
 
 Weights = dict[str, NDArray[np.float32]]
 

@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from agent.algorithms import TDLFT, Algorithm
-from agent.tdlft_turns import TdlftTurns
-from sensors.state import State
+from agent.tdlft.turns import TdlftTurns
+from sensors.core.state import State
 
 
 class LipReading(Algorithm):

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sensors.errors import StorageError
-from sensors.state import State
+from sensors.core.errors import StorageError
+from sensors.core.state import State
 
 if TYPE_CHECKING:
-    from agent.turns import Batch, Replay
+    from agent.events.turns import Batch, Replay
 
 
 class UsableReplay:

@@ -26,8 +26,9 @@ from agent.algorithms import contract as algorithm_contract
 from runtime.cli import OPTIONS
 from runtime.settings import RunConfig, Setting, settings
 from runtime.supervisor.metrics import metrics
-from sensors import event, link, modalities, wire
-from sensors.remote_config import PublisherConfig
+from sensors.core import event, modalities, wire
+from sensors.robots import link
+from sensors.robots.remote_config import PublisherConfig
 from sensors.senses import contract as sense_contract
 from teacher.subjects import contract as subject_contract
 

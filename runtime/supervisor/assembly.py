@@ -14,10 +14,10 @@ from runtime.settings import RunConfig
 from runtime.supervisor.crew import Member
 from runtime.supervisor.vigil import ASIDE, PULSE, Clock, watched
 from runtime.teaching import Teacher, teachers_of
-from sensors.hush import NAME as HUSH
-from sensors.journal import NAME as LOG
+from sensors.live.journal import NAME as LOG
+from sensors.live.rig_config import LIVE, RigConfig
 from sensors.plugins import process_setup
-from sensors.rig_config import LIVE, RigConfig
+from sensors.sources.hush import NAME as HUSH
 from teacher.subjects import settings_of
 
 CAST: Mapping[str, Any] = {

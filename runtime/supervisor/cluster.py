@@ -24,8 +24,8 @@ import ray
 from runtime.environment import token_command
 from runtime.settings import RunSection
 from runtime.supervisor.imports import rooms_elsewhere, standing_at_home
-from sensors.address import redact_argument
-from sensors.errors import ConfigError, UserError
+from sensors.core.errors import ConfigError, UserError
+from sensors.system.address import redact_argument
 
 CONNECT_TIMEOUT = 3.0
 """Seconds for the head of a Ray cluster to answer."""

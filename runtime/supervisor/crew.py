@@ -13,7 +13,7 @@ import ray
 from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
 
 from runtime.supervisor.vigil import Clock, Vigil
-from sensors.errors import StorageError, UserError
+from sensors.core.errors import StorageError, UserError
 
 LATE = 5.0
 """Seconds beyond its chunk after which a call counts as late: it is shown, and waited for."""

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from runtime.answer_role import AnswerRole
 from runtime.board import Board
 from runtime.figures import Value
-from runtime.roles import LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
-from runtime.sensor_role import SensorRole
 from runtime.settings import RunSection
+from runtime.supervisor.answer_role import AnswerRole
 from runtime.supervisor.assembly import AGENT, SENSORS
 from runtime.supervisor.crew import Member
-from sensors.state import State
+from runtime.supervisor.roles import LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
+from runtime.supervisor.sensor_role import SensorRole
+from sensors.core.state import State
 
 
 def assign(

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from runtime.board import Board
-from runtime.roles import LearnerRole
-from sensors.errors import SourceError
+from runtime.supervisor.roles import LearnerRole
+from sensors.core.errors import SourceError
 
 
 class Ending:

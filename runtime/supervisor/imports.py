@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sensors.rooms import HOME
+from sensors.system.rooms import HOME
 
 PATH_VARIABLES = ("RECIPROCAL_CACHE", "RAY_AUTH_TOKEN_PATH")
 """Environment variables that hold a path and are read by Ray's processes or by actors."""

@@ -4,13 +4,13 @@ import time
 from collections.abc import Mapping
 
 from runtime.board import Board
-from runtime.roles import Role, TeacherRole, settle
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.supervisor.record import Record
+from runtime.supervisor.roles import Role, TeacherRole, settle
 from runtime.teaching import teachers_of
 from runtime.terminal import counted_events
-from sensors.state import State
+from sensors.core.state import State
 
 
 class Progress:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from agent.algorithms import named
 from runtime.board import Board
 from runtime.figures import Figures, Value
-from runtime.roles import Role
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.shortage import Shortage
 from runtime.supervisor.assembly import AGENT
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
+from runtime.supervisor.roles import Role
 from runtime.terminal import Exam, Snapshot, Terminal, exams_of
-from sensors.errors import StorageError
+from sensors.core.errors import StorageError
 from sensors.senses import sense
 from teacher.subjects.contract import settings_of, unlabelled
 

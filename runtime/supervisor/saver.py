@@ -11,11 +11,11 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
-from agent.checkpoint import read_manifest, set_aside, unreadable, write_checkpoint
+from agent.checkpoints.checkpoint import read_manifest, set_aside, unreadable, write_checkpoint
 from runtime.rundir import RunDirectory
 from runtime.supervisor.crew import reason, user_error
-from sensors.errors import DamageError, StateError, StorageError
-from sensors.state import State, check_state
+from sensors.core.errors import DamageError, StateError, StorageError
+from sensors.core.state import State, check_state
 
 STATE_FILE = "run.json"
 """The supervisor's own part of a checkpoint: counters, times and teachers' cursors."""

@@ -9,9 +9,7 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from runtime.board import Board
-from runtime.roles import LearnerRole, MonitorRole, Role, TeacherRole
 from runtime.rundir import RunDirectory
-from runtime.sensor_role import SensorRole
 from runtime.settings import RunConfig
 from runtime.shortage import RETRY, Shortage, full
 from runtime.signals import StopSignals
@@ -23,11 +21,13 @@ from runtime.supervisor.ending import Ending
 from runtime.supervisor.outcome import Outcome, RunFailure
 from runtime.supervisor.progress import Progress
 from runtime.supervisor.record import FINAL, STARTING, Record
+from runtime.supervisor.roles import LearnerRole, MonitorRole, Role, TeacherRole
 from runtime.supervisor.saver import SaveError, Saver
+from runtime.supervisor.sensor_role import SensorRole
 from runtime.supervisor.vigil import Clock
 from runtime.supervisor.watch import Watch
 from runtime.terminal import Terminal
-from sensors.errors import StateError, StorageError, UserError
+from sensors.core.errors import StateError, StorageError, UserError
 
 STOP_WITHIN = 9.0
 """Seconds from the request to stop to the last process gone."""

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from runtime.board import Board
-from runtime.roles import Role
 from runtime.settings import RunSection
 from runtime.supervisor.crew import Member, reason
+from runtime.supervisor.roles import Role
 
 SILENT = 3.5
 """Seconds without a pulse and without any doing after which a process hangs."""

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.config import Config, setting
-from sensors.errors import SampleError
-from sensors.flaws import add_noise
-from sensors.modalities import Modality
+from sensors.core.config import Config, setting
+from sensors.core.errors import SampleError
+from sensors.core.modalities import Modality
 from sensors.senses.audio_stream import STREAM
 from sensors.senses.contract import Flaws, Generator, Sense
 from sensors.senses.drawing import spectrogram_view
-from sensors.sound_containers import ENDINGS
-from sensors.spectrogram import SAMPLE_RATE, log_mel, quantise, too_long
+from sensors.signals.flaws import add_noise
+from sensors.signals.sound_containers import ENDINGS
+from sensors.signals.spectrogram import SAMPLE_RATE, log_mel, quantise, too_long
 
 SIZES = tuple(range(32, 225, 32))
 """Frames and bands that networks can take."""
@@ -46,7 +46,7 @@ def load(path: Path) -> NDArray[np.uint8]:
         SampleError: it cannot be read, its end is missing, it is silent, or it is longer than a spectrogram is.
     """
     # A robot reads no files, and need not have the library.
-    from sensors.sound import load_sound
+    from sensors.signals.sound import load_sound
 
     sound = load_sound(path)
     if sound.cut:
@@ -62,7 +62,7 @@ def load(path: Path) -> NDArray[np.uint8]:
 
 def hear(stored: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A stored sample as a waveform that ends where the sound does; without samples where it is silent."""
-    from sensors.griffin_lim import hear as inverted
+    from sensors.signals.griffin_lim import hear as inverted
 
     return inverted(stored)
 

@@ -2,11 +2,11 @@
 
 import dataclasses
 
-from sensors.far_microphone import hear_from_afar
-from sensors.flaws import add_noise
 from sensors.senses import audio
 from sensors.senses.contract import Derived, Flaws, Sense
 from sensors.senses.drawing import spectrogram_view
+from sensors.signals.far_microphone import hear_from_afar
+from sensors.signals.flaws import add_noise
 
 SENSE = Sense(
     modality=dataclasses.replace(audio.SENSE.modality, name="audio_far"),

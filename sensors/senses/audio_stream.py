@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.cleaning import clean
-from sensors.live_config import SensorsConfig
-from sensors.readings import Chunk
-from sensors.segmentation import Segmenter, Utterance
+from sensors.cutters.cleaning import clean
+from sensors.cutters.segmentation import Segmenter, Utterance
 from sensors.senses.contract import Stream
-from sensors.source import Source
-from sensors.spectrogram import SAMPLE_RATE, log_mel, longest, quantise
+from sensors.signals.readings import Chunk
+from sensors.signals.spectrogram import SAMPLE_RATE, log_mel, longest, quantise
+from sensors.sources.live_config import SensorsConfig
+from sensors.sources.source import Source
 
 
 def _sources(config: SensorsConfig) -> list[Source[Any]]:
     if config.microphone is None:
         return []
     # Each kind of device brings a library of its own.
-    from sensors.microphone import Microphone
+    from sensors.sources.microphone import Microphone
 
     return [Microphone.from_config(config)]
 

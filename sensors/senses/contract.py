@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.config import Config
-from sensors.errors import EventError
-from sensors.modalities import Modality, register
-from sensors.readings import Chunk, Frame, Values
-from sensors.registrations import check_name, note, sections_of
+from sensors.core.config import Config
+from sensors.core.errors import EventError
+from sensors.core.modalities import Modality, register
+from sensors.core.registrations import check_name, note, sections_of
+from sensors.signals.readings import Chunk, Frame, Values
 
 Array = NDArray[Any]
 Generator = np.random.Generator
@@ -150,7 +150,7 @@ def _check_stream(name: str, stream: object) -> None:
         raise ValueError(f"sense {name!r}: its stream is no sensors.senses.Stream")
     reading: Any = stream.reading
     if not isinstance(reading, type) or not issubclass(reading, Chunk | Frame | Values):
-        raise ValueError(f"sense {name!r}: its readings are no Chunk, Frame or Values of sensors.readings")
+        raise ValueError(f"sense {name!r}: its readings are no Chunk, Frame or Values of sensors.signals.readings")
     if "kind" not in vars(reading) or not isinstance(reading.kind, str):
         raise ValueError(f"sense {name!r}: give its class of readings, {reading.__name__}, a `kind` of its own")
     if not isinstance(stream.names, tuple):

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.config import Config, setting
-from sensors.flaws import add_noise, darken, jitter
-from sensors.frames import fit_picture
-from sensors.modalities import Modality
-from sensors.pictures import ENDINGS, load_picture
+from sensors.core.config import Config, setting
+from sensors.core.modalities import Modality
 from sensors.senses.contract import Flaws, Generator, Sense
 from sensors.senses.drawing import picture_view
 from sensors.senses.image_stream import STREAM
+from sensors.signals.flaws import add_noise, darken, jitter
+from sensors.signals.frames import fit_picture
+from sensors.signals.pictures import ENDINGS, load_picture
 
 SIZES = tuple(range(32, 225, 32))
 """Rows and columns that networks can take, pixels."""

@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.cards import card_image, card_picture
-from sensors.live_config import SensorsConfig
-from sensors.modalities import modality
-from sensors.readings import Frame
+from sensors.core.modalities import modality
+from sensors.cutters.views import View, Views
 from sensors.senses.contract import Stream
-from sensors.source import Source
-from sensors.views import View, Views
+from sensors.signals.cards import card_image, card_picture
+from sensors.signals.readings import Frame
+from sensors.sources.live_config import SensorsConfig
+from sensors.sources.source import Source
 
 
 def _sources(config: SensorsConfig) -> list[Source[Any]]:
     if config.camera is None:
         return []
     # Each kind of device brings a library of its own.
-    from sensors.camera import Camera
+    from sensors.cameras.camera import Camera
 
     return [Camera.from_config(config, color=_in_color())]
 

@@ -5,7 +5,7 @@ It is a label. Nothing that learns without labels may read it.
 
 import numpy as np
 
-from sensors.modalities import Modality
+from sensors.core.modalities import Modality
 from sensors.senses.contract import Sense
 from sensors.senses.drawing import label_view
 

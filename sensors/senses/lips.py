@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from sensors.flaws import add_noise
-from sensors.lips import FRAMES, HEIGHT, WIDTH
-from sensors.modalities import Modality
+from sensors.core.modalities import Modality
 from sensors.senses.contract import Flaws, Sense
 from sensors.senses.drawing import film_view
+from sensors.signals.flaws import add_noise
+from sensors.signals.lips import FRAMES, HEIGHT, WIDTH
 
 SENSE = Sense(
     modality=Modality(

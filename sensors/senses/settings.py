@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Self
 
-from sensors.config import Config
-from sensors.errors import ConfigError
-from sensors.modalities import Modality, modality, reform
+from sensors.core.config import Config
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import Modality, modality, reform
 from sensors.senses.contract import Sense, senses
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from sensors.flaws import measurement_noise
-from sensors.mfcc import FRAMES, VALUES
-from sensors.modalities import Modality
+from sensors.core.modalities import Modality
 from sensors.senses.contract import Flaws, Sense
 from sensors.senses.drawing import curves_view
+from sensors.signals.flaws import measurement_noise
+from sensors.signals.mfcc import FRAMES, VALUES
 
 _FORM = Modality(
     "speech", (FRAMES, VALUES), np.dtype(np.float32), "MFCC (frame, coefficient)", 1.0, "sequence", -1e4, 1e4

@@ -13,8 +13,8 @@ from pathlib import Path
 from tarfile import EOFHeaderError, HeaderError, ReadError  # type: ignore[attr-defined]  # EOFHeaderError has no types
 from typing import BinaryIO, Self, cast
 
-from sensors.errors import DataError
-from sensors.files import open_regular, refuse_pointer
+from sensors.core.errors import DataError
+from sensors.system.files import open_regular, refuse_pointer
 
 _GZIP = b"\x1f\x8b"
 _BLOCK = 1 << 20

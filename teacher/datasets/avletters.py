@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from scipy import io as matlab
 from scipy import ndimage
 
-from sensors.errors import DataError
-from sensors.files import read_regular
-from sensors.lips import FRAMES as FILM_FRAMES
-from sensors.lips import HEIGHT, WIDTH
-from sensors.mfcc import FRAMES as SPEECH_FRAMES
-from sensors.mfcc import VALUES
-from sensors.modalities import modality
+from sensors.core.errors import DataError
+from sensors.core.modalities import modality
+from sensors.signals.lips import FRAMES as FILM_FRAMES
+from sensors.signals.lips import HEIGHT, WIDTH
+from sensors.signals.mfcc import FRAMES as SPEECH_FRAMES
+from sensors.signals.mfcc import VALUES
+from sensors.system.files import read_regular
 from teacher.datasets.avletters_files import FIX, NAME, corpus, find, missing
 from teacher.datasets.report import Report
 from teacher.datasets.samples import Bytes

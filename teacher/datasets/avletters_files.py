@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.folders import Listing, Match, list_folder, locate
 from teacher.datasets.report import Report
 

@@ -24,9 +24,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.modalities import modality
-from sensors.places import caches
+from sensors.core.modalities import modality
 from sensors.senses.settings import has_default_form
+from sensors.system.places import caches
 from teacher.datasets.report import Report
 from teacher.datasets.samples import Samples, hash_arrays
 
@@ -121,7 +121,7 @@ def kept(
 def _code() -> str:
     """Hash of the source that prepares samples."""
     here = Path(__file__).parent
-    sources = [*here.glob("*.py"), *(here.parents[1] / "sensors" / f"{m}.py" for m in _PREPARING)]
+    sources = [*here.glob("*.py"), *(here.parents[1] / "sensors" / "signals" / f"{m}.py" for m in _PREPARING)]
     digest = hashlib.blake2b(digest_size=4)
     for source in sorted(sources):
         digest.update(source.read_bytes())

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from sensors.errors import DataError
-from sensors.files import open_regular, refuse_pointer
+from sensors.core.errors import DataError
+from sensors.system.files import open_regular, refuse_pointer
 from teacher.config import DataConfig
 from teacher.datasets import avletters, fsdd, gcdd, mnist, widened
 from teacher.datasets.choose import (

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.config import DataConfig
 from teacher.datasets import avletters, digits, fsdd, gcdd, mnist, synthetic, widened
 from teacher.datasets.cache import cache_root

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.files import read_regular
-from sensors.modalities import modality
-from sensors.sound import LARGEST_FILE, Sound, SoundError, decode
-from sensors.spectrogram import SAMPLE_RATE, log_mel, longest, quantise, too_long
+from sensors.core.modalities import modality
+from sensors.signals.sound import LARGEST_FILE, Sound, SoundError, decode
+from sensors.signals.spectrogram import SAMPLE_RATE, log_mel, longest, quantise, too_long
+from sensors.system.files import read_regular
 from teacher.datasets.report import Report
 from teacher.datasets.samples import Bytes
 

@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from sensors.errors import DataError
-from sensors.frames import digit_images
+from sensors.core.errors import DataError
+from sensors.signals.frames import digit_images
 from teacher.datasets.cache import cached
 from teacher.datasets.samples import Samples, make_samples
 

@@ -18,7 +18,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.archives import read_members
 
 _MNIST_MIRRORS = (

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import DataError, UserError
-from sensors.rooms import child_process
+from sensors.core.errors import DataError, UserError
+from sensors.system.rooms import child_process
 
 # Values of the library's public header.
 _SYNCHRONOUS = 2

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.samples import Labels, Samples
 
 MOST_CONCEPTS = 10_000

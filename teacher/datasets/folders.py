@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 
 DEPTH = 4
 """How many levels below the root are searched."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.cache import cached
 from teacher.datasets.clips import files_key, prepare_files
 from teacher.datasets.folders import Listing, Match, list_folder, locate

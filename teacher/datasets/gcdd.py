@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.config import CONCEPTS
 from teacher.datasets.cache import cached
 from teacher.datasets.clips import Prepared, files_key, prepare_files, prepare_recordings

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sensors.errors import DataError
-from sensors.files import open_regular, refuse_pointer
+from sensors.core.errors import DataError
+from sensors.system.files import open_regular, refuse_pointer
 from teacher.config import CONCEPTS
 from teacher.datasets.archives import read_members
 from teacher.datasets.folders import Listing, Match, list_folder, locate

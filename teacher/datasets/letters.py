@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.config import DataConfig
 from teacher.datasets import avletters, spelled, synthetic
 from teacher.datasets.choose import choose_letters, data_root, instead

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sensors.errors import DataError
-from sensors.files import read_regular
-from sensors.frames import mnist_images
+from sensors.core.errors import DataError
+from sensors.signals.frames import mnist_images
+from sensors.system.files import read_regular
 from teacher.datasets.cache import cached
 from teacher.datasets.folders import Listing, Match, list_folder, locate
 from teacher.datasets.samples import Bytes, Labels, Samples, make_samples

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.lips import HEIGHT
-from sensors.lips import WIDTH as WIDE
+from sensors.signals.lips import HEIGHT
+from sensors.signals.lips import WIDTH as WIDE
 from teacher.datasets.samples import Bytes
 from teacher.datasets.visemes import OPENING, ROUNDING, TEETH, TONGUE, TUCK, WIDTH
 

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sensors.errors import DataError
-from sensors.files import open_regular, read_regular, refuse_pointer
+from sensors.core.errors import DataError
+from sensors.system.files import open_regular, read_regular, refuse_pointer
 from teacher.datasets.samples import Labels, hash_arrays
 from teacher.datasets.utterances import LETTERS, UNSEEN, Utterances
 

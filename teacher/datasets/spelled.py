@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
-from sensors.lips import FRAMES as FILM_FRAMES
-from sensors.mfcc import STEP, speech_frames
-from sensors.sound import resample
-from sensors.spectrogram import SAMPLE_RATE
+from sensors.core.errors import DataError
+from sensors.signals.lips import FRAMES as FILM_FRAMES
+from sensors.signals.mfcc import STEP, speech_frames
+from sensors.signals.sound import resample
+from sensors.signals.spectrogram import SAMPLE_RATE
 from teacher.datasets.avletters import cut_out
 from teacher.datasets.cache import form_of, kept
 from teacher.datasets.espeak import Espeak, run_speaker, speaker_main

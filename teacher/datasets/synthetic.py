@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
-from sensors.sound import resample
-from sensors.spectrogram import SAMPLE_RATE
+from sensors.core.errors import DataError
+from sensors.signals.sound import resample
+from sensors.signals.spectrogram import SAMPLE_RATE
 from teacher.config import CONCEPTS
 from teacher.datasets.cache import cached
 from teacher.datasets.clips import cut_note, prepare_waves

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.lips import GREY as GREY
-from sensors.lips import restore_lips as restore_lips
-from sensors.lips import store_lips as store_lips
-from sensors.modalities import modality
+from sensors.core.modalities import modality
+from sensors.signals.lips import GREY as GREY
+from sensors.signals.lips import restore_lips as restore_lips
+from sensors.signals.lips import store_lips as store_lips
 from teacher.datasets.samples import Bytes, Labels, hash_arrays
 
 LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")

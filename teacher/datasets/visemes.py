@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 
 OPENING, WIDTH, ROUNDING, TEETH, TONGUE, TUCK = range(6)
 """Columns of a pose: lips apart 0…1; corners drawn in (-1) or out (1); lips pushed forward 0…1; how much of the upper

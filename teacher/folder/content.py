@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sensors.errors import DataError
-from sensors.files import open_regular
+from sensors.core.errors import DataError
+from sensors.system.files import open_regular
 from teacher.datasets.cache import cache_root
 from teacher.folder.progress import Progress
 

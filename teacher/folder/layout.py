@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.report import Report, printable
 
 PARTS = ("train", "val", "test")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensors.files import read_regular
+from sensors.system.files import read_regular
 from teacher.folder.layout import FOLDER, NAMES, Left, refused, some
 from teacher.folder.scan import composed
 

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
-from sensors.modalities import modality
+from sensors.core.errors import DataError
+from sensors.core.modalities import modality
 from sensors.plugins import process_setup
-from sensors.rooms import child_process
+from sensors.system.rooms import child_process
 from teacher.folder.reading import NOT_NOW
 
 FILES_PER_PROCESS = 64

@@ -20,10 +20,10 @@ import soundfile
 from numpy.typing import NDArray
 
 import sensors
-from sensors.errors import DataError
-from sensors.modalities import modality
+from sensors.core.errors import DataError
+from sensors.core.modalities import modality
+from sensors.core.registrations import NOTES
 from sensors.plugins import plugins
-from sensors.registrations import NOTES
 from sensors.senses import configured, sense, senses_config
 from teacher.datasets.cache import Content, Form, form_of, kept
 from teacher.datasets.samples import hash_arrays
@@ -138,7 +138,7 @@ def _read_again(name: str, paths: Sequence[Path], show: bool, found: Rows) -> Ro
 def _code(name: str) -> str:
     """Hash of the code that reads this sense's files: that of the senses, of what they share, and of a plugin."""
     home = Path(sensors.__file__).parent
-    sources = sorted(path for pattern in ("*.py", "senses/*.py") for path in home.glob(pattern))
+    sources = sorted(home.rglob("*.py"))
     digest = hashlib.blake2b(digest_size=8)
     for source in sources:
         digest.update(source.read_bytes())

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.errors import SampleError, UserError
-from sensors.modalities import modality
+from sensors.core.errors import SampleError, UserError
+from sensors.core.modalities import modality
 from sensors.senses import sense
 
 NOT_NOW = "that the system cannot read now"

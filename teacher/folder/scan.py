@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.folders import Listing, list_folder
 from teacher.folder.layout import FILE, FOLDER, PARTS, Left, refused, some
 

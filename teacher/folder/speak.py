@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from sensors.errors import DataError, StorageError
+from sensors.core.errors import DataError, StorageError
 from sensors.senses import senses
-from sensors.spectrogram import SAMPLE_RATE
+from sensors.signals.spectrogram import SAMPLE_RATE
 from teacher.datasets.espeak import Espeak
 from teacher.datasets.report import printable
 from teacher.datasets.synthetic import ACCENTS, VOICES, available, missing, record

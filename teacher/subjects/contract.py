@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sensors.config import Config
-from sensors.errors import ConfigError
-from sensors.registrations import check_name, note, sections_of
-from sensors.state import State
+from sensors.core.config import Config
+from sensors.core.errors import ConfigError
+from sensors.core.registrations import check_name, note, sections_of
+from sensors.core.state import State
 from teacher.config import DataConfig, settings_class
 
 if TYPE_CHECKING:
     # The command line asks for names alone: it is not to wait for the datasets' libraries.
-    from sensors.event import EventBatch
+    from sensors.core.event import EventBatch
     from teacher.datasets.choose import Choice
     from teacher.datasets.exam_set import ExamSet
     from teacher.datasets.samples import Samples

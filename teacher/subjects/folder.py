@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 from teacher.config import DataConfig, TeacherConfig, missing_concepts
 from teacher.subjects.contract import Subject, Taught, TeachingMachine, register_subject
 from teacher.subjects.kinds import kinds_of, senses_of

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sensors.modalities import kind_of
+from sensors.core.modalities import kind_of
 from teacher.config import TeacherConfig
 
 

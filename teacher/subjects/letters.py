@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sensors.errors import ConfigError
-from sensors.modalities import kind_of
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import kind_of
 from teacher.config import DataConfig, LettersConfig
 from teacher.subjects.contract import Subject, Taught, TeachingMachine, register_subject
 

@@ -3,9 +3,9 @@
 from agent.algorithms import Algorithm
 from agent.algorithms.smart import SmartTurns
 from agent.config import LearnerConfig
+from agent.events.turns import Replay, Turn, Turns
 from agent.learner import Learner
-from agent.smart import Smart
-from agent.turns import Replay, Turn, Turns
+from agent.smart.update import Smart
 
 
 class SmartLearner(Learner):

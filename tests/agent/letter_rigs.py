@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.labelled_rows import HEARD, PAIRS
-from agent.tdlft_config import TdlftTurnsConfig
+from agent.tdlft.config import TdlftTurnsConfig
+from agent.tdlft.labelled_rows import HEARD, PAIRS
 
 TRAITS = ((0,), (1,), (2,), (3,), (0, 1), (2, 3), (0, 2), (1, 3))
 """What is heard and what moves, by letter: those never seen are new mixtures of what others show."""

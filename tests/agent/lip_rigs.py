@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.dbn import DBN
-from agent.embeddings import build_embedding
-from agent.labelled_rows import event_keys
-from agent.lip_networks import LipNetwork, LipNetworks, speech_rows
-from agent.lips import to_rows
-from agent.tdlft import Parallel, fine_tune
-from agent.tdlft_config import DbnConfig, EmbeddingConfig, TdlftTurnsConfig
+from agent.tdlft.config import DbnConfig, EmbeddingConfig, TdlftTurnsConfig
+from agent.tdlft.dbn import DBN
+from agent.tdlft.embeddings import build_embedding
+from agent.tdlft.fine_tuning import Parallel, fine_tune
+from agent.tdlft.labelled_rows import event_keys
+from agent.tdlft.lip_networks import LipNetwork, LipNetworks, speech_rows
+from agent.tdlft.lips import to_rows
 from teacher.datasets.letters import LetterData
 from teacher.datasets.utterances import make_utterances
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.config import LearnerConfig
-from sensors.event import NO_LESSON
-from sensors.state import State
+from sensors.core.event import NO_LESSON
+from sensors.core.state import State
 from teacher.datasets import ExamSet, Samples
 from teacher.datasets.samples import make_samples
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from agent.algorithms.tdlft import LipReading
-from agent.checkpoint import write_checkpoint
+from agent.checkpoints.checkpoint import write_checkpoint
+from agent.events.turns import Turns
 from agent.learner import LONGEST
-from agent.tdlft_turns import TdlftTurns
-from agent.turns import Turns
-from sensors.errors import ConfigError, StateError
+from agent.tdlft.turns import TdlftTurns
+from sensors.core.errors import ConfigError, StateError
 from tests.agent.learners import SmartLearner
 from tests.agent.letter_rigs import LetterTables, tiny, world
 from tests.agent.rigs import ListReplay, alike, config, tables

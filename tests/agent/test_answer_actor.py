@@ -10,15 +10,16 @@ import pytest
 
 from agent.actor import AnswerActor
 from agent.config import AnswerConfig
-from agent.inference import Networks, to_network
+from agent.inference import build_networks
+from agent.networks.published import to_network
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
-from sensors.errors import EventError, StateError
-from sensors.event import NO_LESSON, EventBatch
-from sensors.hush import NAME as HUSH
+from sensors.core.errors import EventError, StateError
+from sensors.core.event import NO_LESSON, EventBatch
+from sensors.sources.hush import NAME as HUSH
+from tests.agent.exams.test_exam import published
 from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, config, images, tables
-from tests.agent.test_exam import published
 
 SETTINGS = AnswerConfig(respond=True, every=0.1, refresh=0.1, speaker="default", window=False)
 
@@ -84,7 +85,7 @@ def test_it_answers_with_the_newest_weights_while_the_learner_is_busy(ray_sessio
             if not over:
                 break
         assert not over, "neither the learner nor its own everyday work was waited for"
-        expected = Networks.build(made[-1]).evoke(to_network(pictures, "image"), "image", "audio") * 255
+        expected = build_networks(made[-1]).evoke(to_network(pictures, "image"), "image", "audio") * 255
         assert answer["step"] == made[-1]["step"]
         assert np.abs(answer["samples"]["audio"] - expected.numpy()).max() <= 0.51
         with pytest.raises(EventError, match="the agent knows audio, image"):

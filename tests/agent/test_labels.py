@@ -16,26 +16,26 @@ from torch import Tensor
 from agent.algorithms import CONTRASTIVE, SMART, Setup, algorithm, algorithms
 from agent.algorithms.smart import SmartTurns
 from agent.algorithms.tdlft import LipReading
-from agent.batches import draw, load
 from agent.config import LearnerConfig
-from agent.exam import examine
-from agent.guides import Guides
+from agent.events.batches import draw, load
+from agent.events.turns import Batch, Replay
+from agent.exams.exam import examine
+from agent.exams.judges import Training
+from agent.exams.retrieval import retrieve
 from agent.hardware import choose_hardware
-from agent.inference import Networks
-from agent.judges import Training
+from agent.inference import build_networks
 from agent.learner import Learner
-from agent.retrieval import retrieve
-from agent.smart import Smart
-from agent.tdlft_turns import TdlftTurns
-from agent.turns import Batch, Replay
+from agent.smart.guides import Guides
+from agent.smart.update import Smart
+from agent.tdlft.turns import TdlftTurns
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
 from replay.sampler import SampleBatch
 from replay.storage import COUNTERS, META, Layout
-from sensors.event import Event, EventBatch, EventId
-from sensors.modalities import modality
-from sensors.wire import encode
+from sensors.core.event import Event, EventBatch, EventId
+from sensors.core.modalities import modality
+from sensors.core.wire import encode
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import Samples
 from teacher.machine import Machine
@@ -96,7 +96,7 @@ def live(
         trainings[senses[step % len(senses)]].step()  # beside the learner, as in a run
         step += 1
     assert any("<" in turn or "=" in turn for turn in turns), "co-occurring events were learned from"
-    networks, exam = Networks.build(own.publish(-1) or {}), machine.exam()
+    networks, exam = build_networks(own.publish(-1) or {}), machine.exam()
     judges = {m: t.judge for m, t in trainings.items()}
     grades = examine(networks, judges, exam).accuracy if networks.decodes else retrieve(networks, exam).shares
     buffer.close()
@@ -290,14 +290,20 @@ def test_nothing_but_lessons_and_samples_is_asked_for(tmp_path: Path) -> None:
 
 
 LABELLED = {
-    *("teacher", "agent.exam", "agent.judges", "agent.monitor", "agent.sheet"),
-    *("agent.labelled_rows", "agent.tdlft_turns", "agent.tdlft_turn", "agent.tdlft", "agent.dbn"),
-    *("agent.lip_networks", "agent.lip_exam", "agent.lip_judge", "agent.lip_monitor"),
+    *("teacher", "agent.exams.exam", "agent.exams.judges", "agent.monitors.monitor", "agent.exams.sheet"),
+    *(
+        "agent.tdlft.labelled_rows",
+        "agent.tdlft.turns",
+        "agent.tdlft.turn",
+        "agent.tdlft.fine_tuning",
+        "agent.tdlft.dbn",
+    ),
+    *("agent.tdlft.lip_networks", "agent.exams.lip_exam", "agent.exams.lip_judge", "agent.monitors.lip_monitor"),
 }
 """Rooms and modules in which labels exist: the examiners', and those of TDLFT, which learns from labelled tables."""
 
 
-LEARNS = ["agent.learner", "replay.reader", "replay.buffer", "sensors.event"]
+LEARNS = ["agent.learner", "replay.reader", "replay.buffer", "sensors.core.event"]
 """Where imports are followed from, beside the algorithms that declare no labels."""
 
 
@@ -354,8 +360,20 @@ def test_no_module_that_learns_can_reach_one_that_knows_labels() -> None:
     builders = {f"{d.build.__module__}.{d.build.__name__}" for d in declared if d.labels}
     starts = [*LEARNS, *(d.build.__module__ for d in declared if not d.labels)]
     found = reached(starts, builders)
-    for needed in ("agent.algorithms.smart", "agent.algorithms.contrastive", "agent.smart", "agent.guides", "agent"):
+    for needed in (
+        "agent.algorithms.smart",
+        "agent.algorithms.contrastive",
+        "agent.smart.update",
+        "agent.smart.guides",
+        "agent",
+    ):
         assert needed in found
-    assert {"agent.turns", "agent.networks", "agent.layouts.picture", "replay.sampler", "sensors"} <= found
+    assert {
+        "agent.events.turns",
+        "agent.networks.build",
+        "agent.networks.layouts.picture",
+        "replay.sampler",
+        "sensors",
+    } <= found
     assert knowing(found) == []
-    assert "agent.tdlft_turns" in knowing(reached(starts, set())), "the search does look into packages and functions"
+    assert "agent.tdlft.turns" in knowing(reached(starts, set())), "the search does look into packages and functions"

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from agent.algorithms import Algorithm, Declaration
 from agent.algorithms.tdlft import LipReading
-from agent.checkpoint import write_checkpoint
+from agent.checkpoints.checkpoint import write_checkpoint
+from agent.checkpoints.migrations import read_parts
 from agent.config import STRATEGIES
 from agent.hardware import choose_hardware
 from agent.learner import LONGEST, Learner
-from agent.migrations import read_parts
-from sensors.errors import ConfigError, StateError
+from sensors.core.errors import ConfigError, StateError
 from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, clips, config, images, tables
 

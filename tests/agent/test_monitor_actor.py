@@ -10,21 +10,21 @@ import pytest
 import ray
 from ray.exceptions import RayActorError
 
-from agent import subjects
 from agent.actor import PULL_DEADLINE, MonitorActor
 from agent.algorithms import CONTRASTIVE, Setup
 from agent.config import LearnerConfig
-from agent.layouts import layout_of
-from agent.monitor import Monitor
-from sensors.errors import DataError
+from agent.monitors import subjects
+from agent.monitors.monitor import Monitor
+from agent.networks.layouts import layout_of
+from sensors.core.errors import DataError
 from teacher.config import CONCEPTS, DataConfig
 from teacher.datasets import ExamSet, choose, letters
 from teacher.subjects import contract, register_subject, subject
+from tests.agent.exams.test_consistency import fill
+from tests.agent.exams.test_exam import published
 from tests.agent.learners import SmartLearner
 from tests.agent.lip_rigs import TURNS, letter_data, lip_networks
 from tests.agent.rigs import ListReplay, config, datasets, tables
-from tests.agent.test_consistency import fill
-from tests.agent.test_exam import published
 
 MONITOR = {
     "niceness": 0, "judge_steps": 6, "exam_samples": 10, "wavs": 0,

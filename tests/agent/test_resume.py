@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from agent.algorithms.tdlft import LipReading
-from agent.checkpoint import load_state, newest_checkpoint, save_state, write_checkpoint
+from agent.checkpoints.checkpoint import load_state, newest_checkpoint, save_state, write_checkpoint
 from agent.config import STRATEGIES
-from agent.tdlft_turns import TdlftTurns
+from agent.tdlft.turns import TdlftTurns
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors.event import EventBatch
+from sensors.core.event import EventBatch
 from tests.agent.learners import SmartLearner
 from tests.agent.letter_rigs import said, tiny
 from tests.agent.rigs import ListReplay, alike, config, tables

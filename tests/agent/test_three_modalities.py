@@ -9,18 +9,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from agent.checkpoint import write_checkpoint
-from agent.inference import Networks
+from agent.checkpoints.checkpoint import write_checkpoint
+from agent.inference import build_networks
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors import modalities
-from sensors.modalities import Modality
+from sensors.core import modalities
+from sensors.core.modalities import Modality
 from teacher.config import CONCEPTS, TeacherConfig
 from teacher.machine import Machine
+from tests.agent.exams.test_exam import published
 from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, alike, config, datasets, images
-from tests.agent.test_exam import published
 
 NAMES = ("audio", "image", "audio_far")
 TOGETHER, HEARD_TWICE = "+".join(NAMES), "audio+audio_far"
@@ -113,7 +113,7 @@ def test_it_resumes_bitwise(room: Path, tmp_path: Path) -> None:
 def test_any_of_them_evokes_any_other(room: Path) -> None:
     it = learner(room)
     it.step()
-    networks = Networks.build(published(it))
+    networks = build_networks(published(it))
     x = {m: torch.rand(2, *modalities.modality(m).shape) for m in NAMES}
     for source, target in permutations(NAMES, 2):
         assert networks.evoke(x[source], source, target).shape == x[target].shape

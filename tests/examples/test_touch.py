@@ -11,25 +11,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.job import ROOT, Job, latest
-from benchmarks.shown import drawing, show
-from sensors.errors import ConfigError, SampleError
-from sensors.event import EventBatch
-from sensors.live import LiveRig
-from sensors.live_config import SensorsConfig
-from sensors.modalities import modality
-from sensors.perception import Perception, warm_up
+from benchmarks.harness.job import ROOT, Job, latest
+from benchmarks.harness.shown import drawing, show
+from sensors.core.errors import ConfigError, SampleError
+from sensors.core.event import EventBatch
+from sensors.core.modalities import modality
+from sensors.live.live_rig import LiveRig
+from sensors.live.rig import make_rig
+from sensors.live.rig_config import LiveConfig, RigConfig
+from sensors.perception.perception import Perception, warm_up
+from sensors.perception.streams import perceivable, perceived_kinds
 from sensors.plugins import load_plugins
-from sensors.readings import Frame
-from sensors.recorder import Recorder
-from sensors.recording import Recording
-from sensors.rig import make_rig
-from sensors.rig_config import LiveConfig, RigConfig
 from sensors.senses import configure, sense
-from sensors.streams import perceivable, perceived_kinds
+from sensors.signals.readings import Frame
+from sensors.sources.live_config import SensorsConfig
+from sensors.sources.recorder import Recorder
+from sensors.sources.recording import Recording
 from tests.live.test_live_run import QUICK
 from tests.patience import PATIENCE
-from tests.sensors import robots
+from tests.sensors import robot_rigs as robots
 from tests.sensors.speech import chunks, stream
 
 FILE = ROOT / "examples" / "touch.py"

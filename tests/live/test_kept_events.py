@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.job import Job
+from benchmarks.harness.job import Job
 from replay.held import count_events
 from replay.storage import Storage
-from sensors.publisher import Publisher
-from sensors.remote_config import PublisherConfig
+from sensors.robots.publisher import Publisher
+from sensors.robots.remote_config import PublisherConfig
 from tests.replay.batches import batch_of
 from tests.sensors.sessions import record_session
 

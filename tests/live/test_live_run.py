@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.job import Job, latest
-from benchmarks.stage import Stage, missing, write_script
-from benchmarks.truth import judge, labels
+from benchmarks.harness.job import Job, latest
+from benchmarks.harness.stage import Stage, missing, write_script
+from benchmarks.harness.truth import judge, labels
 
 ROOT = Path(__file__).parents[2]
 QUICK = (

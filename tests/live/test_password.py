@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.job import Job
+from benchmarks.harness.job import Job
 from tests.live.test_live_run import QUICK
-from tests.sensors.test_snapshots import changing, picture
+from tests.sensors.cameras.test_snapshots import changing, picture
 from tests.sensors.web_camera import WebCamera, locked
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(280)]

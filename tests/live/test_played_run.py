@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.job import Job, latest
+from benchmarks.harness.job import Job, latest
 from tests.live.test_live_run import QUICK
 from tests.sensors.sessions import CHUNKS, FRAMES, record_session
 

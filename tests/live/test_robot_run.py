@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.job import ROOT, Job, actors, latest
+from benchmarks.harness.job import ROOT, Job, actors, latest
 from tests.live.test_live_run import QUICK
-from tests.sensors.robots import free_port
+from tests.sensors.robot_rigs import free_port
 from tests.sensors.sessions import record_session
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(280)]

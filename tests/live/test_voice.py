@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.stage import missing
+from benchmarks.harness.stage import missing
 
 PROGRAM = """
 import json, sys, time
 from pathlib import Path
 import numpy as np
-from sensors.hush import Ear, Hush
-from sensors.microphone import Microphone
-from sensors.source import Chunk
-from sensors.speaker import Speaker
+from sensors.sources.hush import Ear, Hush
+from sensors.sources.microphone import Microphone
+from sensors.sources.source import Chunk
+from sensors.sources.speaker import Speaker
 
 hush = Hush(Path(sys.argv[1]))
 ear = Ear(hush)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.event import NO_LESSON, EventBatch
-from sensors.modalities import modality
+from sensors.core.event import NO_LESSON, EventBatch
+from sensors.core.modalities import modality
 
 
 def sample_of(name: str, seq: NDArray[np.int64]) -> NDArray[Any]:

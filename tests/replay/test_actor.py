@@ -13,8 +13,8 @@ import ray
 from replay.actor import ReplayActor
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from sensors.errors import ConfigError, EventError
-from sensors.event import EventBatch
+from sensors.core.errors import ConfigError, EventError
+from sensors.core.event import EventBatch
 from tests.replay.batches import batch_of, sample_of
 
 CONFIG = ReplayConfig(samples_per_insert=0.0, capacity=100, capacity_single=100, min_size=1).to_dict()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from replay.buffer import Answer, Buffer
 from replay.config import ReplayConfig
-from sensors.errors import ConfigError, StateError, StorageError
+from sensors.core.errors import ConfigError, StateError, StorageError
 from tests.replay.batches import batch_of, sample_of
 
 FREE = ReplayConfig(samples_per_insert=0.0, capacity=64, capacity_single=50, min_size=1)

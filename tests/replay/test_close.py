@@ -13,7 +13,7 @@ from replay import sweep
 from replay.buffer import Answer, Buffer
 from replay.config import DISK, MEMORY, ReplayConfig
 from replay.table import Table
-from sensors.errors import StorageError
+from sensors.core.errors import StorageError
 from tests.replay.batches import batch_of
 
 CONFIG = ReplayConfig(ack=DISK, samples_per_insert=0.0, capacity_single=1_000, min_size=1)

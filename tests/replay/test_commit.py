@@ -11,7 +11,7 @@ from replay import commit, journal
 from replay.buffer import Answer, Buffer
 from replay.commit import GroupCommit
 from replay.config import DISK, ReplayConfig
-from sensors.errors import NoRoomError, StorageError
+from sensors.core.errors import NoRoomError, StorageError
 from tests.replay.batches import batch_of
 
 CONFIG = ReplayConfig(ack=DISK, samples_per_insert=0.0, capacity_single=1_000, min_size=1)

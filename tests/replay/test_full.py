@@ -12,7 +12,7 @@ from replay.buffer import Answer, Buffer
 from replay.config import DISK, MEMORY, NONE, ReplayConfig
 from replay.dedupe import source_key
 from replay.journal import Journal, Taken, Totals
-from sensors.errors import NoRoomError, StorageError
+from sensors.core.errors import NoRoomError, StorageError
 from tests.replay.batches import batch_of
 
 

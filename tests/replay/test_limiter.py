@@ -5,7 +5,7 @@ import pytest
 
 from replay.config import ReplayConfig
 from replay.limiter import Limiter
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 
 class Clock:

@@ -20,7 +20,7 @@ from replay.config import ReplayConfig
 from replay.reader import Reader
 from replay.sampler import Sampler
 from replay.storage import READERS
-from sensors.errors import ConfigError, StateError, StorageError
+from sensors.core.errors import ConfigError, StateError, StorageError
 from tests.patience import PATIENCE, wait_for
 from tests.replay.batches import batch_of, sample_of
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from replay.removers import DROPPED, Fifo, Reservoir, make_remover
-from sensors.errors import ConfigError, StateError
+from sensors.core.errors import ConfigError, StateError
 
 
 def stream(remover: Reservoir | Fifo, total: int, capacity: int, step: int) -> dict[int, int]:

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from replay.selectors import SlotView, group_size, lesson, make_selector, recency_mixed, uniform
-from sensors.errors import ConfigError, StorageError
-from sensors.event import NO_LESSON
+from sensors.core.errors import ConfigError, StorageError
+from sensors.core.event import NO_LESSON
 
 
 def view_of(lessons: list[int], empty: int = 0) -> SlotView:

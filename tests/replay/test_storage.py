@@ -11,7 +11,7 @@ import pytest
 
 from replay import files
 from replay.storage import META, Storage, read_layout
-from sensors.errors import StateError, StorageError
+from sensors.core.errors import StateError, StorageError
 from tests.replay.batches import batch_of, sample_of
 
 
@@ -117,7 +117,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from replay.storage import Storage
-from sensors.errors import StorageError
+from sensors.core.errors import StorageError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 try:

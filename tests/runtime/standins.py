@@ -13,7 +13,7 @@ from typing import Any
 
 from launch import main
 from runtime.signals import leave
-from sensors.errors import DataError, StateError
+from sensors.core.errors import DataError, StateError
 
 FAULTS = os.environ.get("STANDIN_FAULTS", "").split(",")
 

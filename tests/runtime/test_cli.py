@@ -4,7 +4,7 @@ import pytest
 
 from runtime.cli import OPTIONS, Page, describe_settings, parse_arguments
 from runtime.settings import RunConfig, settings
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 
 def test_options_become_settings() -> None:

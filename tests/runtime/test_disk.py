@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from agent.autoencoder import Transcoder
-from agent.networks import build_autoencoder
+from agent.networks.autoencoder import Transcoder
+from agent.networks.build import build_autoencoder
 from runtime import disk
 from runtime.disk import checkpoint_bytes, needed_bytes, parameters, transcoder
 from runtime.learning import kinds
 from runtime.settings import RunConfig
-from sensors.modalities import modality
+from sensors.core.modalities import modality
 from sensors.senses import configure
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from runtime.environment import DASHBOARD_PATIENCE, TASKS_KEPT, prepare_environment, token_command
-from sensors.errors import StorageError
-from sensors.places import PRIVATE
+from sensors.core.errors import StorageError
+from sensors.system.places import PRIVATE
 from teacher.datasets.cache import cache_root
 
 

@@ -8,7 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from runtime.figures import TAIL, Counters, Figures
-from sensors.errors import StateError, StorageError
+from sensors.core.errors import StateError, StorageError
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,7 +67,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from runtime.figures import Figures
-from sensors.errors import StorageError
+from sensors.core.errors import StorageError
 
 folder = Path(sys.argv[1])
 figures = Figures(folder / "metrics.jsonl", folder)

@@ -4,7 +4,7 @@ import pytest
 
 from runtime.learning import learning, sections
 from runtime.settings import RunConfig
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 
 def settings(**changes: str) -> RunConfig:

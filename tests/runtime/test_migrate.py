@@ -7,7 +7,7 @@ import pytest
 from runtime.migrate import migrate
 from runtime.settings import RunConfig
 from runtime.teaching import check_senses
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 
 def saved(**sections: dict[str, Any]) -> dict[str, Any]:

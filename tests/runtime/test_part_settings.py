@@ -11,7 +11,7 @@ from agent.hardware import choose_hardware
 from runtime.cli import Page, parse_arguments
 from runtime.learning import sections
 from runtime.settings import RunConfig, settings
-from sensors.errors import ConfigError, UserError
+from sensors.core.errors import ConfigError, UserError
 from sensors.plugins import load_plugins
 from tests.agent.rigs import ListReplay, tables
 from tests.agent.rigs import config as learner_config
@@ -22,8 +22,8 @@ import numpy as np
 from agent.algorithms import CONTRASTIVE, register_algorithm
 from agent.algorithms.contrastive import Contrastive
 from agent.config import ContrastiveConfig
-from sensors.config import Config, setting
-from sensors.modalities import Modality
+from sensors.core.config import Config, setting
+from sensors.core.modalities import Modality
 from sensors.senses import Sense, register_sense
 from sensors.senses.drawing import curves_view
 from teacher.config import TeacherConfig
@@ -99,7 +99,7 @@ def test_two_parts_of_one_file_have_sections_each(tmp_path: Path, plugins_undone
         ((SENSE,), "contrastive", "sense 'contrastive': the algorithm 'contrastive' has settings of this name"),
         ((ALGORITHM, SUBJECT), "mine", "subject 'mine': the algorithm 'mine' has settings of this name"),
         ((SENSE, ALGORITHM), "mine", "algorithm 'mine': the sense 'mine' has settings of this name"),
-        ((ALGORITHM.replace("Own)", "dict)"),), "mine", "its settings are no subclass of sensors.config.Config"),
+        ((ALGORITHM.replace("Own)", "dict)"),), "mine", "its settings are no subclass of sensors.core.config.Config"),
         ((ALGORITHM.replace("Own)", "Bare)"),), "mine", "algorithm 'mine': give each of its settings a default"),
     ],
 )

@@ -14,7 +14,7 @@ from replay.reader import Reader
 from runtime.leavings import SUBFOLDERS
 from runtime.migrate import FORMAT
 from runtime.rundir import RunDirectory, check_space
-from sensors.errors import StateError, StorageError
+from sensors.core.errors import StateError, StorageError
 from tests.replay.batches import batch_of
 
 

@@ -12,10 +12,10 @@ from runtime.rundir import RunDirectory
 from runtime.secrets import SECRETS
 from runtime.settings import RunConfig
 from sensors import remote
-from sensors.journal import Journal
-from sensors.rig import check, make_rig
+from sensors.live.journal import Journal
+from sensors.live.rig import check, make_rig
 from tests.patience import PATIENCE
-from tests.sensors.test_snapshots import picture
+from tests.sensors.cameras.test_snapshots import picture
 from tests.sensors.web_camera import WebCamera, body, locked
 
 PASSWORD = "hunter2secret"

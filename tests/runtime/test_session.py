@@ -21,11 +21,11 @@ from runtime.rundir import RunDirectory
 from runtime.session import conduct
 from runtime.settings import RunConfig
 from runtime.supervisor.outcome import Outcome
-from sensors.errors import ConfigError, DataError, StateError, StorageError
-from sensors.modalities import modality
+from sensors.core.errors import ConfigError, DataError, StateError, StorageError
+from sensors.core.modalities import modality
 from sensors.plugins import GROUP
-from sensors.program import program
 from sensors.senses import senses
+from sensors.system.program import program
 from tests.replay.batches import batch_of
 from tests.sensors.test_plugins import TOUCH
 from tests.teacher.own_things import write_things
@@ -287,7 +287,7 @@ def test_a_run_goes_on_with_its_plugins(
 SENSE = """
 import numpy as np
 
-from sensors.modalities import Modality
+from sensors.core.modalities import Modality
 from sensors.senses import Sense, register_sense
 from sensors.senses.drawing import curves_view
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from runtime.settings import RunConfig, settings
-from sensors.config import Config
-from sensors.errors import ConfigError
-from sensors.robot_config import RobotConfig
+from sensors.core.config import Config
+from sensors.core.errors import ConfigError
+from sensors.robots.robot_config import RobotConfig
 
 
 def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.board import Board
 from runtime.shortage import SPARE, Shortage, full
-from sensors.errors import StorageError
+from sensors.core.errors import StorageError
 
 
 def no_room() -> StorageError:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from runtime.signals import StopSignals
-from sensors.interrupts import SAME_WITHIN, SIGNALS
+from sensors.system.interrupts import SAME_WITHIN, SIGNALS
 from tests.patience import PATIENCE, wait_for
 
 

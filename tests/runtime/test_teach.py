@@ -4,7 +4,7 @@ import pytest
 
 from runtime.cli import parse_arguments
 from runtime.teach import read_teach
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)

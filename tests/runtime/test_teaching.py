@@ -4,7 +4,7 @@ import pytest
 
 from runtime.settings import RunConfig
 from runtime.teaching import check_senses, teachers_of, with_senses
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 
 
 def test_a_second_microphone_is_asked_for_where_it_is_learned_from() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from sensors.event import NO_LESSON, EventBatch
-from sensors.modalities import modality
+from sensors.core.event import NO_LESSON, EventBatch
+from sensors.core.modalities import modality
 
 
 def fields(kind: str = "audio+image", count: int = 3, seed: int = 0) -> dict[str, Any]:

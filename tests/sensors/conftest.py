@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.network_camera import MjpegServer
+from benchmarks.harness.network_camera import MjpegServer
 from tests.sensors.fake_device import Device
 from tests.sensors.hardware import FakePortAudio
 

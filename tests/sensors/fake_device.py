@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sensors.errors import SourceError
-from sensors.loop import Driver, LoopSource
-from sensors.source import Chunk, Ended
+from sensors.core.errors import SourceError
+from sensors.sources.loop import Driver, LoopSource
+from sensors.sources.source import Chunk, Ended
 from tests.patience import PATIENCE
 
 CALM = {"capacity": 8, "timeout": PATIENCE, "stall": PATIENCE, "pauses": (0.02, 0.1)}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.shown import drawing, show
-from sensors.recorder import Recorder
-from sensors.source import Frame
+from benchmarks.harness.shown import drawing, show
+from sensors.sources.recorder import Recorder
+from sensors.sources.source import Frame
 from tests.sensors.speech import chunks, stream
 
 SECONDS, FPS = 7, 15

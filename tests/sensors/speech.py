@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.source import Chunk
-from sensors.spectrogram import SAMPLE_RATE
+from sensors.signals.spectrogram import SAMPLE_RATE
+from sensors.sources.source import Chunk
 
 CHUNK = 320
 

@@ -9,9 +9,9 @@ import pytest
 import ray
 
 from sensors.actor import SensorActor
-from sensors.errors import SourceError
-from sensors.live_config import SensorsConfig
-from sensors.rig_config import LiveConfig, RigConfig
+from sensors.core.errors import SourceError
+from sensors.live.rig_config import LiveConfig, RigConfig
+from sensors.sources.live_config import SensorsConfig
 from tests.patience import PATIENCE, TRIES, quickest, took
 from tests.sensors.sessions import CHUNKS, FRAMES, record_session
 from tests.teacher.scripted import HELD, ScriptedReplay

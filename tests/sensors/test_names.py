@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from sensors.rooms import HOME, ROOMS
 from sensors.senses import senses
+from sensors.system.rooms import HOME, ROOMS
 
 OWN = ("sensors/senses/", "teacher/subjects/")
 """Where a sense, and a subject, says what it is of."""
 TDLFT = (
-    "agent/labelled_rows.py",
-    "agent/lip_exam.py",
+    "agent/tdlft/labelled_rows.py",
+    "agent/exams/lip_exam.py",
     "teacher/letters.py",
     "teacher/datasets/",
 )

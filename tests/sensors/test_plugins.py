@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sensors.errors import UserError
-from sensors.modalities import kind_of, modality
+from sensors.core.errors import UserError
+from sensors.core.modalities import kind_of, modality
 from sensors.plugins import (
     GROUP,
     apply_setup,
@@ -29,8 +29,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sensors.config import Config, setting
-from sensors.modalities import Modality
+from sensors.core.config import Config, setting
+from sensors.core.modalities import Modality
 from sensors.senses import Sense, register_sense
 from sensors.senses.drawing import curves_view
 
@@ -104,9 +104,14 @@ def test_a_plugin_that_fails_in_another_process_alone_names_the_machine(
         ("x = (1,\n", r"touch\.py, line 1: '\(' was never closed;"),
         ("\n\nprint(undefined)\n", r"touch\.py, line 3: NameError: name 'undefined' is not defined;"),
         ("import absent_package\n", r"line 1: ModuleNotFoundError: No module named 'absent_package';"),
+        (
+            "import sensors.pictures\n",
+            r"line 1: there is no module sensors\.pictures; import sensors\.signals\.pictures ",
+        ),
+        ("import sensors.absent\n", r"line 1: ModuleNotFoundError: No module named 'sensors\.absent';"),
         ("raise SystemExit(3)\n", r"line 1: SystemExit: 3;"),
         ("x = 1\n", r"registers nothing;\ncall register_sense"),
-        ("import agent.layouts\n", r"registers nothing;"),
+        ("import agent.networks.layouts\n", r"registers nothing;"),
         (TOUCH.replace('Modality("touch"', 'Modality("audio"'), r"line \d+: modality 'audio' is registered already;"),
         ("x = '\0'\n", r"touch\.py.*null"),
     ],
@@ -179,7 +184,7 @@ def test_parts_of_the_program_itself_are_no_parts_of_a_package(
     tmp_path: Path, plugins_undone: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed(monkeypatch, tmp_path, tactile_b="import examined_room\n" + TOUCH)
-    noted = "from sensors.registrations import note\nnote('subject', 'digits')\n"
+    noted = "from sensors.core.registrations import note\nnote('subject', 'digits')\n"
     written(tmp_path, noted, "examined_room.py")
     monkeypatch.setattr("sensors.plugins.ROOMS", ("examined_room",))
     load_plugins([])

@@ -12,19 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.shown import drawing, show
-from sensors.errors import SourceError
-from sensors.ingest import RemoteIngest
-from sensors.keys import make_keys
-from sensors.perception import Perception
-from sensors.publisher import Publisher
-from sensors.recorder import Recorder
-from sensors.recording import Recording
+from benchmarks.harness.shown import drawing, show
+from sensors.core.errors import SourceError
+from sensors.perception.perception import Perception
 from sensors.remote import main
-from sensors.remote_config import IngestConfig, PublisherConfig
-from sensors.robot import Robot
-from sensors.roster import Received
-from sensors.source import Chunk, Frame
+from sensors.robots.ingest import RemoteIngest
+from sensors.robots.keys import make_keys
+from sensors.robots.publisher import Publisher
+from sensors.robots.remote_config import IngestConfig, PublisherConfig
+from sensors.robots.robot import Robot
+from sensors.robots.roster import Received
+from sensors.sources.recorder import Recorder
+from sensors.sources.recording import Recording
+from sensors.sources.source import Chunk, Frame
 from tests.patience import PATIENCE, quickest, took
 from tests.sensors.speech import chunks, stream
 
@@ -56,7 +56,7 @@ def clocks_apart() -> bool:
 
 
 IMPATIENT = (
-    "import sys; from sensors import remote, robot_program; "
+    "import sys; from sensors import remote; from sensors.robots import robot_program; "
     "robot_program.FLUSH = 0.5; sys.exit(remote.main(sys.argv[1:]))"
 )
 """The robot's program; at its end it waits shortly for a host that is not there."""
@@ -118,7 +118,8 @@ def test_a_robot_from_its_session_to_its_host(tmp_path: Path, elsewhere: bool) -
 def test_a_robot_says_what_its_host_did_not_store_and_needs_no_ray(tmp_path: Path) -> None:
     session = record(tmp_path / "session")
     script = (
-        "import sys; from sensors import microphone, remote, robot_program; robot_program.FLUSH = 0.5; "
+        "import sys; from sensors import remote; from sensors.robots import robot_program; "
+        "from sensors.sources import microphone; robot_program.FLUSH = 0.5; "
         "code = remote.main(sys.argv[1:]); "
         "foreign = {'ray', 'torch', 'runtime', 'replay', 'agent', 'teacher', 'soundfile'} & set(sys.modules); "
         "print('foreign', sorted(foreign)); "
@@ -210,7 +211,7 @@ def test_a_stop_signal_while_it_is_imported_leaves_a_line_and_no_traceback() -> 
         "import os, signal, sys\n"
         "class Stop:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name.startswith(('numpy', 'sensors.robot_program', 'argparse')):\n"
+        "        if name.startswith(('numpy', 'sensors.robots.robot_program', 'argparse')):\n"
         "            sys.meta_path.remove(self)\n"
         "            os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Stop())\n"
@@ -273,7 +274,7 @@ def test_a_home_directory_is_found_where_the_shell_leaves_it(
     record(home / "session")
     (home / "robot.json").write_text("{}")
     assert main(["--make-keys=~/keys", "--name", "hall"]) == 0
-    monkeypatch.setattr("sensors.robot_program.FLUSH", 0.1)
+    monkeypatch.setattr("sensors.robots.robot_program.FLUSH", 0.1)
     arguments = ["--play=~/session", "--keys=~/keys/hall", "--config=~/robot.json", "--record=~/copy"]
     assert main([*arguments, "--journal=~/journal", "--to", "tcp://127.0.0.1:9", "--seconds", "0.1"]) in (0, 1)
     out, _ = capsys.readouterr()
@@ -317,7 +318,7 @@ def test_settings_come_from_a_file_and_options_go_first(tmp_path: Path, capsys: 
 
 
 def test_one_source_that_is_missing_leaves_the_others(tmp_path: Path) -> None:
-    from sensors.camera import Camera
+    from sensors.cameras.camera import Camera
 
     recording = Recording(record(tmp_path / "session"), speed=20)
     missing = Camera(str(tmp_path / "nowhere.avi"))

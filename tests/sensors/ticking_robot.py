@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from sensors import remote, robot_program
-from sensors.event import NO_LESSON, EventBatch
-from sensors.source import Frame
+from sensors import remote
+from sensors.core.event import NO_LESSON, EventBatch
+from sensors.robots import robot_program
+from sensors.sources.source import Frame
 
 EVERY = 0.05
 """Seconds between two lines of figures."""

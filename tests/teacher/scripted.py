@@ -4,8 +4,8 @@ import os
 import time
 from typing import Any
 
-from sensors.errors import EventError
-from sensors.event import EventBatch
+from sensors.core.errors import EventError
+from sensors.core.event import EventBatch
 from tests.patience import wait_for
 
 HELD = ".go"

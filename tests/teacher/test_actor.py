@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import ray
 
-from sensors.errors import ConfigError, StateError
+from sensors.core.errors import ConfigError, StateError
 from teacher import actor as shell
 from teacher.actor import TeacherActor
 from teacher.config import LettersConfig, TeacherConfig

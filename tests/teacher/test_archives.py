@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.archives import read_members
 
 FILES = {f"./zero/{n}_nohash_0.wav": np.random.default_rng(n).bytes(300 + 100 * n) for n in range(4)}

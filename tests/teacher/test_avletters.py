@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import io as matlab
 
-from sensors.errors import DataError
-from sensors.modalities import modality
+from sensors.core.errors import DataError
+from sensors.core.modalities import modality
 from teacher.datasets import avletters
 from teacher.datasets.utterances import GREY, LETTERS, SEEN, UNSEEN, make_utterances, restore_lips, store_lips
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.config import DataConfig, LettersConfig, TeacherConfig
 from teacher.datasets import avletters_files
 from teacher.subjects import DIGITS, LETTERS

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.config import DataConfig
 from teacher.datasets import gcdd_files, load_images, load_speech, synthetic
 from tests.teacher.tiny import write_fsdd, write_mnist, write_words

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.clips import files_key, prepare_files, prepare_recordings, prepare_waves
 from tests.teacher.tiny import tone
 

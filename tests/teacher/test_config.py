@@ -2,8 +2,8 @@
 
 import pytest
 
-from sensors.config import parse
-from sensors.errors import ConfigError
+from sensors.core.config import parse
+from sensors.core.errors import ConfigError
 from teacher.config import CONCEPTS, DataConfig, TeacherConfig, missing_concepts
 
 SENSES = ("audio", "image")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 from teacher.config import CONCEPTS, TeacherConfig
 from teacher.curriculum import Curriculum, Plan
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from sensors.event import EventBatch
-from sensors.far_microphone import hear_from_afar
+from sensors.core.event import EventBatch
+from sensors.signals.far_microphone import hear_from_afar
 from teacher.derived import add_derived
 from tests.agent.rigs import clips, images
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets import download
 from teacher.datasets.download import Remote, fetch
 from tests.patience import PATIENCE

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.exam_set import ExamPart, ExamSet
 
 NAMES = tuple(f"thing {i}" for i in range(50))

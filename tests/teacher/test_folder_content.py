@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sensors.files import open_regular
+from sensors.system.files import open_regular
 from teacher.folder import content
 from teacher.folder.content import hashes
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
-from sensors.modalities import modality
+from sensors.core.errors import DataError
+from sensors.core.modalities import modality
 from sensors.senses import configure, contract
 from teacher.folder import prepare
 from teacher.folder.load import find_senses, load_things

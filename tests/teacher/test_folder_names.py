@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.folder.names import match
 
 THERE = {"audio": ["bed", "cat", "dog"], "image": ["Apple", "Milk", "Pear"]}

@@ -4,13 +4,13 @@ import json
 import subprocess
 from pathlib import Path
 
-from sensors.rooms import child_process
+from sensors.system.rooms import child_process
 from tests.teacher.own_things import write_things
 
 PLUGIN = """
 import numpy as np
-from sensors.errors import SampleError
-from sensors.modalities import Modality
+from sensors.core.errors import SampleError
+from sensors.core.modalities import Modality
 from sensors.senses import Sense, register_sense
 
 def load(path):
@@ -61,7 +61,7 @@ def test_a_plugins_sense_is_read_in_every_process(tmp_path: Path, own_cache: Pat
 
 SCALED = """
 from dataclasses import dataclass
-from sensors.config import Config, setting
+from sensors.core.config import Config, setting
 
 @dataclass(frozen=True)
 class TouchConfig(Config):

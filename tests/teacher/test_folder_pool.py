@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.folder import pool
 from teacher.folder.pool import BREAKDOWN, TOO_LONG, read_apart, read_files
 from tests.teacher.own_things import picture

@@ -64,7 +64,7 @@ def test_what_a_reader_makes_of_the_systems_error_is_passing_too(
         raise OSError(errno.EMFILE, "Too many open files")
 
     with monkeypatch.context() as patch:
-        patch.setattr("sensors.pictures.open_regular", fail)
+        patch.setattr("sensors.signals.pictures.open_regular", fail)
         assert reader("image")(paths[0]) == (None, f"{NOT_NOW} (Too many open files)")
         patch.setattr(Path, "stat", fail)
         assert reader("image")(paths[0]) == (None, f"{NOT_NOW} (Too many open files)")

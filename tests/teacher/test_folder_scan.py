@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.folder.scan import scan
 
 ENDINGS = {"audio": (".wav", ".flac"), "image": (".png", ".jpg")}

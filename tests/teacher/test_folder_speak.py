@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.synthetic import available
 from teacher.folder.load import load_things
 from teacher.folder.speak import TAKES, speak

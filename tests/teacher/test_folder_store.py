@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sensors.rooms import child_process
+from sensors.system.rooms import child_process
 from teacher.config import DataConfig
 from teacher.folder import pool, store
 from teacher.folder import prepare as preparing

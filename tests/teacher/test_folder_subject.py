@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensors.errors import ConfigError, DataError
-from sensors.event import NO_LESSON
+from sensors.core.errors import ConfigError, DataError
+from sensors.core.event import NO_LESSON
 from teacher.config import DataConfig, TeacherConfig
 from teacher.subjects import subject
 from tests.teacher.own_things import THINGS, picture, write_things

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets import folders
 from teacher.datasets.folders import Listing, Match, list_folder, locate, walk
 

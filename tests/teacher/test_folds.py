@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.folds import Fold, five_folds, group_folds, speaker_folds, stratified_folds
 from teacher.datasets.samples import Labels
 from teacher.datasets.utterances import Utterances, make_utterances

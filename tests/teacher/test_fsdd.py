@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets import fsdd
 from tests.teacher.tiny import tone, write_fsdd
 

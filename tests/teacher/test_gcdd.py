@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.config import CONCEPTS
 from teacher.datasets import gcdd, gcdd_files
 from tests.teacher.tiny import write_words

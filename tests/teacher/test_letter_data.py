@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensors.errors import ConfigError, DataError
+from sensors.core.errors import ConfigError, DataError
 from teacher.config import DataConfig
 from teacher.datasets import avletters, spelled, synthetic
 from teacher.datasets.letters import load_letters

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensors.errors import ConfigError, StateError
-from sensors.event import NO_LESSON, EventBatch
+from sensors.core.errors import ConfigError, StateError
+from sensors.core.event import NO_LESSON, EventBatch
 from teacher.config import LettersConfig
 from teacher.datasets.letters import LetterData
 from teacher.letters import LettersMachine

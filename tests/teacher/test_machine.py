@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sensors.errors import StateError
-from sensors.event import NO_LESSON, EventBatch
+from sensors.core.errors import StateError
+from sensors.core.event import NO_LESSON, EventBatch
 from teacher.config import CONCEPTS, TeacherConfig
 from teacher.datasets import ExamSet, Samples
 from teacher.machine import Machine

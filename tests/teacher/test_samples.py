@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.samples import Samples, hold_out, make_samples
 
 

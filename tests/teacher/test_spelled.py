@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.config import DataConfig
 from teacher.datasets import spelled, synthetic
 from teacher.datasets.letters import LetterData, load_letters

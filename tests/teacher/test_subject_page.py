@@ -13,7 +13,7 @@ from runtime.learning import kinds, learning
 from runtime.parts import kept
 from runtime.settings import RunConfig
 from runtime.teaching import check_senses, teachers_of
-from sensors.errors import ConfigError
+from sensors.core.errors import ConfigError
 from sensors.plugins import load_plugins
 from sensors.senses import configure
 from teacher.config import DataConfig

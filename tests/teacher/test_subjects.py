@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sensors.errors import ConfigError
-from sensors.event import EventBatch
-from sensors.modalities import kind_of, labelled, modality
+from sensors.core.errors import ConfigError
+from sensors.core.event import EventBatch
+from sensors.core.modalities import kind_of, labelled, modality
 from sensors.senses import sense
 from teacher.config import DataConfig, LettersConfig, TeacherConfig
 from teacher.curriculum import Curriculum
@@ -196,7 +196,7 @@ def told(samples: NDArray[Any]) -> NDArray[np.int64]:
 @pytest.fixture
 def small_forms(monkeypatch: pytest.MonkeyPatch) -> None:
     """Senses whose samples are 8 x 8, so that ten thousand concepts take little memory."""
-    from sensors import modalities
+    from sensors.core import modalities
 
     registry = {
         name: dataclasses.replace(kind, shape=(1, 8, 8)) if name in THREE else kind
@@ -307,7 +307,7 @@ def test_no_room_asks_for_a_subject_by_its_name() -> None:
     root = Path(__file__).parents[2]
     names = {one.name for one in subjects()}
     own = {root / "teacher" / "subjects", root / "teacher" / "datasets"}
-    own |= {root / "agent" / "migrations.py", root / "runtime" / "migrate.py"}
+    own |= {root / "agent" / "checkpoints" / "migrations.py", root / "runtime" / "migrate.py"}
     found = []
     for room in ("agent", "replay", "runtime", "sensors", "teacher"):
         for path in (root / room).rglob("*.py"):

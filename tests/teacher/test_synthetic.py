@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets import synthetic
 from teacher.datasets.espeak import Espeak
 

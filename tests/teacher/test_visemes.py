@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets.visemes import OPENING, ROUNDING, TUCK, WIDTH, movement, viseme
 
 TIMES = np.arange(-0.3, 0.7, 0.01)

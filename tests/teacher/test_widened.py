@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sensors.errors import DataError
+from sensors.core.errors import DataError
 from teacher.datasets import fsdd, gcdd, widened
 from teacher.datasets.clips import prepare_files
 from tests.teacher.tiny import write_fsdd, write_words

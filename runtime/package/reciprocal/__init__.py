@@ -5,7 +5,7 @@ environment they therefore lie inside this package, where they overwrite nothing
 package their names, and no others, stand for them.
 
     import reciprocal
-    from sensors.event import Event
+    from sensors.core.event import Event
 """
 
 import importlib.machinery

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from agent.algorithms import EXAMS, Algorithm, Declaration, Setup, algorithm, algorithms, named, register_algorithm
 from agent.algorithms.contract import RESERVED
-from agent.checkpoint import load_state, save_state
+from agent.checkpoints.checkpoint import load_state, save_state
 from agent.hardware import choose_hardware
-from agent.inference import Networks
+from agent.inference import build_networks
 from agent.learner import Learner
-from agent.lip_networks import LipNetworks
-from sensors.errors import ConfigError, StateError, StorageError
-from sensors.modalities import labelled, modality
+from agent.tdlft.lip_networks import LipNetworks
+from sensors.core.errors import ConfigError, StateError, StorageError
+from sensors.core.modalities import labelled, modality
 from tests.agent.letter_rigs import LetterTables, Swept, tiny, world
 from tests.agent.rigs import ListReplay, alike, config, tables
 
@@ -123,7 +123,7 @@ def test_what_it_publishes_is_plain_and_becomes_what_is_examined(name: str) -> N
     if declared.networks is None:
         assert LipNetworks.from_dict(published["networks"]).turn == it.version
         return
-    networks = Networks.build(published)
+    networks = build_networks(published)
     x = {m: torch.rand(5, *modality(m).shape) for m in SENSES}
     z = {m: networks.encode(x[m], m) for m in SENSES}
     assert networks.decodes == declared.decodes and set(networks.sides) == set(SENSES)

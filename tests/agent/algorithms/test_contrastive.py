@@ -12,9 +12,9 @@ from torch import Tensor
 from agent.algorithms import CONTRASTIVE, Setup
 from agent.algorithms.contrastive import COLDEST, Contrastive, JointNetworks, info_nce
 from agent.hardware import choose_hardware
-from agent.inference import Networks
-from sensors.errors import StateError
-from sensors.event import NO_LESSON
+from agent.inference import build_networks
+from sensors.core.errors import StateError
+from sensors.core.event import NO_LESSON
 from tests.agent.rigs import ListReplay, clips, config, images, tables
 
 
@@ -93,7 +93,7 @@ def test_what_is_seen_is_found_among_what_is_heard_and_the_reverse() -> None:
         it.step()
     published = it.publish(-1)
     assert published is not None
-    networks = Networks.build(published)
+    networks = build_networks(published)
     assert isinstance(networks, JointNetworks) and not networks.decodes
     rng = np.random.default_rng(5)
     concepts = np.arange(30) % 3

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.algorithms import contract as algorithms
-from agent.layouts import contract as layouts
+from agent.networks.layouts import contract as layouts
 from sensors.plugins import load_plugins, plugins
 from sensors.senses import senses
 from teacher.subjects import contract as subjects
@@ -24,9 +24,9 @@ from runtime.settings import RunConfig
 from runtime.learning import learning
 from agent.algorithms import Setup, algorithm
 from agent.hardware import choose_hardware
-from agent.inference import Networks
+from agent.inference import build_networks
 from agent.learner import Learner
-from agent.retrieval import retrieve
+from agent.exams.retrieval import retrieve
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
 
 run = RunConfig().override({"run.learn": "linear+smart", "run.teach": "digits"})
@@ -37,7 +37,7 @@ learner = Learner([it], replay, choose_hardware(settings))
 losses = learner.run(600.0, steps=60).losses
 again = algorithm("linear").make(Setup(settings, choose_hardware(settings), replay, replay, 1))
 again.load_state_dict(it.state_dict())
-found = retrieve(Networks.build(again.publish(-1)), exam_set(datasets()))
+found = retrieve(build_networks(again.publish(-1)), exam_set(datasets()))
 print(json.dumps({"plugins": [str(p) for p in plugins()], "names": learning(run).names, "free": learning(run).free,
                   "losses": losses, "shares": found.shares}))
 """
@@ -46,7 +46,7 @@ print(json.dumps({"plugins": [str(p) for p in plugins()], "names": learning(run)
 ALONE = {
     "sense": """
 import numpy as np
-from sensors.modalities import Modality
+from sensors.core.modalities import Modality
 from sensors.senses import Sense, register_sense
 from sensors.senses.drawing import curves_view
 form = Modality("mine", (64, 6), np.dtype(np.float32), "pressure", 1.0, "sequence", -4.0, 4.0)
@@ -60,7 +60,7 @@ register_subject(Mine())
 """,
     "layout": """
 from dataclasses import replace
-from agent.layouts import layout_of, register_layout
+from agent.networks.layouts import layout_of, register_layout
 register_layout(replace(layout_of("picture", (1, 32, 32), "image"), name="mine"))
 """,
     "algorithm": """

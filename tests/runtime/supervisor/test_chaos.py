@@ -1,4 +1,4 @@
-"""Five minutes of `benchmarks/chaos.py`: everything is killed and stopped at random, and nothing is lost."""
+"""Five minutes of `benchmarks/proofs/chaos.py`: everything is killed and stopped at random, and nothing is lost."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos import works
+from benchmarks.proofs.chaos import works
 
 ROOT = Path(__file__).parents[3]
 MINUTES = 5.0
@@ -39,7 +39,16 @@ def test_the_monitor_works_again_when_it_examined_twice() -> None:
 @pytest.mark.ray
 @pytest.mark.timeout(960)
 def test_five_minutes_of_chaos_lose_nothing_and_store_nothing_twice(tmp_path: Path) -> None:
-    command = [sys.executable, "benchmarks/chaos.py", "--out", str(tmp_path), "--minutes", str(MINUTES), "--seed", "11"]
+    command = [
+        sys.executable,
+        "benchmarks/proofs/chaos.py",
+        "--out",
+        str(tmp_path),
+        "--minutes",
+        str(MINUTES),
+        "--seed",
+        "11",
+    ]
     campaign = subprocess.Popen([*command, "--json"], cwd=ROOT, text=True, stdout=subprocess.PIPE)
     try:
         # The last fault, the end and the counting come after the five minutes.

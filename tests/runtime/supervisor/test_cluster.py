@@ -5,7 +5,7 @@ import pytest
 
 from runtime.settings import RunSection
 from runtime.supervisor.cluster import Cluster, check_resources, free_port
-from sensors.errors import ConfigError, UserError
+from sensors.core.errors import ConfigError, UserError
 from tests.patience import PATIENCE
 
 

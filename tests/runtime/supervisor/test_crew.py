@@ -8,7 +8,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
 from runtime.supervisor.crew import Member, user_error
 from runtime.supervisor.vigil import Clock
-from sensors.errors import DataError, StorageError, UserError
+from sensors.core.errors import DataError, StorageError, UserError
 
 
 def failed(cause: Exception) -> Any:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from runtime.board import Board
-from runtime.roles import LearnerRole
 from runtime.settings import RunSection
 from runtime.supervisor.ending import Ending
-from sensors.errors import SourceError
+from runtime.supervisor.roles import LearnerRole
+from sensors.core.errors import SourceError
 
 WAITING = "replay holds 4 of 16 image events"
 

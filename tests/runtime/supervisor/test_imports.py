@@ -12,7 +12,7 @@ from ray import cloudpickle
 
 from runtime.supervisor import imports
 from runtime.supervisor.imports import rooms_elsewhere, standing_at_home
-from sensors.rooms import HOME, ROOMS
+from sensors.system.rooms import HOME, ROOMS
 from tests.foreign import foreign_modules, ros_path
 
 DRIVER = """

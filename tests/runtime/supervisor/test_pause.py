@@ -1,4 +1,4 @@
-"""`benchmarks/pause.py`: while learner and monitor are stopped nothing grows, and every event is accounted for."""
+"""`benchmarks/proofs/pause.py`: while learner and monitor are stopped nothing grows, and every event is counted."""
 
 import json
 import subprocess
@@ -16,7 +16,15 @@ SECONDS = 12
 @pytest.mark.timeout(480)
 @pytest.mark.parametrize("samples", [0, 1], ids=["free", "held back"])
 def test_a_paused_learner_costs_no_memory_and_no_event(tmp_path: Path, samples: int) -> None:
-    command = [sys.executable, "benchmarks/pause.py", "--out", str(tmp_path), "--seconds", str(SECONDS), "--json"]
+    command = [
+        sys.executable,
+        "benchmarks/proofs/pause.py",
+        "--out",
+        str(tmp_path),
+        "--seconds",
+        str(SECONDS),
+        "--json",
+    ]
     measuring = subprocess.Popen(
         [*command, "--samples-per-insert", str(samples)], cwd=ROOT, text=True, stdout=subprocess.PIPE
     )

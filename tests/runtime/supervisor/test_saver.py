@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from agent import checkpoint as format_room
-from agent.checkpoint import list_checkpoints, write_checkpoint
+from agent.checkpoints import checkpoint as format_room
+from agent.checkpoints.checkpoint import list_checkpoints, write_checkpoint
 from runtime.rundir import RunDirectory
 from runtime.supervisor import saver as room
 from runtime.supervisor.saver import STATE_FILE, STATE_KEYS, SaveError, Saver
-from sensors.errors import DamageError, StateError, StorageError
-from sensors.state import State
+from sensors.core.errors import DamageError, StateError, StorageError
+from sensors.core.state import State
 
 
 @pytest.fixture

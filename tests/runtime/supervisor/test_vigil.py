@@ -20,7 +20,7 @@ from ray.exceptions import ActorUnavailableError
 from runtime.supervisor import vigil
 from runtime.supervisor.crew import Member
 from runtime.supervisor.vigil import ASIDE, LONGEST_LOOK, PULSE, Clock, Vigil, watched
-from sensors.modalities import modality
+from sensors.core.modalities import modality
 from sensors.plugins import load_plugins, process_setup
 from sensors.senses import configure
 from tests.patience import PATIENCE, quickest, wait_for

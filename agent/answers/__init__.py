@@ -1,0 +1,1 @@
+"""What the learned networks answer: associations, responses in sound and pictures, the viewer."""

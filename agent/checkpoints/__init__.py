@@ -1,0 +1,1 @@
+"""Checkpoints, copies of a state between two steps, the tensor file, and migrations of older versions."""

@@ -1,0 +1,1 @@
+"""How the learner draws events: turns, batches, held-out rows, random states."""

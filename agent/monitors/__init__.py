@@ -1,0 +1,1 @@
+"""Monitors hold exams while the learner goes on, and report the results."""

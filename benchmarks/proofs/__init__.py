@@ -1,0 +1,1 @@
+"""Proofs that the program keeps its promises: kills, stops, pairing, perception."""

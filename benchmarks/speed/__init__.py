@@ -1,0 +1,1 @@
+"""What things cost: steps, events a second, spectrograms, answers."""

@@ -1,0 +1,1 @@
+"""Studies of learning: what is learned, from what, and how well."""

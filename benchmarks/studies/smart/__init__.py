@@ -1,0 +1,1 @@
+"""SMART's table, guides, and hashes of learned weights."""

@@ -1,0 +1,1 @@
+"""Streams that are uneven, arrive late or drift."""

@@ -1,0 +1,1 @@
+"""TDLFT's table and its embeddings."""

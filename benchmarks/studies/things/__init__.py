@@ -1,0 +1,1 @@
+"""Real things, named by real words."""

@@ -1,0 +1,1 @@
+"""Sources of pictures: cameras, films, numbered pictures, web cameras."""

@@ -1,0 +1,1 @@
+"""The vocabulary that all rooms share: events, modalities, settings, errors, states, clocks, the wire format."""

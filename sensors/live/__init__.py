@@ -1,0 +1,1 @@
+"""The live sensors of a run: local sources and robots, sent on to replay."""

@@ -1,0 +1,317 @@
+"""The rig of a live run: its devices or recording, what is perceived in them, and the robots it hears.
+
+    rig = make_rig(RigConfig(), generation=time.time_ns() // 1_000_000, kinds={"audio", "image", "audio+image"})
+    rig.start()
+    while True:
+        for delivery in rig.step(0.01):
+            ...store delivery.batch...
+            rig.acknowledge([delivery])
+
+Pure of Ray. One thread may use a rig; its sources read in threads of their own.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sensors.core.errors import SourceError
+from sensors.core.event import EventBatch
+from sensors.core.state import State
+from sensors.live.outbox import Delivery
+from sensors.perception.perception import Perception, warm_up
+from sensors.perception.streams import AnySource
+from sensors.robots.ingest import RemoteIngest
+from sensors.signals.readings import Chunk
+from sensors.sources.devices import connect
+from sensors.sources.hush import Ear, Hush
+from sensors.sources.recorder import Recorder
+from sensors.sources.recording import RecordedSource
+from sensors.sources.source import Change, Ended
+
+HOST = "host"
+"""Source of what this machine perceives itself; no robot may have this name."""
+TURN = 64
+"""Most samples taken from one source at once, so that a late rig still hears its robots."""
+ROBOTS_EVERY = 0.5
+"""Seconds between two looks at the robots' states."""
+NOTES = 1024
+"""Most notes kept until somebody takes them; of more the oldest are lost, and counted."""
+
+
+class Note(NamedTuple):
+    """A line for people, and the second since 1970 at which it came up."""
+
+    time: float
+    text: str
+
+
+class LiveRig:
+    """Owns sources and robots; gives events.
+
+    Args:
+        sources: each with a name of its own; connected and disconnected here.
+        perception: makes events of what they give.
+        kinds: of events that are wanted; others that robots send are refused and counted.
+        ingest: hears robots; none: there are none.
+        recorder: writes down what the sources give; none: nobody does.
+        hush: tells when this machine itself makes a sound, which is not listened to; none: it never does.
+        clock: of monotonic seconds.
+        played: the sources are tapes, which wait for their reader.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[AnySource],
+        perception: Perception,
+        kinds: Collection[str],
+        ingest: RemoteIngest | None = None,
+        recorder: Recorder | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        hush: Hush | None = None,
+        played: bool = False,
+    ) -> None:
+        self._sources = list(sources)
+        self._played = played
+        # The end of the newest sample of each source.
+        self._newest: dict[str, float] = {}
+        self._perception = perception
+        self._kinds = frozenset(kinds)
+        self._ingest, self._recorder, self._hush = ingest, recorder, hush
+        # On a tape nothing of what this machine says now can be heard.
+        self._ears = {} if hush is None or played else {source.name: Ear(hush) for source in sources}
+        self._clock = clock
+        self._ended: set[str] = set()
+        self._notes: deque[Note] = deque(maxlen=NOTES)
+        self._unnoted = 0
+        self._stalls, self._events = Counter[str](), Counter[str]()
+        self._robots, self._robots_due = dict[str, str](), 0.0
+        self._told = set[tuple[str, str]]()
+        self._flushed = False
+        for source in self._sources:
+            # They are asked in turn; the wait is the rig's own.
+            source.timeout = 0.0
+            source.observe(self._changed)
+            if isinstance(source, RecordedSource):
+                source.recording.on_damage = self._note
+
+    def start(self) -> None:
+        """Connect all sources; one that is not there is sought in the background, if need be all of them.
+
+        Whether there is anything to perceive with is asked once, by `check`: a device that has gone since comes back.
+        """
+        warm_up(self._perception)
+        if self._ingest is not None:
+            self._note(f"robots are heard at {self._ingest.address}")
+        self._tell_what_is_not_played()
+        if not self._sources:
+            return
+        try:
+            connect(self._sources)
+        except SourceError as error:
+            self._note(" ".join(str(error).split()))
+            for source in self._sources:
+                source.connect(warmup=0)
+
+    def step(self, seconds: float) -> list[Delivery]:
+        """Take in what came, for `seconds` at most where nothing did; what it makes, each to be acknowledged."""
+        found: list[Delivery] = []
+        now = self._clock()
+        came = [self._read(source, found) for source in self._sources]
+        if max(came, default=0) < TURN:
+            # Only what was there by `now` has been read: sound that waits while a busy machine looks for cards is no
+            # silence.
+            self._add(found, self._perception.advance(self._reached(now)), now)
+        if self._sources and len(self._ended) == len(self._sources) and not self._flushed:
+            self._flushed = True
+            self._add(found, self._perception.flush(self._clock()), self._clock())
+        wait = 0.0 if any(came) or found else seconds
+        if self._ingest is not None:
+            self._hear(self._ingest, wait, found)
+        elif wait:
+            time.sleep(wait)
+        return found
+
+    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+        """These are stored for good: robots may forget theirs."""
+        receipts = [delivery.receipt for delivery in deliveries if delivery.receipt is not None]
+        if receipts and self._ingest is not None:
+            self._ingest.acknowledge(receipts)
+
+    def refuse(self, deliveries: Iterable[Delivery], reason: str) -> None:
+        """These will never be stored: robots count theirs as refused."""
+        receipts = [delivery.receipt for delivery in deliveries if delivery.receipt is not None]
+        if receipts and self._ingest is not None:
+            self._ingest.refuse(receipts, reason)
+
+    def flush(self) -> list[Delivery]:
+        """Give the devices back; all that they gave and that is under way, decided: nothing will follow."""
+        found: list[Delivery] = []
+        for source in self._sources:
+            source.disconnect()
+        for source in self._sources:
+            while self._read(source, found) == TURN:
+                pass
+        if self._sources and not self._flushed:
+            self._flushed = True
+            self._add(found, self._perception.flush(self._clock()), self._clock())
+        return found
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Where every source and `robot/NAME` stands: `connecting`, `live`, `stalled` or `closed`."""
+        return {source.name: source.state for source in self._sources} | self._robots
+
+    @property
+    def over(self) -> bool:
+        """Whether all its sources have ended and no robot is listened for: nothing more will come of it."""
+        return self._flushed and self._ingest is None
+
+    @property
+    def name(self) -> str:
+        """Source of its own events."""
+        return self._perception.name
+
+    def take_notes(self) -> list[Note]:
+        """Lines for people that came up since this was last asked; every change of a state is one."""
+        return [self._notes.popleft() for _ in range(len(self._notes))]
+
+    def describe(self) -> list[str]:
+        """Printable lines: what is listened to and looked at."""
+        return [f"{source}" for source in self._sources] + ([str(self._ingest)] if self._ingest is not None else [])
+
+    def figures(self) -> dict[str, float]:
+        """Totals since this rig was made, flat.
+
+        `events/<kind>`, `read/<source>` (readings), `lost/<source>/<reason>` (likewise), `stalls/<source>`,
+        `reconnects/<source>`, `perceived/<what>` (see `Perception.counts`), `refused/<reason>` (robots' messages and
+        batches), `recorded`, `unrecorded/<reason>`, `notes/lost`.
+        """
+        found: dict[str, float] = {f"events/{kind}": n for kind, n in self._events.items()}
+        for source in self._sources:
+            counts = source.counts
+            found[f"read/{source.name}"] = counts.read
+            found[f"reconnects/{source.name}"] = counts.reconnects
+            found |= {f"lost/{source.name}/{reason}": n for reason, n in counts.dropped.items()}
+        found |= {f"stalls/{name}": self._stalls[name] for name in self.states}
+        found["notes/lost"] = self._unnoted
+        found |= {f"lost/{name}/own": float(ear.own) for name, ear in self._ears.items() if ear.own}
+        found |= {f"perceived/{what}": n for what, n in self._perception.counts.items()}
+        if self._ingest is not None:
+            found |= {f"refused/{reason}": n for reason, n in self._ingest.counts.items()}
+        if self._recorder is not None:
+            found["recorded"] = self._recorder.written
+            found |= {f"unrecorded/{reason}": n for reason, n in self._recorder.dropped.items()}
+        return found
+
+    def state_dict(self) -> State:
+        """Which ids and lessons come next; what is under way is not kept."""
+        return self._perception.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on after the saved ids and lessons, in a generation of its own.
+
+        What was perceived after the state was saved had ids that follow it: those must not be given again.
+
+        Raises:
+            StateError: the state is another's.
+        """
+        own = self._perception.generation
+        self._perception.load_state_dict(state)
+        self._perception.generation = max(own, self._perception.generation + 1)
+
+    def close(self) -> None:
+        """Let go of devices, robots and files; what robots were not told to be stored, they send again."""
+        for source in self._sources:
+            source.disconnect()
+        if self._ingest is not None:
+            self._ingest.close()
+        if self._recorder is not None:
+            self._recorder.close()
+        if self._hush is not None:
+            self._hush.close()
+
+    def _read(self, source: AnySource, found: list[Delivery]) -> int:
+        """Take in what is there, up to a turn; how many samples there were."""
+        for count in range(TURN):
+            try:
+                sample = source.read()
+            except TimeoutError:
+                return count
+            except Ended:
+                self._ended.add(source.name)
+                return count
+            self._ended.discard(source.name)
+            if isinstance(sample, Chunk) and source.name in self._ears:
+                heard = self._ears[source.name].observe(sample)
+                if heard is None:
+                    continue
+                sample = heard
+            if self._recorder is not None:
+                self._recorder.write(source.name, sample)
+            now = self._clock()
+            self._newest[source.name] = sample.end
+            # Where a tape is late, its own time counts: its pictures and its sound are late together.
+            batches = self._perception.observe(sample, self._reached(now), source.name)
+            self._add(found, batches, min(sample.end, now))
+        return TURN
+
+    def _reached(self, now: float) -> float:
+        """Time up to which everything that there is has been read: a tape that waits for its reader is not silent."""
+        if not self._played:
+            return now
+        return min([now, *(end for name, end in self._newest.items() if name not in self._ended)])
+
+    def _add(self, found: list[Delivery], batches: Sequence[EventBatch], captured: float) -> None:
+        for batch in batches:
+            self._events[batch.kind] += len(batch)
+            found.append(Delivery(batch, captured))
+
+    def _hear(self, ingest: RemoteIngest, seconds: float, found: list[Delivery]) -> None:
+        for received in ingest.run(seconds):
+            batch = received.batch
+            if batch.kind in self._kinds:
+                self._events[batch.kind] += len(batch)
+                found.append(Delivery(batch, self._clock(), received))
+            else:
+                ingest.refuse([received], "kind")
+                self._tell_of_refused(received.robot, batch.kind)
+        for text in ingest.take_notes():
+            self._note(text)
+        now = self._clock()
+        if now >= self._robots_due:
+            self._robots_due = now + ROBOTS_EVERY
+            # A robot may be called `camera`.
+            states: dict[str, str] = {f"robot/{name}": figures.state for name, figures in ingest.robots().items()}
+            for name, state in states.items():
+                if self._robots.get(name) != state:
+                    self._note(f"{name} {state}")
+                    self._stalls[name] += state == "stalled"
+            self._robots = states
+
+    def _tell_of_refused(self, robot: str, kind: str) -> None:
+        """Say once that events of a kind that a robot sends are not wanted."""
+        if (robot, kind) not in self._told and len(self._told) < NOTES:
+            self._told.add((robot, kind))
+            self._note(
+                f"robot/{robot}: its events of {kind} are refused: this run learns nothing from them; "
+                "name their senses in learner.modalities"
+            )
+
+    def _tell_what_is_not_played(self) -> None:
+        names = {source.name for source in self._sources}
+        for recording in {source.recording for source in self._sources if isinstance(source, RecordedSource)}:
+            for name, kind in recording.kinds.items():
+                if name not in names:
+                    self._note(f"{name} is recorded ({kind}) and not played: no sense of this run is perceived in it")
+
+    def _changed(self, change: Change) -> None:
+        """A source's own thread says that its state has changed."""
+        self._stalls[change.source] += change.after == "stalled" != change.before
+        again = " again" if change.after == "live" and self._stalls[change.source] else ""
+        reason = f" ({change.reason})" if change.reason else ""
+        self._note(f"{change.source} {change.after}{again}{reason}")
+
+    def _note(self, text: str) -> None:
+        self._unnoted += len(self._notes) == NOTES
+        self._notes.append(Note(time.time(), text))

@@ -1,0 +1,82 @@
+"""Makes the rig of a live run from its settings, and checks beforehand whether it can be made."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from sensors.core.errors import SourceError
+from sensors.live.live_rig import HOST, LiveRig
+from sensors.live.rig_config import LIVE, RigConfig
+from sensors.perception.perception import Perception
+from sensors.perception.streams import AnySource, devices, played, streams
+from sensors.robots.ingest import RemoteIngest
+from sensors.sources.devices import connect
+from sensors.sources.hush import Hush
+from sensors.sources.recorder import ABOUT, Recorder, free_directory
+
+CHECK = 2.5
+"""Longest wait for a device when it is only checked whether there is one, seconds."""
+
+
+def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> LiveRig:
+    """The rig that the settings describe, not started.
+
+    Args:
+        config: what is listened to and looked at.
+        generation: never used before by this machine's events.
+        kinds: of events that are wanted.
+
+    Raises:
+        SourceError: no such recording, nothing to perceive with, or the place to record to cannot be used.
+        LinkError: robots cannot be heard at that address.
+    """
+    sources = make_sources(config)
+    recorder = None
+    ingest = RemoteIngest(config.ingest) if config.ingest.listen is not None else None
+    if config.live.record is not None:
+        recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
+    perception = Perception(HOST, generation, config.perception, config.names)
+    hush = Hush(Path(config.hush)) if config.hush is not None else None
+    return LiveRig(sources, perception, kinds, ingest, recorder, hush=hush, played=config.source != LIVE)
+
+
+def make_sources(config: RigConfig) -> list[AnySource]:
+    """The devices that the senses are perceived in, or what was recorded of them.
+
+    Raises:
+        SourceError: no such recording, or nothing to perceive with.
+    """
+    wanted = streams(config.names)
+    if config.source != LIVE:
+        return played(wanted, config.source, config.live.speed)
+    sources = devices(wanted, config.sensors)
+    if not sources and config.ingest.listen is None:
+        raise SourceError(
+            f"no device for {', '.join(wanted)}, and no robots: give --microphone, --camera or --listen, "
+            "or the device of another sense by its settings"
+        )
+    return sources
+
+
+def check(config: RigConfig, fresh: bool = True) -> None:
+    """See whether there is anything to perceive with, and give it back; takes a few seconds at most.
+
+    Args:
+        config: what is listened to and looked at.
+        fresh: a new run, which is not meant to record to where a recording lies already.
+
+    Raises:
+        SourceError: nothing is there: what was looked for and the fix.
+        LinkError: robots cannot be heard at that address, or not with those keys.
+    """
+    if fresh and config.live.record is not None and (Path(config.live.record) / ABOUT).exists():
+        raise SourceError(f"--record {config.live.record}: holds a recording already; choose another folder")
+    sources = make_sources(config)
+    if config.ingest.listen is not None:
+        RemoteIngest(config.ingest).close()
+    if config.source != LIVE or config.ingest.listen is not None:
+        return
+    try:
+        connect(sources, CHECK)
+    finally:
+        for source in sources:
+            source.disconnect()

@@ -1,0 +1,1 @@
+"""Several streams perceived at once: which senses, and which percepts make one event."""

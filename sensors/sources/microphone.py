@@ -1,0 +1,289 @@
+"""A microphone: anything that PortAudio records from, as mono sound at 16 kHz."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from sensors.core.errors import SourceError
+from sensors.signals.mixer import Mixer
+from sensors.signals.spectrogram import SAMPLE_RATE
+from sensors.sources.live_config import SensorsConfig
+from sensors.sources.loop import STALL, LoopSource
+from sensors.sources.sample_clock import SampleClock
+from sensors.sources.sound_server import (
+    ALSA,
+    NO_PLUGIN,
+    NoPactlError,
+    ServerSource,
+    choose,
+    recording_from,
+    server_sources,
+)
+from sensors.sources.source import Chunk
+
+BLOCKS = 256
+"""Blocks between PortAudio's thread and the reader, about 5 s; a full one means that the reader was not run."""
+BLOCK = 0.02
+"""Sound in a block asked of the device, seconds."""
+RATES = (48_000.0, 44_100.0, 16_000.0, 32_000.0, 96_000.0, 22_050.0, 8_000.0)
+"""Rates that are tried after the one that the device reports, Hz: some report one that they refuse."""
+INSTALL = "install libportaudio2 (Debian/Ubuntu), portaudio (Homebrew) or portaudio (Fedora)"
+
+BUSY = 5.0
+"""Longest wait for another device that is being opened, seconds."""
+_BUSY = "close what else uses it, or choose another"
+_CABLE = "check its cable"
+
+_open_streams = 0
+_opened_before = False
+# PortAudio opens one device at a time. A device that hangs while it is opened keeps the lock: nobody waits for that
+# for ever, and closing needs it not.
+_portaudio = threading.Lock()
+_counting = threading.Lock()
+
+
+class Microphone(LoopSource[Chunk]):
+    """Sound from an input device of this machine.
+
+    Args:
+        device: index, part of the name of a device or of the sound server's source, or `default`;
+            `sensors.sources.devices` lists them.
+        name: of the source.
+        buffer: unread sound that is kept, seconds.
+        timeout: longest wait of `read`, seconds.
+        stall: silence of the device that means a stall, seconds.
+    """
+
+    def __init__(
+        self,
+        device: str = "default",
+        *,
+        name: str = "microphone",
+        buffer: float = 10.0,
+        timeout: float = 2.0,
+        stall: float = STALL,
+    ) -> None:
+        self.device = device
+        capacity = max(1, round(buffer / BLOCK))
+        driver = lambda: _Stream(device, self.lose, self.remark)  # noqa: E731
+        super().__init__(name, driver, capacity=capacity, timeout=timeout, stall=stall)
+
+    @classmethod
+    def from_config(cls, config: SensorsConfig) -> "Microphone":
+        """The microphone that the settings name.
+
+        Raises:
+            SourceError: they say that there is none.
+        """
+        if config.microphone is None:
+            raise SourceError("microphone: the settings say none; set sensors.microphone")
+        return cls(config.microphone, buffer=config.sound_buffer, timeout=config.read_timeout, stall=config.stall)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.device!r} ({self.standing})"
+
+
+def portaudio() -> ModuleType:
+    """The sounddevice module, imported where it is needed: it cannot be without the PortAudio library.
+
+    Raises:
+        SourceError: it or the library is missing; says how to install it.
+    """
+    try:
+        import sounddevice
+    except ImportError:
+        raise SourceError("microphone: sounddevice is not installed; pip install 'reciprocal[live]'") from None
+    except OSError:
+        raise SourceError(f"microphone: the PortAudio library is missing; {INSTALL}") from None
+    module: ModuleType = sounddevice
+    return module
+
+
+def find(sounddevice: ModuleType, device: str) -> tuple[dict[str, Any], ServerSource | None]:
+    """PortAudio's description of the input that `device` names, and the sound server's source to open it with.
+
+    PortAudio's own devices go before the server's sources, which are numbered after them.
+
+    Raises:
+        SourceError: there is none, or several; the message lists what there is.
+    """
+    which = None if device == "default" else int(device) if device.isdecimal() else device
+    try:
+        found: dict[str, Any] = sounddevice.query_devices(which, "input")
+        return found, None
+    except (ValueError, sounddevice.PortAudioError) as error:
+        cause = _cause(error)
+    devices = sounddevice.query_devices()
+    names = [f"{d['index']} {d['name']!r}" for d in devices if d["max_input_channels"] > 0]
+    # Where a name fits several, PortAudio's own list of them has outputs in it, too.
+    several = "; give the index of one" if "ultiple" in cause else ""
+    lacking = ""
+    if which is not None and not several:
+        try:
+            sources = server_sources()
+            names += [f"{len(devices) + i} {source}" for i, source in enumerate(sources)]
+            if isinstance(which, int):
+                # A number is never a part of a name: names of sources are full of digits.
+                at = which - len(devices)
+                source = sources[at] if 0 <= at < len(sources) else None
+            else:
+                source = choose(sources, device)
+        except NoPactlError as error:
+            source, lacking = None, f"; {error}" if _reaches_server(devices) else ""
+        if source is not None:
+            pulse = next((d for d in devices if d["name"] == ALSA and d["max_input_channels"] > 0), None)
+            if pulse is None:
+                raise SourceError(f"microphone {device!r}: the sound server has {source}, but {NO_PLUGIN}")
+            return pulse, source
+    known = f"there are {', '.join(names)}" if names else "this machine has none: plug one in, or start PulseAudio"
+    raise SourceError(f"microphone {device!r}: {cause}{several}; {known}{lacking}")
+
+
+def _reaches_server(devices: Any) -> bool:
+    return any(d["name"] == ALSA for d in devices)
+
+
+class _Stream:
+    """An open PortAudio stream; its callback only copies."""
+
+    def __init__(
+        self, device: str, lose: Callable[[str, int], None], remark: Callable[[str], None] = lambda text: None
+    ) -> None:
+        global _open_streams, _opened_before
+        if not _portaudio.acquire(timeout=BUSY):
+            raise SourceError(f"microphone {device!r}: PortAudio hangs in opening a device; pull it out, or restart")
+        try:
+            sounddevice = portaudio()
+            if _opened_before and not _open_streams:
+                # PortAudio looks for devices only when it starts: without this, one plugged in later is not found.
+                sounddevice._terminate()
+                sounddevice._initialize()
+            _opened_before = True
+            info, source = find(sounddevice, device)
+            self._rate = 0.0
+            self._lose, self._remark = lose, remark
+            self._blocks: deque[tuple[float, NDArray[np.float32], bool]] = deque(maxlen=BLOCKS)
+            self._came = threading.Event()
+            self._overrun = self._overrun_told = 0  # blocks that had no room; written by one thread each
+            with recording_from(source):
+                self._stream = self._open(sounddevice, info, source.description if source else str(info["name"]))
+            with _counting:
+                _open_streams += 1
+        finally:
+            _portaudio.release()
+        self._clock = SampleClock(self._rate)
+        self._end: float | None = None
+        self._mixer, self._alone = Mixer(), False
+        self._resampler: Any = None
+        self._taken = self._given = 0  # samples into and out of the resampler
+        self._gap = False
+
+    def _open(self, sounddevice: ModuleType, info: dict[str, Any], name: str) -> Any:
+        most, usual = int(info["max_input_channels"]), float(info["default_samplerate"])
+        refused: Exception | None = None
+        # Two channels before one: devices that mix them themselves lose the sound of channels that cancel each other.
+        # Bare hardware may give all of its channels only.
+        numbers = list(dict.fromkeys(n for n in (min(2, most), 1, most) if n > 0))
+        rates = list(dict.fromkeys((usual, *RATES)))
+        for self._rate in rates:
+            for channels in numbers:
+                try:
+                    stream = self._start(sounddevice, int(info["index"]), channels)
+                except sounddevice.PortAudioError as error:
+                    refused = refused or error
+                    if "unavailable" in _cause(error):
+                        raise SourceError(f"microphone {name!r}: {_cause(error)}; {_BUSY}") from None
+                    continue
+                if self._rate != usual:
+                    self._remark(f"it reports {usual:g} Hz and refuses them; opened at {self._rate:g} Hz")
+                return stream
+        if refused is None:
+            raise SourceError(f"microphone {name!r}: no input channels; choose another")
+        tried = f"{', '.join(f'{rate:g}' for rate in rates)} Hz with {' and '.join(map(str, numbers))} channels"
+        raise SourceError(f"microphone {name!r}: {_cause(refused)}, tried were {tried}; {_BUSY}")
+
+    def _start(self, sounddevice: ModuleType, index: int, channels: int) -> Any:
+        stream = sounddevice.InputStream(
+            device=index,
+            channels=channels,
+            samplerate=self._rate,
+            blocksize=round(self._rate * BLOCK),
+            dtype="float32",
+            callback=self._heard,
+        )
+        try:
+            stream.start()
+        except sounddevice.PortAudioError:
+            stream.close()
+            raise
+        return stream
+
+    def _heard(self, block: NDArray[np.float32], count: int, times: Any, status: Any) -> None:
+        now = time.monotonic()
+        age = times.currentTime - times.inputBufferAdcTime
+        shortest = count / self._rate
+        # Not every host reports times, and some report nonsense.
+        seen = now - (age if shortest / 2 <= age < 1.0 else shortest)
+        self._overrun += len(self._blocks) == BLOCKS
+        self._blocks.append((seen, block.copy(), bool(status.input_overflow)))
+        self._came.set()
+
+    def read(self, timeout: float) -> Chunk | None:
+        if not self._blocks:
+            self._came.clear()
+            if not self._blocks and not self._came.wait(timeout):
+                if not self._stream.active:
+                    raise SourceError("the device has stopped")
+                return None
+        seen, block, lost = self._blocks.popleft()
+        samples = self._mixer.mix(block)
+        if self._mixer.alone is not None and not self._alone:
+            self._alone = True
+            self._remark(f"its channels cancel each other: channel {self._mixer.alone + 1} is heard alone; {_CABLE}")
+        if overrun := self._overrun - self._overrun_told:
+            self._overrun_told += overrun
+            self._lose("overflow", overrun)
+        return self._chunk(seen, samples, lost, overrun)
+
+    def _chunk(self, seen: float, samples: NDArray[np.float32], lost: bool, overrun: int) -> Chunk | None:
+        start, gap, unsure = self._clock.stamp(seen, len(samples), lost or overrun > 0)
+        if gap and not overrun:
+            # As far as the times tell: the device says that it lost sound, not how much.
+            missing = start - self._end if self._end is not None else 0.0
+            self._lose("device", max(1, round(missing / BLOCK)))
+        self._end = start + len(samples) / self._rate
+        if self._rate == SAMPLE_RATE:
+            return Chunk(start, samples, gap, unsure)
+        if self._resampler is None or gap:
+            self._resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float32")
+            self._taken, self._given, self._gap = 0, 0, gap
+        # What comes out lags behind what went in, and its times with it.
+        start += self._given / SAMPLE_RATE - self._taken / self._rate
+        out: NDArray[np.float32] = self._resampler.resample_chunk(samples)
+        self._taken += len(samples)
+        self._given += len(out)
+        if not len(out):
+            return None
+        gap, self._gap = self._gap, False
+        return Chunk(start, out, gap, unsure)
+
+    def close(self) -> None:
+        global _open_streams
+        try:
+            self._stream.abort(ignore_errors=True)
+            self._stream.close(ignore_errors=True)
+        finally:
+            with _counting:
+                _open_streams -= 1
+
+
+def _cause(error: Exception) -> str:
+    lines = str(error.args[0] if error.args else error).strip().splitlines()
+    return lines[0].rstrip(".:") if lines else type(error).__name__
