@@ -14,16 +14,16 @@ from sensors.system.interrupts import INTERRUPTED, Interrupts
 from sensors.system.output import failure, steady_output
 
 
-def main(arguments: Sequence[str] | None = None, cast: Mapping[str, Any] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, actor_classes: Mapping[str, Any] | None = None) -> int:
     """Run from the command line; returns the exit code: 0 well, 1 broke down, 2 bad input, 130 stopped at once.
 
     Args:
         arguments: of the command line; this process's own by default.
-        cast: actors other than the usual ones, by role.
+        actor_classes: actors other than the usual ones, by role.
     """
     with steady_output(), Interrupts() as interrupts:
         try:
-            return _run(sys.argv[1:] if arguments is None else arguments, cast)
+            return _run(sys.argv[1:] if arguments is None else arguments, actor_classes)
         except BaseException as error:
             # Libraries make other errors of an interruption while they are imported.
             if not interrupts.explains(error):
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None, cast: Mapping[str, Any] | None 
             return INTERRUPTED
 
 
-def _run(arguments: Sequence[str], cast: Mapping[str, Any] | None) -> int:
+def _run(arguments: Sequence[str], actor_classes: Mapping[str, Any] | None) -> int:
     # All imports are here, where Ctrl-C leaves no traceback.
     from sensors.core.errors import UserError
     from sensors.system.rooms import check_rooms
@@ -51,9 +51,9 @@ def _run(arguments: Sequence[str], cast: Mapping[str, Any] | None) -> int:
                 return 1
             return 0
         # Ray takes a second to import: --help and mistakes on the command line need not wait for it.
-        from runtime.session import conduct
+        from runtime.session import run_session
 
-        return conduct(request, cast)
+        return run_session(request, actor_classes)
     except UserError as error:
         print(f"error: {redact_text(str(error), arguments)}", file=sys.stderr)
         return 2

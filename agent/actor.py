@@ -18,7 +18,7 @@ from agent.algorithms import SMART, Setup, algorithm
 from agent.answers.associations import Associations
 from agent.answers.respond import LATEST, Responder
 from agent.answers.response import warm_up
-from agent.answers.viewer import Window
+from agent.answers.viewer import ViewerWindow
 from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
 from agent.events.held_out import TrainingReplay
 from agent.events.randomness import seed_random
@@ -29,8 +29,8 @@ from agent.monitors.rounds import Round, Rounds
 from agent.monitors.subjects import find_subjects
 from replay.reader import Reader
 from sensors.core.errors import StateError
-from sensors.sources.hush import NAME as HUSH
-from sensors.sources.hush import Hush
+from sensors.sources.own_playback import NAME as PLAYBACK
+from sensors.sources.own_playback import OwnPlayback
 from sensors.sources.speaker import Speaker
 from teacher.config import DataConfig
 from teacher.subjects import read_subjects
@@ -94,7 +94,7 @@ class LearnerActor:
         }
 
     def publish(self, name: str, version: int) -> dict[str, Any] | None:
-        """What the algorithm `name` has learned, or none when there is nothing newer than `version`, or no such one."""
+        """What the algorithm `name` has learned, or None when there is nothing newer than `version`, or no such one."""
         found = self.learner.algorithms.get(name)
         return None if found is None else found.publish(version)
 
@@ -116,7 +116,7 @@ class LearnerActor:
 
         Args:
             directory: the stage.
-            step: of the snapshot; none: of what is held of the last step, for whoever cannot wait for the present one.
+            step: of the snapshot; None: of what is held of the last step, for whoever cannot wait for the present one.
 
         Raises:
             RuntimeError: there is no such snapshot.
@@ -142,7 +142,7 @@ class LearnerActor:
         self.learner.remaining = fraction
 
     def ping(self) -> str:
-        """A sign of life."""
+        """Answer, which shows that the actor is alive."""
         return repr(self)
 
     def _taken(self) -> dict[str, float]:
@@ -242,7 +242,7 @@ class MonitorActor:
         return examined.build(published)
 
     def _ask(self, number: int, name: str, known: int, anyway: bool) -> dict[str, Any] | None:
-        """What the learner publishes; none when there is nothing new, or not within a moment unless it must be."""
+        """What the learner publishes; None when there is nothing new, or not within a moment unless it must be."""
         answer = self._pending.pop(number, None)
         try:
             if answer is None or anyway:
@@ -260,7 +260,7 @@ class MonitorActor:
         return None
 
     def ping(self) -> str:
-        """A sign of life."""
+        """Answer, which shows that the actor is alive."""
         return repr(self)
 
     def close(self) -> None:
@@ -297,17 +297,17 @@ class AnswerActor:
         self._closing = threading.Event()
         self.reader: Reader | None = None
         self.responder: Responder | None = None
-        self.hush: Hush | None = None
+        self.playback: OwnPlayback | None = None
         self.speaker: Speaker | None = None
-        self.window: Window | None = None
+        self.window: ViewerWindow | None = None
         if self.settings.respond:
             warm_up()
             samples = Path(run_dir) / "samples"
             self.reader = Reader(Path(run_dir) / "replay")
             if self.settings.speaker is not None:
-                self.hush = Hush(Path(run_dir) / HUSH)
-                self.speaker = Speaker(self.settings.speaker, self.hush)
-            self.window = Window(samples / LATEST) if self.settings.window else None
+                self.playback = OwnPlayback(Path(run_dir) / PLAYBACK)
+                self.speaker = Speaker(self.settings.speaker, self.playback)
+            self.window = ViewerWindow(samples / LATEST) if self.settings.window else None
             self.responder = Responder(self.settings, self.reader, self.associations, samples, self.speaker)
 
     def describe(self) -> list[str]:
@@ -327,7 +327,7 @@ class AnswerActor:
         Args:
             modality: of the samples.
             samples: (B, *shape) or (*shape) in the modality's stored dtype.
-            target: the one modality that is wanted; none: all others.
+            target: the one modality that is wanted; None: all others.
 
         Returns:
             `step` of the weights that answered, and `samples`: modality -> (B, *shape) in its stored dtype.
@@ -376,13 +376,13 @@ class AnswerActor:
             self.associations.update(build_networks(published))
 
     def ping(self) -> str:
-        """A sign of life."""
+        """Answer, which shows that the actor is alive."""
         return repr(self)
 
     def close(self) -> None:
         """Fall silent, close the window, let go of replay's pages."""
         self._closing.set()
-        for part in (self.speaker, self.window, self.reader, self.hush):
+        for part in (self.speaker, self.window, self.reader, self.playback):
             if part is not None:
                 part.close()
 

@@ -26,7 +26,7 @@ from agent.events.randomness import load_random, random_state
 from agent.events.turns import Replay
 from agent.hardware import Hardware
 from sensors.core.errors import ConfigError, StateError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 LONGEST = 1.0
 """Seconds that work beside the steps may take before the next step."""
@@ -103,7 +103,7 @@ class Learner:
         self.steps = 0
         self.failure = ""
         self.held = Snapshot()
-        self.resting: dict[str, State] = {}
+        self.resting: dict[str, StateDict] = {}
         self._steady = [a for a in algorithms if a.share is None] or list(algorithms)
         self._beside = [a for a in algorithms if a not in self._steady]
         self._next = 0
@@ -114,7 +114,7 @@ class Learner:
 
     @property
     def remaining(self) -> float | None:
-        """Share of a bounded run that is still to come; none: the run has no known end."""
+        """Share of a bounded run that is still to come; None: the run has no known end."""
         return self._steady[0].remaining
 
     @remaining.setter
@@ -135,13 +135,13 @@ class Learner:
         """One step of the algorithm that is next, or of another one where that has nothing to do.
 
         Returns:
-            Its losses by term; none when no algorithm has anything to do.
+            Its losses by term; None when no algorithm has anything to do.
         """
         taken = self._take()
         return None if taken is None else taken[1]
 
     def _take(self) -> tuple[Algorithm, dict[str, Tensor]] | None:
-        """The algorithm that took the next step, and its losses; none when no algorithm has anything to do."""
+        """The algorithm that took the next step, and its losses; None when no algorithm has anything to do."""
         for number in self._order():
             a = self._steady[number]
             losses = a.step()
@@ -248,7 +248,7 @@ class Learner:
         """Why there is nothing to do, for people."""
         return "; ".join(reason for a in self.algorithms.values() if (reason := a.waiting()))
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Everything that a resumed run needs to go on bitwise alike (the tables' contents are replay's own)."""
         return {
             "version": self.VERSION,
@@ -279,7 +279,7 @@ class Learner:
         self._next = names.index(state["next"]) if state["next"] in names else 0
         self.resting = {name: dict(s) for name, s in state["algorithms"].items() if name not in self.algorithms}
 
-    def parts(self) -> dict[str, State]:
+    def parts(self) -> dict[str, StateDict]:
         """The parts of a checkpoint by name: `learner`, `random` and one for each algorithm, resting ones too.
 
         Raises:
@@ -296,7 +296,7 @@ class Learner:
 
         Args:
             order: number of the checkpoint that they are for, until which they are held, or until `held.give_up` of
-                it; none: until the next copy.
+                it; None: until the next copy.
 
         Returns:
             Seconds that it took; none, and nothing is held anew, as `Snapshot.take`.

@@ -26,7 +26,7 @@ from replay.table import Table
 from sensors.core.errors import NoRoomError, StateError, StorageError
 from sensors.core.event import EventBatch
 from sensors.core.modalities import kind_of, labelled
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 LOCK_PATIENCE = 1.0
 """Seconds to wait for a process that is going down to let go of the directory."""
@@ -189,7 +189,7 @@ class Buffer:
             if kind is None:
                 self._limits |= limits
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """What the tables' files do not hold themselves: random state and the removers'."""
         with self._mutex:
             return self._state()
@@ -260,7 +260,7 @@ class Buffer:
         if self._closing or self._lock.closed:
             raise StorageError(f"{self.directory}: closed; open a new Buffer")
 
-    def _state(self) -> State:
+    def _state(self) -> StateDict:
         removers = {kind: table.remover.state_dict() for kind, table in self._tables.items()}
         return {"version": 1, "rng": self._rng.bit_generator.state, "removers": removers}
 

@@ -13,7 +13,7 @@ from replay.limiter import deficit
 from replay.sampler import Keep, SampleBatch, Sampler
 from replay.storage import READERS, Storage
 from sensors.core.errors import StorageError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 
 class Reader:
@@ -127,7 +127,7 @@ class Reader:
         """
         return self._table(kind)[1].newest(count, keep)
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """The reader's random state."""
         return {"version": 1, "rng": self._rng.bit_generator.state}
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.core.errors import ConfigError, StateError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 DROPPED = -1
 """In place of a slot: the event is let go at once."""
@@ -33,7 +33,7 @@ class Remover(Protocol):
         """
         ...
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """What `load_state_dict` takes."""
         ...
 
@@ -55,7 +55,7 @@ class Fifo:
         """Round the ring."""
         return (serial - 1) % len(live)
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Nothing but the name."""
         return {"version": 1, "name": self.name}
 
@@ -90,7 +90,7 @@ class Reservoir:
         slots[replacing[:count]] = free[:count]
         return slots
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """The seed."""
         return {"version": 1, "name": self.name, "seed": self.seed}
 

@@ -77,8 +77,8 @@ class Request:
 
     Attributes:
         changes: `section.field` -> text, of the settings named there.
-        run_dir: where a new run goes; none: the default place.
-        resume: the run to go on with; none: a new one.
+        run_dir: where a new run goes; None: the default place.
+        resume: the run to go on with; None: a new one.
     """
 
     changes: dict[str, str]
@@ -157,7 +157,7 @@ def _load_plugins(given: Sequence[str], resume: str | None) -> list[str]:
 
     Args:
         given: files as the command line names them.
-        resume: directory of the run; none: a new run.
+        resume: directory of the run; None: a new run.
 
     Returns:
         The absolute paths of all of them.

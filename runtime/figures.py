@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sensors.core.errors import StorageError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 TAIL = 1 << 16
 """Bytes read from the end of `metrics.jsonl` at a time, to find its last line."""
@@ -58,11 +58,11 @@ class Counters:
         """All totals by key."""
         return dict(self._totals)
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Totals, and what was last seen of each component."""
         return {"version": 1, "totals": dict(self._totals), "seen": dict(self._seen)}
 
-    def load_state_dict(self, state: State) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """Take totals back; they then go on from there.
 
         Raises:

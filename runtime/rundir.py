@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from runtime.leavings import (
+from runtime.migrate import FORMAT
+from runtime.own_files import (
     CHECKPOINTS,
     CONFIG,
     LOCK,
@@ -22,10 +23,9 @@ from runtime.leavings import (
     TENSORBOARD,
     clear,
     events_in,
+    foreign_files,
     holds_nothing,
-    strangers,
 )
-from runtime.migrate import FORMAT
 from runtime.same_data import same_again
 from runtime.secrets import conceal, reveal
 from sensors.core.errors import StateError, StorageError
@@ -213,12 +213,12 @@ class RunDirectory:
 
     @property
     def events(self) -> int | None:
-        """Events that replay holds; none where that cannot be told."""
+        """Events that replay holds; None where that cannot be told."""
         return events_in(self.path)
 
     @property
     def checkpoint_step(self) -> int | None:
-        """Step of the newest checkpoint by its name, whole or not; none before the first, or if it cannot be told."""
+        """Step of the newest checkpoint by its name, whole or not; None before the first, or if it cannot be told."""
         try:
             names = os.listdir(self.checkpoints)
         except OSError:  # somebody has removed the run
@@ -227,11 +227,11 @@ class RunDirectory:
         return max((int(step) for step in steps if step.isdecimal()), default=None)
 
     @property
-    def strangers(self) -> list[str]:
+    def foreign_files(self) -> list[str]:
         """What lies in the directory beside the run's own files, by name."""
         with contextlib.suppress(OSError):
             own = (CHECKPOINTS, SAMPLES)
-            return [name for name in strangers(self.path) if Path(name).parts[0] not in own]
+            return [name for name in foreign_files(self.path) if Path(name).parts[0] not in own]
         return []
 
     def discard(self) -> bool:
@@ -292,7 +292,7 @@ def _claim(path: Path) -> tuple[Path, bool]:
     # last to be removed. So files without it are not ours, even if they have names that a run uses.
     lock = path / LOCK
     ours = lock.is_file() and not lock.is_symlink()
-    if strangers(path) or (not ours and any(path.iterdir())):
+    if foreign_files(path) or (not ours and any(path.iterdir())):
         raise _not_empty(path)
     return path, False
 

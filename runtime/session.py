@@ -45,7 +45,7 @@ FAILED = 1
 DATA_VARIABLE = "RECIPROCAL_DATA"
 
 
-def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
+def run_session(request: Request, actor_classes: Mapping[str, Any] | None = None) -> int:
     """Make or reopen the run directory, run, and leave nothing half-written; returns the exit code.
 
     Raises:
@@ -59,7 +59,7 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
     terminal = Terminal()
     run, config = _resume(request, terminal) if request.resume else _create(request)
     try:
-        return _run(run, config, terminal, cast)
+        return _run(run, config, terminal, actor_classes)
     except Interrupted:
         run.discard()
         raise
@@ -70,7 +70,7 @@ def conduct(request: Request, cast: Mapping[str, Any] | None = None) -> int:
         run.close()
 
 
-def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, cast: Mapping[str, Any] | None) -> int:
+def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, actor_classes: Mapping[str, Any] | None) -> int:
     notes = prepare_environment(config.run.address)
     from runtime.supervisor.cluster import RAY_PATIENCE, Cluster
 
@@ -86,10 +86,10 @@ def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, cast: Mapping
                 terminal.note(note)
             cluster.start()
             # Imports torch: done while Ray starts.
-            from runtime.supervisor.assembly import CAST
+            from runtime.supervisor.assembly import ACTOR_CLASSES
             from runtime.supervisor.supervise import Supervisor
 
-            outcome = Supervisor(config, run, terminal, signals, cluster, cast or CAST).run()
+            outcome = Supervisor(config, run, terminal, signals, cluster, actor_classes or ACTOR_CLASSES).run()
             failed = bool(outcome.problem)
         finally:
             terminal.close()
@@ -123,7 +123,7 @@ def _held(run: RunDirectory) -> str:
         return ""
     events = run.events
     kept = "" if events == 0 else "events kept" if events is None else f"{counted_events(events)} kept"
-    others = f"kept with {', '.join(run.strangers[:3])}" if run.strangers and not kept else ""
+    others = f"kept with {', '.join(run.foreign_files[:3])}" if run.foreign_files and not kept else ""
     return kept or others
 
 

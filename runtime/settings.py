@@ -88,8 +88,8 @@ class RunSection(Config):
     )
     call_deadline: float = setting(
         60.0,
-        help="time beyond its chunk that a teacher, replay or the learner may take, and that any actor may compute or "
-        "starve without a pulse",
+        help="time beyond its chunk that a teacher, replay or the learner may take; also the time without a heartbeat "
+        "that any actor may compute or be starved of CPU",
         unit="s",
         low=0.5,
         high=1e6,
@@ -103,8 +103,8 @@ class RunSection(Config):
     )
     hang_deadline: float = setting(
         10.0,
-        help="time without any sign of life, stopped or asleep, after which an actor is put down and made anew; "
-        "one that computes, or is ready to and gets no processor, is put down after call_deadline without a pulse",
+        help="time without a heartbeat after which an actor whose process is stopped or idle is killed and restarted; "
+        "one that computes or is starved of CPU is killed after call_deadline without a heartbeat",
         unit="s",
         low=4.0,
         high=1e6,

@@ -60,7 +60,7 @@ def exams_of(senses: Sequence[str], subject: str = "") -> tuple[Exam, ...]:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class Overview:
     """The state of a run at one moment.
 
     Attributes:
@@ -68,7 +68,7 @@ class Snapshot:
         learning: seconds since its first step.
         step: learner steps.
         phase: what is going on, in a few words.
-        share: part of `--minutes` or `--steps` that is done, 0…1; none when endless.
+        share: part of `--minutes` or `--steps` that is done, 0…1; None when endless.
         values: latest figures by key.
         actors: name -> state in a word.
         exams: that are held, or will be once the judges are trained.
@@ -115,16 +115,16 @@ class Terminal:
         else:
             self.note(text)
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, overview: Overview) -> None:
         """Show the run as it is now."""
         if not self._interactive:
-            self._say(snapshot)
+            self._say(overview)
             return
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False)
             self._live.start()
         notes = deque(spelt(note, self._console.encoding) for note in self._notes)
-        self._live.update(view(snapshot, notes, self._console.width), refresh=True)
+        self._live.update(view(overview, notes, self._console.width), refresh=True)
 
     def close(self) -> None:
         """Leave the last view on the screen and give the terminal back."""
@@ -132,14 +132,14 @@ class Terminal:
             self._live.stop()
             self._live = None
 
-    def _say(self, snapshot: Snapshot) -> None:
+    def _say(self, overview: Overview) -> None:
         """Print a line when it is time to; one that says what the last one said comes ever more seldom."""
-        text = line(snapshot)
+        text = line(overview)
         same = text.partition(" ")[2] == self._said.partition(" ")[2]
-        if snapshot.time - self._said_at < (self._pause if same else LINE_EVERY):
+        if overview.time - self._said_at < (self._pause if same else LINE_EVERY):
             return
         self._pause = min(2 * self._pause, SAME_EVERY) if same else LINE_EVERY
-        self._said, self._said_at = text, snapshot.time
+        self._said, self._said_at = text, overview.time
         self.note(text)
 
 
@@ -150,12 +150,12 @@ class _Console(Console):
         return super().render_str(spelt(text, self.encoding), **options)
 
 
-def line(snapshot: Snapshot) -> str:
+def line(overview: Overview) -> str:
     """The run in one line of plain text."""
-    v = snapshot.values
-    parts = [f"{clock(snapshot.time)} {snapshot.phase}"]
-    if snapshot.step:
-        parts.append(f"step {snapshot.step}")
+    v = overview.values
+    parts = [f"{clock(overview.time)} {overview.phase}"]
+    if overview.step:
+        parts.append(f"step {overview.step}")
     if (rate := number(v, "learner/steps_per_s")) is not None:
         parts.append(f"{rate:.1f} steps/s")
     if turn := v.get("learner/turn"):
@@ -168,10 +168,10 @@ def line(snapshot: Snapshot) -> str:
         parts.append(f"{perceived}; {sensing(v)}")
     parts += [
         f"{e.title.replace(' → ', '→')} {percent(v, f'exam/{e.exam}')} (judge {percent(v, f'judge/{e.judge}')})"
-        for e in snapshot.exams
+        for e in overview.exams
         if e.crosses and f"exam/{e.exam}" in v
     ]
-    if not snapshot.exams and (found := finding(v)):
+    if not overview.exams and (found := finding(v)):
         parts.append(f"R@1 {found}")
     if lips := reading(v, "lips_seen", "lips_unseen", "lips_unimodal", "lips_oracle"):
         parts.append(f"lips→letter {percent(v, 'exam/lips_all')} ({lips})")
@@ -187,18 +187,18 @@ def line(snapshot: Snapshot) -> str:
     losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if _is_loss(v, key)]
     if losses:
         parts.append("loss " + ", ".join(losses))
-    parts += [f"{name} {state}" for name, state in snapshot.actors.items() if state not in ("up", "starting")]
+    parts += [f"{name} {state}" for name, state in overview.actors.items() if state not in ("up", "starting")]
     return " | ".join(parts)
 
 
-def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
+def view(overview: Overview, notes: "deque[str]", width: int) -> RenderableType:
     """The run as a panel at most `width` columns wide; columns are given up as it narrows."""
-    v = snapshot.values
+    v = overview.values
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
-    facts.add_row("time", f"{clock(snapshot.time)}  learning {clock(snapshot.learning)}  step {snapshot.step}")
-    facts.add_row("now", snapshot.phase)
+    facts.add_row("time", f"{clock(overview.time)}  learning {clock(overview.learning)}  step {overview.step}")
+    facts.add_row("now", overview.phase)
     steps = number(v, "learner/steps_per_s")
     duty = number(v, "learner/duty")
     learner = "–" if steps is None else f"{steps:.1f} steps/s" + ("" if duty is None else f", busy {duty:.0%}")
@@ -214,7 +214,7 @@ def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
     for name in algorithms():
         if told := turning(v, name):
             facts.add_row(name, told)
-    if not snapshot.exams and (found := finding(v)):
+    if not overview.exams and (found := finding(v)):
         facts.add_row("found", f"{found} (R@1)")
     if own := itself(v):
         facts.add_row("itself", own)
@@ -223,10 +223,10 @@ def view(snapshot: Snapshot, notes: "deque[str]", width: int) -> RenderableType:
     losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if _is_loss(v, key)]
     if losses:
         facts.add_row("losses", "  ".join(losses))
-    facts.add_row("actors", "  ".join(f"{name} {state}" for name, state in snapshot.actors.items()))
-    body: list[RenderableType] = [facts, Text(), exams(v, width, snapshot.exams)]
-    if snapshot.share is not None:
-        body += [Text(), ProgressBar(total=1.0, completed=min(snapshot.share, 1.0), width=max(width - 6, 8))]
+    facts.add_row("actors", "  ".join(f"{name} {state}" for name, state in overview.actors.items()))
+    body: list[RenderableType] = [facts, Text(), exams(v, width, overview.exams)]
+    if overview.share is not None:
+        body += [Text(), ProgressBar(total=1.0, completed=min(overview.share, 1.0), width=max(width - 6, 8))]
     if notes:
         body += [Text(), *(Text(note, style="yellow", overflow="fold") for note in notes)]
     return Panel(Group(*body), title="Reciprocal", width=width, padding=(0, 1))
@@ -374,7 +374,7 @@ def clock(seconds: float) -> str:
 
 
 def number(values: Mapping[str, Value], key: str) -> float | None:
-    """A figure as a number; none when it is not there or is text."""
+    """A figure as a number; None when it is not there or is text."""
     value = values.get(key)
     return None if value is None or isinstance(value, str) else float(value)
 

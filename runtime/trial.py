@@ -47,7 +47,7 @@ from runtime.migrate import migrate
 from runtime.settings import RunConfig
 from sensors.core.errors import ConfigError, StateError, StorageError
 from sensors.core.event import EventBatch
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 from teacher.config import TeacherConfig
 from teacher.machine import Machine
 from teacher.subjects import Taught
@@ -99,7 +99,7 @@ class Trial:
             seed: of everything random.
             directory: of this trial alone.
             steps: learner steps of the whole trial, > 0.
-            most_events: events after which the teacher falls silent; none: it goes on.
+            most_events: events after which the teacher falls silent; None: it goes on.
             learn: names of the algorithms that learn.
             sections: their own settings by name.
 
@@ -200,7 +200,7 @@ class Trial:
         assert published is not None
         return build_networks({**published, "step": self.done})
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Everything but replay's tables: these are made again from the teacher's events, which never change."""
         counters = {kind: (self._folder / kind / "counters.col").read_bytes() for kind in self._reader.kinds()}
         return {
@@ -341,7 +341,7 @@ class _Reopened:
     def sample(self, kind: str, count: int, selector: str = "uniform", **options: Any) -> SampleBatch:
         return self._trial._reader.sample(kind, count, selector, **options)
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         return self._trial._reader.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -11,17 +11,17 @@ import ray
 from ray.exceptions import RayError
 
 from sensors.core.errors import EventError
-from sensors.core.state import State
-from sensors.live.journal import Journal
+from sensors.core.state import StateDict
 from sensors.live.outbox import Delivery, Outbox
 from sensors.live.rig import make_rig
 from sensors.live.rig_config import RigConfig
+from sensors.live.sensor_log import SensorLog
 
 TICK = 0.01
 """Longest wait inside the sensing thread at once, seconds."""
 FETCH = 0.5
 """Seconds in which an answer that is there already must be read."""
-FAREWELL = 1.2
+CLOSE_WITHIN = 1.2
 """Seconds that the sensing thread has to end, beyond those in which it sends what is left."""
 UNSAID = 0.2
 """Seconds in which an actor that is closed unprepared still sends what is left."""
@@ -62,7 +62,7 @@ class SensorActor:
         self._rig = make_rig(settings, max(time.time_ns() // 1_000_000, generation), kinds)
         self._outbox = Outbox(settings.live.queue, settings.live.queue_mib * 2**20, resend)
         self._replay = replay
-        self._journal = Journal(Path(settings.log)) if settings.log is not None else None
+        self._log = SensorLog(Path(settings.log)) if settings.log is not None else None
         self._flying: dict[Any, Delivery] = {}
         self._patience = UNSAID
         self._lock = threading.Lock()
@@ -102,14 +102,14 @@ class SensorActor:
         self._patience = seconds
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(seconds + FAREWELL)
+            self._thread.join(seconds + CLOSE_WITHIN)
         return self._report()
 
     def summary(self) -> list[str]:
         """Printable lines: what is listened to and looked at."""
         return self._rig.describe()
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Which ids and lessons come next."""
         with self._lock:
             return self._rig.state_dict()
@@ -131,7 +131,7 @@ class SensorActor:
         """Stop perceiving and let go of the devices; `finish` first, or what is under way may be lost."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(FAREWELL)
+            self._thread.join(CLOSE_WITHIN)
         else:
             self._rig.close()
 
@@ -146,10 +146,10 @@ class SensorActor:
                 "states": self._rig.states,
                 "over": self._rig.over,
             }
-        if self._journal is not None:
+        if self._log is not None:
             # Without the lock: a slow disk keeps nobody from perceiving.
-            self._journal.observe(notes)
-            totals["notes/unwritten"] = self._journal.unwritten
+            self._log.observe(notes)
+            totals["notes/unwritten"] = self._log.unwritten
         return told | {"totals": totals, "notes": [note.text for note in notes]}
 
     def _sense(self) -> None:

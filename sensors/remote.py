@@ -7,7 +7,7 @@
 What is perceived is published to the host, which says when it is stored. What is not stored yet is kept in a journal on
 this machine's disk, and sent after the next start where the robot ends or is killed before. Ctrl-C, SIGTERM or a closed
 terminal end it, once the host has what is left; output that cannot be written is no reason to end. Exit codes: 0, 1
-(not all was stored), 2 (something to mend), 130 (stopped before it began).
+(not all was stored), 2 (a mistake to correct), 130 (stopped before it began).
 """
 
 import sys
@@ -26,9 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with steady_output(), Interrupts("stopped before anything was perceived") as interrupts:
         try:
             # Imported here, where Ctrl-C leaves no traceback: it takes a second or more.
-            from sensors.robots.robot_program import conduct
+            from sensors.robots.robot_program import run_robot
 
-            return conduct(sys.argv[1:] if arguments is None else arguments, __doc__ or "")
+            return run_robot(sys.argv[1:] if arguments is None else arguments, __doc__ or "")
         except BaseException:
             # Libraries make other errors of an interruption while they are imported or look for devices.
             if not interrupts.came:

@@ -12,7 +12,7 @@ from ray.exceptions import RayActorError
 
 from sensors.core.errors import ConfigError
 from sensors.core.event import EventBatch
-from sensors.core.state import State
+from sensors.core.state import StateDict
 from teacher.config import DataConfig
 from teacher.subjects import Cursor, settings_kind, subject
 
@@ -143,7 +143,7 @@ class TeacherActor:
         """What is taught, by the setting of `data` that chooses it, each as `choice:fingerprint`."""
         return dict(self._datasets)
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Cursor of the oldest unacknowledged batch: what follows is taught again, under the same ids."""
         start = self._unacknowledged[0].start if self._unacknowledged and self._resend else None
         return self._machine.state_dict(start)

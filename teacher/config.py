@@ -42,9 +42,7 @@ class DataConfig(Config):
         None,
         help="folder of your own things, <sense>/<concept>/<files>, for the subject folder; --teach DIR sets both",
     )
-    held_out: str = setting(
-        "", help="speaker of FSDD, as in 'theo', of whom every recording is test and none training; none: its own split"
-    )
+    held_out: str = setting("", help="FSDD speaker held out for testing, such as 'theo'; empty: the official split")
     part: str = setting(
         "test",
         help="what exams and judges test on: the test part, or validation, which is held out of the training part "

@@ -190,7 +190,7 @@ class Curriculum:
         return {group: Weights(concepts, exponent, count) for group, concepts in found.items() if concepts}
 
     def _alone(self, batch: int, rng: np.random.Generator) -> str | None:
-        """The one sense of this batch; none where senses co-occur."""
+        """The one sense of this batch; None where senses co-occur."""
         if batch < self.warmup_batches:
             return self.senses[batch % len(self.senses)]
         if rng.random() < self._config.single_share:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sensors.core.errors import ConfigError, StateError
 from sensors.core.event import NO_LESSON, EventBatch
 from sensors.core.modalities import modality
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 from teacher.config import LettersConfig
 from teacher.datasets.letters import LetterData
 from teacher.machine import NOMINAL_RATE
@@ -86,7 +86,7 @@ class LettersMachine:
         self.cursor = Cursor(at.batch + 1, at.seq + count)
         return batch
 
-    def state_dict(self, cursor: Cursor | None = None) -> State:
+    def state_dict(self, cursor: Cursor | None = None) -> StateDict:
         """Seed, generation and cursor (an earlier one, if given), JSON-able."""
         at = cursor or self.cursor
         return {

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sensors.core.errors import ConfigError, StateError
 from sensors.core.event import NO_LESSON, EventBatch
 from sensors.core.modalities import kind_of
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 from sensors.senses import Flaws, sense
 from teacher.config import TeacherConfig
 from teacher.curriculum import Curriculum, Plan
@@ -125,7 +125,7 @@ class Machine:
         """The test parts of all datasets, with labels."""
         return ExamSet.of(self._datasets, self._concepts)
 
-    def state_dict(self, cursor: Cursor | None = None) -> State:
+    def state_dict(self, cursor: Cursor | None = None) -> StateDict:
         """Seed, generation and cursor (an earlier one, if given), JSON-able."""
         at = cursor or self.cursor
         return {

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from runtime.leavings import FILES
+from runtime.own_files import FILES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

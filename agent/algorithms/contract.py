@@ -17,7 +17,7 @@ from sensors.core.config import Config
 from sensors.core.errors import ConfigError
 from sensors.core.modalities import labelled
 from sensors.core.registrations import check_name, note, sections_of
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +69,7 @@ class Declaration:
         usable: whether it learns from a table, given the table's kind and the learner's modalities.
         exams: which of `EXAMS` examine it.
         labels: whether it reads labelled tables; where this is false, no labelled table is usable.
-        networks: rebuilds the inference model from what `publish` handed out; none: it has no encoders of the
+        networks: rebuilds the inference model from what `publish` handed out; None: it has no encoders of the
             learner's modalities.
         settings: class of its own settings, which appear as a section of its name, such as `contrastive.width`; all
             have defaults. It finds them in `Setup.sections`. None: it has no settings.
@@ -120,7 +120,7 @@ class Algorithm(ABC):
 
     Attributes:
         declared: its declaration.
-        remaining: share of a bounded run that is still to come, 1…0; none: the run has no known end.
+        remaining: share of a bounded run that is still to come, 1…0; None: the run has no known end.
     """
 
     declared: ClassVar[Declaration]
@@ -141,7 +141,7 @@ class Algorithm(ABC):
 
     @property
     def share(self) -> float | None:
-        """Largest share of the learner's time, 0…0.9, that it takes beside others; none: it takes the rest."""
+        """Largest share of the learner's time, 0…0.9, that it takes beside others; None: it takes the rest."""
         return None
 
     @property
@@ -168,7 +168,7 @@ class Algorithm(ABC):
         """One step, or one piece of work of a fraction of a second.
 
         Returns:
-            Losses by term, detached scalars, or nothing where the piece has none; none when nothing is due.
+            Losses by term, detached scalars, or nothing where the piece has none; None when nothing is due.
         """
 
     @abstractmethod
@@ -191,11 +191,11 @@ class Algorithm(ABC):
             version: what the caller has already.
 
         Returns:
-            With `version` and `algorithm` in it; none where there is nothing newer.
+            With `version` and `algorithm` in it; None where there is nothing newer.
         """
 
     @abstractmethod
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Everything that a resumed run needs to go on bitwise alike."""
 
     @abstractmethod

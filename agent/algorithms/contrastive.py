@@ -44,7 +44,7 @@ from agent.networks.weights import check_sizes, load_module, load_optimiser, opt
 from sensors.core.errors import StateError
 from sensors.core.event import NO_LESSON
 from sensors.core.modalities import modality
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 COLDEST = 0.01
 """Lowest temperature that is learned, as in CLIP: below it a step can be ruined by one pair."""
@@ -168,7 +168,7 @@ class Contrastive(Algorithm):
         ]
 
     def step(self) -> dict[str, Tensor] | None:
-        """One step on a batch of co-occurring events; none when no table holds enough of them.
+        """One step on a batch of co-occurring events; None when no table holds enough of them.
 
         Returns:
             'contrastive/<S>+<T>' -> L of each pair of modalities in the events.
@@ -213,7 +213,7 @@ class Contrastive(Algorithm):
         return {f"{self.name}/temperature": self.temperature}
 
     def publish(self, version: int) -> dict[str, Any] | None:
-        """The averaged towers, or none when there is nothing newer than step `version`."""
+        """The averaged towers, or None when there is nothing newer than step `version`."""
         if self.steps <= version:
             return None
         towers = self.averages.towers
@@ -232,7 +232,7 @@ class Contrastive(Algorithm):
             },
         }
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Weights, averages, moments, random state and the table of the turn."""
         return {
             "version": self.VERSION,

@@ -17,7 +17,7 @@ from agent.networks.augment import Augment
 from agent.networks.weights import check_sizes
 from agent.smart.update import Smart
 from sensors.core.modalities import modality
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -32,7 +32,7 @@ class SmartTurns(Algorithm):
         config: settings of the learner.
         replay: where batches come from.
         seed: of weights, guides and moves.
-        hardware: where to compute; none: as `config` asks for on this machine.
+        hardware: where to compute; None: as `config` asks for on this machine.
 
     Attributes:
         steps: steps so far.
@@ -87,7 +87,7 @@ class SmartTurns(Algorithm):
         ]
 
     def step(self) -> dict[str, Tensor] | None:
-        """One step of the current turn, or none when replay holds too little for any turn.
+        """One step of the current turn, or None when replay holds too little for any turn.
 
         Returns:
             Losses by term, as `Smart.step` returns them.
@@ -128,7 +128,7 @@ class SmartTurns(Algorithm):
         }
 
     def publish(self, version: int) -> dict[str, Any] | None:
-        """The averaged weights, or none when there is nothing newer than step `version`."""
+        """The averaged weights, or None when there is nothing newer than step `version`."""
         if self.steps <= version:
             return None
         return {
@@ -141,7 +141,7 @@ class SmartTurns(Algorithm):
             "arrays": self.weights(),
         }
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Weights, moments, guides, turns and random states."""
         turn = None if self.at is None else [self.at.kind, self.at.side, self.at.step]
         return {

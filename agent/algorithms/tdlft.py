@@ -7,7 +7,7 @@ from torch import Tensor
 
 from agent.algorithms import TDLFT, Algorithm
 from agent.tdlft.turns import TdlftTurns
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 
 class LipReading(Algorithm):
@@ -39,7 +39,7 @@ class LipReading(Algorithm):
         return self.turns.turn
 
     def step(self) -> dict[str, Tensor] | None:
-        """One piece of a turn, which has no loss to tell; none when no turn is due."""
+        """One piece of a turn, which has no loss to tell; None when no turn is due."""
         return {} if self.turns.step() else None
 
     def waiting(self) -> str:
@@ -55,13 +55,13 @@ class LipReading(Algorithm):
         return self.turns.figures()
 
     def publish(self, version: int) -> dict[str, Any] | None:
-        """The networks of the last turn as `LipNetworks.to_dict` gives them; none when there is none newer."""
+        """The networks of the last turn as `LipNetworks.to_dict` gives them; None when there is nothing newer."""
         made = self.turns.networks
         if made is None or self.turns.turn <= version:
             return None
         return {"algorithm": self.name, "version": self.turns.turn, "networks": made.to_dict()}
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """The turns' own."""
         return self.turns.state_dict()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sensors.core.errors import StorageError
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 if TYPE_CHECKING:
     from agent.events.turns import Batch, Replay
@@ -52,7 +52,7 @@ class UsableReplay:
         """
         return self._replay.sample(self._checked(kind), count, selector, **options)
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """That of the replay behind it."""
         return self._replay.state_dict()
 

@@ -17,7 +17,7 @@ from sensors.core.modalities import Modality
 from sensors.core.modalities import modality as registered
 
 MOST = 256
-"""Samples of one question: one who asks much must not keep the others waiting."""
+"""Most samples of one question, so that a large question does not delay the others."""
 _REMEMBERED = 1000
 
 
@@ -77,7 +77,7 @@ class Associations:
         Args:
             modality: of the samples.
             samples: (B, *shape), or one sample (*shape), in the modality's stored dtype; B of 1…`MOST`.
-            target: the one modality that is wanted, which may be the samples' own; none: all others.
+            target: the one modality that is wanted, which may be the samples' own; None: all others.
 
         Raises:
             StateError: nothing has been learned yet, or the learner's algorithm generates nothing.

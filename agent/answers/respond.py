@@ -25,7 +25,7 @@ LATEST = "response.png"
 """The newest response; a window watches it."""
 
 
-class Events(Protocol):
+class ResponderReplay(Protocol):
     """What responding asks of replay."""
 
     def kinds(self) -> list[str]:
@@ -46,7 +46,7 @@ class Responder:
         events: replay; what it holds already is not answered.
         associations: answer.
         samples: directory of PNG and WAV files.
-        speaker: plays evoked sounds; none: files alone.
+        speaker: plays evoked sounds; None: files alone.
 
     Attributes:
         counts: responses `given`, events `skipped` because newer ones came, responses `unwritten`.
@@ -55,7 +55,7 @@ class Responder:
     def __init__(
         self,
         config: AnswerConfig,
-        events: Events,
+        events: ResponderReplay,
         associations: Associations,
         samples: Path,
         speaker: Speaker | None = None,

@@ -42,7 +42,7 @@ class Response:
         return f"{self.modality}-evokes-{'+'.join(self.evoked)}"
 
     def sound(self, longest: float) -> NDArray[np.float32] | None:
-        """The evoked sound, (samples,) float32 at 16 kHz; none where no sound was evoked, or a silent one.
+        """The evoked sound, (samples,) float32 at 16 kHz; None where no sound was evoked, or a silent one.
 
         Args:
             longest: seconds at which it is cut.
@@ -70,7 +70,7 @@ class Response:
 
 
 def to_sound(name: str, sample: NDArray[Any], longest: float) -> NDArray[np.float32] | None:
-    """A stored sample as a waveform, float32 at 16 kHz; none where its sense cannot be heard or the sound is silent.
+    """A stored sample as a waveform, float32 at 16 kHz; None where its sense cannot be heard or the sound is silent.
 
     Args:
         name: of the sense.

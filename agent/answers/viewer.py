@@ -18,7 +18,7 @@ LOOK = 200
 """Milliseconds between two looks at the file."""
 
 
-class Window:
+class ViewerWindow:
     """Starts the viewer where there is a display.
 
     Args:

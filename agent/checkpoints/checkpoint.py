@@ -102,7 +102,7 @@ def list_checkpoints(directory: Path) -> list[Path]:
 
 
 def newest_checkpoint(directory: Path) -> Path | None:
-    """The last complete checkpoint, or none."""
+    """The last complete checkpoint, or None."""
     found = list_checkpoints(directory)
     return found[-1] if found else None
 
@@ -165,7 +165,7 @@ def read_manifest(checkpoint: Path, thorough: bool = True) -> dict[str, Any]:
 def unreadable(checkpoint: Path, name: str, error: OSError) -> StateError:
     """What to tell of a part that cannot be read now, and may well be whole."""
     return StateError(
-        f"{checkpoint}: {name} cannot be read ({error.strerror}); mend that, or move this checkpoint away to go on "
+        f"{checkpoint}: {name} cannot be read ({error.strerror}); repair that, or move this checkpoint away to go on "
         "from an older one"
     )
 

@@ -15,13 +15,13 @@ import torch
 
 from agent.checkpoints.checkpoint import load_state
 from sensors.core.errors import StateError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 OLD_LEARNER = {"preset", "latent", "steps", "turn", "turns", "augment", "smart", "replay"}
 """Keys of the part `learner` of format 2."""
 
 
-def read_parts(checkpoint: Path, devices: Mapping[str, torch.device]) -> dict[str, State]:
+def read_parts(checkpoint: Path, devices: Mapping[str, torch.device]) -> dict[str, StateDict]:
     """All parts of a checkpoint that hold tensors, by name, as this version of the program writes them.
 
     Args:
@@ -49,7 +49,7 @@ def read_parts(checkpoint: Path, devices: Mapping[str, torch.device]) -> dict[st
     return parts
 
 
-def migrate_learner(state: Mapping[str, Any]) -> State:
+def migrate_learner(state: Mapping[str, Any]) -> StateDict:
     """`Learner.state_dict` of format 2 as one of format 3; others as they are.
 
     Raises:
@@ -72,7 +72,7 @@ def migrate_learner(state: Mapping[str, Any]) -> State:
     }
 
 
-def _migrate_smart(state: State) -> State:
+def _migrate_smart(state: StateDict) -> StateDict:
     smart, turns = state.get("smart"), state.get("turns")
     if isinstance(smart, Mapping) and smart.get("version") == 1 and "steps" in smart:
         names = list(smart["steps"])

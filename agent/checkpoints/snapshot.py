@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from agent.checkpoints.tensor_file import split, write_tensors
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 
 class Snapshot:
-    """One copy of named states, in memory that is kept from one to the next, so that copying never waits for pages.
+    """One copy of named states. Its memory is kept from one copy to the next, so that copying never waits for pages.
 
-    `take` belongs to the thread that learns, `save` to any other; neither touches the copy while the other does.
-    A copy that was promised to somebody stays until it is written, or he gives it up, or promises himself another.
+    The learning thread calls `take`, any other thread `save`; neither touches the copy while the other does. A copy
+    promised to a checkpoint stays until it is written, given up, or replaced by a copy for a later checkpoint.
 
     Attributes:
-        step: of which the copy is; -1 before the first.
+        step: the learner's step at the copy; -1 before the first.
     """
 
     def __init__(self) -> None:
@@ -31,13 +31,13 @@ class Snapshot:
         self._promised: int | None = None
         self._given_up = -1
 
-    def take(self, states: Mapping[str, State], step: int, order: int | None = None) -> float | None:
+    def take(self, states: Mapping[str, StateDict], step: int, order: int | None = None) -> float | None:
         """Copy `states` as they are now.
 
         Args:
             states: `state_dict`s by the name of the part that they become.
             step: of the learner.
-            order: number of the checkpoint that the copy is promised to, later ones are larger; none: to nobody.
+            order: number of the checkpoint that the copy is promised to, larger for later ones; None: not promised.
 
         Returns:
             Seconds that it took; none, and no copy, while the one before is still being written, or promised and this
@@ -77,14 +77,14 @@ class Snapshot:
         with self._lock:
             if self.step != step:
                 raise RuntimeError(f"no snapshot of step {step} (it is of {self.step})")
-            # Written or not: who fails here orders another.
+            # Written or not: after a failure the caller orders another snapshot.
             self._promised = None
             for name, tensors in self._copies.items():
                 write_tensors(directory / f"{name}.safetensors", tensors)
                 (directory / f"{name}.json").write_text(self._texts[name])
 
     def give_up(self, order: int) -> None:
-        """Nobody waits any more for what was promised, or will be, to this order or an earlier one."""
+        """Release a copy promised to this order or an earlier one, also one that is still to come."""
         with self._lock:
             self._given_up = max(self._given_up, order)
             if self._promised is not None and self._promised <= order:

@@ -57,7 +57,7 @@ def rate_factor(config: LearnerConfig, steps: int, remaining: float | None) -> f
     Args:
         config: `warmup_steps` and `cooldown`.
         steps: steps that the weights have had.
-        remaining: share of the run that is still to come; none where that is not known.
+        remaining: share of the run that is still to come; None where that is not known.
     """
     rise = (steps + 1) / max(config.warmup_steps, 1)
     fall = 1.0

@@ -14,7 +14,7 @@ from agent.events.turns import Batch
 from replay.reader import Reader
 from replay.sampler import SampleBatch
 from sensors.core.event import NO_LESSON
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 TRIES = 8
 """Draws until a batch is taken as it is: a table may hold next to nothing that may be learned from."""
@@ -78,7 +78,7 @@ class TrainingReplay:
         self.taken += 1
         return batch
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """The reader's."""
         return self._reader.state_dict()
 

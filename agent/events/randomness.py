@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from sensors.core.errors import StateError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 
 def seed_random(seed: int) -> None:
@@ -22,7 +22,7 @@ def seed_random(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def random_state() -> State:
+def random_state() -> StateDict:
     """Python's, NumPy's and torch's generators, and each GPU's: JSON values and uint8 tensors."""
     version, words, gauss = random.getstate()
     legacy: Any = np.random.get_state(legacy=False)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.core.modalities import labelled
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 
 class Batch(Protocol):
@@ -47,7 +47,7 @@ class Replay(Protocol):
     def sample(self, kind: str, count: int, selector: str = "uniform", **options: Any) -> Batch:
         """Draw a batch."""
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """The reader's own state: its random generator."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -100,7 +100,7 @@ class Turns:
         self.owed = 0.0
 
     def next(self, replay: Replay) -> Turn | None:
-        """The next turn, or none while no table holds enough events."""
+        """The next turn, or None while no table holds enough events."""
         kinds = [k for k in replay.kinds() if self._usable(k) and replay.size(k) >= self.min_events]
         if not kinds:
             return None
@@ -138,7 +138,7 @@ class Turns:
         """The modalities of a table that SMART has; of one alone it learns as from single-modality events."""
         return [m for m in kind.split("+") if m in self.modalities]
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Whose turn came last on each table and when, and what co-occurring events are owed."""
         return {
             "version": self.VERSION,

@@ -45,7 +45,7 @@ SEED = 0
 _TABLE_BITS = 48
 
 
-class Events(Protocol):
+class ExamReplay(Protocol):
     """What the exam asks of replay."""
 
     def kinds(self) -> list[str]:
@@ -73,7 +73,7 @@ class Probe:
     lessons: int = 0
 
     @classmethod
-    def take(cls, events: Events, modalities: tuple[str, ...], count: int, share: float) -> "Probe":
+    def take(cls, events: ExamReplay, modalities: tuple[str, ...], count: int, share: float) -> "Probe":
         """The newest events of every table that the learner learns from.
 
         Args:
@@ -200,7 +200,7 @@ def explained(x: Tensor, y: Tensor) -> float:
 
 
 def agreement(before: Clusters, now: Clusters) -> float | None:
-    """Adjusted Rand index over the events of both; none where these are too few."""
+    """Adjusted Rand index over the events of both; None where these are too few."""
     from sklearn.metrics import adjusted_rand_score
 
     _, ours, theirs = np.intersect1d(now.keys, before.keys, assume_unique=True, return_indices=True)

@@ -43,7 +43,7 @@ class Judge:
         name: the modality that it judges; for the other networks 'image-second', 'image-reference'.
         accuracy: on the clean test part of its dataset, a fraction; that of the last look.
         trained: share of its training that is done, 0…1.
-        concepts: sorted numbers of those that it learns to tell apart; none: all that there are.
+        concepts: sorted numbers of those that it learns to tell apart; None: all that there are.
     """
 
     def __init__(self, name: str, net: nn.Module, concepts: NDArray[np.int64] | None = None) -> None:
@@ -72,7 +72,7 @@ class Training:
         samples: labelled data; only `train` is learned from, `test` gives the judge's accuracy.
         steps: in all; 0: as many as the modality's layout asks for, and a share of them for few samples.
         seed: of weights, order and augmentation.
-        cache: directory of trained judges; none: neither read nor written.
+        cache: directory of trained judges; None: neither read nor written.
         network: 'first', 'second' or 'reference', see `agent.exams.judge_networks`.
         preset: sizes of the reference's encoder.
         device: where it is trained and stays.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from agent.tdlft.config import EmbeddingConfig, TdlftTurnsConfig
 from agent.tdlft.dbn import DBN
 from agent.tdlft.embeddings import build_embedding
-from agent.tdlft.fine_tuning import Parallel, fine_tune
+from agent.tdlft.fine_tuning import ParallelLayer, fine_tune
 from agent.tdlft.labelled_rows import event_keys
 from agent.tdlft.lip_networks import LipNetworks
 from agent.tdlft.lips import from_rows, to_rows
@@ -158,7 +158,7 @@ def train_oracle(networks: LipNetworks, taught: Taught, config: TdlftTurnsConfig
         config: that of the learner's turns.
 
     Returns:
-        N_V, fine-tuned with real lips; none where nothing was transferred, or what was is not of this corpus.
+        N_V, fine-tuned with real lips; None where nothing was transferred, or what was is not of this corpus.
     """
     taken = taught.of_turn(networks)
     letters, h = taught.letters[taken], networks.video.layer(taught.rows[taken], networks.layer)
@@ -168,7 +168,7 @@ def train_oracle(networks: LipNetworks, taught: Taught, config: TdlftTurnsConfig
     identity = build_embedding("identity", EmbeddingConfig()).fit(h, h, np.random.default_rng(0))
     seen = len(np.unique(letters[~star]))
     tuning = config.tuning(seen / (seen + len(networks.unpaired)))
-    parallel = Parallel(h[~star], h[~star], letters[~star])
+    parallel = ParallelLayer(h[~star], h[~star], letters[~star])
     return fine_tune(networks.video, identity, networks.layer, h[star], letters[star], tuning, parallel)
 
 

@@ -59,7 +59,7 @@ class LipJudge:
 
         Args:
             stored_lips: (N, 12, 60, 80) uint8.
-            among: the only labels that may be answered, at least one of which the judge knows; none: all.
+            among: the only labels that may be answered, at least one of which the judge knows; None: all.
 
         Returns:
             (N,) labels.
@@ -97,7 +97,7 @@ def build_judge(data: LetterData, cache: Path | None) -> LipJudge:
 
     Args:
         data: all letters' lips; `accuracy` is that on its test part.
-        cache: directory of trained judges; none: neither read nor written.
+        cache: directory of trained judges; None: neither read nor written.
     """
     utterances = data.utterances
     key = f"{utterances.name}-{utterances.fingerprint[:16]}-{hash_arrays([data.train])[:8]}-{_code()}"

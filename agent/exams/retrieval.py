@@ -57,7 +57,7 @@ def retrieve(networks: Networks, exam: ExamSet, latents: Mapping[str, Tensor] | 
     Args:
         networks: what is examined.
         exam: test samples and their labels; concepts that a pair of senses does not share are passed over.
-        latents: of these samples, as `encode_exam` gives them; none: they are computed.
+        latents: of these samples, as `encode_exam` gives them; None: they are computed.
     """
     shares: dict[str, float] = {}
     chance: dict[str, float] = {}

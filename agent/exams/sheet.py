@@ -70,7 +70,7 @@ def draw_sheet(
         title: written at the top, in as many lines as it needs; '   ' stands between parts that stay together.
         shown: numbers of the concepts, as `pages` gives them for each page.
         latents: of the test samples, as `encode_exam` gives them, where networks that generate nothing look for the
-            nearest ones; none: they are computed.
+            nearest ones; None: they are computed.
 
     Returns:
         (height, width, 3) uint8, BGR.

@@ -144,7 +144,7 @@ class LipMonitor(InOnePiece):
         return 1 / (len(self.data.seen) + len(self.data.unseen))
 
     def _oracle(self, networks: LipNetworks) -> Accuracy | None:
-        """What the perfect transfer would have reached; none while no letter has been transferred."""
+        """What the perfect transfer would have reached; None while no letter has been transferred."""
         oracle = train_oracle(networks, self.taught, self.tdlft)
         if oracle is None:
             return None

@@ -4,7 +4,7 @@ import time
 
 from agent.algorithms import SMART
 from agent.config import MonitorConfig
-from agent.exams.consistency import LEAST, LEAST_PAIRS, Clusters, Events, Probe, examine_self
+from agent.exams.consistency import LEAST, LEAST_PAIRS, Clusters, ExamReplay, Probe, examine_self
 from agent.monitors.monitor import Findings, InOnePiece
 from agent.networks.published import Networks
 
@@ -24,7 +24,7 @@ class SelfMonitor(InOnePiece):
 
     ready = True
 
-    def __init__(self, config: MonitorConfig, events: Events, share: float, learned_by: str = SMART.name) -> None:
+    def __init__(self, config: MonitorConfig, events: ExamReplay, share: float, learned_by: str = SMART.name) -> None:
         self._learned_by = learned_by
         self.config = config
         self.share = share

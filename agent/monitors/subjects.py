@@ -45,7 +45,7 @@ class Subjects:
 
     Attributes:
         all: each examines by itself.
-        reader: of replay, for the exams without labels; none where there are none.
+        reader: of replay, for the exams without labels; None in a run without such exams.
     """
 
     all: tuple[Examined, ...]

@@ -11,7 +11,7 @@ from torch import Tensor
 from agent.config import AugmentConfig
 from agent.networks.layouts import layout_of
 from sensors.core.modalities import Modality
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 
 class Augment:
@@ -52,11 +52,11 @@ class Augment:
         """Between -1 and 1."""
         return torch.rand(*shape, generator=self.generator) * 2 - 1
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """The random generator."""
         return {"version": self.VERSION, "generator": self.generator.get_state()}
 
-    def load_state_dict(self, state: State) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """Restore exactly.
 
         Raises:

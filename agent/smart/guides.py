@@ -21,7 +21,7 @@ from torch import Tensor
 from agent.config import GuideConfig
 from sensors.core.errors import StateError
 from sensors.core.event import NO_LESSON
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 
 class Guides(Protocol):
@@ -36,10 +36,10 @@ class Guides(Protocol):
     def targets(self, latents: Mapping[str, Tensor], lesson: Tensor) -> dict[str, Tensor]:
         """The guide of every event in every modality: modality -> (B, latent); empty while there is none yet."""
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Everything a resumed run needs."""
 
-    def load_state_dict(self, state: State) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """Restore `state_dict`."""
 
 
@@ -65,11 +65,11 @@ class PairGuides:
         """The latents themselves."""
         return dict(latents)
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """No state."""
         return {"version": self.VERSION}
 
-    def load_state_dict(self, state: State) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """No state."""
         check_state(state, set(), self.VERSION, type(self).__name__)
 
@@ -167,7 +167,7 @@ class ClusterGuides:
             far = torch.minimum(far, (points - points[row]).square().sum(1))
         return centres
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Bank, centres, guides and the random generator."""
         return {
             "version": self.VERSION,
@@ -179,7 +179,7 @@ class ClusterGuides:
             "generator": self.generator.get_state(),
         }
 
-    def load_state_dict(self, state: State) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """Restore exactly.
 
         Raises:

@@ -28,7 +28,7 @@ from agent.smart.guides import build_guides
 from agent.smart.modes import mode_weights
 from sensors.core.errors import ConfigError, StateError
 from sensors.core.modalities import modality
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 
 class Side(nn.Module):
@@ -163,7 +163,7 @@ class Smart:
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None)
 
     def _weights(self, guided: int, guess: Tensor, guide: Tensor) -> Tensor | None:
-        """What each event's guide counts, (B,); none while all count alike, as they must before guesses mean much."""
+        """What each event's guide counts, (B,); None while all count alike, as they must before guesses mean much."""
         config, grown = self.config, guided - self.config.mode_from
         sharpness = config.mode * min(max(grown / max(config.mode_growth, 1), 0.0), 1.0)
         return mode_weights(guess, guide, sharpness) if sharpness > 0 else None
@@ -176,7 +176,7 @@ class Smart:
             distance = (distance + 1e-12).sqrt()
         return distance.mean() if weights is None else (weights * distance).mean()
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Weights, averages, optimisers, guides and step counts."""
         return {
             "version": self.VERSION,

@@ -23,7 +23,7 @@ from agent.tdlft.config import BackpropagationConfig, DbnConfig
 from agent.tdlft.input_space import InputSpace
 from agent.tdlft.rbm import RBM, ContrastiveDivergence, Progress, batches, same_size
 from sensors.core.errors import StateError, TransferError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 
 class DBN:
@@ -215,7 +215,7 @@ class DBN:
         if not self.weights:
             raise TransferError("the network is not pretrained: call pretrain(rows) first")
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Sizes, input space, RBMs as pretrained, weights, and the random generator."""
         return {
             "version": self.VERSION,

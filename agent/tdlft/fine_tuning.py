@@ -30,7 +30,7 @@ from sensors.core.errors import TransferError
 
 
 @dataclass(frozen=True)
-class Parallel:
+class ParallelLayer:
     """The parallel corpus at layer i, for mixing.
 
     Attributes:
@@ -79,7 +79,7 @@ class Tdlft:
         audio_star: ArrayLike,
         y_star: ArrayLike,
         config: TdlftConfig,
-        parallel: Parallel | None = None,
+        parallel: ParallelLayer | None = None,
     ) -> None:
         width = video.width(i)
         if len(np.asarray(audio_star)) == 0:
@@ -132,7 +132,7 @@ def fine_tune(
     audio_star: ArrayLike,
     y_star: ArrayLike,
     config: TdlftConfig,
-    parallel: Parallel | None = None,
+    parallel: ParallelLayer | None = None,
 ) -> DBN:
     """TDLFT(i) at once, given N_A^(i)(X_A*); arguments and errors as `Tdlft` has them.
 
@@ -178,5 +178,5 @@ def tdlft(
     parallel = None
     if pairs is not None:
         x_a, x_v, z = pairs
-        parallel = Parallel(audio.layer(x_a, i), video.layer(x_v, i), np.asarray(z))
+        parallel = ParallelLayer(audio.layer(x_a, i), video.layer(x_v, i), np.asarray(z))
     return fine_tune(video, embedding, i, audio.layer(x_star, i), y_star, config, parallel)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from agent.tdlft.config import INPUTS
 from sensors.core.errors import StateError, TransferError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 
 class InputSpace:
@@ -102,7 +102,7 @@ class InputSpace:
         centred = h * (self.scale / self.gain)
         return (centred @ self.basis.T if self.basis.numel() else centred) + self.mean
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Kind and tensors."""
         return {
             "version": self.VERSION,

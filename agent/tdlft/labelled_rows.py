@@ -14,7 +14,7 @@ from agent.tdlft.lip_networks import speech_rows
 from agent.tdlft.lips import LENGTH, to_rows
 from sensors.core.errors import StateError
 from sensors.core.modalities import kind_of
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 from sensors.signals.mfcc import FRAMES, VALUES
 
 SPEECH, LIPS, LETTER = "speech", "lips", "letter"
@@ -96,7 +96,7 @@ class LabelledRows:
         """Whether there are so many pairs, and two letters that are said twice or more."""
         return len(self.labels) >= pairs and int((np.bincount(self.labels) > 1).sum()) > 1
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """All columns."""
         return {"version": self.VERSION} | {name: torch.from_numpy(getattr(self, name)) for name in _COLUMNS}
 

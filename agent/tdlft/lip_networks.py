@@ -19,7 +19,7 @@ from agent.tdlft.lips import LENGTH, from_rows, soften, to_rows
 from agent.tdlft.rbm import same_size
 from sensors.core.errors import StateError
 from sensors.core.modalities import modality
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 
 def speech_rows(speech: ArrayLike) -> NDArray[np.float32]:
@@ -106,7 +106,7 @@ class LipNetworks:
         rows, transfer = transfer_of(self.embedding, self.audio, self.video, self.layer, speech_rows(speech))
         return from_rows(self.video.down(transfer.transfer(rows), self.layer))
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Everything; of `tuned`, what it does not share with `video`."""
         return {
             "version": self.VERSION,
@@ -158,7 +158,7 @@ class LipNetworks:
         return cls.from_state(_mapped(values, np.ndarray, lambda array: torch.from_numpy(array.copy())))
 
 
-def _network_state(network: DBN) -> State:
+def _network_state(network: DBN) -> StateDict:
     soft = isinstance(network, LipNetwork)
     return {"soft": soft, "config": network.config.to_dict(), "state": network.state_dict()}
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from agent.tdlft.config import PretrainConfig
 from sensors.core.errors import StateError, TransferError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 KINDS = ("gaussian", "bernoulli")
 START_EPOCHS = 5
@@ -137,7 +137,7 @@ class RBM:
             return -(v @ self.visible_bias)
         return (v - self.visible_bias).square().sum(1) / 2
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Kind, weights and biases."""
         return {
             "version": self.VERSION,

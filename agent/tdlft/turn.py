@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agent.tdlft.config import FRAMES, TdlftTurnsConfig
 from agent.tdlft.dbn import DBN
 from agent.tdlft.embeddings import Embedding, build_embedding
-from agent.tdlft.fine_tuning import Parallel, Tdlft
+from agent.tdlft.fine_tuning import ParallelLayer, Tdlft
 from agent.tdlft.labelled_rows import LabelledRows
 from agent.tdlft.lip_networks import LipNetwork, LipNetworks, transfer_of
 
@@ -26,7 +26,7 @@ def take_turn(
     Args:
         config: sizes, layer, embedding, epochs.
         rows: all that it learns from.
-        known: networks and embedding to keep; none: they are learned anew.
+        known: networks and embedding to keep; None: they are learned anew.
         turn: its number, from 1.
         seed: of this turn's weights, samples and orders.
 
@@ -50,7 +50,7 @@ def take_turn(
         audio, video = known.audio.copy(), known.video.copy()
         for network in (audio, video):
             network.grow(max(classes, network.classes))
-    parallel = Parallel(audio.layer(rows.speech, i), video.layer(rows.lips, i), rows.labels)
+    parallel = ParallelLayer(audio.layer(rows.speech, i), video.layer(rows.lips, i), rows.labels)
     if known is None:
         embedding = build_embedding(config.embedding, config.fitting)
         rng = np.random.default_rng([seed, turn, i])
@@ -74,7 +74,7 @@ def _tune(
     video: DBN,
     embedding: Embedding,
     rows: LabelledRows,
-    parallel: Parallel,
+    parallel: ParallelLayer,
 ) -> Generator[None, None, DBN]:
     """TDLFT(i), parallel rows mixed in by their share of all labels; without new letters N_V as it is."""
     new = np.isin(rows.heard_labels, rows.unpaired)

@@ -19,7 +19,7 @@ from agent.tdlft.labelled_rows import HEARD, PAIRS, LabelledRows, LabelledTables
 from agent.tdlft.lip_networks import LipNetworks
 from agent.tdlft.turn import take_turn
 from sensors.core.errors import TransferError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 NOTHING: NDArray[np.int64] = np.zeros(0, np.int64)
 
@@ -33,7 +33,7 @@ class TdlftTurns:
         seed: of everything random.
 
     Attributes:
-        networks: what the last turn made; none before the first has ended.
+        networks: what the last turn made; None before the first has ended.
         turn: number of turns that have ended.
         rows: what the turn in progress learns from; none between turns.
     """
@@ -187,7 +187,7 @@ class TdlftTurns:
         self.networks, self.rows, self._work = made, None, None
         self.turn += 1
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Networks, embedding, counters, and in a turn its snapshot."""
         return {
             "version": self.VERSION,

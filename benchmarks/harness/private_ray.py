@@ -19,7 +19,7 @@ def private_ray(cpus: int | None = None) -> Iterator[Path]:
     """Start it, give a folder for the benchmark's files, and take both away at the end.
 
     Args:
-        cpus: that Ray may give away; none: the machine's.
+        cpus: that Ray may give away; None: the machine's.
     """
     # A short path: Ray's sockets lie below it.
     folder = Path(tempfile.mkdtemp(prefix="rcp", dir="/tmp"))

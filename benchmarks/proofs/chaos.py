@@ -1,13 +1,14 @@
-"""A run whose processes are killed and stopped at random: what is lost, what comes twice, how soon it is mended.
+"""A run whose processes are killed and stopped at random: what is lost, what comes twice, how soon it recovers.
 
     python benchmarks/proofs/chaos.py --out DIR [--minutes 30] [--seed 0] [--ack disk] [--data DIR] [--json]
 
 Teachers push events at a steady pace into a replay that is large enough to keep them all; one process after the other
 gets SIGKILL, or SIGSTOP for as long as a hang lasts, or the whole tree gets SIGKILL at once and the run is resumed. A
-fault counts once it was seen to have happened: the process is gone, or stopped. It is mended when a process has that
-role again and, in figures written after that, the role is up and its own counter moves: see `works`. After everything
-was killed, it is mended with the first step of learning. The first fault comes before that step was ever taken, as soon
-as replay holds events: everything is killed, there is no checkpoint, and the run is resumed from its events alone.
+fault counts once it was seen to have happened: the process is gone, or stopped. The run has recovered when a process
+has that role again and, in figures written after that, the role is up and its own counter moves: see `works`. After
+everything was killed, the run has recovered with the first step of learning. The first fault comes before the first
+step, as soon as replay holds events: everything is killed, there is no checkpoint, and the run is resumed from its
+events alone.
 
 A source numbers its events without gaps and sends again what was not acknowledged, so what replay holds in the end
 tells everything: a number that is missing is a lost event, one that is there twice a duplicate. But when all is killed,
@@ -45,7 +46,7 @@ RATE = 30.0
 HANG = 12.0
 """Seconds for which a process is stopped."""
 PATIENCE = 120.0
-"""Seconds after which a fault counts as not mended."""
+"""Seconds after which the run counts as not recovered."""
 REST = (4.0, 10.0)
 """Seconds between two faults."""
 PROGRESS = {"learner": "learner/steps_done", "replay": "replay/inserted", "monitor": "examined/step"}
@@ -65,8 +66,8 @@ class Report:
 
     Attributes:
         faults: how often what was done, 'kill learner', 'stop teacher-0', 'kill all', ….
-        mended: seconds from the fault until the role worked again, by fault.
-        unmended: faults that were not mended in time, and why.
+        recovered: seconds from the fault until the role worked again, by fault.
+        unrecovered: faults from which the run did not recover in time, and why.
         backwards: counters that went backwards while one supervisor lived.
         lost: numbers missing in replay.
         duplicates: events that replay holds more than once.
@@ -74,8 +75,8 @@ class Report:
     """
 
     faults: Counter[str] = field(default_factory=Counter)
-    mended: dict[str, list[float]] = field(default_factory=dict)
-    unmended: list[str] = field(default_factory=list)
+    recovered: dict[str, list[float]] = field(default_factory=dict)
+    unrecovered: list[str] = field(default_factory=list)
     backwards: list[str] = field(default_factory=list)
     lost: int = 0
     duplicates: int = 0
@@ -128,8 +129,8 @@ class Campaign:
                 self.kill(role)
             else:
                 self.hang(role)
-            taken = self.report.mended.get(f"{what} {role}", [])
-            self._say(f"{what} {role}: mended after {taken[-1]:.1f} s" if taken else f"{what} {role}: not mended")
+            taken = self.report.recovered.get(f"{what} {role}", [])
+            self._say(f"{what} {role}: recovered after {taken[-1]:.1f} s" if taken else f"{what} {role}: not recovered")
         self._job.stop()
         self._check_counters()
         self._count()
@@ -171,8 +172,8 @@ class Campaign:
             time.sleep(0.05)
         self.kill_all("kill all early")
         assert "no checkpoint yet" in self._job.text, self._job.text
-        taken = self.report.mended["kill all early"][-1]
-        self._say(f"kill all before the first step: mended after {taken:.1f} s")
+        taken = self.report.recovered["kill all early"][-1]
+        self._say(f"kill all before the first step: recovered after {taken:.1f} s")
 
     def kill_all(self, fault: str = "kill all") -> None:
         """SIGKILL to the supervisor and everything below it, then `--resume`."""
@@ -187,7 +188,7 @@ class Campaign:
         self._lives = len(figures(self._run))
         self._job = Job("--resume", str(self._run))
         self._job.wait_for("first step after", 300)
-        self.report.mended.setdefault(fault, []).append(time.monotonic() - began)
+        self.report.recovered.setdefault(fault, []).append(time.monotonic() - began)
 
     def _victim(self, role: str) -> psutil.Process:
         end = time.monotonic() + PATIENCE
@@ -208,11 +209,11 @@ class Campaign:
                     # The next line may be under way: its time may be earlier, that of the one after it cannot.
                     first = len(figures(self._run)) + 1
             elif works(role, figures(self._run)[first:]):
-                self.report.mended.setdefault(fault, []).append(time.monotonic() - began)
+                self.report.recovered.setdefault(fault, []).append(time.monotonic() - began)
                 return
             time.sleep(0.1)
         missing = "process" if first is None else "progress"
-        self.report.unmended.append(f"{fault}: no {missing} of {role} in {PATIENCE:.0f} s")
+        self.report.unrecovered.append(f"{fault}: no {missing} of {role} in {PATIENCE:.0f} s")
 
     def _check_counters(self) -> None:
         """Compare every line of this supervisor's life with the one before."""
@@ -241,7 +242,7 @@ class Campaign:
 
 
 def main() -> int:
-    """Run the campaign and write its report; 1 when anything was lost, came twice or was not mended."""
+    """Run the campaign and write its report; 1 when anything was lost, came twice or was not recovered."""
     parser = argparse.ArgumentParser(description="a run whose processes are killed and stopped at random")
     parser.add_argument("--out", type=Path, required=True, help="directory for the run and the report")
     parser.add_argument("--minutes", type=float, default=30.0, help="length of the campaign (default 30)")
@@ -279,7 +280,7 @@ def main() -> int:
         report = campaign.run(60 * options.minutes)
     finally:
         campaign.close()
-    times = [s for taken in report.mended.values() for s in taken]
+    times = [s for taken in report.recovered.values() for s in taken]
     found = {
         "minutes": options.minutes,
         "ack": options.ack,
@@ -288,20 +289,20 @@ def main() -> int:
         "events": report.kept,
         "lost": report.lost,
         "duplicates": report.duplicates,
-        "unmended": len(report.unmended),
+        "unmended": len(report.unrecovered),
         "backwards": len(report.backwards),
         "recoveries_s": [round(s, 1) for s in times],
         "steps": latest(options.out / "run").get("step"),
     }
     about = {**machine(), "seed": options.seed}
-    print(f"\n{'fault':<16} {'times':>5} {'mended after, median':>21} {'longest':>8}")
-    for fault, taken in sorted(report.mended.items()):
+    print(f"\n{'fault':<16} {'times':>5} {'recovered after, median':>21} {'longest':>8}")
+    for fault, taken in sorted(report.recovered.items()):
         print(f"{fault:<16} {report.faults[fault]:>5} {statistics.median(taken):>19.1f} s {max(taken):>6.1f} s")
-    for line in (*report.unmended, *report.backwards):
+    for line in (*report.unrecovered, *report.backwards):
         print(line)
-    (options.out / "report.json").write_text(json.dumps(found | about | {"mended": report.mended}, indent=1))
+    (options.out / "report.json").write_text(json.dumps(found | about | {"mended": report.recovered}, indent=1))
     tell(found, about, options.json)
-    return int(bool(report.lost or report.duplicates or report.unmended or report.backwards))
+    return int(bool(report.lost or report.duplicates or report.unrecovered or report.backwards))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
     python benchmarks/proofs/pause.py --out DIR [--seconds 20] [--rate 300] [--samples-per-insert 0] [--json]
 
 The main job is taught by two teachers at a steady pace, all together `--rate` events a second. When its tables are full
-and both have worked, learner and monitor are stopped (SIGSTOP) for `--seconds` and go on then. A hang as long as that
-would be mended by a restart, so `run.hang_deadline` is set beyond the pause for this run: what is asked is what a pause
-does to the others, not how it is mended.
+and both have worked, learner and monitor are stopped (SIGSTOP) for `--seconds` and go on then. The supervisor would
+restart actors that hang as long, so `run.hang_deadline` is set beyond the pause for this run. The question is what a
+pause does to the other actors, not how the run recovers.
 
 With 0 samples an insert nobody holds the teachers back: replay takes everything, and its oldest events go. With more
 it throttles them soon after the learner stands still, and what they hold is at its bound. Either way, in every line of

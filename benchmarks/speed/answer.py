@@ -6,7 +6,7 @@
 A learner in a process of its own learns without a pause from random events in a mapped replay; the agent's actor
 pulls its weights every few seconds, as in a run. One question of one sample is asked at a time, over Ray, pictures and
 sounds in turn. `call` is what the asker waits for, `answer` what the agent works on it. What the agent costs the
-learner is its speed with the agent asked and without, in windows that alternate.
+learner is its speed with the agent asked and without, in intervals that alternate.
 """
 
 import argparse
@@ -49,12 +49,12 @@ def fill(directory: Path, seed: int) -> None:
         buffer.insert(EventBatch("random", 0, seq, moment, moment, seq, samples))
 
 
-class Window:
+class Interval:
     """Lets the learner work, and asks the agent meanwhile or does not.
 
     Args:
         learner: its actor.
-        agent: who answers.
+        agent: the actor that answers.
         seed: of the samples that are asked about.
     """
 
@@ -113,23 +113,23 @@ def measure(preset: str, seconds: float, repeats: int, rate: float, seed: int) -
                 if time.monotonic() > end:
                     raise SystemExit("the learner published no weights")
                 ray.get([learner.run.remote(1.0), agent.run.remote(1.5)], timeout=DEADLINE)
-            window = Window(learner, agent, seed)
-            window.run(3.0, rate)
-            window.calls.clear()
+            interval = Interval(learner, agent, seed)
+            interval.run(3.0, rate)
+            interval.calls.clear()
             asked, alone = [], []
             for _ in range(repeats):
-                asked.append(window.run(seconds, rate))
-                alone.append(window.run(seconds, 0.0))
+                asked.append(interval.run(seconds, rate))
+                alone.append(interval.run(seconds, 0.0))
             own = ray.get(agent.figures.remote(), timeout=DEADLINE)
         finally:
             for actor in (agent, learner):
                 ray.kill(actor)
-    p50, p99 = np.quantile(window.calls, (0.5, 0.99)) * 1e3
+    p50, p99 = np.quantile(interval.calls, (0.5, 0.99)) * 1e3
     return {
         "call_ms_p50": float(p50),
         "call_ms_p99": float(p99),
         "answer_ms_p99": own["answer/ms_p99"],
-        "questions": float(len(window.calls)),
+        "questions": float(len(interval.calls)),
         "steps_per_s_asked": statistics.median(asked),
         "steps_per_s_alone": statistics.median(alone),
     }
@@ -140,8 +140,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     parser.add_argument("--presets", default="small", help="comma list of small, paper (default small)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="length of a window (default 5)")
-    parser.add_argument("--repeats", type=int, default=2, help="windows with and without questions (default 2)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of an interval (default 5)")
+    parser.add_argument("--repeats", type=int, default=2, help="intervals with and without questions (default 2)")
     parser.add_argument("--rate", type=float, default=20.0, help="questions a second at most (default 20)")
     parser.add_argument("--seed", type=int, default=0, help="of weights, events and questions (default 0)")
     arguments = parser.parse_args()

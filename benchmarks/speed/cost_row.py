@@ -37,7 +37,7 @@ from replay.config import ReplayConfig
 from replay.reader import Reader
 from runtime.trial import Trial
 from sensors.core.event import NO_LESSON, EventBatch
-from sensors.core.state import State
+from sensors.core.state import StateDict
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import load_images, load_speech
 from teacher.subjects.digits import taught_digits
@@ -92,7 +92,7 @@ class Preloaded:
         self._drawn += 1
         return self._batches[self._drawn % len(self._batches)]
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """No state."""
         return {"version": 1}
 

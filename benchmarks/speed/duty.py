@@ -97,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="the learner's duty inside the running system")
     parser.add_argument("--seconds", type=float, default=90.0, help="length of the system's window (default 90)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--data", default=None, help="folder of datasets; none: the embedded ones")
+    parser.add_argument("--data", default=None, help="folder of datasets (default: the embedded ones)")
     parser.add_argument("--json", action="store_true", help="print one flat JSON object as the last line")
     parser.add_argument("--preset", default="auto", help="network sizes, of both (default auto)")
     options = parser.parse_args()

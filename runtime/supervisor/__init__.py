@@ -1,1 +1,1 @@
-"""Supervision: the part of a run that knows Ray. It starts the actors, watches, mends and stops them."""
+"""Supervision: the part of a run that knows Ray. It starts, watches, restarts and stops the actors."""

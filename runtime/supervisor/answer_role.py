@@ -1,39 +1,41 @@
-"""What the one that answers is asked for, and what its answers mean."""
+"""The role of the actor that answers questions: which calls the supervisor makes, and what the answers mean."""
 
 from collections.abc import Callable
 from typing import Any
 
-from runtime.board import Board
+from runtime.run_status import RunStatus
 from runtime.settings import RunSection
-from runtime.supervisor.crew import Member
-from runtime.supervisor.roles import Ask, Role
+from runtime.supervisor.roles import PlannedCall, Role
+from runtime.supervisor.supervised_actor import SupervisedActor
 
 
 class AnswerRole(Role):
-    """Keeps its weights new and responds, in chunks; those who ask it something reach it beside that.
+    """Responds in chunks, with the newest weights; other programs ask the actor questions beside that.
 
     Args:
         remark: shows a note.
     """
 
-    def __init__(self, member: Member, board: Board, section: RunSection, remark: Callable[[str], None]) -> None:
+    def __init__(
+        self, actor: SupervisedActor, status: RunStatus, section: RunSection, remark: Callable[[str], None]
+    ) -> None:
         self._remark = remark
-        super().__init__(member, board, section)
+        super().__init__(actor, status, section)
 
-    def opening(self) -> list[Ask]:
-        """Tell where responses go."""
-        return [Ask("describe", patience=self.section.start_deadline)]
+    def first_calls(self) -> list[PlannedCall]:
+        """Describe where responses go."""
+        return [PlannedCall("describe", patience=self.section.start_deadline)]
 
-    def routine(self, now: float) -> Ask | None:
-        """Answer."""
-        return self._ask("run", self.section.chunk, expected=self.section.chunk)
+    def regular_call(self, now: float) -> PlannedCall | None:
+        """Respond."""
+        return self._plan("run", self.section.chunk, expected=self.section.chunk)
 
-    def hear(self, method: str, value: Any, now: float) -> None:
-        """Figures, and what there is to say."""
+    def on_answer(self, method: str, value: Any, now: float) -> None:
+        """Take in figures, and show a note."""
         if method == "describe":
-            self.board.facts[self.member.name] = list(value)
+            self.status.facts[self.actor.name] = list(value)
         if method != "run":
             return
-        self.board.values |= value["figures"]
+        self.status.values |= value["figures"]
         if value["note"]:
             self._remark(value["note"])

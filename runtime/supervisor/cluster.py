@@ -257,7 +257,7 @@ def free_port(first: int, tries: int = 100) -> int:
 
 
 def _shared_memory() -> int | None:
-    """Bytes free in shared memory; none where there is no such file system."""
+    """Bytes free in shared memory; None where there is no such file system."""
     try:
         return shutil.disk_usage("/dev/shm").free
     except OSError:

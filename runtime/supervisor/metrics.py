@@ -42,9 +42,9 @@ METRICS = (
     # Not a Ray counter: those are invisible while they are zero, and zero is what one wants to see here.
     Metric("reciprocal_dropped_events", "events lost or turned away so far, by reason", "dropped/", "reason"),
     Metric("reciprocal_restarts_total", "restarts of actors", "restarts/", "actor", counter=True),
-    Metric("reciprocal_hangs_total", "times that an actor gave no sign of life", "hangs/", "actor", counter=True),
+    Metric("reciprocal_hangs_total", "times that an actor gave no heartbeat", "hangs/", "actor", counter=True),
     Metric("reciprocal_actor_well", "1 while an actor is up, 0 while hung, late or being restarted", "well/", "actor"),
-    Metric("reciprocal_noticed_seconds", "seconds until its last death or hang was noticed", "noticed_s/", "actor"),
+    Metric("reciprocal_noticed_seconds", "seconds until its last death or hang was detected", "noticed_s/", "actor"),
     Metric("reciprocal_recovered_seconds", "seconds from noticing it to its next answer", "recovered_s/", "actor"),
     Metric("reciprocal_replay_events", "events in replay, by kind", "size/", "kind"),
     Metric("reciprocal_replay_fill", "fullest table's fill, 0 to 1", "replay/fill"),
@@ -144,11 +144,11 @@ def label_of(text: str) -> str:
 
 
 def metric_of(key: str, known: Sequence[Metric] | None = None) -> tuple[Metric, str] | None:
-    """The metric that a figure feeds, and the value of its label; none when it feeds none.
+    """The metric that a figure feeds, and the value of its label; None when no metric takes it.
 
     Args:
         key: of the figure.
-        known: where to look for it; none: among all `metrics`.
+        known: where to look for it; None: among all `metrics`.
     """
     for metric in metrics() if known is None else known:
         if metric.tag and key.startswith(metric.prefix):

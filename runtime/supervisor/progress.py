@@ -3,21 +3,21 @@
 import time
 from collections.abc import Mapping
 
-from runtime.board import Board
+from runtime.run_status import RunStatus
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.supervisor.record import Record
 from runtime.supervisor.roles import Role, TeacherRole, settle
 from runtime.teaching import teachers_of
 from runtime.terminal import counted_events
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 
 class Progress:
     """Counters, times, and where each source stands.
 
     Args:
-        board: what is known of the run.
+        status: of the run.
         record: keeps the run's clock.
 
     Attributes:
@@ -25,31 +25,31 @@ class Progress:
         generations: source -> its last generation.
     """
 
-    def __init__(self, board: Board, record: Record) -> None:
-        self.cursors: dict[str, State] = {}
+    def __init__(self, status: RunStatus, record: Record) -> None:
+        self.cursors: dict[str, StateDict] = {}
         self.generations: dict[str, int] = {}
-        self._board, self._record = board, record
+        self._status, self._record = status, record
 
-    def state_dict(self, step: int, roles: Mapping[str, Role]) -> State:
+    def state_dict(self, step: int, roles: Mapping[str, Role]) -> StateDict:
         """What goes into a checkpoint of `step`."""
         cursors = {name: role.cursor for name, role in roles.items() if isinstance(role, TeacherRole)}
         return {
             "version": 1,
             "time": self._record.time,
-            "learned": self._board.learned(time.monotonic()),
+            "learned": self._status.learned(time.monotonic()),
             "step": step,
-            "counters": self._board.counters.state_dict(),
+            "counters": self._status.counters.state_dict(),
             "cursors": self.cursors | {name: cursor for name, cursor in cursors.items() if cursor is not None},
             "generations": dict(self.generations),
         }
 
-    def load_state_dict(self, state: State) -> None:
+    def load_state_dict(self, state: StateDict) -> None:
         """Go on from a checkpoint."""
         self._record.advance(state["time"])
-        self._board.counters.load_state_dict(state["counters"])
-        settle(self._board.counters)
-        self._board.step = self._board.steps_before = state["step"]
-        self._board.learned_before = state["learned"]
+        self._status.counters.load_state_dict(state["counters"])
+        settle(self._status.counters)
+        self._status.step = self._status.steps_before = state["step"]
+        self._status.learned_before = state["learned"]
         self.cursors, self.generations = state["cursors"], state["generations"]
 
     def begin_with_events(self, config: RunConfig, run: RunDirectory) -> str:

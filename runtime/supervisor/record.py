@@ -1,19 +1,19 @@
-"""What a run leaves behind of itself while it goes on: figures, metrics, the screen, who is who."""
+"""The record of a run while it goes on: figures, metrics, the screen, process numbers."""
 
 import json
 import time
 from collections.abc import Callable, Mapping
 
 from agent.algorithms import named
-from runtime.board import Board
 from runtime.figures import Figures, Value
+from runtime.run_status import RunStatus
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.shortage import Shortage
 from runtime.supervisor.assembly import AGENT
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
 from runtime.supervisor.roles import Role
-from runtime.terminal import Exam, Snapshot, Terminal, exams_of
+from runtime.terminal import Exam, Overview, Terminal, exams_of
 from sensors.core.errors import StorageError
 from sensors.senses import sense
 from teacher.subjects.contract import settings_of, unlabelled
@@ -21,8 +21,8 @@ from teacher.subjects.contract import settings_of, unlabelled
 REDRAW_EVERY = 0.5
 STARTING, FINAL = "starting actors", "final exam"
 """The phases before the first step and after the last."""
-ASIDE = ("monitor", AGENT)
-"""Members without which learning begins."""
+OPTIONAL = ("monitor", AGENT)
+"""Actors that learning does not wait for."""
 TOTALS = ("teacher/", "accepted/", "restarts/", "hangs/", "learner/")
 """Beginnings of the counters that are figures under their own names."""
 
@@ -34,18 +34,18 @@ class Record:
         config: all settings.
         run: its directory.
         terminal: what people see.
-        board: what is known of the run.
+        status: of the run.
         shortage: takes what cannot be written.
 
     Attributes:
-        fresh: grades that are new: they enter the files once, or an old one would look like a new one.
+        fresh: new grades. They are written once: if repeated, an old grade would look like a new one.
     """
 
     def __init__(
-        self, config: RunConfig, run: RunDirectory, terminal: Terminal, board: Board, shortage: Shortage
+        self, config: RunConfig, run: RunDirectory, terminal: Terminal, status: RunStatus, shortage: Shortage
     ) -> None:
         self.fresh: dict[str, Value] = {}
-        self._config, self._run, self._terminal, self._board = config, run, terminal, board
+        self._config, self._run, self._terminal, self._status = config, run, terminal, status
         self._shortage = shortage
         self._unwritten = 0
         self._told: dict[str, int] = {}
@@ -57,7 +57,7 @@ class Record:
 
     @property
     def time(self) -> float:
-        """Seconds since the run began, its earlier parts included."""
+        """Seconds since the run began, earlier parts included."""
         return self._figures.time
 
     def advance(self, seconds: float) -> None:
@@ -74,30 +74,30 @@ class Record:
 
     def tick(self, now: float, roles: Mapping[str, Role]) -> None:
         """Write one line of figures."""
-        board = self._board
+        status = self._status
         then, before = self._inserted
-        inserted = float(board.values.get("replay/inserted", 0.0))
+        inserted = float(status.values.get("replay/inserted", 0.0))
         if now - then > 0.5:
-            board.values["replay/events_per_s"] = max(0.0, inserted - before) / (now - then)
+            status.values["replay/events_per_s"] = max(0.0, inserted - before) / (now - then)
             self._inserted = (now, inserted)
-        board.values |= {k: v for k, v in board.counters.totals.items() if k.startswith(TOTALS)}
+        status.values |= {k: v for k, v in status.counters.totals.items() if k.startswith(TOTALS)}
         for name, role in roles.items():
-            board.values[f"actor/{name}"] = role.member.state
-            board.values[f"well/{name}"] = float(role.member.state == "up")
-        old = {k: v for k, v in board.values.items() if not k.startswith(("exam", "judge", "self/"))}
-        if self.keep("figures", lambda: self._figures.observe(old | self.fresh, board.step)):
+            status.values[f"actor/{name}"] = role.actor.state
+            status.values[f"well/{name}"] = float(role.actor.state == "up")
+        old = {k: v for k, v in status.values.items() if not k.startswith(("exam", "judge", "self/"))}
+        if self.keep("figures", lambda: self._figures.observe(old | self.fresh, status.step)):
             self.fresh.clear()
         self._tell(roles)
         if now >= self._next_emit:
             self._next_emit = now + EMIT_EVERY
-            self._metrics.emit(board.values)
-            if self._metrics.lost and "metrics/lost" not in board.values:
+            self._metrics.emit(status.values)
+            if self._metrics.lost and "metrics/lost" not in status.values:
                 self._terminal.remark(f"a metric is not shown by Ray: {self._metrics.fault}")
             if self._metrics.lost:
-                board.values["metrics/lost"] = self._metrics.lost
+                status.values["metrics/lost"] = self._metrics.lost
 
     def keep(self, what: str, write: Callable[[], None]) -> bool:
-        """Write for the record; once the run learns, what cannot be written is waited for. Whether it was written.
+        """Write for the record; whether it was written. Once the run learns, a full disk only delays it.
 
         Raises:
             StorageError: it cannot be written, and nothing was learned yet.
@@ -105,11 +105,11 @@ class Record:
         try:
             write()
         except StorageError as error:
-            if self._board.first_step_at is None:
+            if self._status.first_step_at is None:
                 raise
             self._shortage.note(what, error)
             self._unwritten += 1
-            self._board.values["dropped/figures"] = self._unwritten
+            self._status.values["dropped/figures"] = self._unwritten
             return False
         self._shortage.clear(what)
         return True
@@ -117,16 +117,16 @@ class Record:
     def draw(self, now: float, phase: str, roles: Mapping[str, Role]) -> None:
         """Show the run as it is."""
         self._next_draw = now + REDRAW_EVERY
-        board, run = self._board, self._config.run
+        status, run = self._status, self._config.run
         self._terminal.update(
-            Snapshot(
+            Overview(
                 time=self._figures.time,
-                learning=board.learned(now),
-                step=board.step,
-                phase=doing(phase, board, self._shortage.waiting, roles),
-                share=board.share(run, now),
-                values=dict(board.values),
-                actors={name: role.member.state for name, role in roles.items()},
+                learning=status.learned(now),
+                step=status.step,
+                phase=doing(phase, status, self._shortage.waiting, roles),
+                share=status.share(run, now),
+                values=dict(status.values),
+                actors={name: role.actor.state for name, role in roles.items()},
                 exams=self._exams,
             )
         )
@@ -136,14 +136,14 @@ class Record:
         self._figures.close()
 
     def _tell(self, roles: Mapping[str, Role]) -> None:
-        """Keep the process numbers of those on this machine, for whoever wants to look at one of them."""
+        """Write the process numbers of the actors on this machine, for anyone who inspects them."""
         found = dict(self._told)
         for name, role in roles.items():
-            process = role.member.vigil.process
-            # One that starts is not there yet: the one before it, which is gone, is named until then.
-            if role.member.started and process is not None:
+            process = role.actor.liveness.process
+            # While an actor starts, its new number is not known yet: the file keeps that of the dead process.
+            if role.actor.started and process is not None:
                 found[name] = process.pid
-            elif role.member.started:
+            elif role.actor.started:
                 found.pop(name, None)
         write = lambda: self._run.write("actors.json", json.dumps(found))  # noqa: E731
         if found != self._told and self.keep("process numbers", write):
@@ -151,7 +151,7 @@ class Record:
 
 
 def exams_held(config: RunConfig) -> tuple[Exam, ...]:
-    """The exams of what is learned without labels: of each subject whose labelled data somebody brings."""
+    """The exams of what is learned without labels, for each subject that has labelled data."""
     if config.run.sensors is not None and config.monitor.judges is None:
         return ()
     if not any(declared.decodes for declared in named(config.run.learn)):
@@ -166,22 +166,22 @@ def exams_held(config: RunConfig) -> tuple[Exam, ...]:
     return tuple(found)
 
 
-def doing(phase: str, board: Board, short: str, roles: Mapping[str, Role]) -> str:
+def doing(phase: str, status: RunStatus, short: str, roles: Mapping[str, Role]) -> str:
     """The phase, and what it waits for or how far it is.
 
     Args:
         phase: of the run.
-        board: what is known of it.
+        status: of the run.
         short: what cannot be written; empty where everything can.
         roles: by name.
     """
-    if phase == "learning" and (waiting := short or board.waiting):
+    if phase == "learning" and (waiting := short or status.waiting):
         return f"waiting: {waiting}"
-    if phase == FINAL and board.examined:
-        return f"{phase}: {board.examined}"
+    if phase == FINAL and status.examined:
+        return f"{phase}: {status.examined}"
     if phase != STARTING:
         return phase
-    # Learning waits for nobody who only looks on.
-    if missing := [name for name, role in roles.items() if not role.member.started and name not in ASIDE]:
+    # Learning does not wait for actors that it does not need.
+    if missing := [name for name, role in roles.items() if not role.actor.started and name not in OPTIONAL]:
         return f"{phase}: {', '.join(missing)}"
-    return f"waiting for events: {board.waiting}" if board.waiting else "waiting for the first step"
+    return f"waiting for events: {status.waiting}" if status.waiting else "waiting for the first step"

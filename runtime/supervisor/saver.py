@@ -13,9 +13,9 @@ from ray.exceptions import GetTimeoutError, RayError
 
 from agent.checkpoints.checkpoint import read_manifest, set_aside, unreadable, write_checkpoint
 from runtime.rundir import RunDirectory
-from runtime.supervisor.crew import reason, user_error
+from runtime.supervisor.supervised_actor import reason, user_error
 from sensors.core.errors import DamageError, StateError, StorageError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 STATE_FILE = "run.json"
 """The supervisor's own part of a checkpoint: counters, times and teachers' cursors."""
@@ -34,10 +34,10 @@ class Saver:
     """Writes and finds the checkpoints of one run; one at a time.
 
     Attributes:
-        newest: the last whole checkpoint; none before the first.
+        newest: the last whole checkpoint; None before the first.
         skipped: checkpoints that were found damaged, why, and where they are now, one line each.
         step: of the last one that this process wrote; -1 before.
-        stall_ms: how long the last snapshot held up the learner; none before the first.
+        stall_ms: how long the last snapshot held up the learner; None before the first.
     """
 
     def __init__(self, run: RunDirectory) -> None:
@@ -53,15 +53,15 @@ class Saver:
         self._done = False
         self.stall_ms: float | None = None
 
-    def load(self) -> State | None:
+    def load(self) -> StateDict | None:
         """The supervisor's part of the newest checkpoint whose parts are all whole; that one becomes `newest`.
 
-        None where no checkpoint was ever written: what the run holds then is its events.
+        None where no checkpoint was ever written: then the run consists of its events alone.
 
-        What is damaged is set aside: newer ones, since what is written from here on bears earlier steps than they and
-        must come after them nonetheless; older ones, since they would be kept in place of whole ones. Of those only
-        names and sizes are looked at. One of another content alone may so stay in a whole older one's place until it
-        is the oldest, but never in that of the newest, as the oldest go first.
+        Damaged checkpoints are set aside. Newer ones, because later checkpoints of this run have smaller steps and must
+        nevertheless count as newer. Older ones, because they would be kept in place of whole ones. Of older ones only
+        names and sizes are checked. One whose content alone is damaged may therefore take the place of a whole older
+        one, but never that of the newest, because the oldest are removed first.
 
         Raises:
             StateError: all are damaged, or a newer one may be whole but is of another version or cannot be read; the
@@ -69,7 +69,7 @@ class Saver:
             StorageError: a damaged one cannot be set aside.
         """
         damaged: list[tuple[Path, DamageError]] = []
-        found: State | None = None
+        found: StateDict | None = None
         # Those without a manifest, too: they were whole when they got their names.
         # Listed, not matched by a pattern: a folder that cannot be read must not pass for an empty one.
         try:
@@ -101,7 +101,7 @@ class Saver:
         return found
 
     def save(
-        self, learner: Any, replay: Any, step: int, seconds: float, state: Callable[[int], State], end: float
+        self, learner: Any, replay: Any, step: int, seconds: float, state: Callable[[int], StateDict], end: float
     ) -> None:
         """Write one checkpoint, named by the step at which the learner saves its part.
 
@@ -140,7 +140,7 @@ class Saver:
                     raise SaveError("the learner took too long to come to the end of its step") from None
                 raise user_error(error) or SaveError(reason(error)) from None
             finally:
-                # One that is still to come, too, or it would be held for nobody, in the way of later steps.
+                # Also a snapshot that is still to come: otherwise it would be kept for nothing and block later ones.
                 learner.give_up.remote(self._order)
             (stage / STATE_FILE).write_text(json.dumps(state(saved)) + "\n")
             return saved
@@ -155,7 +155,7 @@ class Saver:
             self._busy.release()
 
     def _snapshot(self, learner: Any, end: float) -> int | None:
-        """The step of a new snapshot; none where the learner's present step takes too long: it holds the last one."""
+        """The step of a new snapshot; None where the learner's present step takes too long: it holds the last one."""
         self._order += 1
         answer = learner.snapshot.remote(self._order)
         self._patient_until = end - max(WRITING, 1.5 * self._took)
@@ -214,10 +214,10 @@ class Saver:
             self._error = error
 
 
-def _read(checkpoint: Path) -> State:
+def _read(checkpoint: Path) -> StateDict:
     read_manifest(checkpoint)
     try:
-        state: State = json.loads((checkpoint / STATE_FILE).read_text())
+        state: StateDict = json.loads((checkpoint / STATE_FILE).read_text())
     except (FileNotFoundError, ValueError):
         raise DamageError(f"{checkpoint}: {STATE_FILE} is missing or damaged") from None
     except OSError as error:

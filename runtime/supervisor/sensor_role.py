@@ -1,86 +1,91 @@
-"""What the sensors are asked for, and what their answers mean."""
+"""The role of the sensors: which calls the supervisor makes, and what the answers mean."""
 
 from collections.abc import Callable
 from typing import Any, Self
 
-from runtime.board import Board
+from runtime.run_status import RunStatus
 from runtime.settings import RunSection
-from runtime.supervisor.crew import Member
-from runtime.supervisor.roles import Ask, TeacherRole, settle
-from sensors.core.state import State
+from runtime.supervisor.roles import PlannedCall, TeacherRole, settle
+from runtime.supervisor.supervised_actor import SupervisedActor
+from sensors.core.state import StateDict
 
-PARTING = 1.0
-"""Seconds in which sensors that stop send what they have under way."""
+FINISH_WITHIN = 1.0
+"""Seconds in which stopping sensors send the events that they have under way."""
 
 
 class SensorRole(TeacherRole):
-    """Perceives; its cursor is kept as a teacher's is, its states and drops are told.
+    """Perceives in chunks; its cursor is kept as a teacher's is, its states and drops become figures.
 
     Args:
         remark: shows a note.
     """
 
     def __init__(
-        self, member: Member, board: Board, section: RunSection, cursor: State | None, remark: Callable[[str], None]
+        self,
+        actor: SupervisedActor,
+        status: RunStatus,
+        section: RunSection,
+        cursor: StateDict | None,
+        remark: Callable[[str], None],
     ) -> None:
         self._remark = remark
-        super().__init__(member, board, section, cursor)
+        super().__init__(actor, status, section, cursor)
 
-    def opening(self) -> list[Ask]:
-        """Take up the cursor, tell what is listened to and looked at."""
-        return [ask for ask in super().opening() if ask.method != "datasets"]
+    def first_calls(self) -> list[PlannedCall]:
+        """Restore the cursor, describe the sources."""
+        return [call for call in super().first_calls() if call.method != "datasets"]
 
-    def restarted(self) -> None:
-        """Its totals begin anew; what it held is gone."""
-        super().restarted()
-        self.board.over = False
-        settle(self.board.counters)
+    def on_restart(self) -> None:
+        """Begin the totals of the sensors again, and count the events that they held as dropped."""
+        super().on_restart()
+        self.status.over = False
+        settle(self.status.counters)
 
-    def part(self) -> Self:
-        """Have it send what it has under way and end, if it answers at all."""
-        if self.member.call is None:
-            self.member.ask("finish", PARTING, expected=PARTING, patience=PARTING)
+    def finish(self) -> Self:
+        """Ask the sensors to send the events under way and to end, unless another call is under way."""
+        if self.actor.call is None:
+            self.actor.ask("finish", FINISH_WITHIN, expected=FINISH_WITHIN, patience=FINISH_WITHIN)
         return self
 
-    def hear(self, method: str, value: Any, now: float) -> None:
-        """Totals, states, drops by reason, latencies; and what there is to say."""
+    def on_answer(self, method: str, value: Any, now: float) -> None:
+        """Take in totals, states, drops by reason and latencies, and show notes."""
         if method not in ("run", "finish"):
-            super().hear(method, value, now)
+            super().on_answer(method, value, now)
             return
-        board = self.board
-        board.over = value.get("over", False) and not value["waiting"]
+        status = self.status
+        status.over = value.get("over", False) and not value["waiting"]
         for note in value["notes"]:
             self._remark(note)
         for name, total in value["totals"].items():
-            board.counters.observe(f"sensed/{name}", total)
+            status.counters.observe(f"sensed/{name}", total)
         for name, total in value["dropped"].items():
-            board.counters.observe(f"sensed/dropped/{name}", total)
-        totals = board.counters.totals
+            status.counters.observe(f"sensed/dropped/{name}", total)
+        totals = status.counters.totals
         for key, total in totals.items():
             room, _, rest = key.removeprefix("sensed/").partition("/")
             if not key.startswith("sensed/"):
                 continue
             if room == "perceived":
                 # `sensors/audio/utterances`, `sensors/image/views`, `sensors/pairing/audio.broken`, …
-                board.values[f"sensors/{rest.replace('.', '/', 1)}"] = total
+                status.values[f"sensors/{rest.replace('.', '/', 1)}"] = total
             elif room == "events":
-                # By kind, robots' events among them. Each event goes to the table of its kind, so these figures add up
+                # By kind, events of robots included. Each event goes to the table of its kind, so these figures add up
                 # to the events that are stored, dropped (by reason), repeated (replay had them already) and waiting.
-                board.values[f"sensors/events/{rest}"] = total
+                status.values[f"sensors/events/{rest}"] = total
             elif room == "dropped":
-                board.values[f"dropped/{rest}"] = total
+                status.values[f"dropped/{rest}"] = total
             elif room == "read":
-                board.values[f"sensor_read/{rest}"] = total
+                status.values[f"sensor_read/{rest}"] = total
             elif room == "stalls":
-                board.values[f"sensor_stalls/{rest}"] = total
+                status.values[f"sensor_stalls/{rest}"] = total
             elif room in ("lost", "unrecorded", "refused"):
-                board.values[f"sensor_lost/{rest if room == 'lost' else room + '/' + rest}"] = total
-        board.values["sensors/notes_lost"] = totals.get("sensed/notes/lost", 0.0) + totals.get(
+                status.values[f"sensor_lost/{rest if room == 'lost' else room + '/' + rest}"] = total
+        status.values["sensors/notes_lost"] = totals.get("sensed/notes/lost", 0.0) + totals.get(
             "sensed/notes/unwritten", 0.0
         )
         for name in ("stored", "repeated"):
-            board.values[f"sensors/{name}"] = totals.get(f"sensed/outbox/{name}", 0.0)
-        board.values["sensors/waiting"] = value["waiting"]
-        board.values |= {f"sensors/{name}": seconds for name, seconds in value["latencies"].items()}
-        board.values |= {f"sensor/{name}": state for name, state in value["states"].items()}
-        board.values |= {f"sensor_live/{name}": float(state == "live") for name, state in value["states"].items()}
+            status.values[f"sensors/{name}"] = totals.get(f"sensed/outbox/{name}", 0.0)
+        status.values["sensors/waiting"] = value["waiting"]
+        status.values |= {f"sensors/{name}": seconds for name, seconds in value["latencies"].items()}
+        status.values |= {f"sensor/{name}": state for name, state in value["states"].items()}
+        status.values |= {f"sensor_live/{name}": float(state == "live") for name, state in value["states"].items()}

@@ -1,4 +1,4 @@
-"""Starts a run's actors, keeps them at work, sees them fail and brings them back, and stops them cleanly."""
+"""Starts the actors of a run, keeps them at work, restarts them after failures, and stops them cleanly."""
 
 import time
 from collections.abc import Mapping
@@ -8,24 +8,24 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from runtime.board import Board
+from runtime.run_status import RunStatus
 from runtime.rundir import RunDirectory
 from runtime.settings import RunConfig
 from runtime.shortage import RETRY, Shortage, full
 from runtime.signals import StopSignals
-from runtime.supervisor.assembly import assemble, speakers
+from runtime.supervisor.assembly import assemble, shown_actors
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
-from runtime.supervisor.crew import FETCH, actor_class, arrived, reason
-from runtime.supervisor.duties import assign
 from runtime.supervisor.ending import Ending
+from runtime.supervisor.failure_detector import FailureDetector
+from runtime.supervisor.liveness import Clock
 from runtime.supervisor.outcome import Outcome, RunFailure
 from runtime.supervisor.progress import Progress
 from runtime.supervisor.record import FINAL, STARTING, Record
+from runtime.supervisor.role_assignment import assign_roles
 from runtime.supervisor.roles import LearnerRole, MonitorRole, Role, TeacherRole
 from runtime.supervisor.saver import SaveError, Saver
 from runtime.supervisor.sensor_role import SensorRole
-from runtime.supervisor.vigil import Clock
-from runtime.supervisor.watch import Watch
+from runtime.supervisor.supervised_actor import FETCH, actor_class, arrived, reason
 from runtime.terminal import Terminal
 from sensors.core.errors import StateError, StorageError, UserError
 
@@ -46,7 +46,7 @@ class Supervisor:
         terminal: what people see.
         signals: asks for a stop.
         cluster: Ray, begun to start.
-        cast: role -> actor class or `module:Class`.
+        actor_classes: role -> actor class or `module:Class`.
 
     Raises:
         UserError: from any actor, when what the user gave turns out wrong; what was learned is saved before.
@@ -59,26 +59,26 @@ class Supervisor:
         terminal: Terminal,
         signals: StopSignals,
         cluster: Cluster,
-        cast: Mapping[str, Any],
+        actor_classes: Mapping[str, Any],
     ) -> None:
-        self.board = Board()
+        self.status = RunStatus()
         self.roles: dict[str, Role] = {}
         self._config, self._run, self._terminal = config, run, terminal
         self._signals, self._stop = signals, signals.requested
-        self._cluster, self._cast = cluster, cast
+        self._cluster, self._actor_classes = cluster, actor_classes
         self._phase = "starting"
         self._began = time.monotonic()
         self._saver = Saver(run)
         self._concluded = False
-        self._speakers = speakers(config)
+        self._shown_actors = shown_actors(config)
         self._told, self._recorded = set[str](), set[str]()
         self._next_save = 0.0
         self._shortage = Shortage(run.path, terminal.remark)
-        self._record = Record(config, run, terminal, self.board, self._shortage)
+        self._record = Record(config, run, terminal, self.status, self._shortage)
         self._clock = Clock()
-        self._watch = Watch(config.run, self.board, terminal.remark)
-        self._progress = Progress(self.board, self._record)
-        self._ending = Ending(self.board, terminal.remark)
+        self._detector = FailureDetector(config.run, self.status, terminal.remark)
+        self._progress = Progress(self.status, self._record)
+        self._ending = Ending(self.status, terminal.remark)
         if not run.fresh:
             if (state := self._saver.load()) is not None:
                 self._progress.load_state_dict(state)
@@ -109,8 +109,8 @@ class Supervisor:
             self._close()
         if mistake is not None:
             raise mistake
-        learned = self.board.learned(time.monotonic())
-        return Outcome(self.board.step, learned, self._saver.newest, problem, begun=bool(self.roles))
+        learned = self.status.learned(time.monotonic())
+        return Outcome(self.status.step, learned, self._saver.newest, problem, begun=bool(self.roles))
 
     # -- start ------------------------------------------------------------
 
@@ -118,7 +118,7 @@ class Supervisor:
         """Bring up Ray and all actors at once; False when a stop was asked for meanwhile."""
         for line in self._saver.skipped:
             self._terminal.note(line)
-        classes = {role: actor_class(c) if isinstance(c, str) else c for role, c in self._cast.items()}
+        classes = {role: actor_class(c) if isinstance(c, str) else c for role, c in self._actor_classes.items()}
         while not self._cluster.ready(0.1):
             if self._stop.is_set():
                 return False
@@ -128,9 +128,9 @@ class Supervisor:
             self._terminal.note(line)
         gpus = check_resources(*self._cluster.resources(), self._config.learner.device)
         here = (self._cluster.here(), self._cluster.joined)
-        crew = assemble(self._config, self._run.path, classes, gpus, *here, self._clock, self._progress.generations)
-        known = (self.board, self._config.run, self._progress.cursors, lambda: self._saver.newest)
-        self.roles |= assign(crew, *known, self._terminal.remark, self._record.fresh)
+        actors = assemble(self._config, self._run.path, classes, gpus, *here, self._clock, self._progress.generations)
+        known = (self.status, self._config.run, self._progress.cursors, lambda: self._saver.newest)
+        self.roles |= assign_roles(actors, *known, self._terminal.remark, self._record.fresh)
         return True
 
     # -- work ------------------------------------------------------------
@@ -141,20 +141,20 @@ class Supervisor:
         assert isinstance(learner, LearnerRole)
         self._phase = STARTING
         while not self._stop.is_set():
-            self._attend(list(self.roles.values()))
+            self._poll(list(self.roles.values()))
             now = time.monotonic()
             self._observe(now)
-            if self._ending.look(learner):
+            if self._ending.check(learner):
                 return self._conclude()
-            share = self.board.share(self._config.run, now)
-            # The chunk under way counts: checkpoint, figures and exam are all of the step that it ends at.
+            share = self.status.share(self._config.run, now)
+            # The chunk under way counts: checkpoint, figures and exam are of the step at which it ends.
             if share is not None and share >= 1.0 and learner.resting:
                 return self._conclude()
         return ""
 
-    def _attend(self, roles: list[Role]) -> None:
-        """Wait a moment for any answer, take in what is there, and ask for what is next."""
-        under_way = {role.member.call.answer: role for role in roles if role.member.call is not None}
+    def _poll(self, roles: list[Role]) -> None:
+        """Wait a moment for answers, take them in, restart failed actors, and make the next calls."""
+        under_way = {role.actor.call.answer: role for role in roles if role.actor.call is not None}
         if under_way:
             ready, _ = ray.wait(list(under_way), num_returns=1, timeout=0.1)
             for answer in ready:
@@ -162,30 +162,30 @@ class Supervisor:
         else:
             time.sleep(0.05)
         now = time.monotonic()
-        self._clock.look()
-        for role, why, dead in self._watch.look(roles):
+        self._clock.advance()
+        for role, why, dead in self._detector.detect(roles):
             self._failed(role, why, dead)
         for role in roles:
-            member = role.member
-            if why := member.overdue:
+            actor = role.actor
+            if why := actor.overdue:
                 self._failed(role, why)
-            elif member.down_until is not None:
-                if member.revive():
-                    role.restarted()
-            elif member.call is None and now >= member.not_before and (ask := role.next(now)) is not None:
-                member.ask(ask.method, *ask.arguments, expected=ask.expected, patience=ask.patience)
+            elif actor.restart_at is not None:
+                if actor.try_restart():
+                    role.on_restart()
+            elif actor.call is None and now >= actor.not_before and (planned := role.next(now)) is not None:
+                actor.ask(planned.method, *planned.arguments, expected=planned.expected, patience=planned.patience)
 
     def _take(self, role: Role) -> None:
-        member = role.member
-        assert member.call is not None
-        method, back = member.call.method, member.started
+        actor = role.actor
+        assert actor.call is not None
+        method, back = actor.call.method, actor.started
         try:
-            value = member.take(learning=self.board.first_step_at is not None)
+            value = actor.take_answer(learning=self.status.first_step_at is not None)
         except StorageError as error:
-            if not back or self.board.first_step_at is None:
+            if not back or self.status.first_step_at is None:
                 raise
             if isinstance(role, LearnerRole):
-                # It writes nothing: room would not help it, and while it is held it is never asked again.
+                # The learner writes nothing here, so free space would not help, and a paused learner gets no calls.
                 self._failed(role, str(error))
             elif full(error):
                 self._hold(role, error)
@@ -198,82 +198,82 @@ class Supervisor:
             raise
         except RayError as error:
             cause = getattr(error, "cause", None)
-            if member.still_to_come(error):
+            if actor.is_still_starting(error):
                 role.begin()
                 return
-            held = back and self.board.first_step_at is not None and not isinstance(role, LearnerRole)
+            held = back and self.status.first_step_at is not None and not isinstance(role, LearnerRole)
             if held and isinstance(cause, OSError) and full(cause):
                 self._hold(role, cause)
             else:
                 self._failed(role, reason(error), dead=isinstance(error, RayActorError))
             return
-        self._shortage.clear(member.name)
-        if not back and member.failures:
-            self.board.values[f"recovered_s/{member.name}"] = time.monotonic() - member.failed_at
-        role.hear(method, value, time.monotonic())
-        for name in set(self.board.facts) - self._told:
+        self._shortage.clear(actor.name)
+        if not back and actor.failures:
+            self.status.values[f"recovered_s/{actor.name}"] = time.monotonic() - actor.failed_at
+        role.on_answer(method, value, time.monotonic())
+        for name in set(self.status.facts) - self._told:
             self._told.add(name)
-            for fact in self.board.facts[name] if name in self._speakers else []:
+            for fact in self.status.facts[name] if name in self._shown_actors else []:
                 self._terminal.note(fact)
-        # What found no room is tried again.
+        # Facts that could not be written are tried again.
         for name in self._told - self._recorded:
-            if self._record.keep(f"facts of {name}", partial(self._run.record, **{name: self.board.facts[name]})):
+            if self._record.keep(f"facts of {name}", partial(self._run.record, **{name: self.status.facts[name]})):
                 self._recorded.add(name)
-        if self.board.datasets:
-            self._record.keep("facts", partial(self._run.record_datasets, self.board.datasets))
+        if self.status.datasets:
+            self._record.keep("facts", partial(self._run.record_datasets, self.status.datasets))
 
     def _hold(self, role: Role, error: Exception) -> None:
-        """An actor found no room for what it writes: that is no fault of its own, and it is asked again."""
-        role.member.fault = " ".join(str(error).split())
-        role.member.not_before = time.monotonic() + RETRY
-        self._shortage.note(role.member.name, error)
+        """An actor found no space for its files: it has not failed, and is asked again later."""
+        role.actor.fault = " ".join(str(error).split())
+        role.actor.not_before = time.monotonic() + RETRY
+        self._shortage.note(role.actor.name, error)
 
     def _failed(self, role: Role, why: str, dead: bool = False) -> None:
-        member = role.member
-        member.fault = why
+        actor = role.actor
+        actor.fault = why
         if dead:
-            self._watch.notice(member)
-        again = member.fail()
+            self._detector.note_fault(actor)
+        again = actor.fail()
         if not dead:
-            member.put_down()
+            actor.kill()
         if not again:
-            raise RunFailure(f"{member.name} failed {member.failures} times: {why}")
-        self._terminal.remark(f"{member.name}: {why}; restart {member.failures} of {self._config.run.restarts}")
+            raise RunFailure(f"{actor.name} failed {actor.failures} times: {why}")
+        self._terminal.remark(f"{actor.name}: {why}; restart {actor.failures} of {self._config.run.restarts}")
 
     def _conclude(self) -> str:
         """The run's own end: a checkpoint, then the final exam; returns what went wrong with the exam."""
         self._phase = FINAL
-        self.board.resting_since = time.monotonic()
+        self.status.resting_since = time.monotonic()
         self._await_saver()
-        if self.board.first_step_at is not None and not self._stop.is_set():
+        if self.status.first_step_at is not None and not self._stop.is_set():
             self._read_cursors(time.monotonic() + self._config.run.chunk + 1.0)
-            # What fails is told, and tried once more at the very end.
+            # A failure is shown, and the checkpoint is tried once more at the end.
             self._save(time.monotonic() + self._config.run.call_deadline, aside=True)
             self._await_saver()
         self._concluded = True
         return self._final_exam()
 
     def _await_saver(self) -> None:
-        """See a checkpoint under way through; a stop that is asked for meanwhile need not wait."""
+        """Wait for a checkpoint under way; a request to stop ends the wait."""
         while self._saver.busy and not self._stop.wait(0.05):
             self._observe(time.monotonic())
         self._observe(time.monotonic())
 
     def _final_exam(self) -> str:
-        """All test data, once; the others rest, and what they are still at is not waited for."""
+        """Examine once, on all test data; the other actors rest, and their calls under way are not waited for."""
         role = self.roles["monitor"]
         assert isinstance(role, MonitorRole)
         for other in self.roles.values():
             if other is not role:
-                other.member.call = None
+                other.actor.call = None
         role.conclude()
         asked = False
         while not self._stop.is_set() and not role.graded:
-            self._attend([role])
+            self._poll([role])
             self._observe(time.monotonic())
-            call = role.member.call
-            if asked and not role.member.started:
-                return f"the final exam failed: {role.member.fault}"
+            call = role.actor.call
+            if asked and not role.actor.started:
+                return f"the final exam failed: {role.actor.fault}"
             asked = asked or (call is not None and call.method == "final")
         return ""
 
@@ -281,8 +281,8 @@ class Supervisor:
 
     def _observe(self, now: float) -> None:
         """Write figures, redraw, and save, each when it is due."""
-        board, section = self.board, self._config.run
-        if self._phase == STARTING and board.first_step_at is not None:
+        status, section = self.status, self._config.run
+        if self._phase == STARTING and status.first_step_at is not None:
             self._phase = "learning"
             self._next_save = now + 1.0
             self._terminal.remark(f"first step after {now - self._began:.1f} s")
@@ -295,21 +295,21 @@ class Supervisor:
         if self._saver.take_done():
             self._shortage.clear("checkpoint")
             if self._saver.stall_ms is not None:
-                board.values["learner/checkpoint_stall_ms"] = self._saver.stall_ms
-        board.hold(bool(self._shortage), now)
-        learner = self.roles["learner"].member
-        # One that was just made anew has not restored what it is to save.
-        if board.first_step_at is None or self._phase != "learning" or self._saver.busy or not learner.started:
+                status.values["learner/checkpoint_stall_ms"] = self._saver.stall_ms
+        status.hold(bool(self._shortage), now)
+        learner = self.roles["learner"].actor
+        # A restarted learner has not yet restored what it is to save.
+        if status.first_step_at is None or self._phase != "learning" or self._saver.busy or not learner.started:
             return
         if self._shortage.may_try() if "checkpoint" in self._shortage else now >= self._next_save:
             self._next_save = now + section.checkpoint_every
             self._save(now + section.call_deadline, aside=True)
 
     def _save(self, end: float, aside: bool = False) -> None:
-        learner, replay = self.roles["learner"].member.handle, self.roles["replay"].member.handle
+        learner, replay = self.roles["learner"].actor.handle, self.roles["replay"].actor.handle
         save = self._saver.begin if aside else self._saver.save
         state = partial(self._progress.state_dict, roles=self.roles)
-        save(learner, replay, self.board.step, self._record.time, state, end)
+        save(learner, replay, self.status.step, self._record.time, state, end)
 
     # -- stop ------------------------------------------------------------
 
@@ -319,40 +319,40 @@ class Supervisor:
             self._saver.hurry()
             self._saver.join(end)
         hurried = self._saver.take_done()
-        sensors = [r for r in self.roles.values() if isinstance(r, SensorRole) and r.member.started]
+        sensors = [r for r in self.roles.values() if isinstance(r, SensorRole) and r.actor.started]
         self._settle(list(sensors), end - 2.0)
-        self._settle([role.part() for role in sensors], end - 2.0)
+        self._settle([role.finish() for role in sensors], end - 2.0)
         learner = self.roles.get("learner")
-        if learner is None or not learner.member.started:
+        if learner is None or not learner.actor.started:
             return
         # Before the first step: so that sources, too, go on where they were.
-        early = self.board.first_step_at is None
+        early = self.status.first_step_at is None
         if early and (self._saver.newest is not None or self._run.events == 0):
             return
-        if self._concluded and self._saver.has(self.board.step):
+        if self._concluded and self._saver.has(self.status.step):
             return
-        # The chunks under way count: checkpoint and figures bear what they end at.
+        # The chunks under way count: checkpoint and figures are of the step at which they end.
         replay = self.roles["replay"]
-        workers = [r for r in self.roles.values() if r.member.started and not isinstance(r, MonitorRole)]
+        workers = [r for r in self.roles.values() if r.actor.started and not isinstance(r, MonitorRole)]
         self._settle(workers, min(time.monotonic() + SETTLE, end - 1.0))
-        if replay.member.started and replay.member.call is None:
-            replay.member.ask("stats", expected=0.0, patience=1.0)
+        if replay.actor.started and replay.actor.call is None:
+            replay.actor.ask("stats", expected=0.0, patience=1.0)
         self._settle([replay], min(time.monotonic() + 0.5, end - 1.0))
-        if hurried and self._saver.has(self.board.step) and learner.member.call is not None:
-            return  # it is still at the step that could not be waited for
+        if hurried and self._saver.has(self.status.step) and learner.actor.call is not None:
+            return  # the learner is still in the step that was not waited for
         self._read_cursors(min(time.monotonic() + 1.0, end - 1.0))
         try:
             self._save(end)
         except (SaveError, StorageError) as error:
             if not early:
                 raise
-            # Nothing is lost by it: the events are in replay's files.
+            # Nothing is lost: the events are in replay's files.
             self._terminal.remark(f"no checkpoint before the first step: {error}")
-        self.board.step = max(self.board.step, self._saver.step)
+        self.status.step = max(self.status.step, self._saver.step)
 
     def _settle(self, roles: list[Role], end: float) -> None:
-        """Take in the answers under way that come until `end`, and ask for nothing more."""
-        waited = {role.member.call.answer: role for role in roles if role.member.call is not None}
+        """Take in the answers that arrive until `end`, and make no further calls."""
+        waited = {role.actor.call.answer: role for role in roles if role.actor.call is not None}
         for answer in arrived(list(waited), end):
             try:
                 self._take(waited[answer])
@@ -360,19 +360,19 @@ class Supervisor:
                 self._terminal.remark(str(error))
 
     def _read_cursors(self, end: float) -> None:
-        roles = [r for r in self.roles.values() if isinstance(r, TeacherRole) and r.member.started]
-        asked = {role.member.handle.state_dict.remote(): role for role in roles}
+        roles = [r for r in self.roles.values() if isinstance(r, TeacherRole) and r.actor.started]
+        asked = {role.actor.handle.state_dict.remote(): role for role in roles}
         for answer in arrived(list(asked), end):
             try:
                 asked[answer].cursor = ray.get(answer, timeout=FETCH)
             except RayError as error:
-                self._terminal.remark(f"{asked[answer].member.name}: {reason(error)}")
+                self._terminal.remark(f"{asked[answer].actor.name}: {reason(error)}")
 
     def _close(self) -> None:
-        """Ask all actors to close, wait a moment, and write what figures there are."""
-        asked = {role: role.member.handle.close.remote() for role in self.roles.values()}
-        # Who is still at something hears of it when that is done, which may be long after.
-        answers = [answer for role, answer in asked.items() if role.member.call is None]
+        """Ask all actors to close, wait a moment, and write the last figures."""
+        asked = {role: role.actor.handle.close.remote() for role in self.roles.values()}
+        # An actor with a call under way closes after it, which may be too late to wait for.
+        answers = [answer for role, answer in asked.items() if role.actor.call is None]
         if answers:
             ray.wait(answers, num_returns=len(answers), timeout=CLOSE_PATIENCE)
         try:

@@ -83,7 +83,7 @@ class Camera(LoopSource[Frame]):
             SourceError: they say that there is none, or hold an address without its password.
         """
         if config.camera is None:
-            raise SourceError("camera: the settings say none; set sensors.camera")
+            raise SourceError("camera: the setting sensors.camera is 'none'; set it to a camera")
         _check_whole(config.camera)
         return cls(
             config.camera,

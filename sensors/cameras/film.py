@@ -52,7 +52,7 @@ class Film:
         progress: how far it was played before; goes on counting.
         lose: takes what is lost.
         idle: called while the next picture is not due yet.
-        file: of the film; none where it is read from the network.
+        file: of the film; None where it is read from the network.
         endless: it is live after all, but comes in pieces (HLS), each faster than its pace.
         color: give pictures in colour; without it, grey ones.
     """
@@ -189,7 +189,7 @@ class Film:
 
 
 def declared_count(capture: Any) -> int | None:
-    """How many pictures a film declares, exactly or from its length; none where it declares neither."""
+    """How many pictures a film declares, exactly or from its length; None where it declares neither."""
     count = float(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     return round(count) if 0 < count < 1e9 else None
 

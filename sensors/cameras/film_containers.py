@@ -72,7 +72,7 @@ def _matroska(file: BinaryIO) -> Iterator[int]:
 
 
 def _number(file: BinaryIO) -> int | None:
-    """EBML's number of variable length; none where it stands for an unknown length."""
+    """EBML's number of variable length; None where it stands for an unknown length."""
     first = file.read(1)
     if not first or not first[0]:
         return None

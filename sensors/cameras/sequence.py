@@ -200,7 +200,7 @@ def missing_numbers(numbers: list[int]) -> list[range]:
 def picture_file(
     path: Path, period: float, lose: Lose, idle: Callable[[], None], color: bool = False
 ) -> Sequence | None:
-    """The pictures of one file; none when it is no picture, but perhaps a film, as JPEGs one behind the other are.
+    """The pictures of one file; None when it is no picture, but perhaps a film, as JPEGs one behind the other are.
 
     Args:
         path: the file.

@@ -41,7 +41,7 @@ class Served(NamedTuple):
 
     Attributes:
         type: its content type in lower case, or what its first bytes say where the server does not know.
-        length: its bytes; none where the server does not tell.
+        length: its bytes; None where the server does not tell.
     """
 
     type: str

@@ -1,4 +1,4 @@
-"""Errors that a user can mend: one or two lines that name the thing and the fix, never a traceback."""
+"""Errors that a user can correct: one or two lines that name the thing and the fix, never a traceback."""
 
 
 class UserError(Exception):

@@ -64,7 +64,7 @@ def check_name(what: str, name: str, settings: object = None) -> None:
     Args:
         what: kind of the part.
         name: of the part, and of its section.
-        settings: class of its own settings; none: it has none yet.
+        settings: class of its own settings; None: it has none yet.
 
     Raises:
         ValueError: names the part.

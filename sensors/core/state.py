@@ -5,7 +5,7 @@ from typing import Any
 
 from sensors.core.errors import StateError
 
-State = dict[str, Any]
+StateDict = dict[str, Any]
 
 
 def check_state(state: Mapping[str, Any], keys: set[str], version: int, owner: str) -> None:

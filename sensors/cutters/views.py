@@ -119,7 +119,7 @@ class Views:
 
         Args:
             frame: the next picture.
-            now: monotonic second at which it came; none: that at which it was taken.
+            now: monotonic second at which it came; None: that at which it was taken.
         """
         if not _is_picture(frame.picture):
             self.counts["bad"] += 1

@@ -17,14 +17,14 @@ from typing import Any, NamedTuple
 
 from sensors.core.errors import SourceError
 from sensors.core.event import EventBatch
-from sensors.core.state import State
+from sensors.core.state import StateDict
 from sensors.live.outbox import Delivery
 from sensors.perception.perception import Perception, warm_up
 from sensors.perception.streams import AnySource
 from sensors.robots.ingest import RemoteIngest
 from sensors.signals.readings import Chunk
 from sensors.sources.devices import connect
-from sensors.sources.hush import Ear, Hush
+from sensors.sources.own_playback import OwnPlayback, PlaybackFilter
 from sensors.sources.recorder import Recorder
 from sensors.sources.recording import RecordedSource
 from sensors.sources.source import Change, Ended
@@ -53,9 +53,9 @@ class LiveRig:
         sources: each with a name of its own; connected and disconnected here.
         perception: makes events of what they give.
         kinds: of events that are wanted; others that robots send are refused and counted.
-        ingest: hears robots; none: there are none.
-        recorder: writes down what the sources give; none: nobody does.
-        hush: tells when this machine itself makes a sound, which is not listened to; none: it never does.
+        ingest: receives robots' batches; None: robots are not admitted.
+        recorder: records what the sources give; None: nothing is recorded.
+        playback: intervals in which this machine plays a sound, whose chunks are left out; None: it plays nothing.
         clock: of monotonic seconds.
         played: the sources are tapes, which wait for their reader.
     """
@@ -68,7 +68,7 @@ class LiveRig:
         ingest: RemoteIngest | None = None,
         recorder: Recorder | None = None,
         clock: Callable[[], float] = time.monotonic,
-        hush: Hush | None = None,
+        playback: OwnPlayback | None = None,
         played: bool = False,
     ) -> None:
         self._sources = list(sources)
@@ -77,9 +77,11 @@ class LiveRig:
         self._newest: dict[str, float] = {}
         self._perception = perception
         self._kinds = frozenset(kinds)
-        self._ingest, self._recorder, self._hush = ingest, recorder, hush
-        # On a tape nothing of what this machine says now can be heard.
-        self._ears = {} if hush is None or played else {source.name: Ear(hush) for source in sources}
+        self._ingest, self._recorder, self._playback = ingest, recorder, playback
+        # A recording contains nothing that this machine plays now.
+        self._filters = (
+            {} if playback is None or played else {source.name: PlaybackFilter(playback) for source in sources}
+        )
         self._clock = clock
         self._ended: set[str] = set()
         self._notes: deque[Note] = deque(maxlen=NOTES)
@@ -195,7 +197,7 @@ class LiveRig:
             found |= {f"lost/{source.name}/{reason}": n for reason, n in counts.dropped.items()}
         found |= {f"stalls/{name}": self._stalls[name] for name in self.states}
         found["notes/lost"] = self._unnoted
-        found |= {f"lost/{name}/own": float(ear.own) for name, ear in self._ears.items() if ear.own}
+        found |= {f"lost/{name}/own": float(it.own) for name, it in self._filters.items() if it.own}
         found |= {f"perceived/{what}": n for what, n in self._perception.counts.items()}
         if self._ingest is not None:
             found |= {f"refused/{reason}": n for reason, n in self._ingest.counts.items()}
@@ -204,7 +206,7 @@ class LiveRig:
             found |= {f"unrecorded/{reason}": n for reason, n in self._recorder.dropped.items()}
         return found
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Which ids and lessons come next; what is under way is not kept."""
         return self._perception.state_dict()
 
@@ -228,8 +230,8 @@ class LiveRig:
             self._ingest.close()
         if self._recorder is not None:
             self._recorder.close()
-        if self._hush is not None:
-            self._hush.close()
+        if self._playback is not None:
+            self._playback.close()
 
     def _read(self, source: AnySource, found: list[Delivery]) -> int:
         """Take in what is there, up to a turn; how many samples there were."""
@@ -242,8 +244,8 @@ class LiveRig:
                 self._ended.add(source.name)
                 return count
             self._ended.discard(source.name)
-            if isinstance(sample, Chunk) and source.name in self._ears:
-                heard = self._ears[source.name].observe(sample)
+            if isinstance(sample, Chunk) and source.name in self._filters:
+                heard = self._filters[source.name].observe(sample)
                 if heard is None:
                     continue
                 sample = heard

@@ -26,7 +26,7 @@ class Delivery:
         batch: its events.
         captured: monotonic second at which the sample that decided it was captured.
         receipt: what the robot's host acknowledges once it is stored; none for this machine's own events.
-        sent_at: when it was last sent; none: it is not under way.
+        sent_at: when it was last sent; None: it is not under way.
         not_before: when it may be sent.
     """
 

@@ -10,7 +10,7 @@ from sensors.perception.perception import Perception
 from sensors.perception.streams import AnySource, devices, played, streams
 from sensors.robots.ingest import RemoteIngest
 from sensors.sources.devices import connect
-from sensors.sources.hush import Hush
+from sensors.sources.own_playback import OwnPlayback
 from sensors.sources.recorder import ABOUT, Recorder, free_directory
 
 CHECK = 2.5
@@ -35,8 +35,8 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
     if config.live.record is not None:
         recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
     perception = Perception(HOST, generation, config.perception, config.names)
-    hush = Hush(Path(config.hush)) if config.hush is not None else None
-    return LiveRig(sources, perception, kinds, ingest, recorder, hush=hush, played=config.source != LIVE)
+    playback = OwnPlayback(Path(config.hush)) if config.hush is not None else None
+    return LiveRig(sources, perception, kinds, ingest, recorder, playback=playback, played=config.source != LIVE)
 
 
 def make_sources(config: RigConfig) -> list[AnySource]:

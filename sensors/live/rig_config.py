@@ -45,5 +45,5 @@ class RigConfig(Config):
 
     @property
     def names(self) -> list[str] | None:
-        """The senses that are perceived; none: all that can be."""
+        """The senses that are perceived; None: all that can be."""
         return None if self.senses is None else [name.strip() for name in self.senses.split(",")]

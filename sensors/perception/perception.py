@@ -18,7 +18,7 @@ from sensors.core.config import Config, setting
 from sensors.core.errors import ConfigError, StateError
 from sensors.core.event import NO_LESSON, EventBatch
 from sensors.core.percept import Cutter, Percept, Reading
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 from sensors.cutters.segmentation import SegmentationConfig
 from sensors.cutters.views import ViewsConfig
 from sensors.perception.pairing import Moment, Pairing, PairingConfig
@@ -56,7 +56,7 @@ class Perception:
         name: the source of the events.
         generation: counts restarts without the saved state, >= 0.
         config: how streams become events.
-        senses: that are perceived; none: all that have a stream.
+        senses: that are perceived; None: all that have a stream.
 
     Raises:
         ConfigError: one of the senses has no stream.
@@ -132,7 +132,7 @@ class Perception:
         found = [(sense, percept) for sense, cutter in self._cutters.items() for percept in cutter.flush()]
         return self._batches(self._take(found, now) + self._pairing.flush())
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Which ids and lessons come next, JSON-able; what is under way is not kept."""
         return {
             "version": STATE_VERSION,

@@ -25,7 +25,7 @@ def streams(names: Sequence[str] | None = None) -> dict[str, Stream]:
     """The streams of senses, by name, in the order of registration.
 
     Args:
-        names: of the senses; none: all that have a stream.
+        names: of the senses; None: all that have a stream.
 
     Raises:
         ConfigError: one of them has no stream.

@@ -31,7 +31,7 @@ from sensors.robots import link
 from sensors.robots.keys import check_address, known_robots, load_host_keys
 from sensors.robots.meter import WATCHED, Allowance, Meter
 from sensors.robots.remote_config import MIB, IngestConfig
-from sensors.robots.roster import Answer, Received, RobotFigures, Roster
+from sensors.robots.robot_table import Answer, Received, RobotFigures, RobotTable
 
 TURN = 64
 """Most batches that one `run` returns."""
@@ -70,7 +70,7 @@ class RemoteIngest:
             window_bytes=max(config.window_mib * MIB, largest),
             max_bytes=largest,
         )
-        self._roster = Roster(terms, config.robots)
+        self._table = RobotTable(terms, config.robots)
         self._counts: Counter[str] = Counter()
         self._context = zmq.Context()
         self._context.set(_ZERO_COPY_RECV, 0)
@@ -122,32 +122,32 @@ class RemoteIngest:
 
     def acknowledge(self, received: Iterable[Received]) -> None:
         """Tell the robots that these batches are stored for good."""
-        for answer in self._roster.acknowledge(received):
+        for answer in self._table.acknowledge(received):
             self._say(answer)
 
     def refuse(self, received: Iterable[Received], reason: str) -> None:
         """Tell the robots that these batches will never be stored, and why, in a word."""
-        for answer in self._roster.refuse(received, reason):
+        for answer in self._table.refuse(received, reason):
             self._say(answer)
 
     @property
     def counts(self) -> dict[str, int]:
-        """What was refused since the start, by reason.
+        """Messages refused since the start, by reason.
 
-        Those of `Roster.refused` and of `Meter.counts`, and: `unknown_key` (no such robot), `unanswered` (answers that
-        a robot was not there for, or did not read), `frames` (messages of more frames than any of ours has; they cost
-        their sender the connection, as does a frame of more than twice the cap).
+        The reasons of `RobotTable.refused` and of `Meter.counts`, and: `unknown_key` (no such robot), `unanswered`
+        (answers to a robot that was gone or did not read them), `frames` (messages of more frames than the protocol
+        has). Too many frames, like a frame of more than twice the cap, end the sender's connection.
         """
-        counts = self._counts + self._roster.refused + (self._meter.counts if self._meter is not None else Counter())
+        counts = self._counts + self._table.refused + (self._meter.counts if self._meter is not None else Counter())
         return {name: count for name, count in counts.items() if count}
 
     def take_notes(self) -> list[str]:
-        """Lines for people, see `Roster.take_notes`."""
-        return self._roster.take_notes()
+        """Lines for people, see `RobotTable.take_notes`."""
+        return self._table.take_notes()
 
     def robots(self) -> dict[str, RobotFigures]:
         """Figures of each robot, by name."""
-        return self._roster.robots(time.monotonic())
+        return self._table.robots(time.monotonic())
 
     def close(self) -> None:
         """Stop hearing; what is not acknowledged will be sent again to whoever listens next. Again is harmless."""
@@ -182,7 +182,7 @@ class RemoteIngest:
             if self._keys is not None:
                 # Set by the gate when it let this connection in.
                 user = str(frames[0].get("User-Id")) if frames else ""
-            received, answers = self._roster.observe(
+            received, answers = self._table.observe(
                 peer.bytes, user, [frame.buffer for frame in frames], time.monotonic()
             )
             self._weigh(peer, frames)
@@ -219,7 +219,7 @@ class RemoteIngest:
         """Tell the meter what was handed out."""
         if frames and self._meter is not None:
             nbytes = sum(self._meter.on_the_way(len(frame)) for frame in frames)
-            self._meter.observe(frames[0].get(zmq.SRCFD), nbytes, self._roster.knows(peer.bytes))
+            self._meter.observe(frames[0].get(zmq.SRCFD), nbytes, self._table.knows(peer.bytes))
 
     def _say(self, answer: Answer) -> None:
         peer, frames = answer

@@ -53,7 +53,7 @@ def check_address(address: str, keys: str | Path | None, listens: bool) -> None:
 
     Args:
         address: `tcp://host:port`; a listener may say `*` for every interface, and port 0 or `*` for a free one.
-        keys: the folder of keys, or none.
+        keys: the folder of keys, or None.
         listens: the address is bound, not connected to.
 
     Raises:

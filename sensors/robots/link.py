@@ -86,7 +86,7 @@ class Welcome:
 
 
 @dataclass(frozen=True)
-class Stamp:
+class BatchStamp:
     """What goes with a batch: its number among the robot's, seconds to add to its times, and their error."""
 
     serial: int
@@ -131,13 +131,13 @@ def unpack_welcome(frames: Sequence[Buffer]) -> Welcome:
     return Welcome(**_fields(frames, _WELCOME_KEYS, "welcome"))
 
 
-def pack_stamp(stamp: Stamp) -> bytes:
+def pack_stamp(stamp: BatchStamp) -> bytes:
     """The frame between the message's name and the batch."""
     body = _EVENTS.pack(stamp.serial, stamp.offset, stamp.error)
     return _CHECK.pack(zlib.crc32(body)) + body
 
 
-def unpack_stamp(frame: Buffer) -> Stamp:
+def unpack_stamp(frame: Buffer) -> BatchStamp:
     """What `pack_stamp` packed.
 
     Raises:
@@ -145,7 +145,7 @@ def unpack_stamp(frame: Buffer) -> Stamp:
     """
     if len(frame) != _CHECK.size + _EVENTS.size or _CHECK.unpack(frame[:4])[0] != zlib.crc32(frame[4:]):
         raise WireError("stamp: damaged")
-    stamp = Stamp(*_EVENTS.unpack(frame[4:]))
+    stamp = BatchStamp(*_EVENTS.unpack(frame[4:]))
     if not isfinite(stamp.offset) or not isfinite(stamp.error) or stamp.error < 0 or stamp.serial >= 2**63:
         raise WireError("stamp: serial, offset or error is no sound number")
     return stamp

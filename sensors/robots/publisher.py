@@ -27,11 +27,11 @@ from sensors.core.errors import LinkError, WireError
 from sensors.core.event import EventBatch
 from sensors.robots import link
 from sensors.robots.keys import RobotKeys, check_address, check_name, load_robot_keys
-from sensors.robots.link import Buffer, Hello, Stamp, Welcome
+from sensors.robots.link import BatchStamp, Buffer, Hello, Welcome
 from sensors.robots.remote_config import MIB, PublisherConfig
+from sensors.robots.resend_window import ResendWindow
 from sensors.robots.robot_journal import RobotJournal
-from sensors.robots.window import Window
-from sensors.sources.source import Change, Observer, State
+from sensors.sources.source import Change, Observer, SourceState
 
 ASK = 0.5
 """Seconds between two questions for the time, or two hellos."""
@@ -79,11 +79,11 @@ class Publisher:
         self.name = check_name(name)
         self.generation = generation
         self.clock = ClockEstimator()
-        self.state: State = "connecting"
+        self.state: SourceState = "connecting"
         self._reason = ""
         self._observers: list[Observer] = []
         self._terms: Welcome | None = None
-        self._window = Window(config.keep, config.keep_mib * MIB, journal)
+        self._window = ResendWindow(config.keep, config.keep_mib * MIB, journal)
         self._window.restore()
         self._counts: Counter[str] = Counter()
         self._told = set[str]()
@@ -301,7 +301,7 @@ class Publisher:
             return
         offset, error = self.clock.offset(), self.clock.error(now)
         for parcel in self._window.due(now, self._terms.window, self._terms.window_bytes):
-            stamp = link.pack_stamp(Stamp(parcel.serial, offset, error))
+            stamp = link.pack_stamp(BatchStamp(parcel.serial, offset, error))
             if not self._send([link.EVENTS, stamp, *parcel.frames]):
                 self._blocked = True
                 return
@@ -315,7 +315,7 @@ class Publisher:
             return False
         return True
 
-    def _change(self, state: State, reason: str) -> None:
+    def _change(self, state: SourceState, reason: str) -> None:
         if (state, reason) != (self.state, self._reason):
             change = Change(self.name, self.state, state, reason)
             self.state, self._reason = state, reason

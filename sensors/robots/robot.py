@@ -23,7 +23,7 @@ class Robot:
         sources: each with a name of its own; connected and disconnected here.
         perception: makes events of what they give.
         publisher: of the same name and generation.
-        recorder: writes down what the sources give; none: nobody does. The caller closes it.
+        recorder: records what the sources give; None: nothing is recorded. The caller closes it.
     """
 
     def __init__(

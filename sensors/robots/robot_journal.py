@@ -259,7 +259,7 @@ def journal_directory(setting: str | None, name: str, tell: Callable[[str], None
 
     Args:
         setting: a folder; `auto`: one of the robot's own in the user's state directory, or where that cannot be
-            written, in the private folder for temporary files; none: nowhere.
+            written, in the private folder for temporary files; None: nowhere.
         name: of the robot.
         tell: called with a line for people where it is a folder for temporary files.
 

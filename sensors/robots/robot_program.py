@@ -53,7 +53,7 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(f"{message} (--help lists the options)")
 
 
-def conduct(arguments: Sequence[str], page: str) -> int:
+def run_robot(arguments: Sequence[str], page: str) -> int:
     """Do what the command line asks; returns the exit code.
 
     Args:
@@ -96,7 +96,7 @@ def make_parser(page: str = "") -> argparse.ArgumentParser:
     """All options of a robot.
 
     Args:
-        page: as `conduct` takes it.
+        page: as `run_robot` takes it.
     """
     about = page.partition("\n\n")
     parser = _Parser(
@@ -155,7 +155,7 @@ def _placed(option: str, given: str) -> Path:
     """The path that an option or a setting means.
 
     Raises:
-        ConfigError: no file can have it, or it leads through a link to nothing.
+        ConfigError: no file can have it, or it leads through a broken link.
     """
     check_link(option, given)
     return place(given, option)

@@ -31,9 +31,9 @@ class Flaws:
     Attributes:
         noise: adds white noise, given its standard deviation as a share of the full range (one, or (N,)) and random
             numbers.
-        vary: makes small random moves, as a thing is never seen or heard twice in the same way; none: it has none.
+        vary: makes small random moves, as a thing is never seen or heard twice in the same way; None: it has none.
         wear: makes samples worse as a sensor that drifts does, given noise (N,) as a share of the full range, light
-            (N,) as a share of the full light, and random numbers; none: it does not drift.
+            (N,) as a share of the full light, and random numbers; None: it does not drift.
     """
 
     noise: Callable[[Array, float | NDArray[np.float64], Generator], Array]
@@ -86,7 +86,7 @@ class Sense:
         modality: the form of a sample under the default settings; `modalities.modality` answers the present one.
         about: one phrase for people, such as 'sound, as log-mel spectrograms'.
         view: a stored sample (*shape) as a BGR picture (H, W, 3) uint8 of any size.
-        hear: a stored sample (*shape) as a waveform, float32 at 16 kHz, which may be empty; none: it cannot be heard.
+        hear: a stored sample (*shape) as a waveform, float32 at 16 kHz, which may be empty; None: it cannot be heard.
         settings: class of the sense's own settings, which appear as a section of its name, such as `image.size`; all
             have defaults. None: it has no settings.
         form: the modality under such settings, given the default one. A derived sense without settings of its own is
@@ -94,9 +94,9 @@ class Sense:
         endings: endings of the names of files that `load` reads, in lower case, such as '.wav'; empty: it is not read
             from folders.
         load: one file as one stored sample (*shape); raises `SampleError`, which has a short reason.
-        flaws: how a simulated teacher may disturb samples; none: not at all.
-        stream: how it is perceived live; none: it is not.
-        derived: the sense that it is computed from; none: it is of its own.
+        flaws: how a simulated teacher may disturb samples; None: not at all.
+        stream: how it is perceived live; None: it is not.
+        derived: the sense that it is computed from; None: it is of its own.
     """
 
     modality: Modality

@@ -49,8 +49,8 @@ def curves_view(low: float | None = None, high: float | None = None) -> Callable
     """Makes a view of sequences (frames, values): a curve for each value.
 
     Args:
-        low: value at the lower edge of the picture; none: the sample's smallest.
-        high: value at its upper edge; none: the sample's largest.
+        low: value at the lower edge of the picture; None: the sample's smallest.
+        high: value at its upper edge; None: the sample's largest.
     """
 
     def view(sample: NDArray[Any]) -> Picture:

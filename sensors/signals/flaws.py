@@ -71,7 +71,7 @@ def measurement_noise(
 
     Args:
         modality: states the lowest and the highest value.
-        span: the full range of a value, of which noise is a share; none: six standard deviations of the given samples,
+        span: the full range of a value, of which noise is a share; None: six standard deviations of the given samples,
             for each value of the last axis on its own.
     """
 

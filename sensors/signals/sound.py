@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sensors.core.errors import DataError, SampleError
 from sensors.signals.mixer import cancelled
-from sensors.signals.sound_containers import SINGLE, end_missing, mended, tells_length
+from sensors.signals.sound_containers import SINGLE, end_missing, repaired, tells_length
 from sensors.signals.spectrogram import SAMPLE_RATE
 from sensors.system.files import read_regular
 
@@ -98,7 +98,7 @@ def decode(data: bytes, name: str) -> Sound:
         SoundError: it is unreadable, empty, too long, holds NaN, infinity or samples above 1e15, is of a kind that does
             not tell whether it is whole, or its end is missing and its coding does not tell what is whole.
     """
-    data, cut = mended(data)
+    data, cut = repaired(data)
     try:
         with _Forward(io.BytesIO(data)) as file:
             rate, declared, log = int(file.samplerate), int(file.frames), str(file.extra_info)

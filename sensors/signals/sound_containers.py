@@ -26,7 +26,7 @@ _OGG_HEADER, _OGG_LAST = 27, 4
 _CLAMPED = re.compile(r"should be \d+|truncated")
 
 
-def mended(data: bytes) -> tuple[bytes, bool]:
+def repaired(data: bytes) -> tuple[bytes, bool]:
     """A WAV file with a header that says what is there, and whether it said otherwise.
 
     A recorder writes the sizes when it closes the file: one that died leaves 0, a pipe leaves the largest number,

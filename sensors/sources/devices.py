@@ -65,7 +65,7 @@ class Devices:
 
     def lines(self) -> list[str]:
         """For a person to read."""
-        shown = [str(device) for device in self.found] if self.found else [f"  none: {self.problem}"]
+        shown = [str(device) for device in self.found] if self.found else [f"  unavailable: {self.problem}"]
         noted = [f"  {self.note}"] if self.note else []
         return [f"{self.kind}s (sensors.{self.kind}; * is the default):", *shown, *noted]
 
@@ -214,7 +214,7 @@ def _why_no_microphone() -> str:
 
 def _why_no_camera() -> str:
     if platform.system() != "Linux":
-        return "none opens; plug one in, close what else uses it, and allow this terminal to use the camera"
+        return "no camera opens; plug one in, close what else uses it, and allow this terminal to use the camera"
     return "no /dev/video*; plug one in (in a container, pass --device /dev/video0), or give a file or a URL"
 
 

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from sensors.core.errors import SourceError
 from sensors.core.percept import Reading
 from sensors.sources.ring import Ring
-from sensors.sources.source import Change, Counts, Ended, Observer, Source, State, T
+from sensors.sources.source import Change, Counts, Ended, Observer, Source, SourceState, T
 
 STALL = 1.5
 """Seconds of silence after which a device counts as stalled; with the supervisor's own delay it is under 2."""
@@ -101,7 +101,7 @@ class LoopSource(Source[T]):
         self._ring: Ring[T] = Ring(capacity)
         self._observers: list[Observer] = []
         self._lock = threading.Condition()
-        self._state: State = "closed"
+        self._state: SourceState = "closed"
         self._stop = threading.Event()
         self._supervisor: threading.Thread | None = None
         self._left_behind: list[_Worker] = []
@@ -150,7 +150,7 @@ class LoopSource(Source[T]):
             supervisor.join(_FAREWELL + 0.2)
 
     @property
-    def state(self) -> State:
+    def state(self) -> SourceState:
         """Where it stands now."""
         return self._state
 
@@ -298,7 +298,7 @@ class LoopSource(Source[T]):
             with self._lock:
                 self._lock.notify_all()
 
-    def _enter(self, state: State, reason: str, stop: threading.Event, opening: bool = False) -> None:
+    def _enter(self, state: SourceState, reason: str, stop: threading.Event, opening: bool = False) -> None:
         with self._lock:
             if self._stop is not stop:
                 return  # a later connect has begun another loop: this one has no say any more

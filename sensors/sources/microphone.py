@@ -83,7 +83,7 @@ class Microphone(LoopSource[Chunk]):
             SourceError: they say that there is none.
         """
         if config.microphone is None:
-            raise SourceError("microphone: the settings say none; set sensors.microphone")
+            raise SourceError("microphone: the setting sensors.microphone is 'none'; set it to a microphone")
         return cls(config.microphone, buffer=config.sound_buffer, timeout=config.read_timeout, stall=config.stall)
 
     def __str__(self) -> str:

@@ -147,7 +147,7 @@ class Recorder:
             self._tell(self._samples)
 
     def _tell(self, samples: Mapping[str, int] | None) -> None:
-        """Write what this recording is; `samples` of each source, none while it goes on."""
+        """Write what this recording is; `samples` of each source, None while it goes on."""
         about = self._directory / ABOUT
         beside = about.with_suffix(".new")
         told: dict[str, Any] = {"version": VERSIONS[bool(self._needs)], "begun": self._begun, "samples": samples}

@@ -90,7 +90,7 @@ class Recording:
         return {name: kind for name, (kind, _) in self._segments.items()}
 
     def sources(self, *readings: type[Reading]) -> "list[RecordedSource[Any]]":
-        """A source for each recorded one that gave such readings, those of the first class first; none: all wanted."""
+        """A source for each recorded one that gave such readings, those of the first class first; None: all wanted."""
         wanted = readings or self._classes.values()
         return [
             RecordedSource(self, name)

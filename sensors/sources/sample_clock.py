@@ -12,7 +12,7 @@ EARLY = 0.05
 """How far sound may seem to be heard before its time, as the count of samples has it, seconds."""
 
 
-class Stamp(NamedTuple):
+class ChunkTime(NamedTuple):
     """When a chunk was heard.
 
     Attributes:
@@ -43,7 +43,7 @@ class SampleClock:
         self._next: float | None = None
         self._far_since: float | None = None
 
-    def stamp(self, seen: float, count: int, gap: bool = False) -> Stamp:
+    def stamp(self, seen: float, count: int, gap: bool = False) -> ChunkTime:
         """The time of a chunk's first sample.
 
         Args:
@@ -64,4 +64,4 @@ class SampleClock:
                 start, gap, self._far_since = seen, True, None
         start = max(start, self._last + 1 / self._rate)
         self._last, self._next = start, start + count / self._rate
-        return Stamp(start, gap, self._far_since is not None)
+        return ChunkTime(start, gap, self._far_since is not None)

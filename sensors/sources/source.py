@@ -14,9 +14,9 @@ from typing import Generic, Literal, Self, TypeVar
 from sensors.core.percept import Reading
 from sensors.signals.readings import Chunk, Frame, Values
 
-__all__ = ["Change", "Chunk", "Counts", "Ended", "Frame", "Observer", "Source", "State", "T", "Values"]
+__all__ = ["Change", "Chunk", "Counts", "Ended", "Frame", "Observer", "Source", "SourceState", "T", "Values"]
 
-State = Literal["connecting", "live", "stalled", "closed"]
+SourceState = Literal["connecting", "live", "stalled", "closed"]
 """`connecting`: not yet heard from; `live`: it gives; `stalled`: it has stopped giving, or is gone, and is sought
 again; `closed`: disconnected or at its end."""
 
@@ -55,8 +55,8 @@ class Change:
     """
 
     source: str
-    before: State
-    after: State
+    before: SourceState
+    after: SourceState
     reason: str
     opening: bool = False
 
@@ -131,7 +131,7 @@ class Source(ABC, Generic[T]):
 
     @property
     @abstractmethod
-    def state(self) -> State:
+    def state(self) -> SourceState:
         """Where it stands now."""
 
     @property

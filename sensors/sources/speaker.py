@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from sensors.core.errors import SourceError
 from sensors.signals.spectrogram import SAMPLE_RATE
-from sensors.sources.hush import Hush
 from sensors.sources.microphone import portaudio
+from sensors.sources.own_playback import OwnPlayback
 
 SLOW = 1.0
 """Seconds beyond a sound's length after which its device counts as hung: the microphone is not to be deaf for long."""
@@ -29,8 +29,8 @@ class Speaker:
     """One sound at a time, in a thread of its own.
 
     Args:
-        device: index, part of a name, or `default`; none: nothing is ever played.
-        hush: where it notes that it plays; none: nowhere.
+        device: index, part of a name, or `default`; None: nothing is ever played.
+        playback: receives the intervals of playback; None: they are not noted.
 
     Attributes:
         counts: sounds `played`, `busy` (not played because another one was), `failed` (the device) and `silent`
@@ -38,11 +38,11 @@ class Speaker:
         problem: why there is no sound, or empty.
     """
 
-    def __init__(self, device: str | None = "default", hush: Hush | None = None) -> None:
+    def __init__(self, device: str | None = "default", playback: OwnPlayback | None = None) -> None:
         self.device = device
         self.counts: Counter[str] = Counter()
-        self.problem = "" if device is not None else "the settings say none"
-        self._hush = hush
+        self.problem = "" if device is not None else "the setting answer.speaker is 'none'"
+        self._playback = playback
         self._failed_at = -AGAIN
         self._tried = False
         self._sounds: queue.Queue[NDArray[np.float32]] = queue.Queue(1)
@@ -128,8 +128,8 @@ class Speaker:
             )
             longest = len(wave) / SAMPLE_RATE + SLOW
             with contextlib.closing(stream):
-                if self._hush is not None:
-                    self._hush.begin(longest)
+                if self._playback is not None:
+                    self._playback.begin(longest)
                 try:
                     stream.start()
                     end = time.monotonic() + longest
@@ -139,8 +139,8 @@ class Speaker:
                 finally:
                     if not done.is_set():
                         stream.abort()
-                    if self._hush is not None:
-                        self._hush.end()
+                    if self._playback is not None:
+                        self._playback.end()
         except sounddevice.PortAudioError as error:
             raise SourceError(f"speaker {self.device!r}: {_cause(error)}") from None
 

@@ -30,7 +30,7 @@ def open_regular(path: str | Path) -> BinaryIO:
         # Without O_NONBLOCK the opening of a FIFO waits for its writer.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        cause = "a link to nothing; mend or remove it" if os.path.islink(path) else "no such file; check the path"
+        cause = "a broken link; repair or remove it" if os.path.islink(path) else "no such file; check the path"
         raise DataError(f"{path}: {cause}") from None
     except PermissionError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None

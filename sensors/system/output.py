@@ -59,8 +59,8 @@ class Sink(io.RawIOBase):
 
     Attributes:
         lost: bytes that were not written so far.
-        error: why the last of them were not; none while nothing was lost.
-        patience: seconds to wait for a reader that does not read; none: as long as it takes.
+        error: why the last of them were not; None while nothing was lost.
+        patience: seconds to wait for a reader that does not read; None: as long as it takes.
         on_loss: told once why output is lost, again after it was written meanwhile.
     """
 

@@ -16,7 +16,7 @@ FIX = "name a directory that can be written, with HOME=DIR or TMPDIR=DIR"
 
 
 def home() -> Path | None:
-    """The user's home; none where the system knows of none."""
+    """The user's home; None where the system knows no home."""
     try:
         return Path.home()
     except RuntimeError:
@@ -42,11 +42,11 @@ def private_folder() -> Path:
 
 
 def check_link(option: str, path: str | Path | None) -> None:
-    """Refuse a path that leads through a link to nothing: whoever looks sees it there, and it is not.
+    """Refuse a path that leads through a broken link: whoever looks sees it there, and it is not.
 
     Args:
         option: by which it was given.
-        path: of a file or a directory; none: nothing was given.
+        path: of a file or a directory; None: nothing was given.
 
     Raises:
         ConfigError: names the link and where it points.

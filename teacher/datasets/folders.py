@@ -70,7 +70,7 @@ def list_folder(folder: Path) -> Listing | None:
     """What is in a folder; None where there is no such folder.
 
     Raises:
-        DataError: it must not be read or searched, or is a link to nothing.
+        DataError: it must not be read or searched, or is a broken link.
     """
     try:
         if not stat.S_ISDIR(folder.stat().st_mode):
@@ -81,7 +81,7 @@ def list_folder(folder: Path) -> Listing | None:
         os.stat(os.path.join(folder, "."))
     except FileNotFoundError:
         if folder.is_symlink():
-            raise DataError(f"{folder}: a link to nothing ({os.readlink(folder)}); mend or remove it") from None
+            raise DataError(f"{folder}: a broken link ({os.readlink(folder)}); repair or remove it") from None
         return None
     except NotADirectoryError:
         return None

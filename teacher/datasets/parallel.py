@@ -33,7 +33,7 @@ _LAYOUT = "expected source.npy, target.npy, labels.csv (label,speaker) and unsee
 
 
 @dataclass(frozen=True)
-class Parallel:
+class ParallelCorpus:
     """A parallel corpus as rows; arrays are read-only.
 
     Attributes:
@@ -77,7 +77,7 @@ class Parallel:
         return "; ".join((f"{self.name}: {size}; {said}", *self.notes))
 
 
-def from_utterances(utterances: Utterances, blur: float = 0.0) -> Parallel:
+def from_utterances(utterances: Utterances, blur: float = 0.0) -> ParallelCorpus:
     """Speech to lips; U to Z are unseen. Rows are flattened frames.
 
     Args:
@@ -100,7 +100,7 @@ def from_utterances(utterances: Utterances, blur: float = 0.0) -> Parallel:
     )
 
 
-def load_folder(folder: Path) -> Parallel:
+def load_folder(folder: Path) -> ParallelCorpus:
     """Read a corpus in the layout above; labels and speakers are numbered by sorted name.
 
     Raises:
@@ -135,13 +135,13 @@ def _parallel(
     unseen: Sequence[int],
     frames: tuple[int, int] = (0, 0),
     notes: tuple[str, ...] = (),
-) -> Parallel:
+) -> ParallelCorpus:
     arrays: list[NDArray[Any]] = [source, target, labels[0], speakers[0]]
     for array in arrays:
         array.setflags(write=False)
     fingerprint = hash_arrays([*arrays, np.array(unseen)])
     said, people = tuple(labels[1]), tuple(speakers[1])
-    return Parallel(
+    return ParallelCorpus(
         name, source, target, labels[0], speakers[0], tuple(unseen), said, people, fingerprint, frames, notes
     )
 

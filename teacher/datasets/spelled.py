@@ -46,7 +46,7 @@ _FORM = form_of(Utterances, ("speech", "stored_lips", "letters", "speakers", "re
 
 
 @dataclass(frozen=True)
-class Take:
+class LetterTake:
     """One letter to spell: its number, who does, the engine's voice, words per minute, pitch, expression (0…100)."""
 
     letter: int
@@ -77,7 +77,7 @@ def load(seed: int = 0) -> Utterances:
     return kept(NAME, f"{seed}-{version('espeakng-loader')}", lambda: _prepare(seed), _FORM)
 
 
-def takes(seed: int) -> list[Take]:
+def takes(seed: int) -> list[LetterTake]:
     """Everything to speak, in order: all letters of a speaker, training speakers first."""
     rng = np.random.default_rng([seed, 1])
     plan = []
@@ -85,7 +85,7 @@ def takes(seed: int) -> list[Take]:
         voice = f"{rng.choice(ACCENTS)}+{speaker}"
         for letter in range(len(LETTERS)):
             rate, pitch, expression = (int(rng.integers(*span)) for span in _SPANS)
-            plan.append(Take(letter, speaker, voice, rate, pitch, expression))
+            plan.append(LetterTake(letter, speaker, voice, rate, pitch, expression))
     return plan
 
 

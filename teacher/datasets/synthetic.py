@@ -40,7 +40,7 @@ _SPANS = ((120, 221), (25, 76), (30, 81))
 
 
 @dataclass(frozen=True)
-class Take:
+class DigitTake:
     """One utterance to speak: concept number, voice, words per minute, pitch and expression (0…100)."""
 
     concept: int
@@ -76,7 +76,7 @@ def missing() -> str:
     return "synthetic: espeakng-loader is not installed; pip install 'reciprocal[speech]'"
 
 
-def takes(seed: int) -> tuple[list[Take], int]:
+def takes(seed: int) -> tuple[list[DigitTake], int]:
     """Everything to speak, in order, and how many of them, from the start, are training."""
     rng = np.random.default_rng([seed, 1])
     plan = []
@@ -86,7 +86,7 @@ def takes(seed: int) -> tuple[list[Take], int]:
                 for _ in range(count):
                     voice = f"{rng.choice(ACCENTS)}+{variant}"
                     rate, pitch, expression = (int(rng.integers(*span)) for span in _SPANS)
-                    plan.append(Take(concept, voice, rate, pitch, expression))
+                    plan.append(DigitTake(concept, voice, rate, pitch, expression))
     return plan, len(TRAIN_VOICES) * len(CONCEPTS) * TRAIN_TAKES
 
 

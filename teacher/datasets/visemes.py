@@ -40,19 +40,19 @@ class Viseme:
 _I, _E = (0.28, 0.9, 0.0, 0.8, 0.2, 0.0), (0.6, 0.4, 0.0, 0.6, 0.3, 0.0)
 _A, _U = (1.0, 0.0, 0.0, 0.5, 0.4, 0.0), (0.16, -1.0, 1.0, 0.0, 0.0, 0.0)
 _O, _J = (0.55, -0.6, 0.7, 0.2, 0.2, 0.0), (0.22, 0.5, 0.1, 0.6, 0.3, 0.0)
-_LIPS = Viseme(((0.0, 0.0, 0.1, 0.0, 0.0, 0.0),) * 2)
-_BITE = Viseme(((0.12, 0.2, 0.0, 0.7, 0.0, 1.0),) * 2)
-_HISS = Viseme(((0.2, 0.4, 0.0, 1.0, 0.1, 0.0),) * 2, firm=0.8)
-_TIP = Viseme(((0.32, 0.2, 0.0, 0.7, 0.7, 0.0),), firm=0.55)
-_BACK = Viseme(((0.35, 0.0, 0.0, 0.4, 0.3, 0.0),), firm=0.3)
-_HUSH = Viseme(((0.32, -0.5, 0.8, 0.9, 0.1, 0.0),) * 2, firm=0.85)
+_BILABIAL = Viseme(((0.0, 0.0, 0.1, 0.0, 0.0, 0.0),) * 2)
+_LABIODENTAL = Viseme(((0.12, 0.2, 0.0, 0.7, 0.0, 1.0),) * 2)
+_ALVEOLAR_FRICATIVE = Viseme(((0.2, 0.4, 0.0, 1.0, 0.1, 0.0),) * 2, firm=0.8)
+_ALVEOLAR = Viseme(((0.32, 0.2, 0.0, 0.7, 0.7, 0.0),), firm=0.55)
+_VELAR = Viseme(((0.35, 0.0, 0.0, 0.4, 0.3, 0.0),), firm=0.3)
+_POSTALVEOLAR = Viseme(((0.32, -0.5, 0.8, 0.9, 0.1, 0.0),) * 2, firm=0.85)
 _VISEMES = {
-    **dict.fromkeys(("p", "b", "m"), _LIPS),
-    **dict.fromkeys(("f", "v"), _BITE),
-    **dict.fromkeys(("s", "z"), _HISS),
-    **dict.fromkeys(("t", "d", "n"), _TIP),
-    **dict.fromkeys(("k", "g"), _BACK),
-    **dict.fromkeys(("tS", "dZ"), _HUSH),
+    **dict.fromkeys(("p", "b", "m"), _BILABIAL),
+    **dict.fromkeys(("f", "v"), _LABIODENTAL),
+    **dict.fromkeys(("s", "z"), _ALVEOLAR_FRICATIVE),
+    **dict.fromkeys(("t", "d", "n"), _ALVEOLAR),
+    **dict.fromkeys(("k", "g"), _VELAR),
+    **dict.fromkeys(("tS", "dZ"), _POSTALVEOLAR),
     "l": Viseme(((0.45, 0.2, 0.0, 0.6, 1.0, 0.0),) * 2, firm=0.7),
     "r": Viseme(((0.35, -0.5, 0.6, 0.3, 0.2, 0.0),), firm=0.7),
     "w": Viseme(((0.1, -1.0, 1.0, 0.0, 0.0, 0.0),) * 2),

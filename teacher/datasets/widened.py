@@ -14,7 +14,7 @@ NAME = "fsdd+gcdd"
 def load(root: Path | None, held_out: str = "") -> Samples:
     """Load both; FSDD's samples come first in training and test.
 
-    FSDD by its own split, Speech Commands always by speaker: none of its speakers is in both parts.
+    FSDD by its official split, Speech Commands always by speaker: no speaker of it is in both parts.
 
     Args:
         root: directory with both datasets.

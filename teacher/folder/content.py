@@ -69,7 +69,7 @@ def hashes(name: str, paths: Sequence[Path], show: bool) -> list[str]:
 
 
 def _content(path: Path, known: tuple[Mark, str] | None) -> tuple[str, Mark | None]:
-    """The hash of a file's content, and what to remember it by; none where it may change unseen, or is no hash."""
+    """The hash of a file's content, and what to remember it by; None where it may change unseen, or is no hash."""
     digest = hashlib.blake2b(path.suffix.lower().encode("utf-8", "surrogateescape"), digest_size=16)
     try:
         if known is not None and known[0] == _mark(os.stat(path)):

@@ -26,7 +26,7 @@ class Left(NamedTuple):
 
 
 def left_lines(taken: int, left: Iterable[Left]) -> list[str]:
-    """Printable lines on what was left out, by kind; none where nothing was.
+    """Printable lines on what was left out, by kind; empty where nothing was.
 
     Args:
         taken: files that were taken.

@@ -76,7 +76,7 @@ def load_things(
     Args:
         root: the folder.
         part: what exams test on: 'test', or 'validation', which is val/ or a tenth of the training part.
-        wanted: senses to take; none: all that are there.
+        wanted: senses to take; None: all that are there.
         show: whether to show how far it is.
         again: whether to read files again that were left out for a reason that may have passed.
 
@@ -97,7 +97,7 @@ def load_things(
     if lost := [sense for sense in listed if sense not in divided]:
         # The rest of the program was told by the names of the files that there is this sense.
         why = "; ".join((f"nothing of {some(lost)} can be taught", *left_lines(_count(rows), left)))
-        raise refused(root, why, f"mend these files, or take the folder {lost[0]} away")
+        raise refused(root, why, f"repair these files, or move the folder {lost[0]} away")
     datasets = {
         sense: _samples(root, taken[sense], rows[sense], concepts, division) for sense, division in divided.items()
     }

@@ -64,13 +64,13 @@ def read_files(
     if processes is None:
         processes = max(min(len(os.sched_getaffinity(0)), len(paths) // FILES_PER_PROCESS), 1)
     numbers = _Numbers(len(paths))
-    crew = [_Reader(name) for _ in range(processes)]
+    readers = [_Reader(name) for _ in range(processes)]
     with ThreadPoolExecutor(processes) as pool, contextlib.ExitStack() as stack:
         # Closed before the pool waits for its threads: those find their process gone.
-        for each in crew:
+        for each in readers:
             stack.callback(each.close)
         stack.callback(numbers.close)
-        working = [pool.submit(each.work, numbers, paths, samples, reasons) for each in crew]
+        working = [pool.submit(each.work, numbers, paths, samples, reasons) for each in readers]
         while True:
             done, busy = wait(working, _TICK, FIRST_EXCEPTION)
             reach(min(numbers.handed, len(paths)) - len(busy) if busy else len(paths))

@@ -107,7 +107,7 @@ def _person(word: str) -> str:
 
 
 def _known(concepts: Sequence[str], people: Sequence[str], marked: Sequence[str]) -> int:
-    """How many files tell a person, by the concepts that each word is met with; none where there is one person."""
+    """How many files tell a person, by the concepts that each word is met with; None where there is one person."""
     met: dict[str, set[str]] = defaultdict(set)
     for concept, person in zip(concepts, people, strict=True):
         met[person].add(concept)

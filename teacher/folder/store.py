@@ -143,7 +143,7 @@ def _size(place: Path) -> int:
 
 
 def _remove(place: Path) -> int | None:
-    """Take an entry away, first as a whole, so that nobody meets a part of it; its bytes, or none where this fails."""
+    """Take an entry away, first as a whole, so that nobody meets a part of it; its bytes, or None where this fails."""
     try:
         size = _size(place)
         stage = Path(tempfile.mkdtemp(prefix=".stage-", dir=place.parent))

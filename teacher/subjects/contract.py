@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from sensors.core.config import Config
 from sensors.core.errors import ConfigError
 from sensors.core.registrations import check_name, note, sections_of
-from sensors.core.state import State
+from sensors.core.state import StateDict
 from teacher.config import DataConfig, settings_class
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ class TeachingMachine(Protocol):
         """Emit the next batch, of one kind, and move the cursor past it."""
 
     def exam(self) -> "ExamSet | None":
-        """The test samples with their labels; none where the subject's examiners read its data themselves."""
+        """The test samples with their labels; None where the subject's examiners read its data themselves."""
 
-    def state_dict(self, cursor: Cursor | None = None) -> State:
+    def state_dict(self, cursor: Cursor | None = None) -> StateDict:
         """Seed, generation and cursor (an earlier one, if given), JSON-able."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -145,7 +145,7 @@ class Subject(ABC):
         """
 
     def choose(self, data: DataConfig) -> "Mapping[str, Choice]":
-        """Which datasets it takes, by the setting of `data` that chooses; none where there is no choice.
+        """Which datasets it takes, by the setting of `data` that chooses; empty where there is no choice.
 
         Raises:
             DataError: the directory cannot be read.

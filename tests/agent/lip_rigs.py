@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from agent.tdlft.config import DbnConfig, EmbeddingConfig, TdlftTurnsConfig
 from agent.tdlft.dbn import DBN
 from agent.tdlft.embeddings import build_embedding
-from agent.tdlft.fine_tuning import Parallel, fine_tune
+from agent.tdlft.fine_tuning import ParallelLayer, fine_tune
 from agent.tdlft.labelled_rows import event_keys
 from agent.tdlft.lip_networks import LipNetwork, LipNetworks, speech_rows
 from agent.tdlft.lips import to_rows
@@ -61,7 +61,7 @@ def lip_networks() -> LipNetworks:
     for network, rows in ((audio, speech[data.train]), (video, lips[pairs])):
         network.pretrain(rows)
         network.finetune(rows, letters[data.train if network is audio else pairs])
-    mixed = Parallel(audio.layer(speech[pairs], LAYER), video.layer(lips[pairs], LAYER), letters[pairs])
+    mixed = ParallelLayer(audio.layer(speech[pairs], LAYER), video.layer(lips[pairs], LAYER), letters[pairs])
     embedding = build_embedding("ncca", EmbeddingConfig(correlations=8, regularisation=0.1))
     embedding.fit(mixed.audio, mixed.video, np.random.default_rng(0))
     heard = audio.layer(speech[star], LAYER)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from agent.config import LearnerConfig
 from sensors.core.event import NO_LESSON
-from sensors.core.state import State
+from sensors.core.state import StateDict
 from teacher.datasets import ExamSet, Samples
 from teacher.datasets.samples import make_samples
 
@@ -49,7 +49,7 @@ class ListReplay:
         lesson = np.full(count, NO_LESSON, np.int64)
         return Drawn(lesson, {m: column[rows] for m, column in self.tables[kind].items()})
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         return {"rng": self.rng.bit_generator.state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

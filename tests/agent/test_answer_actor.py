@@ -16,7 +16,7 @@ from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from sensors.core.errors import EventError, StateError
 from sensors.core.event import NO_LESSON, EventBatch
-from sensors.sources.hush import NAME as HUSH
+from sensors.sources.own_playback import NAME as PLAYBACK
 from tests.agent.exams.test_exam import published
 from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, config, images, tables
@@ -100,7 +100,7 @@ def test_it_answers_with_the_newest_weights_while_the_learner_is_busy(ray_sessio
             told = ray.get(agent.run.remote(0.3), timeout=120)
         assert told["note"].startswith("image perceived, audio evoked")
         assert told["figures"]["answer/given"] == 1 and told["figures"]["answer/asked"] == 2
-        assert len(list((tmp_path / "samples").glob("response-000001-*"))) == 2 and (tmp_path / HUSH).exists()
+        assert len(list((tmp_path / "samples").glob("response-000001-*"))) == 2 and (tmp_path / PLAYBACK).exists()
         assert ray.get(learner.versions_asked.remote(), timeout=120)[:2] == [0, made[0]["step"]]
         # The learner dies, and another takes its name.
         ray.kill(learner)

@@ -16,26 +16,26 @@ PROGRAM = """
 import json, sys, time
 from pathlib import Path
 import numpy as np
-from sensors.sources.hush import Ear, Hush
+from sensors.sources.own_playback import PlaybackFilter, OwnPlayback
 from sensors.sources.microphone import Microphone
 from sensors.sources.source import Chunk
 from sensors.sources.speaker import Speaker
 
-hush = Hush(Path(sys.argv[1]))
-ear = Ear(hush)
+playback = OwnPlayback(Path(sys.argv[1]))
+own_filter = PlaybackFilter(playback)
 rng = np.random.default_rng(0)
 sweep = np.sin(2 * np.pi * np.cumsum(np.linspace(300, 3000, 16_000)) / 16_000)
 wave = (0.5 * sweep * np.hanning(16_000)).astype(np.float32)
 with Microphone(timeout=5.0) as microphone:
     microphone.connect(warmup=1.0)
-    speaker = Speaker("default", hush)
+    speaker = Speaker("default", playback)
     heard, passed = [], []
     def listen(seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             chunk = microphone.read()
             heard.append(chunk.samples)
-            if (own := ear.observe(chunk)) is not None:
+            if (own := own_filter.observe(chunk)) is not None:
                 passed.append(own)
     listen(1.0)
     assert speaker.play(wave)

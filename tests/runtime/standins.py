@@ -302,7 +302,7 @@ class MonitorActor:
     def close(self) -> None: ...
 
 
-CAST = {"replay": ReplayActor, "teacher": TeacherActor, "learner": LearnerActor, "monitor": MonitorActor}
+ACTOR_CLASSES = {"replay": ReplayActor, "teacher": TeacherActor, "learner": LearnerActor, "monitor": MonitorActor}
 
 if __name__ == "__main__":
-    leave(main(sys.argv[1:], CAST))
+    leave(main(sys.argv[1:], ACTOR_CLASSES))

@@ -20,7 +20,7 @@ def test_a_private_ray_asks_for_its_token_whatever_was_inherited(monkeypatch: py
     assert os.environ == {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", **kept}
 
 
-def test_who_wants_ray_to_remember_more_calls_may_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_may_make_ray_remember_more_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"RAY_task_events_max_num_task_in_gcs": "7"})
     prepare_environment(None)
     assert dict(os.environ)["RAY_task_events_max_num_task_in_gcs"] == "7"

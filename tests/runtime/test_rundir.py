@@ -11,8 +11,8 @@ import pytest
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from runtime.leavings import SUBFOLDERS
 from runtime.migrate import FORMAT
+from runtime.own_files import SUBFOLDERS
 from runtime.rundir import RunDirectory, check_space
 from sensors.core.errors import StateError, StorageError
 from tests.replay.batches import batch_of

@@ -12,8 +12,8 @@ from runtime.rundir import RunDirectory
 from runtime.secrets import SECRETS
 from runtime.settings import RunConfig
 from sensors import remote
-from sensors.live.journal import Journal
 from sensors.live.rig import check, make_rig
+from sensors.live.sensor_log import SensorLog
 from tests.patience import PATIENCE
 from tests.sensors.cameras.test_snapshots import picture
 from tests.sensors.web_camera import WebCamera, body, locked
@@ -109,7 +109,7 @@ def test_what_a_run_says_of_its_camera_never_holds_the_password(tmp_path: Path) 
         rig = config_of(camera).rig
         check(rig)
         sensing = make_rig(rig, 0, ["image"])
-        journal = Journal(run.path / "sensors.log")
+        log = SensorLog(run.path / "sensors.log")
         sensing.start()
         said = sensing.describe()
         end = time.monotonic() + PATIENCE
@@ -119,7 +119,7 @@ def test_what_a_run_says_of_its_camera_never_holds_the_password(tmp_path: Path) 
                 web.routes["/live"] = locked("user", "another", served)
             sensing.step(0.01)
         notes = sensing.take_notes()
-        journal.observe(notes)
+        log.observe(notes)
         sensing.close()
         run.close()
     finally:

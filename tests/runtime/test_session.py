@@ -18,7 +18,7 @@ from runtime.cli import Page, parse_arguments
 from runtime.migrate import FORMAT
 from runtime.parts import kept
 from runtime.rundir import RunDirectory
-from runtime.session import conduct
+from runtime.session import run_session
 from runtime.settings import RunConfig
 from runtime.supervisor.outcome import Outcome
 from sensors.core.errors import ConfigError, DataError, StateError, StorageError
@@ -50,7 +50,7 @@ def test_ctrl_c_before_anything_was_started_leaves_nothing(
 ) -> None:
     interrupted(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
-        conduct(parse_arguments(["--run-dir", str(tmp_path / "run")]))
+        run_session(parse_arguments(["--run-dir", str(tmp_path / "run")]))
     assert list(tmp_path.iterdir()) == []
     assert "no event was kept: the run directory is removed" in capsys.readouterr().out
 
@@ -63,7 +63,7 @@ def test_ctrl_c_says_what_a_resumed_run_holds(
     store(run, 12)
     run.close()
     with pytest.raises(KeyboardInterrupt):
-        conduct(parse_arguments(["--resume", str(run.path)]))
+        run_session(parse_arguments(["--resume", str(run.path)]))
     assert f"12 events kept; go on with: {program()} --resume {run.path}" in capsys.readouterr().out
     RunDirectory.resume(run.path).close()
 
@@ -150,7 +150,7 @@ def test_settings_of_a_wrong_kind_are_named(tmp_path: Path, config: dict[str, ob
     run = RunDirectory.create(tmp_path / "run", config, "1.0")
     run.close()
     with pytest.raises(StateError, match=rf"config.json: damaged, or of another version \({told}"):
-        conduct(parse_arguments(["--resume", str(run.path)]))
+        run_session(parse_arguments(["--resume", str(run.path)]))
     RunDirectory.resume(run.path).close()
 
 
@@ -173,7 +173,7 @@ def test_teachers_take_no_ids_again_for_other_events(
     run.record(datasets={"images": "digits:a"})
     run.close()
     with pytest.raises(KeyboardInterrupt):
-        conduct(parse_arguments(["--resume", str(run.path), *arguments]))
+        run_session(parse_arguments(["--resume", str(run.path), *arguments]))
     again = RunDirectory.resume(run.path)
     assert again.saved.get("generation") == generation
     again.close()
@@ -190,7 +190,7 @@ def test_a_run_of_an_earlier_format_is_resumed_and_then_has_the_present_one(
     run.record(format=1)
     run.close()
     with pytest.raises(KeyboardInterrupt):
-        conduct(parse_arguments(["--resume", str(run.path)]))
+        run_session(parse_arguments(["--resume", str(run.path)]))
     again = RunDirectory.resume(run.path)
     config = again.saved["config"]
     assert (again.saved["format"], config["run"]["teach"]) == (FORMAT, "digits+letters")
@@ -214,7 +214,7 @@ def test_a_run_of_an_earlier_format_is_resumed_and_then_has_the_present_one(
 )
 def test_what_is_taught_is_not_named_where_nothing_teaches(tmp_path: Path, given: list[str], told: str) -> None:
     with pytest.raises(ConfigError, match=re.compile(told, re.DOTALL)):
-        conduct(parse_arguments(["--sensors", "live", "--run-dir", str(tmp_path / "run"), *given]))
+        run_session(parse_arguments(["--sensors", "live", "--run-dir", str(tmp_path / "run"), *given]))
     assert not (tmp_path / "run").exists()
 
 
@@ -229,7 +229,7 @@ def test_a_breakdown_is_told_without_the_cameras_password(
     monkeypatch.setattr(session, "prepare_environment", lambda address: [])
     monkeypatch.setattr(session, "_check_sensors", lambda *_: None)
     arguments = ["--sensors", "live", "--camera", camera, "--microphone", "none", "--run-dir", str(tmp_path / "run")]
-    assert conduct(parse_arguments(arguments)) == 1
+    assert run_session(parse_arguments(arguments)) == 1
     out, err = capsys.readouterr()
     assert "sensors failed at" in err and "gone" in err
     assert "hunter2" not in out + err and "secret" not in out + err
@@ -244,13 +244,13 @@ def test_the_form_of_samples_stays_what_a_run_was_made_with(
     store(run, 4)
     run.close()
     with pytest.raises(ConfigError) as caught:
-        conduct(parse_arguments(["--resume", str(run.path), "--set", "image.size=96"]))
+        run_session(parse_arguments(["--resume", str(run.path), "--set", "image.size=96"]))
     assert str(caught.value).splitlines() == [
         "image.size: 64 -> 96: networks and tables of this run have the old form;",
         "leave it as it is, or start a new run",
     ]
     with pytest.raises(KeyboardInterrupt):
-        conduct(parse_arguments(["--resume", str(run.path)]))
+        run_session(parse_arguments(["--resume", str(run.path)]))
     assert modality("image").shape == (3, 64, 64)
 
 
@@ -270,7 +270,7 @@ def test_a_run_goes_on_with_its_plugins(
     assert "touch" not in senses()
     resume = ["--resume", str(tmp_path / "run")]
     with pytest.raises(KeyboardInterrupt):
-        conduct(parse_arguments(resume))
+        run_session(parse_arguments(resume))
     assert modality("touch").shape == (32, 6)
     plugins_undone()
     (tmp_path / "other").mkdir()
@@ -278,7 +278,7 @@ def test_a_run_goes_on_with_its_plugins(
     with pytest.raises(ConfigError, match=r"touch\.py: no such file;\nthe run was made with it: put it back, or give"):
         parse_arguments(resume)
     with pytest.raises(KeyboardInterrupt):
-        conduct(parse_arguments([*resume, "--plugin", str(moved)]))
+        run_session(parse_arguments([*resume, "--plugin", str(moved)]))
     again = RunDirectory.resume(tmp_path / "run")
     assert again.saved["config"]["run"]["plugins"] == str(moved)
     again.close()
@@ -318,7 +318,7 @@ def test_a_moved_plugin_keeps_its_place(
     (tmp_path / "new").mkdir()
     moved = (tmp_path / "first.py").rename(tmp_path / "new" / "first.py")
     with pytest.raises(KeyboardInterrupt):
-        conduct(parse_arguments(["--resume", str(run), "--plugin", str(moved)]))
+        run_session(parse_arguments(["--resume", str(run), "--plugin", str(moved)]))
     assert list(senses())[-2:] == ["first", "second"]
     again = RunDirectory.resume(run)
     assert again.plugins == [str(moved), str(tmp_path / "second.py")]
@@ -337,7 +337,7 @@ def test_another_order_of_senses_is_refused_before_anything_is_started(
     run.close()
     plugins_undone()
     with pytest.raises(StateError, match=r"senses .*, first, second, this .*, second, first;\nlet"):
-        conduct(parse_arguments(["--resume", str(path)]))
+        run_session(parse_arguments(["--resume", str(path)]))
 
 
 def test_a_changed_plugin_is_told_and_another_form_of_its_samples_refused(
@@ -353,17 +353,17 @@ def test_a_changed_plugin_is_told_and_another_form_of_its_samples_refused(
     def resume() -> list[str]:
         plugins_undone()
         with pytest.raises(KeyboardInterrupt):
-            conduct(parse_arguments(["--resume", str(run)]))
+            run_session(parse_arguments(["--resume", str(run)]))
         return [line for line in capsys.readouterr().out.splitlines() if line.startswith("changed")]
 
     assert resume() == []
-    plugin.write_text(plugin.read_text() + "# mended\n")
+    plugin.write_text(plugin.read_text() + "# repaired\n")
     assert resume() == ["changed: plugin first.py"]
     assert resume() == []
     plugin.write_text(plugin.read_text().replace('"pressure", 1.0', '"pressure", 2.0'))
     plugins_undone()
     with pytest.raises(StateError, match=r"samples of first were .*scale 1,.* now they are .*scale 2,.*;\nput the"):
-        conduct(parse_arguments(["--resume", str(run)]))
+        run_session(parse_arguments(["--resume", str(run)]))
 
 
 def test_a_plugin_of_a_run_is_executed_only_once_the_run_may_be_used(
@@ -405,11 +405,11 @@ def test_a_run_asks_for_the_installed_plugins_that_it_was_made_with(
     assert list(run.saved["plugins"]) == ["tactile"]
     plugins_undone()
     with pytest.raises(KeyboardInterrupt):
-        conduct(parse_arguments(["--resume", str(run.path)]))
+        run_session(parse_arguments(["--resume", str(run.path)]))
     plugins_undone()
     found.clear()
     with pytest.raises(StateError, match=r"with the plugin tactile, which is not installed now;\ninstall its package"):
-        conduct(parse_arguments(["--resume", str(run.path)]))
+        run_session(parse_arguments(["--resume", str(run.path)]))
 
 
 def test_a_folder_of_things_is_kept_by_its_whole_path_with_the_senses_in_it(
@@ -426,9 +426,9 @@ def test_a_folder_of_things_is_kept_by_its_whole_path_with_the_senses_in_it(
     run.close()
     (tmp_path / "things").rename(tmp_path / "moved")
     with pytest.raises(DataError, match="no such directory"):
-        conduct(parse_arguments(["--resume", "run"]))
+        run_session(parse_arguments(["--resume", "run"]))
     with pytest.raises(KeyboardInterrupt):
-        conduct(parse_arguments(["--resume", "run", "--teach", "moved"]))
+        run_session(parse_arguments(["--resume", "run", "--teach", "moved"]))
     assert f"changed: data.folder: {tmp_path / 'things'} -> {tmp_path / 'moved'}" in capsys.readouterr().out
 
 
@@ -440,5 +440,5 @@ def test_a_mistake_is_told_before_a_folder_is_prepared(tmp_path: Path, monkeypat
     write_things(tmp_path / "things")
     arguments = ["--teach", str(tmp_path / "things"), "--set", "teacher.missing=audio:typo"]
     with pytest.raises(ConfigError, match="no concept 'typo'"):
-        conduct(parse_arguments([*arguments, "--run-dir", str(tmp_path / "run")]))
+        run_session(parse_arguments([*arguments, "--run-dir", str(tmp_path / "run")]))
     assert not (tmp_path / "run").exists()

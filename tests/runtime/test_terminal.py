@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from runtime.figures import Value
-from runtime.terminal import LINE_EVERY, LOST, Exam, Snapshot, Terminal, clock, exams_of, line, view
+from runtime.terminal import LINE_EVERY, LOST, Exam, Overview, Terminal, clock, exams_of, line, view
 
 EXAMS = exams_of(("image", "audio"))
 VALUES: dict[str, Value] = {
@@ -45,7 +45,7 @@ SENSORS: dict[str, Value] = {
     "sensor/microphone": "live",
     "dropped/throttled": 0,
 }
-SNAPSHOT = Snapshot(
+OVERVIEW = Overview(
     time=75.0,
     learning=62.0,
     step=700,
@@ -57,12 +57,12 @@ SNAPSHOT = Snapshot(
 )
 
 
-def learning(values: dict[str, Value]) -> Snapshot:
-    return Snapshot(75.0, 62.0, 700, "learning", values=values, exams=EXAMS)
+def learning(values: dict[str, Value]) -> Overview:
+    return Overview(75.0, 62.0, 700, "learning", values=values, exams=EXAMS)
 
 
 def test_a_line_tells_rates_turn_and_accuracies_beside_their_judges() -> None:
-    text = line(SNAPSHOT)
+    text = line(OVERVIEW)
     for part in ("1:15 learning", "step 700", "12.3 steps/s", "turn image", "812 events/s", "replay 50%"):
         assert part in text
     assert "image→audio 93.1% (judge 98.2%)" in text
@@ -72,7 +72,7 @@ def test_a_line_tells_rates_turn_and_accuracies_beside_their_judges() -> None:
 
 
 def test_a_line_tells_of_actors_in_trouble_only() -> None:
-    text = line(Snapshot(1.0, 0.0, 0, "starting", actors={"learner": "up", "monitor": "restarting"}))
+    text = line(Overview(1.0, 0.0, 0, "starting", actors={"learner": "up", "monitor": "restarting"}))
     assert "monitor restarting" in text
     assert "learner" not in text
 
@@ -82,24 +82,24 @@ def test_a_line_tells_of_actors_in_trouble_only() -> None:
 def test_the_view_fits_its_terminal(width: int, values: dict[str, Value]) -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
-    snapshot = Snapshot(75.0, 62.0, 700, "learning", 1.5, values, {"learner": "up", "teacher-0": "late"}, EXAMS)
-    console.print(view(snapshot, deque(["a note that is longer than the narrowest of terminals"]), width))
+    overview = Overview(75.0, 62.0, 700, "learning", 1.5, values, {"learner": "up", "teacher-0": "late"}, EXAMS)
+    console.print(view(overview, deque(["a note that is longer than the narrowest of terminals"]), width))
     drawn = stream.getvalue().splitlines()
     assert all(len(row) <= width for row in drawn)
     if values and width >= 40:
         assert any("93.1%" in row and "98.2%" in row for row in drawn)
 
 
-def drawn(snapshot: Snapshot, width: int = 80) -> list[str]:
+def drawn(overview: Overview, width: int = 80) -> list[str]:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
-    console.print(view(snapshot, deque(), width))
+    console.print(view(overview, deque(), width))
     return stream.getvalue().splitlines()
 
 
 def test_lip_reading_has_a_line_of_its_own_once_it_was_examined() -> None:
     def rows(values: dict[str, Value], held: Sequence[Exam] = EXAMS) -> list[str]:
-        return drawn(Snapshot(75.0, 62.0, 700, "learning", values=values, exams=held))
+        return drawn(Overview(75.0, 62.0, 700, "learning", values=values, exams=held))
 
     both = rows(VALUES | LETTERS)
     (line_of_lips,) = [row for row in both if "31.4%" in row]
@@ -118,7 +118,7 @@ def test_a_line_tells_of_lip_reading_as_far_as_it_is_known() -> None:
     early: dict[str, Value] = {"exam/lips_all": 0.25, "exam/lips_seen": 0.5, "tdlft/turns": 0.0}
     text = line(learning(early))
     assert "lips→letter 25.0% (seen 50.0%)" in text and "tdlft" not in text
-    assert "lips" not in line(SNAPSHOT)
+    assert "lips" not in line(OVERVIEW)
 
 
 def test_what_the_first_turn_on_letters_waits_for_is_told() -> None:
@@ -136,12 +136,12 @@ def test_what_any_algorithm_waits_for_is_told() -> None:
 
 
 def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
-    snapshot = learning(VALUES | SENSORS)
+    overview = learning(VALUES | SENSORS)
     assert "18 audio+image, 2 audio alone, 6 image alone, kept within 63 ms; camera stalled  microphone live" in line(
-        snapshot
+        overview
     )
     console = Console(file=io.StringIO(), width=100, record=True)
-    console.print(view(snapshot, deque(), 100))
+    console.print(view(overview, deque(), 100))
     page = console.export_text()
     assert "camera stalled  microphone live" in page and "18 audio+image" in page and "teachers" not in page
     lost = learning(VALUES | SENSORS | {"dropped/throttled": 3})
@@ -157,7 +157,7 @@ def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
     }
     text = line(learning(VALUES | SENSORS | every))
     assert "5 events lost, 7 samples lost, 2 messages refused, 6 not recorded;" in text
-    assert "pairs" not in line(SNAPSHOT)
+    assert "pairs" not in line(OVERVIEW)
 
 
 def test_exams_on_what_was_learnt_from_say_so() -> None:
@@ -168,7 +168,7 @@ def test_exams_on_what_was_learnt_from_say_so() -> None:
 
 
 def test_how_sure_a_match_is_and_what_wants_more_events_is_told() -> None:
-    def shown(values: dict[str, Value]) -> Snapshot:
+    def shown(values: dict[str, Value]) -> Overview:
         return learning(values)
 
     values: dict[str, Value] = SENSORS | {"self/waiting": "match and cycle want 4 held-out pairs, there are 1"}
@@ -188,7 +188,7 @@ def test_without_a_terminal_one_line_a_while() -> None:
     stream = io.StringIO()
     terminal = Terminal(stream)
     for seconds in (0.0, LINE_EVERY / 2, LINE_EVERY, LINE_EVERY * 1.5):
-        terminal.update(Snapshot(seconds, 0.0, 0, "starting"))
+        terminal.update(Overview(seconds, 0.0, 0, "starting"))
     terminal.remark("a note")
     terminal.close()
     assert stream.getvalue().splitlines() == ["0:00 starting", "0:05 starting", "a note"]
@@ -198,7 +198,7 @@ def test_a_line_that_says_the_same_comes_ever_more_seldom() -> None:
     stream = io.StringIO()
     terminal = Terminal(stream)
     for seconds in range(300):
-        terminal.update(Snapshot(float(seconds), 0.0, 0, "waiting" if seconds != 200 else "learning"))
+        terminal.update(Overview(float(seconds), 0.0, 0, "waiting" if seconds != 200 else "learning"))
     times = [row.split()[0] for row in stream.getvalue().splitlines()]
     assert times[:7] == ["0:00", "0:05", "0:15", "0:35", "1:15", "2:15", "3:15"]
     assert times[7:] == ["3:20", "3:25", "3:30", "3:40", "4:00", "4:40"]
@@ -213,7 +213,7 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.M
         monkeypatch.setenv("TERM", term)
         screen = Screen()
         terminal = Terminal(screen)
-        terminal.update(Snapshot(0.0, 0.0, 0, "starting"))
+        terminal.update(Overview(0.0, 0.0, 0, "starting"))
         terminal.close()
         assert ("\x1b" in screen.getvalue()) == drawn
         assert screen.getvalue() == "0:00 starting\n" or drawn
@@ -228,7 +228,7 @@ def test_a_view_keeps_its_width_in_ascii_and_paths_keep_their_brackets(monkeypat
     monkeypatch.setenv("COLUMNS", "80")
     raw = io.BytesIO()
     terminal = Terminal(Screen(raw, "ascii", "strict", write_through=True))
-    terminal.update(Snapshot(0.0, 0.0, 0, "starting"))
+    terminal.update(Overview(0.0, 0.0, 0, "starting"))
     terminal.remark("Größe → [b]:smile:")
     terminal.update(dataclasses.replace(learning(VALUES | LETTERS), phase="waiting: disk is full at /tmp/[b]/Größe"))
     last = re.sub(r"\x1b\[[0-9;]*m", "", raw.getvalue().decode("ascii").rpartition("Reciprocal")[2])
@@ -244,8 +244,8 @@ def test_clock() -> None:
 
 def test_what_generates_nothing_is_told_by_what_it_finds() -> None:
     found: dict[str, Value] = {"retrieval/image_to_audio/r1": 0.9, "retrieval/image_to_audio/five_way": 0.95}
-    snapshot = Snapshot(75.0, 62.0, 700, "learning", values=found)
-    assert "R@1 image→audio 90.0%" in line(snapshot)
+    overview = Overview(75.0, 62.0, 700, "learning", values=found)
+    assert "R@1 image→audio 90.0%" in line(overview)
     console = Console(file=io.StringIO(), width=100, record=True)
-    console.print(view(snapshot, deque(), 100))
+    console.print(view(overview, deque(), 100))
     assert "image→audio 90.0% (R@1)" in console.export_text()

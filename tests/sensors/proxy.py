@@ -6,7 +6,7 @@ import threading
 
 
 class Link:
-    """Forwards connections to a port; `cut` stops it, `mend` lets it go on.
+    """Forwards connections to a port; `cut` stops it, `restore` lets it go on.
 
     Attributes:
         address: where it listens, tcp://127.0.0.1:port.
@@ -32,7 +32,7 @@ class Link:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Forward again, what waited first."""
         self._refusing = False
         self._open.set()

@@ -14,7 +14,7 @@ from sensors.core.event import EventBatch
 from sensors.robots.ingest import RemoteIngest
 from sensors.robots.publisher import Publisher
 from sensors.robots.remote_config import IngestConfig, PublisherConfig
-from sensors.robots.roster import Received
+from sensors.robots.robot_table import Received
 from tests.patience import PATIENCE
 from tests.sensors.batches import fields
 

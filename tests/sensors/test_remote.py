@@ -21,7 +21,7 @@ from sensors.robots.keys import make_keys
 from sensors.robots.publisher import Publisher
 from sensors.robots.remote_config import IngestConfig, PublisherConfig
 from sensors.robots.robot import Robot
-from sensors.robots.roster import Received
+from sensors.robots.robot_table import Received
 from sensors.sources.recorder import Recorder
 from sensors.sources.recording import Recording
 from sensors.sources.source import Chunk, Frame

@@ -90,7 +90,7 @@ def fifo(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"), [(pointer, "a Git LFS pointer"), (broken_link, "a link to nothing"), (fifo, "is a FIFO")]
+    ("spoil", "told"), [(pointer, "a Git LFS pointer"), (broken_link, "a broken link"), (fifo, "is a FIFO")]
 )
 @pytest.mark.parametrize(
     ("name", "speech"),

@@ -200,7 +200,7 @@ def test_a_sense_of_which_nothing_can_be_taught_is_refused(tmp_path: Path) -> No
         patch.setattr(prepare, "read_files", bent_lips)
         first, second = refused(tmp_path)
     assert first.split("; ")[0].endswith(": nothing of lips can be taught") and "3 bent" in first
-    assert second == "mend these files, or take the folder lips away"
+    assert second == "repair these files, or move the folder lips away"
 
 
 def bent_lips(name: str, paths: Sequence[Path], reach: Callable[[int], None]) -> tuple[NDArray[Any], list[str]]:

@@ -145,6 +145,6 @@ def test_a_file_whose_reader_hangs_is_left_out_of_a_small_folder_and_read_the_ne
     command = [child["args"][0], str(tmp_path / "use.py"), str(tmp_path / "touch.py"), str(root)]
     done = subprocess.run(command, cwd=child["cwd"], env=child["env"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    hanging, mended = done.stdout.splitlines()
+    hanging, repaired = done.stdout.splitlines()
     assert "1 that their reader takes too long for (touch/cup/hangs.csv)" in hanging
-    assert mended.startswith("touch: "), "no line of files that are left out"
+    assert repaired.startswith("touch: "), "no line of files that are left out"

@@ -49,7 +49,7 @@ def test_a_file_that_the_system_could_not_read_is_read_the_next_time(
     assert second.taken.tolist() == [True] * 5 + [False] and second.reasons == ("damaged",)
     whole = np.concatenate([prepare("image", [path], [str(path)], False).samples for path in paths[:5]])
     np.testing.assert_array_equal(second.samples, whole)
-    # The mended entry serves from now on.
+    # The repaired entry serves from now on.
     monkeypatch.setattr("teacher.folder.prepare.read_apart", None)
     third = prepare("image", paths, contents, False)
     assert third.fingerprint == second.fingerprint and isinstance(third.samples, np.memmap)

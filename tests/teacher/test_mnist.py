@@ -184,7 +184,7 @@ def test_a_pointer_and_a_link_to_nothing_are_told_as_such(tmp_path: Path) -> Non
         mnist.load(tmp_path)
     path.unlink()
     path.symlink_to(tmp_path / "gone")
-    with pytest.raises(DataError, match=rf"{LABELS}\.gz: a link to nothing"):
+    with pytest.raises(DataError, match=rf"{LABELS}\.gz: a broken link"):
         mnist.load(tmp_path)
 
 

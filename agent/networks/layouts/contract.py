@@ -34,13 +34,13 @@ class Layout:
         judge_steps: training steps with which both judges become good.
         judge_rate: their largest learning rate.
         move: varies what the learning side perceives, given samples (B, *shape), a strength 0…1 and random numbers in
-            -1…1; none: samples are not moved.
+            -1…1; None: samples are not moved.
         soften: makes some of a judge's batches (B, *shape) as soft as reconstructions are, given a generator; none:
             `smooth` is enough. References, which see no reconstructions, learn without it.
         smooth: averages neighbours in samples (B, *shape).
         disturb: varies a judge's training samples (B, *shape), given random numbers in 0…1 and a generator.
-        channels_last: whether a judge's convolutions keep channels last in memory, given a sample's shape; none: never.
-        unmirrored: this layout with variations that mirror no sample; none: its own mirror none.
+        channels_last: whether a judge's convolutions keep channels last in memory, given a sample's shape; None: never.
+        unmirrored: this layout with variations that mirror no sample; None: its own mirror no sample.
     """
 
     name: str

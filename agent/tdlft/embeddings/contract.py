@@ -11,7 +11,7 @@ from torch import Tensor
 
 from agent.tdlft.config import EmbeddingConfig
 from sensors.core.errors import StateError, TransferError
-from sensors.core.state import State, check_state
+from sensors.core.state import StateDict, check_state
 
 Rows = NDArray[np.float32]
 
@@ -101,9 +101,9 @@ class Embedding(ABC):
     @abstractmethod
     def _transfer(self, source: Rows) -> NDArray[Any]: ...
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> StateDict:
         """Name, widths, numbers and tensors."""
-        state: State = {"version": self.VERSION, "name": self.NAME, "widths": list(self.widths or ())}
+        state: StateDict = {"version": self.VERSION, "name": self.NAME, "widths": list(self.widths or ())}
         if self.fitted:
             state |= {name: torch.from_numpy(np.array(getattr(self, name))) for name in self.TENSORS}
             state |= {name: getattr(self, name) for name in self.PLAIN}

@@ -19,7 +19,7 @@ def draw_latents(out: Path) -> Path | None:
     """Draw the first finished cell with the default guides: t-SNE of both spaces before and after learning.
 
     Returns:
-        The picture, `latents.png` in `out`; none when no such cell is finished, or matplotlib is not installed.
+        The picture, `latents.png` in `out`; None when no such cell is finished, or matplotlib is not installed.
     """
     cells = [json.loads(row["cell"]) for row in read_rows(out)]
     plain = [

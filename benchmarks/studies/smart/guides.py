@@ -121,9 +121,9 @@ def report(rows: list[dict[str, Any]], names: list[str]) -> str:
 def main() -> None:
     """Run what is missing, then print and write the tables."""
     parser = argparse.ArgumentParser(description="guides without labels, compared on the same streams")
-    parser.add_argument("--data", default=None, help="directory with datasets; none: RECIPROCAL_DATA, or embedded data")
+    parser.add_argument("--data", default=None, help="directory with datasets (default: RECIPROCAL_DATA, or embedded)")
     parser.add_argument("--part", default="validation", choices=("validation", "test"), help="what exams are made of")
-    parser.add_argument("--only", default="", help=f"comma list of {', '.join(STUDIES)}; none: all")
+    parser.add_argument("--only", default="", help=f"comma list of {', '.join(STUDIES)} (default: all)")
     parser.add_argument("--seeds", default="0", help="comma list (default 0)")
     parser.add_argument("--steps", type=int, default=2000, help="learner steps of a cell (default 2000)")
     parser.add_argument("--out", type=Path, default=Path("runs/guides"), help="results (default runs/guides)")

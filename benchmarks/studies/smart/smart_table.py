@@ -286,7 +286,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="SMART's table", allow_abbrev=False)
-    parser.add_argument("--data", help="folder of datasets; none: RECIPROCAL_DATA")
+    parser.add_argument("--data", help="folder of datasets (default: RECIPROCAL_DATA)")
     parser.add_argument("--out", type=Path, required=True, help="where rows, table and cells go; resumes what is there")
     for option, default, text in (
         ("--only", [], f"sets of data, of {', '.join(SPEECH)} (default all)"),

@@ -142,7 +142,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("runs/streams"), help="folder of all results")
     parser.add_argument("--workers", type=int, default=1, help="trials side by side, a core each (default 1)")
-    parser.add_argument("--data", default=None, help="folder of datasets; none: RECIPROCAL_DATA, or the embedded ones")
+    parser.add_argument("--data", default=None, help="folder of datasets (default: RECIPROCAL_DATA, or embedded)")
     parser.add_argument("--images", default="auto", help="as of launch.py")
     parser.add_argument("--speech", default="auto", help="as of launch.py")
     parser.add_argument("--part", choices=("validation", "test"), default="validation", help="what exams are made of")

@@ -17,13 +17,12 @@ from agent.tdlft.config import EMBEDDINGS, FRAMES, DbnConfig, EmbeddingConfig, T
 from agent.tdlft.dbn import DBN
 from agent.tdlft.embeddings import Embedding, build_embedding
 from agent.tdlft.embeddings.fields import Fields
-from agent.tdlft.fine_tuning import Parallel as Pairs
-from agent.tdlft.fine_tuning import fine_tune
+from agent.tdlft.fine_tuning import ParallelLayer, fine_tune
 from benchmarks.studies.tdlft.tdlft_scores import Scores
 from sensors.core.config import Config, parse, setting
 from sensors.core.errors import ConfigError, TransferError
 from teacher.datasets.folds import Rows, stratified_folds
-from teacher.datasets.parallel import Parallel
+from teacher.datasets.parallel import ParallelCorpus
 
 ORACLE = "oracle"
 UNIMODAL = "unimodal"
@@ -145,7 +144,7 @@ class Problem:
         unseen: labels whose target rows may not.
     """
 
-    corpus: Parallel
+    corpus: ParallelCorpus
     train: Rows
     test: Rows
     seen: tuple[int, ...]
@@ -167,7 +166,7 @@ class Problem:
         return len(self.unseen) / (len(self.seen) + len(self.unseen))
 
 
-def make_problem(corpus: Parallel, train: Rows, test: Rows) -> Problem:
+def make_problem(corpus: ParallelCorpus, train: Rows, test: Rows) -> Problem:
     """The problem of a fold: everything in it."""
     return Problem(corpus, train, test, corpus.seen, corpus.unseen)
 
@@ -274,7 +273,7 @@ class Transfers:
         if recipe == "distribution":
             star, labels = self._spread(embedding.transfer(star))
             embedding, source = self.embedding(ORACLE), self.lips
-        pairs = Pairs(source, self.lips, self.labels)
+        pairs = ParallelLayer(source, self.lips, self.labels)
         return scores_of(fine_tune(self.video, embedding, self.i, star, labels, config, pairs), problem)
 
     @cached_property
@@ -317,7 +316,7 @@ def true_labels(problem: Problem) -> NDArray[np.int64]:
 
 
 def fit_frames(problem: Problem, config: TableConfig, seed: int) -> Embedding | None:
-    """The embedding of frames, fitted on the pairs as they came; none where the corpus has no frames."""
+    """The embedding of frames, fitted on the pairs as they came; None where the corpus has no frames."""
     corpus = problem.corpus
     if not all(corpus.frames):
         return None

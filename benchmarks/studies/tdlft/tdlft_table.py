@@ -55,7 +55,7 @@ from teacher.config import DataConfig
 from teacher.datasets import avletters
 from teacher.datasets.choose import data_root
 from teacher.datasets.folds import Fold, group_folds, stratified_folds
-from teacher.datasets.parallel import Parallel, from_utterances, load_folder
+from teacher.datasets.parallel import ParallelCorpus, from_utterances, load_folder
 
 SPLITS = ("five", "speakers")
 AVLETTERS = "avletters"
@@ -171,7 +171,7 @@ def _walk(
         yield (name, i), transfers
 
 
-def load_corpus(name: str, config: TableConfig) -> Parallel:
+def load_corpus(name: str, config: TableConfig) -> ParallelCorpus:
     """AV-Letters from the datasets' folder, shown as configured, or a corpus of the user's own from its folder.
 
     Raises:
@@ -182,7 +182,7 @@ def load_corpus(name: str, config: TableConfig) -> Parallel:
     return from_utterances(avletters.load(data_root(DataConfig())), config.sight.blur)
 
 
-def folds_of(corpus: Parallel, split: str, seed: int) -> list[Fold]:
+def folds_of(corpus: ParallelCorpus, split: str, seed: int) -> list[Fold]:
     """The folds of a split."""
     if split == "speakers":
         return group_folds(corpus.speakers, corpus.speaker_names)
@@ -244,7 +244,7 @@ def _options() -> argparse.Namespace:
         return [int(word) for word in words(text)]
 
     parser = argparse.ArgumentParser(description="TDLFT's table", allow_abbrev=False)
-    parser.add_argument("--data", help="folder of datasets; none: RECIPROCAL_DATA")
+    parser.add_argument("--data", help="folder of datasets (default: RECIPROCAL_DATA)")
     parser.add_argument("--corpus", type=Path, help="a parallel corpus of your own in place of AV-Letters")
     parser.add_argument("--out", type=Path, required=True, help="where rows and table go; resumes what is there")
     parser.add_argument("--splits", type=words, default=["five"], help="five, speakers or both (default five)")

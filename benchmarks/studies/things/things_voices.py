@@ -41,7 +41,7 @@ _SPANS = ((120, 221), (25, 76), (30, 81))
 
 
 @dataclass(frozen=True)
-class Take:
+class ThingTake:
     """One utterance: part, name, its number in that part, and the engine's voice, rate, pitch and expression."""
 
     part: str
@@ -53,7 +53,7 @@ class Take:
     expression: int
 
 
-def takes(seed: int) -> list[Take]:
+def takes(seed: int) -> list[ThingTake]:
     """Everything to speak, in order."""
     rng = np.random.default_rng([seed, 4])
     plan = []
@@ -63,7 +63,7 @@ def takes(seed: int) -> list[Take]:
                 for k in range(TAKES[part]):
                     voice = f"{rng.choice(ACCENTS)}+{variant}"
                     rate, pitch, expression = (int(rng.integers(*span)) for span in _SPANS)
-                    plan.append(Take(part, name, f"{variant}_{k}", voice, rate, pitch, expression))
+                    plan.append(ThingTake(part, name, f"{variant}_{k}", voice, rate, pitch, expression))
     return plan
 
 

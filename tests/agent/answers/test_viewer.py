@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agent.answers.viewer import Window, why_none
+from agent.answers.viewer import ViewerWindow, why_none
 from tests.patience import PATIENCE
 
 
 def test_without_a_display_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
-    it = Window(tmp_path / "response.png")
+    it = ViewerWindow(tmp_path / "response.png")
     assert not it.open and "DISPLAY" in it.problem
     it.close()
 
@@ -65,7 +65,7 @@ def draw(path: Path, colour: tuple[int, int, int]) -> None:
 def test_it_shows_what_is_newest_and_ends_with_whoever_opened_it(screen: Path, tmp_path: Path) -> None:
     assert why_none() == ""
     path = tmp_path / "response.png"
-    it = Window(path)
+    it = ViewerWindow(path)
     try:
         for colour in ((10, 20, 230), (220, 120, 10)):
             draw(path, colour)

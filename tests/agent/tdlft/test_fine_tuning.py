@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from agent.tdlft.config import EMBEDDINGS, DbnConfig, EmbeddingConfig, TdlftConfig
 from agent.tdlft.dbn import DBN
 from agent.tdlft.embeddings import Embedding, IdentityEmbedding, build_embedding
-from agent.tdlft.fine_tuning import Parallel, Tdlft, fine_tune, tdlft
+from agent.tdlft.fine_tuning import ParallelLayer, Tdlft, fine_tune, tdlft
 from sensors.core.errors import TransferError
 
 SEEN, ALL, DEPTH = 6, 8, 2
@@ -36,8 +36,8 @@ class World:
     def pairs(self) -> tuple[Rows, Rows, Labels]:
         return self.x_a, self.x_v, self.z
 
-    def parallel(self, i: int) -> Parallel:
-        return Parallel(self.audio.layer(self.x_a, i), self.video.layer(self.x_v, i), self.z)
+    def parallel(self, i: int) -> ParallelLayer:
+        return ParallelLayer(self.audio.layer(self.x_a, i), self.video.layer(self.x_v, i), self.z)
 
     def embedding(self, name: str, i: int) -> Embedding:
         rows = self.parallel(i)

@@ -17,7 +17,7 @@ MINUTES = 5.0
     ("role", "figure"),
     [("teacher-0", "accepted/teacher-0"), ("learner", "learner/steps_done"), ("replay", "replay/inserted")],
 )
-def test_who_works_again_is_up_and_gets_on_by_itself(role: str, figure: str) -> None:
+def test_a_recovered_actor_is_up_and_makes_progress_by_itself(role: str, figure: str) -> None:
     others = [{f"actor/{role}": "up", "accepted/teacher-1": n, "teacher/offered": n, "step": n} for n in range(9)]
     assert not works(role, []) and not works(role, others), "others get on"
     assert not works(role, [row | {figure: 7} for row in others]), "it is up, and does nothing"

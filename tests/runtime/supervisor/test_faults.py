@@ -60,7 +60,7 @@ def never_back(path: Path) -> None:
                 last[key] = value
 
 
-def test_who_is_stopped_is_seen_and_comes_back_or_is_replaced(tmp_path: Path) -> None:
+def test_a_stopped_process_is_detected_and_goes_on_or_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "run"
     # Seen after 3.5 s or so: a busy machine has as many again to let the teacher go on before it is replaced.
     run = Run("--run-dir", str(path), "--set", "run.hang_deadline=8", "--set", "run.checkpoint_every=1")
@@ -69,9 +69,9 @@ def test_who_is_stopped_is_seen_and_comes_back_or_is_replaced(tmp_path: Path) ->
     process = psutil.Process(learner)
     os.kill(teacher, signal.SIGSTOP)
     os.kill(learner, signal.SIGSTOP)
-    took = until("the teacher is seen", lambda: "teacher-0: hung: no sign of life" in run.text)
+    took = until("the teacher is seen", lambda: "teacher-0: hung: no heartbeat" in run.text)
     assert took < NOTICED + BUSY and "its process is stopped" in run.text
-    # Goes on by itself before the deadline: nobody is put down.
+    # Goes on by itself before the deadline: no actor is killed.
     os.kill(teacher, signal.SIGCONT)
     until("the teacher is back", lambda: "teacher-0: back" in run.text)
     # Does not: it is replaced, and gone before another one begins.
@@ -136,7 +136,7 @@ def test_one_after_the_other_fails_and_the_others_go_on(tmp_path: Path, blow: si
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["replay", "learner"])
 @pytest.mark.parametrize("how", ["stops", "sleeps"])
-def test_who_hangs_while_it_restarts_is_killed_and_made_anew(tmp_path: Path, name: str, how: str) -> None:
+def test_an_actor_that_hangs_while_it_restarts_is_killed_and_made_anew(tmp_path: Path, name: str, how: str) -> None:
     path = tmp_path / "run"
     # It binds the very first start, too, which takes a busy machine long; who stops is seen long before it.
     start = 300 if how == "stops" else 60
@@ -174,7 +174,9 @@ def test_who_hangs_while_it_restarts_is_killed_and_made_anew(tmp_path: Path, nam
         ("dies-at-restart", 300, 2, "its process died while it started"),  # seen as that, long before the deadline
     ],
 )
-def test_who_never_comes_up_again_ends_the_run(tmp_path: Path, how: str, start: int, restarts: int, why: str) -> None:
+def test_an_actor_that_never_comes_up_again_ends_the_run(
+    tmp_path: Path, how: str, start: int, restarts: int, why: str
+) -> None:
     path = tmp_path / "run"
     settings = (f"run.restarts={restarts}", f"run.start_deadline={start}", "run.checkpoint_every=1")
     options = (part for s in settings for part in ("--set", s))

@@ -16,7 +16,7 @@ from runtime.rundir import RunDirectory
 from runtime.supervisor import saver as room
 from runtime.supervisor.saver import STATE_FILE, STATE_KEYS, SaveError, Saver
 from sensors.core.errors import DamageError, StateError, StorageError
-from sensors.core.state import State
+from sensors.core.state import StateDict
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def write(run: RunDirectory, step: int) -> Path:
     return write_checkpoint(run.checkpoints, step, put, {})
 
 
-def loaded(saver: Saver) -> State:
+def loaded(saver: Saver) -> StateDict:
     state = saver.load()
     assert state is not None
     return state

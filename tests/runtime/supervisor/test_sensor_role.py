@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.harness.shown import drawing, show
 from benchmarks.proofs.sensor_rates import PAIRS
-from runtime.board import Board
+from runtime.run_status import RunStatus
 from runtime.settings import RunSection
 from runtime.supervisor.metrics import metric_of
 from runtime.supervisor.roles import ReplayRole
@@ -43,10 +43,10 @@ ANSWER: dict[str, Any] = {
 }
 
 
-def role() -> tuple[SensorRole, Board, list[str]]:
-    member: Any = SimpleNamespace(name="sensors", started=True, keeps_handle=False)
-    board, notes = Board(), list[str]()
-    return SensorRole(member, board, RunSection(), {"version": 1}, notes.append), board, notes
+def role() -> tuple[SensorRole, RunStatus, list[str]]:
+    actor: Any = SimpleNamespace(name="sensors", started=True, keeps_handle=False)
+    status, notes = RunStatus(), list[str]()
+    return SensorRole(actor, status, RunSection(), {"version": 1}, notes.append), status, notes
 
 
 def test_it_takes_up_its_cursor_before_it_perceives() -> None:
@@ -58,9 +58,9 @@ def test_it_takes_up_its_cursor_before_it_perceives() -> None:
 
 
 def test_what_it_hears_becomes_figures_and_notes() -> None:
-    made, board, notes = role()
-    made.hear("run", ANSWER, 0.0)
-    v = board.values
+    made, status, notes = role()
+    made.on_answer("run", ANSWER, 0.0)
+    v = status.values
     assert notes == ["camera stalled (nothing for 1.6 s)"]
     assert (v["sensors/audio/utterances"], v["sensors/events/audio+image"], v["sensors/stored"]) == (5, 3, 3)
     assert v[PAIRS] == 3, "the benchmark of sensors' rates reads it"
@@ -90,7 +90,7 @@ def interrupted(directory: Path) -> Path:
 
 @pytest.mark.parametrize("queue", [256, 2])
 def test_pairs_only_heard_and_only_seen_are_all_that_is_stored_or_dropped(tmp_path: Path, queue: int) -> None:
-    made, board, _ = role()
+    made, status, _ = role()
     kinds = ["audio", "image", "audio+image"]
     rig = make_rig(RigConfig(source=str(interrupted(tmp_path / "session")), live=LiveConfig(speed=8.0)), 1, kinds)
     outbox, tables = Outbox(queue, 2**26), Counter[str]()
@@ -109,8 +109,8 @@ def test_pairs_only_heard_and_only_seen_are_all_that_is_stored_or_dropped(tmp_pa
             tables[percept.batch.kind] += len(percept.batch)
             outbox.answered(percept, len(percept.batch), 0, 0.0, 0.0)
     totals = rig.figures() | {f"outbox/{name}": float(n) for name, n in outbox.counts.items()}
-    made.hear("run", ANSWER | {"totals": totals, "dropped": outbox.dropped}, 0.0)
-    v = {key: float(value) for key, value in board.values.items() if not isinstance(value, str)}
+    made.on_answer("run", ANSWER | {"totals": totals, "dropped": outbox.dropped}, 0.0)
+    v = {key: float(value) for key, value in status.values.items() if not isinstance(value, str)}
     assert rig.figures()["perceived/audio.gaps"] >= 6 and v["sensors/pairing/audio.broken"] >= 6
     perceived = [v[f"sensors/events/{kind}"] for kind in ("audio+image", "audio", "image")]
     assert sum(perceived) == sum(tables.values()) + sum(v[f"dropped/{reason}"] for reason in outbox.dropped)
@@ -123,56 +123,56 @@ def test_pairs_only_heard_and_only_seen_are_all_that_is_stored_or_dropped(tmp_pa
 
 
 def test_totals_go_on_after_a_restart() -> None:
-    made, board, _ = role()
-    made.hear("run", ANSWER, 0.0)
+    made, status, _ = role()
+    made.on_answer("run", ANSWER, 0.0)
     again = ANSWER | {"totals": {"events/audio+image": 2}, "dropped": {"throttled": 0}}
-    made.hear("run", again, 1.0)
-    assert board.values["sensors/events/audio+image"] == 5
-    assert board.values["dropped/throttled"] == 1
+    made.on_answer("run", again, 1.0)
+    assert status.values["sensors/events/audio+image"] == 5
+    assert status.values["dropped/throttled"] == 1
 
 
-def accounts(board: Board, room: str, ends: tuple[str, ...]) -> tuple[float, float]:
+def accounts(status: RunStatus, room: str, ends: tuple[str, ...]) -> tuple[float, float]:
     """Events offered, and those of which it is known what became of them."""
-    totals = board.counters.totals
+    totals = status.counters.totals
     dropped = sum(total for key, total in totals.items() if key.startswith(f"{room}/dropped/"))
     offered = totals.get(f"{room}/offered", totals.get(f"{room}/outbox/offered", 0.0))
     return offered, dropped + sum(totals[end] for end in ends)
 
 
 def test_what_dead_sensors_held_is_counted_as_dropped() -> None:
-    made, board, _ = role()
+    made, status, _ = role()
     first = ANSWER | {"totals": {"outbox/offered": 5, "outbox/stored": 2, "outbox/repeated": 0}, "waiting": 2}
-    made.hear("run", first | {"dropped": {"throttled": 1}}, 0.0)
-    made.restarted()
+    made.on_answer("run", first | {"dropped": {"throttled": 1}}, 0.0)
+    made.on_restart()
     # As many as the dead one had stored: its successor's own all the same.
     again = {"outbox/offered": 7, "outbox/stored": 6, "outbox/repeated": 1}
-    made.hear("run", ANSWER | {"totals": again, "dropped": {"throttled": 0}}, 1.0)
-    assert board.values["dropped/died"] == 2 and board.values["sensors/stored"] == 8
-    assert accounts(board, "sensed", ("sensed/outbox/stored", "sensed/outbox/repeated")) == (12, 12)
+    made.on_answer("run", ANSWER | {"totals": again, "dropped": {"throttled": 0}}, 1.0)
+    assert status.values["dropped/died"] == 2 and status.values["sensors/stored"] == 8
+    assert accounts(status, "sensed", ("sensed/outbox/stored", "sensed/outbox/repeated")) == (12, 12)
 
 
 def test_its_last_words_are_heard_like_all_others() -> None:
-    made, board, _ = role()
-    made.hear("finish", ANSWER | {"dropped": {"stopped": 2}}, 0.0)
-    assert board.values["sensors/events/audio+image"] == 3 and board.values["dropped/stopped"] == 2
+    made, status, _ = role()
+    made.on_answer("finish", ANSWER | {"dropped": {"stopped": 2}}, 0.0)
+    assert status.values["sensors/events/audio+image"] == 3 and status.values["dropped/stopped"] == 2
 
 
 def test_events_that_replay_refused_are_not_overwritten_by_its_own_count_of_batches() -> None:
-    made, board, _ = role()
-    member: Any = SimpleNamespace(name="replay", started=True, keeps_handle=True)
-    replay = ReplayRole(member, board, RunSection(), print)
-    made.hear("run", ANSWER | {"dropped": {"refused": 40}}, 0.0)
-    replay.hear("ping", {"refused": 1}, 0.0)
-    replay.hear("stats", {}, 0.0)
-    assert (board.values["dropped/refused"], board.values["dropped/malformed"]) == (40, 1)
+    made, status, _ = role()
+    actor: Any = SimpleNamespace(name="replay", started=True, keeps_handle=True)
+    replay = ReplayRole(actor, status, RunSection(), print)
+    made.on_answer("run", ANSWER | {"dropped": {"refused": 40}}, 0.0)
+    replay.on_answer("ping", {"refused": 1}, 0.0)
+    replay.on_answer("stats", {}, 0.0)
+    assert (status.values["dropped/refused"], status.values["dropped/malformed"]) == (40, 1)
 
 
 def test_nothing_more_comes_when_sources_have_ended_and_replay_has_all() -> None:
-    made, board, _ = role()
+    made, status, _ = role()
     seen = []
     for over, waiting in ((False, 0), (True, 3), (True, 0)):
-        made.hear("run", ANSWER | {"over": over, "waiting": waiting}, 0.0)
-        seen.append(board.over)
+        made.on_answer("run", ANSWER | {"over": over, "waiting": waiting}, 0.0)
+        seen.append(status.over)
     assert seen == [False, False, True]
-    made.restarted()  # it begins its sources anew
-    assert not board.over
+    made.on_restart()  # it begins its sources anew
+    assert not status.over

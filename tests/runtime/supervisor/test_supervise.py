@@ -275,7 +275,7 @@ def test_a_last_checkpoint_that_fails_is_told(tmp_path: Path, faults: str, code:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_who_stops_a_run_need_not_wait_for_the_end_of_a_long_step(tmp_path: Path, sign: signal.Signals) -> None:
+def test_a_stop_does_not_wait_for_the_end_of_a_long_step(tmp_path: Path, sign: signal.Signals) -> None:
     path = tmp_path / "run"
     run = Run("--run-dir", str(path), faults="slow-steps")
     run.wait_for("first step after")
@@ -289,7 +289,7 @@ def test_who_stops_a_run_need_not_wait_for_the_end_of_a_long_step(tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("who", ["learner", "teacher-0", "teacher-letters", "monitor", "replay"])
-def test_who_dies_again_and_again_ends_the_run(tmp_path: Path, who: str) -> None:
+def test_an_actor_that_dies_again_and_again_ends_the_run(tmp_path: Path, who: str) -> None:
     run = Run("--run-dir", str(tmp_path / "run"), "--set", "run.restarts=2", faults=f"always-dies:{who}")
     began = time.monotonic()
     code, error = run.end()

@@ -169,7 +169,7 @@ def test_a_certificate_that_does_not_hold_is_told(web: WebCamera, certificate: P
 
 
 def test_why_a_camera_is_lost_is_told_and_it_comes_back(web: WebCamera) -> None:
-    """What refuses at the start may be mended while the run goes on."""
+    """What refuses at the start may be repaired while the run goes on."""
     web.routes = {"/live": only(403)}
     changes: list[Change] = []
     camera = Camera(web.at("/live?token=s3cr3t"))

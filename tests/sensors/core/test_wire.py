@@ -207,7 +207,7 @@ values = st.recursive(
 
 @st.composite
 def near_misses(draw: st.DrawFn) -> Frames:
-    """Valid frames with something replaced, cut, repeated or declared otherwise; the checksum often mended."""
+    """Valid frames with something replaced, cut, repeated or declared otherwise; the checksum often repaired."""
     frames = frames_of(draw(st.sampled_from(["image", "speech", "audio+image"])), draw(st.integers(1, 3)))
     header = msgpack.unpackb(frames[0][4:])
     for _ in range(draw(st.integers(1, 3))):
@@ -257,8 +257,8 @@ def test_fuzz_near_misses(frames: Frames) -> None:
 
 @given(st.lists(st.binary(max_size=200), max_size=8), st.booleans())
 @settings(max_examples=300, deadline=None, derandomize=True)
-def test_fuzz_random_bytes(frames: Frames, mended: bool) -> None:
-    a_batch_or_wire_error(sealed(frames[0], frames[1:]) if mended and frames else frames)
+def test_fuzz_random_bytes(frames: Frames, repaired: bool) -> None:
+    a_batch_or_wire_error(sealed(frames[0], frames[1:]) if repaired and frames else frames)
 
 
 @given(values, st.lists(st.binary(max_size=64), min_size=1, max_size=7))

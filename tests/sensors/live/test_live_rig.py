@@ -22,8 +22,8 @@ from sensors.perception.streams import AnySource
 from sensors.robots.ingest import RemoteIngest
 from sensors.robots.publisher import Publisher
 from sensors.robots.remote_config import IngestConfig, PublisherConfig
-from sensors.sources.hush import Hush
 from sensors.sources.live_config import SensorsConfig
+from sensors.sources.own_playback import OwnPlayback
 from sensors.sources.recorder import free_directory
 from sensors.sources.recording import Recording
 from sensors.sources.source import Change, Chunk, Frame
@@ -100,9 +100,9 @@ def test_a_tape_that_is_late_or_slow_keeps_its_pairs(session: Path) -> None:
 
 
 def test_what_this_machine_says_meanwhile_is_not_on_the_tape(session: Path, tmp_path: Path) -> None:
-    hush = Hush(tmp_path / "hush")
-    hush.begin(1000.0)
-    assert pairs_of(played(session, hush=hush)) == 2
+    playback = OwnPlayback(tmp_path / "hush")
+    playback.begin(1000.0)
+    assert pairs_of(played(session, playback=playback)) == 2
 
 
 def test_damage_in_a_recording_is_told_and_what_follows_is_played(tmp_path: Path) -> None:

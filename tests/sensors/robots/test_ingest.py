@@ -12,7 +12,7 @@ from sensors.core import wire
 from sensors.core.errors import LinkError
 from sensors.robots import link
 from sensors.robots.keys import load_host_keys, load_robot_keys, make_keys
-from sensors.robots.link import Hello, Stamp
+from sensors.robots.link import BatchStamp, Hello
 from sensors.sources.source import Change
 from tests.patience import PATIENCE, quickest, took
 from tests.sensors.batches import assert_same
@@ -286,7 +286,7 @@ def test_hostile_messages_are_refused_counted_and_harmless() -> None:
         serial = 0
         for _ in range(300):
             serial += int(rng.integers(0, 2))
-            message = [link.EVENTS, link.pack_stamp(Stamp(serial, 0.0, 0.0)), *frames]
+            message = [link.EVENTS, link.pack_stamp(BatchStamp(serial, 0.0, 0.0)), *frames]
             for _ in range(int(rng.integers(1, 3))):
                 f = int(rng.integers(len(message)))
                 match rng.integers(4):
@@ -300,7 +300,7 @@ def test_hostile_messages_are_refused_counted_and_harmless() -> None:
                     case _:
                         message.insert(f, message[f])
             hostile.send_multipart(message)
-        hostile.send_multipart([link.EVENTS, link.pack_stamp(Stamp(999, 0.0, 0.0)), bytes((1 << 20) + 1000)])
+        hostile.send_multipart([link.EVENTS, link.pack_stamp(BatchStamp(999, 0.0, 0.0)), bytes((1 << 20) + 1000)])
         for i in range(20):
             kitchen.publish(made(10 * i))
         found = until(lambda: not kitchen.kept and ingest.counts.get("oversized"), ingest, kitchen)
@@ -339,7 +339,7 @@ def test_what_is_no_zeromq_is_counted_and_harmless() -> None:
 def test_the_same_message_again_is_taken_once() -> None:
     with host() as ingest, raw(ingest.address) as again:
         again.send_multipart(link.pack_hello(Hello("kitchen", 3)))
-        message = [link.EVENTS, link.pack_stamp(Stamp(1, 0.0, 0.0)), *wire.encode(made(0))]
+        message = [link.EVENTS, link.pack_stamp(BatchStamp(1, 0.0, 0.0)), *wire.encode(made(0))]
         for _ in range(5):
             again.send_multipart(message)
         found = until(lambda: ingest.counts.get("replayed") == 4, ingest)

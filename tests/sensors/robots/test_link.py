@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sensors.core.errors import WireError
 from sensors.robots import link
-from sensors.robots.link import Hello, Stamp, Welcome
+from sensors.robots.link import BatchStamp, Hello, Welcome
 
 READERS: list[Callable[[Sequence[bytes]], Any]] = [
     link.unpack_hello,
@@ -36,12 +36,12 @@ def test_round_trips() -> None:
     assert link.unpack_time(wired(link.pack_time(0.1, -2.5, 1e9)), 3) == (0.1, -2.5, 1e9)
     assert link.unpack_taken(wired(link.pack_taken([3, 1, 2**60]))) == (3, 1, 2**60)
     assert link.unpack_refused(wired(link.pack_refused(9, "damaged"))) == (9, "damaged")
-    stamp = Stamp(2**40, -1e6, 0.002)
+    stamp = BatchStamp(2**40, -1e6, 0.002)
     assert link.unpack_stamp(link.pack_stamp(stamp)) == stamp
 
 
 def test_every_flipped_bit_of_a_stamp_is_noticed() -> None:
-    frame = link.pack_stamp(Stamp(5, 1.5, 0.01))
+    frame = link.pack_stamp(BatchStamp(5, 1.5, 0.01))
     for at in range(8 * len(frame)):
         broken = bytearray(frame)
         broken[at // 8] ^= 1 << (at % 8)
@@ -52,7 +52,7 @@ def test_every_flipped_bit_of_a_stamp_is_noticed() -> None:
 @pytest.mark.parametrize("stamp", [(1, float("nan"), 0.0), (1, 0.0, float("inf")), (1, 0.0, -1.0), (2**63, 0.0, 0.0)])
 def test_a_stamp_of_nonsense_is_refused(stamp: tuple[int, float, float]) -> None:
     with pytest.raises(WireError, match="stamp"):
-        link.unpack_stamp(link.pack_stamp(Stamp(*stamp)))
+        link.unpack_stamp(link.pack_stamp(BatchStamp(*stamp)))
 
 
 @pytest.mark.parametrize(

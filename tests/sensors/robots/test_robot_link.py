@@ -31,7 +31,7 @@ def test_a_link_that_was_down_is_no_new_host(drop: bool, said: str) -> None:
         found += until(lambda: time.monotonic() > end, ingest, kitchen)
         assert kitchen.state != "live" and kitchen.kept == 2
         assert ingest.robots()["kitchen"].state == "stalled"
-        link.mend()
+        link.restore()
         found += until(lambda: not kitchen.kept, ingest, kitchen)
         down = time.monotonic() - end + CUT
     assert [int(item.batch.seq[0]) for item in found] == [0, 10]

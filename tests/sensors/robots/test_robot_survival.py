@@ -18,7 +18,7 @@ from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from sensors.robots.ingest import RemoteIngest
 from sensors.robots.robot_journal import ABOUT
-from sensors.robots.roster import Received
+from sensors.robots.robot_table import Received
 from tests.patience import PATIENCE
 from tests.sensors.robot_rigs import host
 

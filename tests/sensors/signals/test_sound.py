@@ -78,7 +78,7 @@ def test_bad_files_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "fifo.wav": "is a FIFO",
         "device.wav": "is a device",
         "socket.wav": "is a socket",
-        "link.wav": "a link to nothing",
+        "link.wav": "a broken link",
         "loud.wav": "infinite samples, or such above",
         "text.wav": "cannot be read as sound .*convert it to WAV or FLAC",
         "nothing.wav": "cannot be read as sound",

@@ -38,7 +38,7 @@ def test_what_is_wrong_is_said_when_there_is_none(portaudio: FakePortAudio, monk
     assert microphones().problem
     monkeypatch.setitem(sys.modules, "sounddevice", None)  # as when it is not installed
     assert "pip install" in microphones().problem
-    assert "none: " in microphones().lines()[1]
+    assert "unavailable: " in microphones().lines()[1]
 
 
 def test_the_sound_servers_sources_are_numbered_after_the_devices(

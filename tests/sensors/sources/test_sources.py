@@ -315,8 +315,8 @@ def test_settings_make_the_same_source_again(subject: Subject) -> None:
     assert isinstance(sample, Chunk if subject.sound else Frame)
 
 
-def test_settings_that_say_none_make_none() -> None:
+def test_a_device_set_to_none_is_refused() -> None:
     config = SensorsConfig(microphone=None, camera=None)
     for made in (Camera.from_config, Microphone.from_config):
-        with pytest.raises(SourceError, match="the settings say none"):
+        with pytest.raises(SourceError, match=r"sensors\.(camera|microphone) is 'none'"):
             made(config)

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sensors.sources import speaker
-from sensors.sources.hush import TAIL, Hush
+from sensors.sources.own_playback import TAIL, OwnPlayback
 from sensors.sources.speaker import Speaker
 from tests.patience import wait_for
 
@@ -115,14 +115,14 @@ def tone(seconds: float = 0.1) -> NDArray[np.float32]:
 
 
 def test_a_sound_reaches_every_channel_and_is_noted(audio: FakeOutputs, tmp_path: Path) -> None:
-    with closing(Hush(tmp_path / "hush")) as hush:
-        it = Speaker("box", hush)
+    with closing(OwnPlayback(tmp_path / "hush")) as playback:
+        it = Speaker("box", playback)
         began = time.monotonic()
         assert it.play(tone())
         until(lambda: it.counts["played"])
         (sound,) = audio.played
         assert sound.shape == (2000, 2) and (sound[:1600] == tone()[:, None]).all() and not sound[1600:].any()
-        assert hush.covers(began, time.monotonic()) and not it.problem
+        assert playback.covers(began, time.monotonic()) and not it.problem
         it.close()
 
 
@@ -140,14 +140,14 @@ def test_a_device_that_hangs_holds_up_nobody_and_does_not_deafen_the_microphone(
 ) -> None:
     monkeypatch.setattr(speaker, "SLOW", 1.0)
     audio.flow.clear()
-    with closing(Hush(tmp_path / "hush")) as hush:
-        it = Speaker(hush=hush)
+    with closing(OwnPlayback(tmp_path / "hush")) as playback:
+        it = Speaker(playback=playback)
         began = time.monotonic()
         assert it.play(tone(0.1)) and not it.play(tone(0.1))
         assert not it.counts["failed"], "it was not waited for"
         until(lambda: it.counts["failed"])
         now = time.monotonic()
-        assert hush.covers(began, now) and not hush.covers(now + TAIL, now + 60)
+        assert playback.covers(began, now) and not playback.covers(now + TAIL, now + 60)
         assert "does not play" in it.problem and not it.play(tone())
         assert dict(it.counts) == {"busy": 1, "failed": 1, "silent": 1}
         it.close()

@@ -37,7 +37,7 @@ def test_what_never_ends_or_never_comes_is_refused_at_once(tmp_path: Path) -> No
         "zero": "is a device",
         "terminal": "is a device",
         ".": "is a directory",
-        "link": "a link to nothing; mend or remove it",
+        "link": "a broken link; repair or remove it",
         "loop": "cannot be read",
         "none": "no such file; check the path",
         "x" * 300: "cannot be read",

@@ -27,7 +27,7 @@ from benchmarks.studies.tdlft.tdlft_report import COST
 from benchmarks.studies.tdlft.tdlft_scores import add_offset, best_offset, compare, score
 from benchmarks.studies.tdlft.tdlft_table import folds_of
 from sensors.core.errors import ConfigError, DataError
-from teacher.datasets.parallel import Parallel, load_folder
+from teacher.datasets.parallel import ParallelCorpus, load_folder
 
 ROOT = Path(__file__).parents[4]
 VARIANTS = ("faithful", "mixed", "calibrated", "balanced")
@@ -67,7 +67,7 @@ def write_corpus(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Parallel:
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> ParallelCorpus:
     return load_folder(write_corpus(tmp_path_factory.mktemp("corpora") / "synthetic"))
 
 
@@ -119,7 +119,7 @@ def test_comparisons_are_the_corrected_t_test() -> None:
         compare([0.5], [], 0.25)
 
 
-def test_a_folder_is_read_as_written(corpus: Parallel) -> None:
+def test_a_folder_is_read_as_written(corpus: ParallelCorpus) -> None:
     assert corpus.source.shape == (84, 10) and corpus.target.shape == (84, 14)
     assert (
         corpus.label_names[corpus.labels[0]] == "word0" and corpus.unseen == (5, 6) and corpus.seen == (0, 1, 2, 3, 4)
@@ -158,12 +158,12 @@ def test_pickled_and_infinite_rows_are_refused(tmp_path: Path) -> None:
         load_folder(folder)
 
 
-def problem_of(corpus: Parallel) -> Problem:
+def problem_of(corpus: ParallelCorpus) -> Problem:
     fold = folds_of(corpus, "five", 0)[0]
     return make_problem(corpus, fold.train, fold.test)
 
 
-def test_choices_are_made_inside_the_seen_training_rows(corpus: Parallel) -> None:
+def test_choices_are_made_inside_the_seen_training_rows(corpus: ParallelCorpus) -> None:
     outer = problem_of(corpus)
     inner = inner_problems(outer, 2, seed=0)
     assert len(inner) == 2 and not set(inner[0].test) & set(inner[1].test)
@@ -174,14 +174,14 @@ def test_choices_are_made_inside_the_seen_training_rows(corpus: Parallel) -> Non
         assert problem.seen == (0, 1, 2) and problem.unseen == (3, 4)
 
 
-def test_neither_test_rows_nor_unseen_target_rows_change_an_answer(corpus: Parallel) -> None:
+def test_neither_test_rows_nor_unseen_target_rows_change_an_answer(corpus: ParallelCorpus) -> None:
     """The networks and every embedding but the oracle's are bitwise the same whatever stands in those rows."""
     outer, config = problem_of(corpus), TableConfig().override(SMALL)
     target, source = corpus.target.copy(), corpus.source.copy()
     target[outer.star] = 77
     target[outer.test[1:]] = -5
     source[outer.test] = 3
-    spoilt = Parallel(**{**vars(corpus), "target": target, "source": source})
+    spoilt = ParallelCorpus(**{**vars(corpus), "target": target, "source": source})
     problems = [Problem(c, outer.train, outer.test[:1], outer.seen, outer.unseen) for c in (corpus, spoilt)]
     trained = [train_networks(p, config, 0, lambda: None) for p in problems]
     for i in (0, 2):
@@ -197,7 +197,7 @@ def test_neither_test_rows_nor_unseen_target_rows_change_an_answer(corpus: Paral
     assert (seen[0] != seen[1]).any()
 
 
-def test_embeddings_see_fields_of_hidden_layers_alone(corpus: Parallel) -> None:
+def test_embeddings_see_fields_of_hidden_layers_alone(corpus: ParallelCorpus) -> None:
     fold = folds_of(corpus, "five", 0)[0]
     problem, config = make_problem(corpus, fold.train, fold.test), TableConfig().override(SMALL)
     trained = train_networks(problem, config, 0, lambda: None)
@@ -213,7 +213,7 @@ def test_embeddings_see_fields_of_hidden_layers_alone(corpus: Parallel) -> None:
             assert np.allclose(seen.audio.mean(0), 0, atol=1e-3) and np.abs(seen.audio_star.mean(0)).max() > 0.01
 
 
-def test_algorithm_1_to_the_letter_has_a_step_size_of_its_own(corpus: Parallel) -> None:
+def test_algorithm_1_to_the_letter_has_a_step_size_of_its_own(corpus: ParallelCorpus) -> None:
     fold = folds_of(corpus, "five", 0)[0]
     problem = make_problem(corpus, fold.train, fold.test)
     config = TableConfig().override(SMALL).override({"faithful.learning_rate": "0"})
@@ -224,7 +224,7 @@ def test_algorithm_1_to_the_letter_has_a_step_size_of_its_own(corpus: Parallel) 
     assert not np.array_equal(transfers.answer("oracle", perfect, "parallel"), before)
 
 
-def test_labels_that_take_no_part_get_no_score(corpus: Parallel) -> None:
+def test_labels_that_take_no_part_get_no_score(corpus: ParallelCorpus) -> None:
     inner = inner_problems(problem_of(corpus), 1, 0)[0]
     trained = train_networks(inner, TableConfig().override(SMALL), 0, lambda: None)
     scores = scores_of(trained.video, inner)

@@ -17,9 +17,9 @@ import pytest
 import ray
 from ray.exceptions import ActorUnavailableError
 
-from runtime.supervisor import vigil
-from runtime.supervisor.crew import Member
-from runtime.supervisor.vigil import ASIDE, LONGEST_LOOK, PULSE, Clock, Vigil, watched
+from runtime.supervisor import liveness
+from runtime.supervisor.liveness import BACKGROUND, HEARTBEAT, LONGEST_STEP, Clock, Liveness, with_heartbeat
+from runtime.supervisor.supervised_actor import SupervisedActor
 from sensors.core.modalities import modality
 from sensors.plugins import load_plugins, process_setup
 from sensors.senses import configure
@@ -27,18 +27,18 @@ from tests.patience import PATIENCE, quickest, wait_for
 from tests.sensors.test_plugins import TOUCH
 
 
-def test_time_that_nobody_watched_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_without_supervision_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     clock = Clock()
     for _ in range(10):
         now += 0.25
-        clock.look()
+        clock.advance()
     assert clock() == pytest.approx(2.5)
     now += 3600  # the machine slept
-    assert clock.look() == pytest.approx(2.5 + LONGEST_LOOK)
+    assert clock.advance() == pytest.approx(2.5 + LONGEST_STEP)
     now += 0.25
-    assert clock() == pytest.approx(2.5 + LONGEST_LOOK), "between two looks it stands still"
+    assert clock() == pytest.approx(2.5 + LONGEST_STEP), "between two looks it stands still"
 
 
 class Worker:
@@ -59,24 +59,24 @@ class Worker:
         return directory
 
 
-class Post:
-    """A watched actor, and who watches it."""
+class Watched:
+    """An actor and its liveness."""
 
     def __init__(self) -> None:
         untyped: Any = ray
-        kind = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(Worker))
+        kind = untyped.remote(concurrency_groups={HEARTBEAT: 1, BACKGROUND: 1})(with_heartbeat(Worker))
         self.handle = kind.options(num_cpus=0, max_task_retries=0).remote()
         self.clock = Clock()
-        self.vigil = Vigil(self.clock, str(ray.get_runtime_context().get_node_id()))
+        self.liveness = Liveness(self.clock, str(ray.get_runtime_context().get_node_id()))
 
-    def watch(self, seconds: float, met: Callable[[Vigil], bool] = lambda vigil: False) -> Vigil:
+    def watch(self, seconds: float, met: Callable[[Liveness], bool] = lambda liveness: False) -> Liveness:
         """For so long, or until `met`."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not met(self.vigil):
-            self.clock.look()
-            self.vigil.look(self.handle)
+        while time.monotonic() < end and not met(self.liveness):
+            self.clock.advance()
+            self.liveness.poll(self.handle)
             time.sleep(0.05)
-        return self.vigil
+        return self.liveness
 
 
 class Perceiver:
@@ -100,7 +100,7 @@ def test_an_actor_has_plugins_and_settings_of_senses_before_it_is_made(
     setup = process_setup()
     path.unlink()
     untyped: Any = ray
-    kind = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(Perceiver, setup))
+    kind = untyped.remote(concurrency_groups={HEARTBEAT: 1, BACKGROUND: 1})(with_heartbeat(Perceiver, setup))
     actors = [kind.options(num_cpus=0).remote(name) for name in ("touch", "image")]
     assert ray.get([actor.found.remote() for actor in actors], timeout=PATIENCE) == [(32, 6), (1, 64, 64)]
     for actor in actors:
@@ -109,37 +109,37 @@ def test_an_actor_has_plugins_and_settings_of_senses_before_it_is_made(
 
 @pytest.mark.slow
 @pytest.mark.ray
-def test_who_computes_is_busy_who_stands_in_a_deadlock_is_quiet_who_is_stopped_is_silent(ray_session: None) -> None:
-    post = Post()
-    pid = ray.get(post.handle.compute.remote(0.01), timeout=60)
+def test_computing_is_busy_a_deadlock_is_idle_and_a_stopped_process_is_silent(ray_session: None) -> None:
+    actor = Watched()
+    pid = ray.get(actor.handle.compute.remote(0.01), timeout=60)
 
     def unheard() -> float:
         """The longer of both silences of one that computes."""
-        post.vigil.begin()
-        busy = post.handle.compute.remote(3.0)
-        vigil = post.watch(2.5)
-        assert vigil.process is not None and vigil.process.pid == pid
-        silences = vigil.silence, vigil.quiet
+        actor.liveness.begin()
+        busy = actor.handle.compute.remote(3.0)
+        liveness = actor.watch(2.5)
+        assert liveness.process is not None and liveness.process.pid == pid
+        silences = liveness.silence, liveness.idle
         assert ray.get(busy, timeout=PATIENCE) == pid
         return max(silences)
 
     assert quickest(unheard, 2.0) < 2.0
-    post.handle.deadlock.remote()
-    vigil = post.watch(PATIENCE, lambda it: it.quiet > 2.5 > it.silence)
-    assert vigil.silence < 2.5 < vigil.quiet, "it answers pulses, and does nothing"
-    assert ray.get(post.handle.checkpoint.remote("beside"), timeout=PATIENCE) == "beside"
+    actor.handle.deadlock.remote()
+    liveness = actor.watch(PATIENCE, lambda it: it.idle > 2.5 > it.silence)
+    assert liveness.silence < 2.5 < liveness.idle, "it answers heartbeats, and does nothing"
+    assert ray.get(actor.handle.checkpoint.remote("beside"), timeout=PATIENCE) == "beside"
     os.kill(pid, signal.SIGSTOP)
-    vigil = post.watch(PATIENCE, lambda it: it.silence > 2)
-    assert vigil.silence > 2 and vigil.stopped and vigil.died is None
+    liveness = actor.watch(PATIENCE, lambda it: it.silence > 2)
+    assert liveness.silence > 2 and liveness.stopped and liveness.died is None
     os.kill(pid, signal.SIGCONT)
-    vigil = post.watch(PATIENCE, lambda it: it.silence < 1)
-    assert vigil.silence < 1 and not vigil.stopped
+    liveness = actor.watch(PATIENCE, lambda it: it.silence < 1)
+    assert liveness.silence < 1 and not liveness.stopped
     os.kill(pid, signal.SIGSTOP)
     process = psutil.Process(pid)
-    assert vigil.kill(PATIENCE) and vigil.gone()
+    assert liveness.kill(PATIENCE) and liveness.gone()
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    vigil = post.watch(PATIENCE, lambda it: it.died is not None or it.error is not None)
-    assert vigil.died is not None or vigil.error is not None
+    liveness = actor.watch(PATIENCE, lambda it: it.died is not None or it.error is not None)
+    assert liveness.died is not None or liveness.error is not None
 
 
 class Stops:
@@ -156,39 +156,39 @@ class Stops:
 
 
 @pytest.mark.ray
-def test_who_is_stopped_while_it_restarts_is_seen_and_killed_by_its_number(ray_session: None, tmp_path: Path) -> None:
+def test_a_process_stopped_while_it_restarts_is_found_and_killed(ray_session: None, tmp_path: Path) -> None:
     def create() -> Any:
         untyped: Any = ray
-        kind = untyped.remote(concurrency_groups={PULSE: 1, ASIDE: 1})(watched(Stops))
+        kind = untyped.remote(concurrency_groups={HEARTBEAT: 1, BACKGROUND: 1})(with_heartbeat(Stops))
         return kind.options(num_cpus=0, max_restarts=-1, max_task_retries=0).remote(str(tmp_path))
 
     clock = Clock()
-    member = Member("replay", create, True, 5, clock, str(ray.get_runtime_context().get_node_id()))
-    first = ray.get(member.handle.ping.remote(), timeout=60)
-    assert member.vigil.find(member.handle) and member.vigil.process is not None
-    assert member.vigil.process.pid == first
-    member.vigil.kill(5.0)
-    member.fail()
+    actor = SupervisedActor("replay", create, True, 5, clock, str(ray.get_runtime_context().get_node_id()))
+    first = ray.get(actor.handle.ping.remote(), timeout=60)
+    assert actor.liveness.find(actor.handle) and actor.liveness.process is not None
+    assert actor.liveness.process.pid == first
+    actor.liveness.kill(5.0)
+    actor.fail()
     end = time.monotonic() + 60
-    while not member.vigil.halted:
+    while not actor.liveness.stopped_for:
         assert time.monotonic() < end
-        clock.look()
-        member.revive()
-        member.vigil.await_start(member.handle)
+        clock.advance()
+        actor.try_restart()
+        actor.liveness.poll_start(actor.handle)
         time.sleep(0.05)
-    stopped = member.vigil.process
+    stopped = actor.liveness.process
     assert stopped.pid != first and stopped.status() == psutil.STATUS_STOPPED
-    assert member.fail()
-    member.put_down()
+    assert actor.fail()
+    actor.kill()
     assert not stopped.is_running() or stopped.status() == psutil.STATUS_ZOMBIE
     third, end = 0, time.monotonic() + 60
     while not third:
         assert time.monotonic() < end
         time.sleep(0.2)
         with contextlib.suppress(ActorUnavailableError):  # asked while the dead one was still thought to live
-            third = ray.get(member.handle.ping.remote(), timeout=60)
+            third = ray.get(actor.handle.ping.remote(), timeout=60)
     assert third not in (first, stopped.pid) and len(list(tmp_path.iterdir())) == 3
-    ray.kill(member.handle, no_restart=True)
+    ray.kill(actor.handle, no_restart=True)
 
 
 @pytest.fixture
@@ -204,11 +204,11 @@ def crowd() -> Iterator[list[psutil.Process]]:
         child.wait()
 
 
-def test_the_kernel_tells_who_stands_in_the_queue_and_who_is_stopped(crowd: list[psutil.Process]) -> None:
+def test_the_kernel_tells_starved_from_stopped(crowd: list[psutil.Process]) -> None:
     starved = crowd[0]
 
     def queued() -> float:
-        waits = vigil._queued(starved.pid)
+        waits = liveness._run_queue_waits(starved.pid)
         if not waits:
             pytest.skip("this kernel does not tell who waits for a processor")
         return sum(waits.values())
@@ -218,19 +218,19 @@ def test_the_kernel_tells_who_stands_in_the_queue_and_who_is_stopped(crowd: list
 
     def waits_long() -> bool:
         took = time.monotonic() - began
-        return took > 2.0 and queued() - before > vigil.QUEUE_SHARE * took
+        return took > 2.0 and queued() - before > liveness.QUEUE_SHARE * took
 
     # The kernel adds a wait when it is over, and on a busy machine one may be longer than two seconds.
     assert wait_for(waits_long)
-    assert vigil._states(starved.pid) == "R"
+    assert liveness._thread_states(starved.pid) == "R"
     starved.suspend()
     end = time.monotonic() + 30
-    while vigil._states(starved.pid) != "T":  # it needs the processor for that, too
+    while liveness._thread_states(starved.pid) != "T":  # it needs the processor for that, too
         assert time.monotonic() < end
         time.sleep(0.1)
     before = queued()
     time.sleep(1.0)
-    assert queued() - before < vigil.QUEUE_SHARE and set(vigil._states(starved.pid)) <= {"T", "t"}
+    assert queued() - before < liveness.QUEUE_SHARE and set(liveness._thread_states(starved.pid)) <= {"T", "t"}
 
 
 SILENT_FOR = 8.0
@@ -250,32 +250,32 @@ SILENT_FOR = 8.0
         ("TT", 0.5, 0.5, True),
     ],
 )
-def test_who_is_silent_is_quiet_only_where_it_could_have_done_something(
+def test_a_silent_process_is_idle_only_if_it_could_have_worked(
     monkeypatch: pytest.MonkeyPatch, states: str, queue: float | tuple[float, ...], busy: float, quiet: bool
 ) -> None:
     now = [0.0]
     clock: Any = lambda: now[0]  # noqa: E731
-    it = Vigil(clock, "here")
+    it = Liveness(clock, "here")
     process: Any = SimpleNamespace(
         pid=1,
         is_running=lambda: True,
         status=lambda: "sleeping",
         cpu_times=lambda: SimpleNamespace(user=busy * now[0], system=0.0),
     )
-    monkeypatch.setattr(vigil, "_states", lambda pid: states)
+    monkeypatch.setattr(liveness, "_thread_states", lambda pid: states)
     threads = queue if isinstance(queue, tuple) else (queue,)
     # One more thread, which is new at each look, has waited long before anybody looked.
     monkeypatch.setattr(
-        vigil,
-        "_queued",
+        liveness,
+        "_run_queue_waits",
         lambda pid: {f"{n}": share * now[0] for n, share in enumerate(threads)} | {f"new {now[0]}": 1e6},
     )
-    monkeypatch.setattr(vigil, "_traffic", lambda process: 0)
+    monkeypatch.setattr(liveness, "_disk_bytes", lambda process: 0)
     it.process, it._known, it._asked, it._next = process, True, None, 1e9
     while now[0] < SILENT_FOR:
         now[0] += 0.25
-        it.look(None)
-    assert it.silence == SILENT_FOR and (it.quiet > 5.0) == quiet and (it.quiet < 1.5) == (not quiet)
+        it.poll(None)
+    assert it.silence == SILENT_FOR and (it.idle > 5.0) == quiet and (it.idle < 1.5) == (not quiet)
 
 
 @pytest.mark.parametrize("before", [0, 7])
@@ -284,18 +284,18 @@ def test_a_crash_loop_is_seen_by_rays_count_though_no_process_ever_is(
 ) -> None:
     now = [0.0]
     clock: Any = lambda: now[0]  # noqa: E731
-    it = Vigil(clock, "here")
+    it = Liveness(clock, "here")
     if before:
-        it._hear(before, "elsewhere", 0.0, 0.0)
+        it._receive(before, "elsewhere", 0.0, 0.0)
     account: list[dict[str, Any]] = [{}]
-    monkeypatch.setattr(vigil, "told_of", lambda handle: account[0])
+    monkeypatch.setattr(liveness, "ray_record", lambda handle: account[0])
 
     def look(restarts: int | None, pid: int) -> bool:
-        now[0] += vigil.INSPECT_EVERY
+        now[0] += liveness.INSPECT_EVERY
         address = {"NodeID": "elsewhere"}
         told = {"NumRestarts": restarts, "Pid": pid, "State": "RESTARTING", "Address": address}
         account[0] = {} if restarts is None else told
-        it.await_start(None)
+        it.poll_start(None)
         return it.died is not None
 
     it.begin()

@@ -1,4 +1,4 @@
-"""One actor of a run under watch: its calls and their deadlines, its failures and restarts."""
+"""One supervised actor of a run: its calls and their deadlines, its failures and restarts."""
 
 import errno
 import importlib
@@ -12,19 +12,19 @@ from typing import Any
 import ray
 from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
 
-from runtime.supervisor.vigil import Clock, Vigil
+from runtime.supervisor.liveness import Clock, Liveness
 from sensors.core.errors import StorageError, UserError
 
 LATE = 5.0
-"""Seconds beyond its chunk after which a call counts as late: it is shown, and waited for."""
+"""Seconds beyond its expected time after which a call counts as late: that is shown, and the call is waited for."""
 BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before one restart after another."""
+"""Seconds before the first restart, the second, and so on; the last one holds for all later ones."""
 HEALTHY = 60.0
-"""Seconds of work after which earlier failures are forgiven."""
+"""Seconds of work after which earlier failures no longer count."""
 ASK_AGAIN = 0.5
-"""Seconds after which one that is still starting, and said so, is asked again."""
+"""Seconds after which an actor that Ray still starts is asked again."""
 END_WITHIN = 1.0
-"""Seconds for which a process that was killed is waited for at a time."""
+"""Seconds for which the end of a killed process is waited for at a time."""
 DENIED = {
     errno.EACCES,
     errno.EPERM,
@@ -34,14 +34,23 @@ DENIED = {
     errno.ELOOP,
     errno.ENAMETOOLONG,
 }
-"""Errors about a file that no restart mends: the user named what cannot be used."""
+"""Errors about a file that no restart can remove: the user named a file that cannot be used."""
 FETCH = 30.0
-"""Seconds in which an answer that is there already must reach this process, from another node of a cluster too."""
+"""Seconds in which an answer that has arrived in the cluster must reach this process, from another node, too."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call under way: its answer to come, the method, when it began (monotonic and watched), how long it may take."""
+    """A call under way.
+
+    Attributes:
+        answer: Ray's reference to the answer.
+        method: of the actor.
+        began: monotonic time at which it was made.
+        asked: the same on the supervisor's clock.
+        expected: seconds of work.
+        deadline: time on the supervisor's clock after which the actor counts as hung.
+    """
 
     answer: Any
     method: str
@@ -51,22 +60,24 @@ class Call:
     deadline: float
 
 
-class Member:
-    """One named actor.
+class SupervisedActor:
+    """One named actor and Ray's handle of it (`ray.actor.ActorHandle`).
 
     Args:
         name: in Ray, in notes and in figures.
         create: makes the actor, and makes it again.
-        keeps_handle: Ray restarts the process behind the same handle, as others hold it; otherwise a new
+        keeps_handle: Ray restarts the process behind the same handle, as other actors hold it. Otherwise a new
             actor takes the place of a dead one.
-        restarts: failures in a row after which the member is given up.
-        clock: of who watches: time that nobody watched does not count against a member.
-        node: where who watches is.
+        restarts: failures in a row after which the run gives up.
+        clock: of the supervisor: time for which it did not watch does not count against the actor.
+        node: of the supervisor.
 
     Attributes:
-        vigil: its process' signs of life.
-        hung: whether it gives none.
-        noticed: whether its present fault was noticed already.
+        handle: Ray's handle.
+        liveness: heartbeats and process.
+        hung: whether the actor hangs.
+        detected: whether its present fault was detected already.
+        restart_at: monotonic time of the planned restart; None while the actor is not to be restarted.
     """
 
     def __init__(
@@ -74,26 +85,26 @@ class Member:
     ) -> None:
         self.name = name
         self.call: Call | None = None
-        self.started = self.hung = self.noticed = False
-        self.vigil = Vigil(clock, node)
+        self.started = self.hung = self.detected = False
+        self.liveness = Liveness(clock, node)
         self._clock = clock
         self._answered: set[str] = set()
         self._first: Call | None = None
         self.failures = 0
         self.failed_at = 0.0
         self.fault = ""
-        self.down_until: float | None = None
+        self.restart_at: float | None = None
         self.not_before = 0.0
         self._create = create
         self.keeps_handle = keeps_handle
         self._restarts = restarts
-        self._well_since = time.monotonic()
+        self._healthy_since = time.monotonic()
         self.handle: Any = create()
 
     @property
     def state(self) -> str:
         """`starting`, `up`, `late`, `hung` or `restarting`."""
-        if self.down_until is not None:
+        if self.restart_at is not None:
             return "restarting"
         if self.hung:
             return "hung"
@@ -109,15 +120,15 @@ class Member:
         if not self.started and self._first is None:
             self._first = self.call
 
-    def take(self, learning: bool = False) -> Any:
-        """The answer of a call that is done; the member is free for the next.
+    def take_answer(self, learning: bool = False) -> Any:
+        """The answer of a call that is done; afterwards the actor can be asked again.
 
         Args:
             learning: whether the run has learned a step; see `user_error`.
 
         Raises:
             UserError: the actor says that something the user gave is wrong.
-            RayError: it failed or died.
+            RayError: the call failed, or the actor died.
         """
         assert self.call is not None
         call, self.call = self.call, None
@@ -127,21 +138,21 @@ class Member:
             raise user_error(error, learning) or error from None
         now = time.monotonic()
         if not self.started:
-            # Time that it took to start is none of good work.
-            self.started, self._well_since, self._first = True, now, None
-            self.vigil.begin()
+            # The time that the actor took to start is no time of work.
+            self.started, self._healthy_since, self._first = True, now, None
+            self.liveness.begin()
         self._answered.add(call.method)
-        # A call that came back early had nothing to do: asking again at once would only burn a core.
+        # A call that returned early had nothing to do: to ask again at once would keep a core busy in vain.
         self.not_before = call.began + min(call.expected, 0.1)
-        if self.failures and now - self._well_since > HEALTHY:
+        if self.failures and now - self._healthy_since > HEALTHY:
             self.failures = 0
         return value
 
     @property
     def overdue(self) -> str:
-        """What has had no answer for how long, beyond its deadline; empty while nothing is.
+        """Which call is beyond its deadline, and for how long it has had no answer; empty while none is.
 
-        However often one that starts is asked meanwhile, and says that it is not there yet, its first call counts.
+        While an actor starts, its first call counts, however often it is asked again.
         """
         call = self._first or self.call
         if call is None or self._clock() <= call.deadline:
@@ -154,14 +165,14 @@ class Member:
         return 0.0 if self.call is None else self._clock() - self.call.asked
 
     @property
-    def beyond(self) -> float:
-        """Seconds beyond the time of the call under way, if this process has answered such a call before; else 0."""
+    def overrun(self) -> float:
+        """Seconds beyond the expected time of the call under way; 0 if the process has answered no such call before."""
         if self.call is None or self.call.method not in self._answered:
             return 0.0
         return max(self.waited - self.call.expected, 0.0)
 
-    def still_to_come(self, error: RayError) -> bool:
-        """Whether an error tells only that Ray is still at bringing it back: then it is to be asked again, soon."""
+    def is_still_starting(self, error: RayError) -> bool:
+        """Whether an error says only that Ray still starts the actor: then it is asked again after `ASK_AGAIN`."""
         if self.started or not isinstance(error, ActorUnavailableError):
             return False
         self.not_before = time.monotonic() + ASK_AGAIN
@@ -170,43 +181,43 @@ class Member:
     def fail(self) -> bool:
         """Note a failure and plan a restart; False when there were too many."""
         self.call = None
-        self.started = self.hung = self.noticed = False
+        self.started = self.hung = self.detected = False
         self._first = None
         self._answered.clear()
         self.failures += 1
         self.failed_at = now = time.monotonic()
-        self._well_since = now
-        self.down_until = now + BACKOFF[min(self.failures, len(BACKOFF)) - 1]
+        self._healthy_since = now
+        self.restart_at = now + BACKOFF[min(self.failures, len(BACKOFF)) - 1]
         return self.failures <= self._restarts
 
-    def put_down(self) -> None:
-        """Kill a hung process, stopped ones too; Ray brings one back whose handle is kept."""
-        # One that starts was not heard of: what is known may be the one before, which is gone.
-        # Ray asks the process itself first, and waits seconds for one that is stopped, beside which it starts another:
-        # one that is known is killed here alone. What still ends then needs no more help, and Ray or `revive` waits.
-        if self.vigil.find(self.handle):
-            self.vigil.kill(END_WITHIN)
+    def kill(self) -> None:
+        """Kill the process of a hung actor, also if it is stopped; Ray restarts it if the handle is kept."""
+        # While an actor starts, the process known from heartbeats may be the one before: ask Ray for the present one.
+        # `ray.kill` asks the process itself first, waits seconds for a stopped one, and starts another beside it.
+        # Therefore a known process is killed here, without Ray. If it takes long to end, Ray or `try_restart` waits.
+        if self.liveness.find(self.handle):
+            self.liveness.kill(END_WITHIN)
         else:
             ray.kill(self.handle, no_restart=not self.keeps_handle)
 
-    def revive(self) -> bool:
-        """Restart when the time has come; whether the member can be asked again."""
-        if self.down_until is None or time.monotonic() < self.down_until:
+    def try_restart(self) -> bool:
+        """Restart the actor once its time has come; whether it can be asked again."""
+        if self.restart_at is None or time.monotonic() < self.restart_at:
             return False
         if not self.keeps_handle:
             ray.kill(self.handle, no_restart=True)
-            # Two of the same must never be at work, or one would undo what the other does.
-            if not self.vigil.gone() and not self.vigil.kill(END_WITHIN):
-                self.down_until = time.monotonic() + BACKOFF[0]
+            # Two processes of one actor must never work at the same time, or one would undo what the other does.
+            if not self.liveness.gone() and not self.liveness.kill(END_WITHIN):
+                self.restart_at = time.monotonic() + BACKOFF[0]
                 return False
             try:
                 self.handle = self._create()
             except ValueError:
-                # The name of the dead one is not free yet.
-                self.down_until = time.monotonic() + BACKOFF[0]
+                # The name of the dead actor is not free yet.
+                self.restart_at = time.monotonic() + BACKOFF[0]
                 return False
-        self.down_until = None
-        self.vigil.begin()
+        self.restart_at = None
+        self.liveness.begin()
         return True
 
 
@@ -217,24 +228,24 @@ def actor_class(target: str) -> Any:
 
 
 def arrived(answers: list[Any], end: float) -> list[Any]:
-    """The answers that come until `end` (monotonic)."""
+    """The answers that arrive until the monotonic time `end`."""
     return ray.wait(answers, num_returns=len(answers), timeout=max(end - time.monotonic(), 0.0))[0] if answers else []
 
 
 def user_error(error: BaseException, learning: bool = False) -> UserError | None:
-    """The user's mistake inside an error of Ray's, if there is one.
+    """The user's mistake inside Ray's error; None if there is none.
 
-    A file or folder that cannot be used is one, too: to start the actor again would not help. Once the run learns, all
-    that the user named has been usable. So something else has changed, perhaps for a moment, and a restart may help.
+    A file or folder that cannot be used is a mistake of the user: to restart the actor would not help. Once the run
+    learns, every file that the user named has been usable. Then something else has changed, and a restart may help.
 
-    An error raised in a constructor reaches us as text alone: its last lines name the class and its message.
+    An error raised in a constructor arrives as text: its last lines name the class and the message.
 
     Args:
         error: of Ray's.
         learning: whether the run has learned a step.
     """
     if isinstance(error, RayTaskError):
-        # What one actor got from another comes wrapped twice; the wrapper's own text is a whole traceback.
+        # An error that one actor got from another is wrapped twice; the wrapper's own text is a whole traceback.
         cause: BaseException | None = error
         while isinstance(cause, RayTaskError):
             cause = getattr(cause, "cause", None)
@@ -260,7 +271,7 @@ def user_error(error: BaseException, learning: bool = False) -> UserError | None
 
 
 def denied(number: int | None, path: Any) -> StorageError | None:
-    """The user's mistake in an error of the operating system about a file; none where it is another kind of error."""
+    """The user's mistake in an error of the operating system about a file; None for other kinds of errors."""
     if number not in DENIED:
         return None
     return StorageError(f"{path}: {os.strerror(number)}; make it accessible to this user, or name another")

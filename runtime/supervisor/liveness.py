@@ -1,10 +1,10 @@
-"""Whether one actor's process lives: a pulse apart from its work, and what its machine's kernel knows of it.
+"""Whether the process of one actor is alive: its heartbeat, and what the kernel knows of the process.
 
-A pulse is a call in a thread of its own, so it is answered however long the work takes, from any node of a cluster.
-An actor hangs when it gives no sign of life and does nothing: neither computes nor reads nor writes. Who computes is
-busy, however late. Who is merely short of processor time is ready to run and stands in the kernel's queue, when it is
-looked at or for a good part of the time between: it is borne as one that computes, which is not for ever (see
-`run.hang_deadline`). Who is stopped does nothing, whatever it did just before.
+A heartbeat is a call that the actor answers in a thread of its own, from any node of a cluster, however long its work
+takes. An actor hangs when it gives no heartbeat and its process does nothing: it neither computes nor reads nor writes.
+A process that computes counts as busy, however late it is. A process that is starved of CPU is ready to run and waits
+in the kernel's run queue: it counts as busy, too. Both hold for a limited time (see `run.hang_deadline`). A stopped
+process does nothing, whatever it did just before.
 """
 
 import contextlib
@@ -20,73 +20,73 @@ from ray.exceptions import RayError
 
 from sensors.plugins import apply_setup
 
-PULSE = "pulse"
-"""Concurrency group of the pulse."""
-ASIDE = "aside"
-"""Concurrency group of what is done beside the work."""
-BESIDE = ("checkpoint", "give_up")
-"""Methods of actors that are."""
-PULSE_EVERY = 0.5
-"""Seconds between two pulses."""
+HEARTBEAT = "heartbeat"
+"""Concurrency group of the heartbeat."""
+BACKGROUND = "background"
+"""Concurrency group of calls that are answered beside the work."""
+BACKGROUND_METHODS = ("checkpoint", "give_up")
+"""Methods of actors in that group."""
+HEARTBEAT_EVERY = 0.5
+"""Seconds between two heartbeats."""
 INSPECT_EVERY = 1.0
-"""Seconds between two looks at a process."""
+"""Seconds between two inspections of a process."""
 IDLE_SHARE = 0.05
-"""Share of one core below which a process does nothing: pulses and Ray's own threads take about 0.01."""
+"""Share of one core below which a process counts as idle: heartbeats and Ray's own threads take about 0.01."""
 QUEUE_SHARE = 0.2
-"""Share of the time that any one thread of a silent process stands ready to run and gets no processor, from which on
-the process is starved: its answer alone would take no longer than this on a machine with time to spare. The waits of
-its many housekeeping threads add up to more on a crowded machine, though the one that works sleeps."""
-LONGEST_LOOK = 1.0
-"""Seconds that may lie between two looks of who watches; what is beyond was not watched, and nobody is to blame."""
+"""Share of the time for which one thread waits in the run queue, from which on a silent process counts as starved.
+Single threads count, not their sum: on a crowded machine, the waits of many housekeeping threads add up to more,
+although the thread that works sleeps."""
+LONGEST_STEP = 1.0
+"""Most seconds that count between two rounds of the supervisor: beyond them it did not watch."""
 FETCH = 1.0
-"""Seconds in which a pulse that is there already must be read."""
+"""Seconds for reading a heartbeat that has arrived."""
 
 
 class Clock:
-    """Seconds that were watched: a suspended machine, or a supervisor that was itself held up, adds next to none."""
+    """Seconds for which the supervisor watched: a suspended machine or a delayed supervisor adds almost nothing."""
 
     def __init__(self) -> None:
         self._now = 0.0
         self._last = time.monotonic()
 
-    def look(self) -> float:
-        """Go on by what has passed since the last look, a second at most."""
+    def advance(self) -> float:
+        """Add the time since the last call, `LONGEST_STEP` at most; returns the time."""
         now = time.monotonic()
-        self._now += min(now - self._last, LONGEST_LOOK)
+        self._now += min(now - self._last, LONGEST_STEP)
         self._last = now
         return self._now
 
     def __call__(self) -> float:
-        """The time at the last look."""
+        """The time at the last `advance`."""
         return self._now
 
 
-def watched(kind: Any, setup: Mapping[str, Any] | None = None) -> Any:
-    """The actor class with a `pulse`, which its work does not hold up, and with its methods of `BESIDE` beside that.
+def with_heartbeat(kind: Any, setup: Mapping[str, Any] | None = None) -> Any:
+    """Add a method `heartbeat` to an actor class; neither it nor the `BACKGROUND_METHODS` wait for the actor's work.
 
     Args:
         kind: the class.
         setup: plugins and the senses' settings, which the actor applies before its own constructor (see
-            `sensors.plugins.process_setup`); none: it knows the program's own senses with their defaults.
+            `sensors.plugins.process_setup`). Without it, the actor knows the program's own senses with their defaults.
     """
 
-    class Watched(kind):  # type: ignore[misc]  # a class that is known at run time alone
+    class Supervised(kind):  # type: ignore[misc]  # a class that is known at run time alone
         def __init__(self, *arguments: Any, **named: Any) -> None:
             if setup is not None:
                 apply_setup(setup)
             super().__init__(*arguments, **named)
 
-        @ray.method(concurrency_group=PULSE)
-        def pulse(self) -> tuple[int, str, float]:
+        @ray.method(concurrency_group=HEARTBEAT)
+        def heartbeat(self) -> tuple[int, str, float]:
             """Process number, node, and seconds of processor time so far."""
             return os.getpid(), str(ray.get_runtime_context().get_node_id()), time.process_time()
 
-    for name in BESIDE:
+    for name in BACKGROUND_METHODS:
         if hasattr(kind, name):
-            setattr(Watched, name, ray.method(concurrency_group=ASIDE)(_own(kind, name)))
+            setattr(Supervised, name, ray.method(concurrency_group=BACKGROUND)(_own(kind, name)))
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
-        setattr(Watched, name, getattr(kind, name))
-    return Watched
+        setattr(Supervised, name, getattr(kind, name))
+    return Supervised
 
 
 def _own(kind: Any, name: str) -> Any:
@@ -100,128 +100,128 @@ def _own(kind: Any, name: str) -> Any:
     return call
 
 
-class Vigil:
-    """The signs of life of one actor.
+class Liveness:
+    """Heartbeats and process of one actor.
 
     Args:
-        clock: of who watches.
-        node: where who watches is; processes there are looked at, too.
+        clock: of the supervisor.
+        node: of the supervisor; processes on this node are inspected, too.
 
     Attributes:
-        process: of the actor, where it is on this node and is known.
-        died: clock time since when its process is gone; none while it is there.
-        halted: seconds for which a process that starts has been stopped; 0 when it is not.
-        error: what Ray said of a pulse that failed; none while pulses come.
+        process: of the actor, where it is known and on this node; else None.
+        died: clock time at which its process was found gone; None while it lives.
+        stopped_for: seconds for which a process that starts has been stopped; 0 when it is not.
+        error: Ray's error of a failed heartbeat; None while heartbeats come.
     """
 
     def __init__(self, clock: Clock, node: str) -> None:
         self._clock, self._node = clock, node
         self.process: psutil.Process | None = None
-        self._stood: float | None = None
-        # Of the process last heard or told of, wherever it is; that of the one before; restarts told of since that.
+        self._stopped_since: float | None = None
+        # Process number last known, wherever the process is; that of the process before; restarts that Ray has counted.
         self._number = self._before = 0
         self._restarts: int | None = None
         self.begin()
 
     def begin(self) -> None:
-        """Watch a process that has just begun its work; nothing is known of it."""
+        """Begin with a new process, of which nothing is known yet."""
         now = self._clock()
         self.died: float | None = None
         self.error: RayError | None = None
-        self._stood, self._restarts, self._before = None, None, self._number
+        self._stopped_since, self._restarts, self._before = None, None, self._number
         self._heard = self._active = self._inspected = now
         self._asked: Any = None
         self._next = now
-        # The process that is known may be the one before.
+        # Whether `process` is the present one: it may be the one before.
         self._known = False
         self._used, self._used_at, self._traffic = 0.0, now, 0
         self._queued: dict[str, float] = {}
 
     @property
     def silence(self) -> float:
-        """Seconds since the last pulse."""
+        """Seconds since the last heartbeat."""
         return self._clock() - self._heard
 
     @property
-    def quiet(self) -> float:
-        """Seconds since it last did anything; of a process on another node, of which nothing is heard, all of them."""
+    def idle(self) -> float:
+        """Seconds since the process last did anything; on another node, without heartbeats, since they ceased."""
         return self._clock() - self._active
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody stopped the process (SIGSTOP, a debugger)."""
+        """Whether the process is stopped (by SIGSTOP or a debugger)."""
         with contextlib.suppress(psutil.Error):
             states = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
             return self.process is not None and self.process.status() in states
         return False
 
-    def look(self, handle: Any) -> None:
-        """Hear the pulse that has come, ask for the next, look at the process; never waits."""
+    def poll(self, handle: Any) -> None:
+        """Receive a heartbeat that has come, ask for the next, inspect the process; never waits."""
         now = self._clock()
         if self._asked is not None and ray.wait([self._asked], timeout=0)[0]:
             answer, self._asked = self._asked, None
             try:
                 pid, node, used = ray.get(answer, timeout=FETCH)
-                self._hear(pid, node, used, now)
+                self._receive(pid, node, used, now)
             except RayError as error:
                 self.error = error
         if self._asked is None and now >= self._next and self.error is None:
-            self._asked, self._next = handle.pulse.remote(), now + PULSE_EVERY
+            self._asked, self._next = handle.heartbeat.remote(), now + HEARTBEAT_EVERY
         if self._known and self.process is not None and now - self._inspected >= INSPECT_EVERY:
             since, self._inspected = now - self._inspected, now
             self._inspect(self.process, now, since)
 
-    def await_start(self, handle: Any) -> None:
-        """Look at the process of one that starts, from which no pulse comes yet: whether it is stopped, or died."""
+    def poll_start(self, handle: Any) -> None:
+        """Inspect the process of an actor that starts and gives no heartbeat yet: whether it is stopped, or died."""
         now = self._clock()
         if now - self._inspected < INSPECT_EVERY:
             return
         self._inspected = now
-        told = told_of(handle)
-        self._count(told, now)
-        if not self._take(told):
-            self._stood = None
+        told = ray_record(handle)
+        self._count_restarts(told, now)
+        if not self._adopt(told):
+            self._stopped_since = None
             return
-        self._stood = (now if self._stood is None else self._stood) if self.stopped else None
+        self._stopped_since = (now if self._stopped_since is None else self._stopped_since) if self.stopped else None
 
     @property
-    def halted(self) -> float:
+    def stopped_for(self) -> float:
         """See the class."""
-        return 0.0 if self._stood is None else self._clock() - self._stood
+        return 0.0 if self._stopped_since is None else self._clock() - self._stopped_since
 
     def find(self, handle: Any) -> bool:
-        """Ask Ray for the process that is the actor now, pulses or not; whether one on this node is known."""
-        return self._take(told_of(handle))
+        """Ask Ray for the actor's present process; whether a process on this node is known."""
+        return self._adopt(ray_record(handle))
 
-    def _count(self, told: dict[str, Any], now: float) -> None:
-        """See whether one that starts died meanwhile: Ray tries again and again, and tells nobody."""
+    def _count_restarts(self, told: dict[str, Any], now: float) -> None:
+        """Detect that an actor died while it starts: Ray tries again and again, and reports nothing."""
         restarts = told.get("NumRestarts")
         if restarts is None or told.get("Pid", 0) == self._before != 0:
-            # Ray may still have to see the end of the one before, which counts as a restart, too.
+            # Ray may still have to see the end of the process before, which counts as a restart, too.
             return
         if self._restarts is not None and restarts > self._restarts:
             self.died = now if self.died is None else self.died
         self._restarts = restarts
 
-    def _take(self, told: dict[str, Any]) -> bool:
-        """As `find`, of what Ray tells."""
+    def _adopt(self, told: dict[str, Any]) -> bool:
+        """As `find`, from Ray's record."""
         self._number = told.get("Pid") or self._number
-        found = process_in(told, self._node)
+        found = process_of(told, self._node)
         if found is None:
             return self._known and self.process is not None
         if self.process is not None and self.process != found:
-            # Of two that bear one name the earlier one is on its way out, however it was sent there.
+            # Of two processes of one actor, the earlier one is ending.
             with contextlib.suppress(psutil.Error):
                 self.process.kill()
         self.process = found
         return True
 
     def gone(self) -> bool:
-        """Whether no process of it is left on this node."""
+        """Whether the actor has no process left on this node."""
         return self.process is None or not _alive(self.process)
 
     def kill(self, patience: float) -> bool:
-        """End its process on this node, stopped or not; whether it was known and is gone within so many seconds."""
+        """Kill the process on this node, stopped or not; whether it was known and ended within `patience` seconds."""
         if self.process is None:
             return False
         with contextlib.suppress(psutil.Error):
@@ -229,7 +229,7 @@ class Vigil:
             psutil.wait_procs([self.process], timeout=patience)
         return self.gone()
 
-    def _hear(self, pid: int, node: str, used: float, now: float) -> None:
+    def _receive(self, pid: int, node: str, used: float, now: float) -> None:
         self._heard, self._number = now, pid
         if node != self._node:
             self._measure(used, now)
@@ -240,7 +240,7 @@ class Vigil:
         self._known = True
 
     def _measure(self, used: float, now: float) -> None:
-        """Take in the processor time used so far."""
+        """Compare the processor time used so far, in seconds, with that of the last inspection."""
         if now - self._used_at < INSPECT_EVERY:
             return
         if not 0 <= used - self._used < IDLE_SHARE * (now - self._used_at):
@@ -252,31 +252,31 @@ class Vigil:
             if not _alive(process):
                 self.died = now if self.died is None else self.died
                 return
-            states = _states(process.pid)
+            states = _thread_states(process.pid)
             if states and set(states) <= {"T", "t"}:
                 return
             times = process.cpu_times()
             self._measure(times.user + times.system, now)
-            traffic, queued = _traffic(process), _queued(process.pid)
+            traffic, queued = _disk_bytes(process), _run_queue_waits(process.pid)
             waits = (seconds - self._queued[task] for task, seconds in queued.items() if task in self._queued)
             waited = max(waits, default=0.0)
             starved = self.silence > 2 and ("R" in states or waited >= QUEUE_SHARE * since)
-            # What waits for a disk, or in silence for its turn at the processor, is no hang.
+            # A process that waits for a disk does not hang, nor does a silent one that is starved of CPU.
             if traffic != self._traffic or "D" in states or starved:
                 self._active = now
             self._traffic, self._queued = traffic, queued
         except psutil.NoSuchProcess:
             self.died = now if self.died is None else self.died
         except psutil.Error:
-            # What cannot be looked at is judged by its pulses alone.
+            # A process that cannot be inspected is judged by its heartbeats alone.
             self.process = None
 
 
-def told_of(handle: Any) -> dict[str, Any]:
-    """Ray's own account of an actor; empty if it has none.
+def ray_record(handle: Any) -> dict[str, Any]:
+    """Ray's own record of an actor; empty if Ray has none.
 
-    Ray's public interface tells of actors that answer, or through the dashboard, which a run may lack. What takes long
-    is Ray's head, which ends whoever cannot reach it for a minute.
+    Ray's public interface describes actors that answer, or all of them through the dashboard, which a run may lack.
+    This call takes long only when Ray's head does. Ray ends a process that cannot reach its head for a minute.
     """
     try:
         from ray._private.state import state
@@ -286,13 +286,13 @@ def told_of(handle: Any) -> dict[str, Any]:
         return {}
 
 
-def process_in(told: dict[str, Any], node: str) -> psutil.Process | None:
-    """The process that is the actor, by Ray's account, from before its constructor runs; none on another node."""
+def process_of(told: dict[str, Any], node: str) -> psutil.Process | None:
+    """The actor's process by Ray's record, also before its constructor runs; None if it is on another node."""
     try:
         if told["Address"]["NodeID"] != node or told["State"] == "DEAD" or not told["Pid"]:
             return None
         process = psutil.Process(int(told["Pid"]))
-        # The number of one that has died may be another's by now.
+        # The number of a dead process may belong to another one by now.
         return process if process.cmdline()[0].startswith("ray::") else None
     except (LookupError, TypeError, ValueError, psutil.Error):
         return None
@@ -304,8 +304,8 @@ def _alive(process: psutil.Process) -> bool:
     return False
 
 
-def _traffic(process: psutil.Process) -> int:
-    """Bytes that it read from disks and wrote to them, where the kernel tells."""
+def _disk_bytes(process: psutil.Process) -> int:
+    """Bytes that the process read from disks and wrote to them; 0 where the kernel does not tell."""
     try:
         counts: Any = process.io_counters()
     except (AttributeError, psutil.AccessDenied):
@@ -313,8 +313,8 @@ def _traffic(process: psutil.Process) -> int:
     return int(counts.read_bytes + counts.write_bytes)
 
 
-def _states(pid: int) -> str:
-    """The kernel's letters for what its threads do (R runs or could, D waits for a disk, S sleeps); Linux alone."""
+def _thread_states(pid: int) -> str:
+    """The kernel's letter for each thread's state (R: runs or could, D: waits for a disk, S: sleeps); Linux only."""
     letters = ""
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -323,10 +323,10 @@ def _states(pid: int) -> str:
     return letters
 
 
-def _queued(pid: int) -> dict[str, float]:
-    """Seconds for which each of its threads stood ready to run and got no processor; Linux alone, where it is told.
+def _run_queue_waits(pid: int) -> dict[str, float]:
+    """Seconds for which each thread has waited in the run queue; Linux only, empty where the kernel does not tell.
 
-    The kernel adds a wait when it is over: of one that goes on, the thread's state alone tells.
+    The kernel adds a wait when it is over. A wait that goes on shows in the thread's state alone.
     """
     seconds = {}
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Which files of a run directory the program made itself: only those are removed with a run that holds nothing."""
+"""The program's own files in a run directory: only these are removed with a run that holds nothing."""
 
 import shutil
 from collections.abc import Iterator
@@ -36,12 +36,12 @@ FILES = (
     "replay/*/layout.json",
     "replay/*/*.col",
 )
-"""What a run without an event and a checkpoint may consist of, by pattern."""
+"""Patterns of the files that a run without events and checkpoints may consist of."""
 WHOLE = ("checkpoints/.stage-*", "replay/.*.new")
-"""Folders that are the program's own with all that is in them: what was being made when the run ended."""
+"""Folders that are the program's own with all their content: they were unfinished when the run ended."""
 
 
-def strangers(run: Path) -> list[str]:
+def foreign_files(run: Path) -> list[str]:
     """Files and folders in a run directory that the program did not make, or that are worth keeping, by name.
 
     Raises:
@@ -51,10 +51,7 @@ def strangers(run: Path) -> list[str]:
 
 
 def events_in(run: Path) -> int | None:
-    """Events that a run's replay holds; none where that cannot be told.
-
-    What cannot be read may hold events all the same.
-    """
+    """Events that a run's replay holds; None where it cannot be read, since it may then hold events nonetheless."""
     try:
         return count_events(run / REPLAY)
     except (UserError, OSError, ValueError):
@@ -62,15 +59,15 @@ def events_in(run: Path) -> int | None:
 
 
 def holds_nothing(run: Path) -> bool:
-    """Whether a run directory holds no event, no checkpoint, and nothing that anybody else put there."""
+    """Whether a run directory holds no event, no checkpoint, and no file that the program did not make."""
     try:
-        return not strangers(run) and events_in(run) == 0
+        return not foreign_files(run) and events_in(run) == 0
     except OSError:
         return False
 
 
 def clear(run: Path, keep_lock: bool = False) -> None:
-    """Remove the files that this program made (all that `strangers` does not name).
+    """Remove the files that this program made (all that `foreign_files` does not name).
 
     The settings go first: a directory without them is no run, and may be used for a new one. The lock goes last.
 
@@ -96,7 +93,7 @@ def clear(run: Path, keep_lock: bool = False) -> None:
 
 
 def _entries(folder: Path, run: Path | None = None) -> Iterator[tuple[Path, bool]]:
-    """All that is in a run directory, what is inside a folder before the folder, each with whether it is our own."""
+    """All files and folders of a run directory, content before its folder, each with whether the program made it."""
     run = folder if run is None else run
     for path in sorted(folder.iterdir()):
         name = path.relative_to(run)

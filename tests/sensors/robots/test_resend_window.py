@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from sensors.robots.window import AGAIN, Parcel, Window
+from sensors.robots.resend_window import AGAIN, Parcel, ResendWindow
 
 
-def filled(count: int, batches: int = 8, nbytes: int = 10_000, size: int = 100) -> Window:
-    window = Window(batches, nbytes)
+def filled(count: int, batches: int = 8, nbytes: int = 10_000, size: int = 100) -> ResendWindow:
+    window = ResendWindow(batches, nbytes)
     for _ in range(count):
         window.add(2, [bytes(size)])
     return window
 
 
-def send(window: Window, now: float = 1.0, batches: int = 4, nbytes: int = 10_000) -> list[int]:
+def send(window: ResendWindow, now: float = 1.0, batches: int = 4, nbytes: int = 10_000) -> list[int]:
     """Serials sent now."""
     serials = []
     for parcel in window.due(now, batches, nbytes):
@@ -21,7 +21,7 @@ def send(window: Window, now: float = 1.0, batches: int = 4, nbytes: int = 10_00
     return serials
 
 
-def accounted(window: Window) -> bool:
+def accounted(window: ResendWindow) -> bool:
     rest = sum(count for name, count in window.counts.items() if name != "published")
     return window.counts["published"] == rest + window.events
 
@@ -114,7 +114,7 @@ def test_settling_again_or_something_unknown_changes_nothing() -> None:
 
 def test_any_history_is_accounted_for() -> None:
     rng = np.random.default_rng(0)
-    window = Window(10, 2000)
+    window = ResendWindow(10, 2000)
     now = 0.0
     for _ in range(3000):
         now += float(rng.exponential(0.2))

@@ -1,6 +1,6 @@
-"""The host's book of its robots: who they are, what of theirs is under way, and what is refused and why.
+"""The host's table of robots: their names, their batches under way, and which batches were refused and why.
 
-Pure: it is given messages and the time, and says what to answer; `sensors.robots.ingest` has the sockets.
+The table has no sockets: `sensors.robots.ingest` gives it messages and times, and sends its answers.
 """
 
 import dataclasses
@@ -16,35 +16,35 @@ from sensors.core.event import EventBatch
 from sensors.robots import link
 from sensors.robots.keys import check_name
 from sensors.robots.link import Buffer, Welcome
-from sensors.sources.source import State
+from sensors.sources.source import SourceState
 
 SILENT = 2.0
 """Seconds of silence after which a robot is `stalled`; robots ask for the time every half second."""
 FORGET = 60.0
-"""Seconds of silence after which another robot may have a full roster's place."""
+"""Seconds of silence after which a robot in a full table may be replaced by another."""
 REMEMBERED = 4096
 """Serials known to be stored, kept for each robot; older ones are refused as stale."""
 
 NOTES = 64
-"""Most notes that are kept until somebody takes them; of more the oldest are lost."""
+"""Most notes that are kept until they are read; beyond, the oldest are lost."""
 MOST_TOLD = 8
 """Most notes about one robot."""
 ADVICE = {
     "sense": "give this run the --plugin FILE.py that the robot has",
     "form": "give both the same settings of this sense",
 }
-"""What helps where batches are refused for this reason."""
+"""The fix for batches that are refused, by reason."""
 
 Answer = tuple[bytes, list[Buffer]]
-"""A peer and what to say to it."""
+"""A peer and the message for it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Received:
-    """A batch that came in: stored by whoever ran the ingest, then acknowledged.
+    """A batch that came in. The caller of the ingest stores it and then acknowledges it.
 
     Attributes:
-        robot: who sent it; `batch.source` says the same.
+        robot: name of the robot that sent it, equal to `batch.source`.
         serial: its number among the robot's batches.
         batch: its events, with times on this machine's monotonic clock.
         clock_error: largest error of those times that is due to the clocks' offset, seconds.
@@ -58,20 +58,20 @@ class Received:
 
 @dataclass(frozen=True)
 class RobotFigures:
-    """What a person wants to know of one robot.
+    """Figures of one robot.
 
     Attributes:
         state: `live`, `stalled` (silent for 2 s) or `closed` (said goodbye).
-        batches: taken in since it was first heard of.
+        batches: taken in since the robot first sent a message.
         events: in those batches.
         pending: batches taken in and not acknowledged.
         acknowledged: batches acknowledged.
-        refused: batches refused or passed over, by reason.
+        refused: batches refused or ignored, by reason.
         clock_offset: seconds by which this machine's clock leads the robot's.
         clock_error: largest error of that, seconds.
     """
 
-    state: State
+    state: SourceState
     batches: int
     events: int
     pending: int
@@ -103,20 +103,20 @@ class _Refusal(Exception):
     """Why a batch is not taken in."""
 
 
-class Roster:
+class RobotTable:
     """Robots by name; at most `robots` of them, each with at most a window of batches under way.
 
     Args:
-        welcome: the terms, the same for all.
-        robots: how many there may be.
+        welcome: the terms, the same for all robots.
+        robots: how many robots there may be.
 
     Attributes:
-        refused: messages refused, by reason: `damaged` (no batch, or altered on its way), `sense` (of one that
-            is not registered here), `form` (samples have another one here), `malformed` (no message
-            of ours), `oversized`, `replayed` (under way or stored already), `stale` (older than what is remembered),
+        refused: messages refused, by reason: `damaged` (no batch, or altered on its way), `sense` (not registered on
+            the host), `form` (the host expects samples of another form), `malformed` (no message of the protocol),
+            `oversized`, `replayed` (under way or stored already), `stale` (older than the serials remembered),
             `window` (more under way than allowed), `foreign` (a batch of another source, or of a later generation than
             the robot's own), `stranger` (no hello yet), `name` (not the key's, or no name), `taken` (another robot has
-            that name), `full`, `protocol`, and what `refuse` was told.
+            that name), `full`, `protocol`, and the reasons given to `refuse`.
     """
 
     def __init__(self, welcome: Welcome, robots: int) -> None:
@@ -134,12 +134,12 @@ class Roster:
 
         Args:
             peer: the connection it came by.
-            user: the name that goes with the peer's key; none without keys.
+            user: the name that belongs to the peer's key; None without keys.
             frames: the message.
             now: this machine's monotonic second.
 
         Returns:
-            A batch, if it was one and is new; and what to answer.
+            The batch, if the message is a new one, and the answers to send.
         """
         kind = bytes(frames[0]) if frames and len(frames[0]) <= 16 else b""
         try:
@@ -164,7 +164,7 @@ class Roster:
             return None, []
 
     def acknowledge(self, received: Iterable[Received]) -> list[Answer]:
-        """Note that these are stored; says so to the robots that are still there. Again is harmless."""
+        """Note that these batches are stored; the answers for the robots still present. May be repeated."""
         serials: dict[str, list[int]] = {}
         for item in received:
             if (robot := self._settle(item)) is None:
@@ -177,7 +177,7 @@ class Roster:
         return [(self._robots[name].peer, link.pack_taken(numbers)) for name, numbers in serials.items()]
 
     def refuse(self, received: Iterable[Received], reason: str) -> list[Answer]:
-        """Note that these will never be stored; says so to the robots that are still there. Again is harmless."""
+        """Note that these batches will never be stored; the answers for the robots still present. May be repeated."""
         answers: list[Answer] = []
         for item in received:
             if (robot := self._settle(item)) is not None:
@@ -186,11 +186,11 @@ class Roster:
         return answers
 
     def take_notes(self) -> list[str]:
-        """Lines for people that came up since this was last asked: why a robot's events are refused, each told once."""
+        """New lines for people since the last call: why a robot's events are refused, each reason once."""
         return [self._notes.popleft() for _ in range(len(self._notes))]
 
     def knows(self, peer: bytes) -> bool:
-        """Whether a robot that was welcomed speaks through this connection."""
+        """Whether this connection belongs to a robot that was welcomed."""
         return peer in self._peers
 
     def robots(self, now: float) -> dict[str, RobotFigures]:
@@ -234,7 +234,7 @@ class Roster:
         return [link.AWAY, text.encode()[: link.MAX_REASON]]
 
     def _room(self, now: float) -> bool:
-        """Whether there is a place for one more, made by forgetting the one that is silent for longest."""
+        """Whether there is a place for one more robot; a full table drops the robot that is silent for longest."""
         if len(self._robots) < self._limit:
             return True
         silent = min(self._robots.values(), key=lambda robot: robot.heard)
@@ -273,7 +273,7 @@ class Roster:
         robot.figures["events"] += len(received.batch)
         return received, []
 
-    def _batch(self, robot: _Robot, stamp: link.Stamp, frames: Sequence[Buffer]) -> Received:
+    def _batch(self, robot: _Robot, stamp: link.BatchStamp, frames: Sequence[Buffer]) -> Received:
         terms = self._welcome
         size = sum(map(len, frames))
         if stamp.serial <= robot.floor:
@@ -284,7 +284,7 @@ class Roster:
             raise _Refusal("window")
         try:
             batch = wire.decode(frames, terms.max_bytes)
-            # An earlier generation's comes from the robot's journal; by its ids replay tells whether it has it.
+            # A batch of an earlier generation comes from the robot's journal. Replay knows by its ids if it is stored.
             if batch.source != robot.name or batch.generation > robot.generation:
                 raise _Refusal("foreign")
             with np.errstate(over="ignore"):
@@ -299,7 +299,7 @@ class Roster:
         return Received(robot.name, stamp.serial, batch, stamp.error)
 
     def _settle(self, item: Received) -> _Robot | None:
-        """Let go of a batch under way; its robot, unless an earlier generation sent it, which nobody waits for."""
+        """End a batch under way; its robot, or None if an earlier generation sent it, which waits for no answer."""
         robot = self._robots.get(item.robot)
         if robot is None or robot.pending.get(item.serial) is not item:
             return None
@@ -318,7 +318,7 @@ class Roster:
 
 
 def _figures(robot: _Robot, now: float) -> RobotFigures:
-    state: State = "closed" if robot.gone else "stalled" if now - robot.heard > SILENT else "live"
+    state: SourceState = "closed" if robot.gone else "stalled" if now - robot.heard > SILENT else "live"
     counts = robot.figures
     return RobotFigures(
         state=state,

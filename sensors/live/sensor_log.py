@@ -1,16 +1,16 @@
-"""What happened to the sensors, line by line in a file: what a terminal shows for a moment can be read later."""
+"""The log of the sensors: changes of state and notes, which the terminal shows for a moment, line by line in a file."""
 
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 NAME = "sensors.log"
-"""Of the file in a run directory."""
+"""Name of the file in a run directory."""
 LARGEST = 1 << 20
-"""Bytes after which a new file is begun; the one before is kept as `<name>.1`, and none before that."""
+"""Bytes after which a new file begins; the file before is kept as `<name>.1`, earlier ones are not kept."""
 
 
-class Journal:
+class SensorLog:
     """Appends lines, each with its time of day.
 
     Args:
@@ -25,7 +25,7 @@ class Journal:
         self._path = path
 
     def observe(self, lines: Iterable[tuple[float, str]]) -> None:
-        """Add lines, each with the second since 1970 at which it came up; a full disk loses and counts them."""
+        """Add lines, each with its time in seconds since 1970; on a full disk they are lost and counted."""
         stamped = [f"{_clock(when)} {' '.join(text.split())}\n" for when, text in lines]
         if not stamped:
             return

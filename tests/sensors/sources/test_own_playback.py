@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sensors.core.errors import StorageError
-from sensors.sources.hush import KEPT, TAIL, Ear, Hush
+from sensors.sources.own_playback import KEPT, TAIL, OwnPlayback, PlaybackFilter
 from sensors.sources.source import Chunk
 
 
@@ -15,7 +15,7 @@ def chunk(start: float) -> Chunk:
 
 
 def test_another_process_map_sees_when_a_sound_begins_and_ends(tmp_path: Path) -> None:
-    with closing(Hush(tmp_path / "hush")) as says, closing(Hush(tmp_path / "hush")) as hears:
+    with closing(OwnPlayback(tmp_path / "hush")) as says, closing(OwnPlayback(tmp_path / "hush")) as hears:
         now = time.monotonic()
         assert not hears.covers(now - 1, now + 1)
         says.begin(5.0)
@@ -28,7 +28,7 @@ def test_another_process_map_sees_when_a_sound_begins_and_ends(tmp_path: Path) -
 
 
 def test_sound_that_is_looked_at_late_still_meets_its_own(tmp_path: Path) -> None:
-    with closing(Hush(tmp_path / "hush")) as it:
+    with closing(OwnPlayback(tmp_path / "hush")) as it:
         began = []
         for _ in range(KEPT):
             it.begin(0.0)
@@ -38,19 +38,19 @@ def test_sound_that_is_looked_at_late_still_meets_its_own(tmp_path: Path) -> Non
 
 
 def test_an_ear_passes_over_its_own_voice_and_marks_the_gap(tmp_path: Path) -> None:
-    with closing(Hush(tmp_path / "hush")) as hush:
-        ear = Ear(hush)
+    with closing(OwnPlayback(tmp_path / "hush")) as playback:
+        own_filter = PlaybackFilter(playback)
         now = time.monotonic()
         before = chunk(now - 5)
-        assert ear.observe(before) is before
-        hush.begin(0.5)
+        assert own_filter.observe(before) is before
+        playback.begin(0.5)
         begun = time.monotonic()
-        assert ear.observe(chunk(begun)) is None and ear.observe(chunk(begun + 0.2)) is None
-        after, later = ear.observe(chunk(now + 5)), ear.observe(chunk(now + 5.1))
+        assert own_filter.observe(chunk(begun)) is None and own_filter.observe(chunk(begun + 0.2)) is None
+        after, later = own_filter.observe(chunk(now + 5)), own_filter.observe(chunk(now + 5.1))
         assert after is not None and after.gap and later is not None and not later.gap
-        assert ear.own == 2
+        assert own_filter.own == 2
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"nowhere/hush: cannot be mapped"):
-        Hush(tmp_path / "nowhere" / "hush")
+        OwnPlayback(tmp_path / "nowhere" / "hush")

@@ -1,7 +1,7 @@
-"""When this machine itself makes a sound: its microphone must not take that for something said.
+"""When this machine itself plays a sound: its microphone must not take that for speech.
 
-What plays notes when it does so in a small mapped file of the run; what listens looks there. An agent that heard
-itself would pair what it imagined with what it sees, and learn its own mistakes.
+The speaker writes the times of playback into a small mapped file of the run, and the microphone's side reads them. An
+agent that heard itself would pair sounds that it evoked with what it sees, and learn its own mistakes.
 """
 
 import dataclasses
@@ -18,13 +18,13 @@ from sensors.sources.source import Chunk
 NAME = "hush"
 """Of the file in a run directory."""
 KEPT = 16
-"""Intervals that are remembered: sound that is looked at late still meets its own."""
+"""Intervals that are remembered, so that sound that is processed late still finds its interval."""
 TAIL = 0.4
-"""Seconds by which a sound outlasts its playing: buffers of sound servers, and the room."""
+"""Seconds for which a sound is heard after its playback: buffers of sound servers, and echo of the room."""
 
 
-class Hush:
-    """Intervals of monotonic seconds in which this machine makes a sound; one process notes, any number look.
+class OwnPlayback:
+    """Intervals of monotonic seconds in which this machine plays a sound; one process writes, any number read.
 
     Args:
         path: of the file, made if it is not there.
@@ -49,46 +49,46 @@ class Hush:
         self._next = 0
 
     def covers(self, start: float, end: float) -> bool:
-        """Whether this machine made a sound at any time from `start` to `end`."""
+        """Whether this machine played a sound at any time from `start` to `end`."""
         return bool(((self._kept[:, 0] < end) & (self._kept[:, 1] > start)).any())
 
     def begin(self, longest: float) -> None:
-        """A sound begins now and is over within `longest` seconds."""
+        """Note that a sound begins now and ends within `longest` seconds."""
         now = time.monotonic()
-        # The end first: whoever looks in between sees too long an interval rather than none.
+        # The end first: a reader in between sees too long an interval, never a missing one.
         self._kept[self._next, 1] = now + longest + TAIL
         self._kept[self._next, 0] = now
 
     def end(self) -> None:
-        """It is over."""
+        """Note that the sound has ended."""
         self._kept[self._next, 1] = time.monotonic() + TAIL
         self._next = (self._next + 1) % KEPT
 
     def close(self) -> None:
-        """Let go of the file; again is harmless."""
+        """Close the file; may be repeated."""
         if not self._map.closed:
             del self._kept
             self._map.close()
 
 
-class Ear:
-    """Passes on what a microphone hears, without what this machine itself says.
+class PlaybackFilter:
+    """Passes on a microphone's chunks, except those in which this machine plays a sound.
 
     Args:
-        hush: when it says something.
+        playback: the intervals of playback.
 
     Attributes:
-        own: chunks that were its own sound.
+        own: chunks left out.
     """
 
-    def __init__(self, hush: Hush) -> None:
+    def __init__(self, playback: OwnPlayback) -> None:
         self.own = 0
-        self._hush = hush
+        self._playback = playback
         self._gap = False
 
     def observe(self, chunk: Chunk) -> Chunk | None:
-        """The chunk, or none; what follows a sound of its own begins after a gap, which no utterance spans."""
-        if self._hush.covers(chunk.start, chunk.end):
+        """The chunk, or None during playback; the first chunk afterwards has a gap, which no utterance spans."""
+        if self._playback.covers(chunk.start, chunk.end):
             self.own += 1
             self._gap = True
             return None

@@ -1,4 +1,4 @@
-"""What is known of a run, shared by all who ask actors and hear their answers."""
+"""The status of a run, shared by all roles of its actors."""
 
 from dataclasses import dataclass, field
 
@@ -7,24 +7,23 @@ from runtime.settings import RunSection
 
 
 @dataclass
-class Board:
-    """What is known of the run, shared by all roles.
+class RunStatus:
+    """The status of a run, shared by all roles.
 
     Attributes:
         step: learner steps.
         steps_before: those of earlier parts of a resumed run.
-        first_step_at: monotonic time of the first step of this part; none before it.
+        first_step_at: monotonic time of the first step of this part; None before it.
         learned_before: seconds of learning in earlier parts.
         counters: totals.
         values: latest figures.
-        facts: printable lines that actors told about themselves, by actor.
-        datasets: what is taught, by the setting of `data` that chooses it, each as `choice:fingerprint`, as teachers
-            told it.
+        facts: printable lines in which actors describe themselves, by actor.
+        datasets: what the teachers teach, by the setting of `data` that chooses it, each as `choice:fingerprint`.
         waiting: why the learner does not step; empty when it does.
         examined: how far the final exam is; empty before it.
-        over: whether all sources have ended and replay has what they gave: nothing more can come.
-        resting_since: monotonic time since when the learner rests for the final exam.
-        held_since: likewise since when learning stands still, as it could not be saved.
+        over: whether all sources have ended and replay has their events: no more can come.
+        resting_since: monotonic time since when the learner rests for the final exam; None before.
+        held_since: monotonic time since when learning pauses, as it could not be saved; None while it goes on.
     """
 
     step: int = 0
@@ -47,7 +46,7 @@ class Board:
         return self.learned_before + (0.0 if self.first_step_at is None else now - self.first_step_at)
 
     def hold(self, held: bool, now: float) -> None:
-        """Let learning stand still, or go on; time that it stood still is none of learning."""
+        """Pause learning, or let it go on; the pause does not count as time of learning."""
         if held and self.held_since is None:
             self.held_since = now
         elif not held and self.held_since is not None and self.first_step_at is not None:
@@ -56,7 +55,7 @@ class Board:
             self.held_since = None
 
     def share(self, section: RunSection, now: float) -> float | None:
-        """Part of the run that is done, 0…; none when it is endless."""
+        """Part of the run that is done, from 0 on; None when it is endless."""
         shares = []
         if section.minutes is not None:
             shares.append(self.learned(now) / (60 * section.minutes))

@@ -1,4 +1,4 @@
-"""What a robot keeps until its host has stored it: a bounded window of numbered batches, in memory and in a journal."""
+"""A robot's resend window: numbered batches, kept in memory and in a journal until the host has stored them."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from sensors.robots.link import Buffer
 from sensors.robots.robot_journal import RobotJournal
 
 AGAIN = 10.0
-"""Seconds after which a batch without an answer is sent again."""
+"""Seconds after which an unacknowledged batch is resent."""
 
 
 @dataclass(eq=False)
@@ -20,8 +20,8 @@ class Parcel:
         events: how many it holds.
         frames: as they are sent.
         nbytes: of all frames.
-        record: its file in the journal; none: it is kept in memory alone.
-        sent_at: when it was last sent; none: it is not under way.
+        record: its file in the journal; None while it is kept in memory alone.
+        sent_at: when it was last sent; None while it is not under way.
         not_before: when it may be sent.
     """
 
@@ -34,7 +34,7 @@ class Parcel:
     not_before: float = 0.0
 
 
-class Window:
+class ResendWindow:
     """Parcels by number: some under way, the rest waiting.
 
     At any time, in events: published + restored = acknowledged + dropped_overflow + dropped_oversized + refused_… +
@@ -43,13 +43,13 @@ class Window:
     Args:
         batches: most parcels kept.
         nbytes: most bytes kept.
-        journal: what is kept outlives the process there; none: it does not.
+        journal: keeps the parcels beyond the end of the process; None: they end with it.
 
     Attributes:
         counts: events `published`, `restored` (kept by an earlier start), and by what became of them. Batches of
             earlier starts that are not among them: `journal_damaged`, `journal_unread`.
         events: events kept.
-        largest: bytes of the largest parcel that the host takes; none: not known yet.
+        largest: bytes of the largest parcel that the host takes; None until it is known.
     """
 
     def __init__(self, batches: int, nbytes: int, journal: RobotJournal | None = None) -> None:
@@ -67,13 +67,13 @@ class Window:
         return len(self._kept)
 
     def add(self, events: int, frames: list[Buffer]) -> None:
-        """Keep a batch; makes room by dropping the oldest that is not under way, itself if all others are."""
-        # The journal has it before it counts: whoever reads the counts finds all of it after the process has died.
+        """Keep a batch; a full window drops its oldest batch that is not under way, which may be the new one."""
+        # The journal has the batch before it is counted, so all events counted survive the death of the process.
         record = self._journal.write(frames) if self._journal is not None else None
         self._keep(events, frames, record, "published")
 
     def restore(self) -> None:
-        """Take up what earlier starts have left in the journal; beyond the bounds, the oldest is dropped."""
+        """Load the batches that earlier starts left in the journal; beyond the bounds, the oldest are dropped."""
         if self._journal is not None:
             for kept in self._journal.restore():
                 self._keep(kept.events, kept.frames, kept.record, "restored")
@@ -81,7 +81,7 @@ class Window:
             self.counts["journal_unread"] = self._journal.unread
 
     def rewrite(self) -> None:
-        """Write to the journal what the disk did not take before, as far as it does now."""
+        """Write to the journal the batches that the disk did not take before, as far as it takes them now."""
         for parcel in self._kept.values():
             if self._journal is not None and parcel.record is None:
                 parcel.record = self._journal.write(parcel.frames)
@@ -129,13 +129,13 @@ class Window:
         parcel.sent_at = now
 
     def recall(self, serial: int, not_before: float = 0.0) -> None:
-        """Have this one sent again, not before that time."""
+        """Plan to resend this batch, not before that time."""
         if (parcel := self._kept.get(serial)) is not None:
             self._land(parcel)
             parcel.not_before = not_before
 
     def recall_all(self, largest: int) -> None:
-        """Have all sent again, to a host that takes no larger parcels than that."""
+        """Plan to resend all batches, to a host whose largest parcel has `largest` bytes."""
         self.largest = largest
         for parcel in list(self._kept.values()):
             self.recall(parcel.serial)
@@ -143,7 +143,7 @@ class Window:
                 self.settle(parcel.serial, "dropped_oversized")
 
     def settle(self, serial: int, outcome: str) -> None:
-        """Let go of this one, and count its events under `outcome`; an unknown serial is passed over."""
+        """Remove this batch and count its events under `outcome`; an unknown serial is ignored."""
         if (parcel := self._kept.pop(serial, None)) is not None:
             self._land(parcel)
             self._nbytes -= parcel.nbytes

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
-from runtime.supervisor.crew import Member, user_error
-from runtime.supervisor.vigil import Clock
+from runtime.supervisor.liveness import Clock
+from runtime.supervisor.supervised_actor import SupervisedActor, user_error
 from sensors.core.errors import DataError, StorageError, UserError
 
 
@@ -26,7 +26,7 @@ def test_a_users_mistake_is_told_plainly_however_many_actors_it_passed() -> None
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.ENOTDIR, errno.EROFS])
-def test_a_file_that_cannot_be_used_is_a_mistake_that_no_restart_mends(number: int) -> None:
+def test_a_file_that_cannot_be_used_is_a_mistake_that_no_restart_helps(number: int) -> None:
     found = user_error(failed(OSError(number, os.strerror(number), "/data/mnist")))
     assert type(found) is StorageError and str(found).startswith(f"/data/mnist: {os.strerror(number)}; ")
     # From a constructor, as text alone.
@@ -42,7 +42,7 @@ def test_a_file_that_cannot_be_used_is_a_mistake_that_no_restart_mends(number: i
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.ENOENT])
-def test_other_errors_of_files_are_none(number: int) -> None:
+def test_other_errors_of_files_are_no_mistake(number: int) -> None:
     assert user_error(failed(OSError(number, os.strerror(number), "/data/mnist"))) is None
     assert user_error(failed(PermissionError(errno.EPERM, "of no file"))) is None
 
@@ -52,36 +52,36 @@ def test_other_failures_are_no_mistake_of_the_users() -> None:
     assert user_error(UserError("not from an actor")) is None
 
 
-def test_a_slow_start_is_no_good_work_so_that_a_crash_loop_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_start_is_no_work_so_that_a_crash_loop_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr("runtime.supervisor.crew.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("runtime.supervisor.supervised_actor.time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr("ray.get", lambda answer, timeout: answer)
 
     class Handle:
         class run:
             remote = staticmethod(lambda: "done")
 
-    member = Member("learner", Handle, True, 3, Clock(), "here")
+    actor = SupervisedActor("learner", Handle, True, 3, Clock(), "here")
     alive = []
     for _ in range(4):
-        member.ask("run", expected=1.0, patience=300.0)
+        actor.ask("run", expected=1.0, patience=300.0)
         now[0] += 90.0  # it starts, and dies at once
-        member.take()
-        alive.append(member.fail())
+        actor.take_answer()
+        alive.append(actor.fail())
     assert alive == [True, True, True, False]
-    member.ask("run", expected=1.0, patience=300.0)
-    member.take()
+    actor.ask("run", expected=1.0, patience=300.0)
+    actor.take_answer()
     now[0] += 90.0  # of good work
-    member.ask("run", expected=1.0, patience=300.0)
-    member.take()
-    assert member.failures == 0
+    actor.ask("run", expected=1.0, patience=300.0)
+    actor.take_answer()
+    assert actor.failures == 0
 
 
 @pytest.mark.parametrize("keeps_handle", [True, False])
 def test_a_process_that_is_known_is_killed_here_alone_however_long_it_takes_to_end(
     monkeypatch: pytest.MonkeyPatch, keeps_handle: bool
 ) -> None:
-    member = Member("replay", lambda: "handle", keeps_handle, 3, Clock(), "here")
+    actor = SupervisedActor("replay", lambda: "handle", keeps_handle, 3, Clock(), "here")
     killed = list[str]()
     monkeypatch.setattr("ray.kill", lambda handle, no_restart: killed.append("by Ray"))
 
@@ -89,15 +89,15 @@ def test_a_process_that_is_known_is_killed_here_alone_however_long_it_takes_to_e
         killed.append("here")
         return False  # it waits for a disk, and ends after that
 
-    monkeypatch.setattr(member.vigil, "kill", kill)
+    monkeypatch.setattr(actor.liveness, "kill", kill)
     for known, by in ((True, ["here"]), (False, ["by Ray"])):
         killed.clear()
-        monkeypatch.setattr(member.vigil, "find", lambda handle, known=known: known)
-        member.put_down()
+        monkeypatch.setattr(actor.liveness, "find", lambda handle, known=known: known)
+        actor.kill()
         assert killed == by
 
 
-def test_who_says_again_and_again_that_it_still_starts_has_so_long_all_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_actor_that_keeps_starting_has_one_deadline_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     clock: Any = lambda: now[0]  # noqa: E731
     comes: list[Any] = [ActorUnavailableError("it is restarting", b"0" * 16)]
@@ -109,26 +109,26 @@ def test_who_says_again_and_again_that_it_still_starts_has_so_long_all_in_all(mo
 
     monkeypatch.setattr("ray.get", get)
     ping = SimpleNamespace(remote=lambda: "to come")
-    member = Member("replay", lambda: SimpleNamespace(ping=ping, stats=ping), True, 3, clock, "here")
+    actor = SupervisedActor("replay", lambda: SimpleNamespace(ping=ping, stats=ping), True, 3, clock, "here")
 
     def starts(seconds: float) -> str:
         end = now[0] + seconds
-        while now[0] < end and not member.overdue:
-            member.ask("ping", expected=0.0, patience=25.0)
+        while now[0] < end and not actor.overdue:
+            actor.ask("ping", expected=0.0, patience=25.0)
             now[0] += 0.5
             with pytest.raises(ActorUnavailableError) as told:
-                member.take()
-            assert member.still_to_come(told.value) and member.call is None
-        return member.overdue
+                actor.take_answer()
+            assert actor.is_still_starting(told.value) and actor.call is None
+        return actor.overdue
 
     assert starts(24.0) == "" and starts(100.0) == "no answer to ping for 26 s"
-    assert now[0] == pytest.approx(25.5) and member.fail() and member.overdue == ""
+    assert now[0] == pytest.approx(25.5) and actor.fail() and actor.overdue == ""
     assert starts(24.0) == "", "and as long again once it was made anew"
     comes[0] = "well"
-    member.ask("ping", expected=0.0, patience=25.0)
-    member.take()
+    actor.ask("ping", expected=0.0, patience=25.0)
+    actor.take_answer()
     now[0] += 100.0
-    assert member.overdue == "", "it is up"
-    member.ask("stats", expected=1.0, patience=4.0)
+    assert actor.overdue == "", "it is up"
+    actor.ask("stats", expected=1.0, patience=4.0)
     now[0] += 6.0
-    assert member.overdue == "no answer to stats for 6 s"
+    assert actor.overdue == "no answer to stats for 6 s"
