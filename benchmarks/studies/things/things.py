@@ -253,6 +253,9 @@ def main() -> None:
         for cell in (*judges, *learners):
             print(cell_key(cell))
         return
+    for table in options.tables:
+        # Built here, because two cells side by side would build the same folder at once and leave it damaged.
+        build(table, options.part, data.resolve(), options.out / "folders")
     judged = run_cells(judges, grade_cell, options.out / "judges", options.workers)
     learned = run_cells(learners, learn_cell, options.out, options.workers)
     rows = rows_of(judged, learned)
