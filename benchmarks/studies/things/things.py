@@ -55,8 +55,8 @@ PRESET = "medium"
 MAIN = ("words", "names")
 """Tables that every seed and every learner has; the others have SMART's first seed alone."""
 LEARNERS = ("smart", "contrastive", "reference")
-STEPS = {"smart": 2000, "contrastive": 750}
-"""Learner steps of a run; a contrastive step updates both towers, one of SMART's one side."""
+STEPS = {"smart": 2000, "contrastive": 1500}
+"""Learner steps of a run, which take both learners about the same time; a contrastive step updates both towers."""
 UPDATES = 1000
 """Updates of a reference and of a judge."""
 SETTINGS: Mapping[str, str] = {
