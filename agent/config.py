@@ -20,7 +20,7 @@ class NetworkConfig(Config):
 
 @dataclass(frozen=True)
 class SmartConfig(Config):
-    """The SMART update (Eq. 1-2)."""
+    """The SMART update (Eq. 1-2); contrastive learning, too, takes its rates, weight decay and averaging from here."""
 
     weight: float = setting(1.0, help="lambda: weight of the latent term; Eq. 1-2 have 1", low=0.0, high=1e3)
     norm: str = setting("norm", help="distances as in the paper, or their squares", choices=("norm", "squared"))

@@ -1,8 +1,9 @@
-"""The whole system in one process, without Ray: a teacher, replay and the learner, step by step and deterministic.
+"""A teacher, replay and the learner in one process, without Ray: step by step and deterministic.
 
-A newcomer starts reading here. This page names every part of a run, in the order in which data flow: a teacher makes
-events, replay keeps them, the learner learns from them, and exams say what has been learned. `launch.py` runs the same
-parts as Ray actors, which `runtime/supervisor/` starts and watches.
+A newcomer starts reading here. This page names the parts of a run with a teacher, in the order in which data flow: a
+teacher makes events, replay keeps them, the learner learns from them, and exams say what has been learned. `launch.py`
+runs the same parts as Ray actors, which `runtime/supervisor/` starts and watches. A live run has sensors in place of
+the teacher: for these begin at `sensors/live/live_rig.py`.
 
     with Trial(taught, TeacherConfig(), ReplayConfig(), LearnerConfig(), 0, folder, steps=1000) as trial:
         trial.run(1000)

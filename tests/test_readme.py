@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runtime.cli import OPTIONS, Request, parse_arguments
-from runtime.settings import RunConfig
+from runtime.settings import LIVE_DEFAULTS, RunConfig
 from runtime.supervisor.metrics import metric_of
 from runtime.terminal import exams_of
 from sensors.plugins import load_plugins
@@ -177,6 +177,8 @@ def test_defaults_that_the_pages_state_are_the_real_ones() -> None:
     known = (defaults, RunConfig.of({"run.sensors": "live"}), RobotConfig())
     for setting, value in re.findall(r"`(\w+\.\w+)` \[([^\]]+)\](?!\()", "".join(TEXTS.values())):
         section, _, name = setting.partition(".")
+        value, _, live = value.partition("; live ")
+        assert not live or LIVE_DEFAULTS[setting] == live, setting
         owners = [getattr(each, section) for each in known if hasattr(each, section)]
         assert value.lower() in {str(getattr(o, name)).removesuffix(".0").lower() for o in owners}, setting
 

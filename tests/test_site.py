@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 from runtime.own_files import FILES
+from runtime.settings import LIVE_DEFAULTS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -42,6 +43,14 @@ def test_a_changed_page_is_stale_and_is_written_as_it_should_be(tmp_path: Path) 
     assert "`run.teach`" in text and "stale text" not in text and text.endswith("<!-- end -->\n\nby hand\n")
     page.write_text(text)
     assert not REFERENCE.stale(tmp_path)
+
+
+def test_a_default_that_differs_in_live_runs_is_named() -> None:
+    page = REFERENCE.filled("<!-- generated: settings -->\n<!-- end -->")
+    for key, value in LIVE_DEFAULTS.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{key}` |"))
+        assert row.split(" | ")[2] == f"`{value}`", row
+    assert "live default" not in page.partition("## teacher")[2].partition("## replay")[0]
 
 
 def test_every_generated_part_stands_on_a_page() -> None:

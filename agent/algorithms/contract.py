@@ -95,6 +95,9 @@ class Declaration:
     def make(self, setup: Setup) -> "Algorithm":
         """Build it, and give it no more of replay than it declares.
 
+        The algorithm draws from `UsableReplay`, made here. That draws from `TrainingReplay`, if the run holds out
+        events, and that from replay's `Reader`.
+
         Raises:
             ConfigError: what is built has another declaration, by which it would be examined, saved and shown.
         """

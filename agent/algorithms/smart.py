@@ -51,12 +51,12 @@ class SmartTurns(Algorithm):
         self.replay = replay
         self.smart = Smart(
             self.modalities,
-            self.config,
-            self.config,
-            self.config,
-            self.hardware.device,
-            self.hardware.precision,
-            seed,
+            network=self.config,
+            config=self.config,
+            guide=self.config,
+            device=self.hardware.device,
+            precision=self.hardware.precision,
+            seed=seed,
         )
         self.augment = Augment(config, seed)
         self.turns = Turns(self.modalities, config.min_events, config.paired_turns)

@@ -20,7 +20,7 @@ def place(module: M, device: torch.device) -> M:
 
 
 def adamw(module: nn.Module, rate: float, decay: float) -> torch.optim.Optimizer:
-    """The optimiser of all algorithms."""
+    """SMART's optimiser."""
     return torch.optim.AdamW(module.parameters(), rate, weight_decay=decay, fused=True)
 
 

@@ -18,13 +18,14 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from agent.algorithms import contract as algorithm_contract
 from runtime.cli import OPTIONS
-from runtime.settings import RunConfig, Setting, settings
+from runtime.settings import LIVE_DEFAULTS, RunConfig, Setting, settings
 from runtime.supervisor.metrics import metrics
 from sensors.core import event, modalities, wire
 from sensors.robots import link
@@ -50,27 +51,32 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def described(setting: Setting) -> tuple[str, str, str, str]:
-    """The row of one setting: key, default, what it may be, meaning."""
+def described(setting: Setting, live: Iterable[str] = ()) -> tuple[str, ...]:
+    """The row of one setting: key, default, its `live` default if there is such a column, what it may be, meaning."""
     default = "none" if setting.default is None else str(setting.default)
     if setting.kind == "bool":
         default = default.lower()
     limits = ", ".join(filter(None, (setting.kind, setting.allowed, setting.unit)))
-    return f"`{setting.key}`", f"`{default}`" if default else "empty", limits, setting.help
+    return f"`{setting.key}`", f"`{default}`" if default else "empty", *live, limits, setting.help
 
 
-def sections(known: Iterable[Setting], level: str = "##") -> str:
-    """One heading and table for each section of settings."""
+def sections(known: Iterable[Setting], level: str = "##", live: Mapping[str, str] = MappingProxyType({})) -> str:
+    """One heading and table for each section of settings, with a column where `live` has other defaults of some."""
     grouped: dict[str, list[Setting]] = {}
     for setting in known:
         grouped.setdefault(setting.key.rpartition(".")[0], []).append(setting)
-    head = ("setting", "default", "values", "meaning")
-    return "\n\n".join(f"{level} {name}\n\n{table(head, map(described, rows))}" for name, rows in grouped.items())
+    parts = []
+    for name, rows in grouped.items():
+        differ = any(row.key in live for row in rows)
+        head = ("setting", "default", *["live default"] * differ, "values", "meaning")
+        cells = ([f"`{live[row.key]}`" if row.key in live else ""] * differ for row in rows)
+        parts.append(f"{level} {name}\n\n{table(head, map(described, rows, cells))}")
+    return "\n\n".join(parts)
 
 
 def run_settings() -> str:
     """Every setting of a run."""
-    return sections(settings(RunConfig))
+    return sections(settings(RunConfig), live=LIVE_DEFAULTS)
 
 
 def robot_settings() -> str:

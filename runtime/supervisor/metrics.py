@@ -51,6 +51,7 @@ METRICS = (
     Metric("reciprocal_events_per_second", "events accepted each second", "replay/events_per_s"),
     Metric("reciprocal_sensor_live", "whether a sensor gives, 1 or 0, by sensor", "sensor_live/", "sensor"),
     Metric("reciprocal_sensor_stalls", "times that a sensor stopped giving, by sensor", "sensor_stalls/", "sensor"),
+    Metric("reciprocal_sensor_reconnects", "times that a lost sensor was opened again", "sensor_reconnects/", "sensor"),
     Metric("reciprocal_sensor_samples", "pieces of sound, pictures and the like read so far", "sensor_read/", "sensor"),
     Metric("reciprocal_sensor_lost", "samples and messages lost, by source and reason", "sensor_lost/", "reason"),
     Metric("reciprocal_perceived", "percepts, events by kind, seconds to replay", "sensors/", "figure"),

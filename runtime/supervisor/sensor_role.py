@@ -74,10 +74,8 @@ class SensorRole(TeacherRole):
                 status.values[f"sensors/events/{rest}"] = total
             elif room == "dropped":
                 status.values[f"dropped/{rest}"] = total
-            elif room == "read":
-                status.values[f"sensor_read/{rest}"] = total
-            elif room == "stalls":
-                status.values[f"sensor_stalls/{rest}"] = total
+            elif room in ("read", "stalls", "reconnects"):
+                status.values[f"sensor_{room}/{rest}"] = total
             elif room in ("lost", "unrecorded", "refused"):
                 status.values[f"sensor_lost/{rest if room == 'lost' else room + '/' + rest}"] = total
         status.values["sensors/notes_lost"] = totals.get("sensed/notes/lost", 0.0) + totals.get(

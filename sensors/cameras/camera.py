@@ -22,7 +22,7 @@ from sensors.system.address import NUMBER, file_of, index_of, is_redacted, redac
 from sensors.system.files import LFS_POINTER, refuse_pointer
 
 OPEN_TIMEOUT, READ_TIMEOUT = 4000, 1500
-"""Milliseconds that FFmpeg may take to open a stream and to read a picture of it."""
+"""Milliseconds that FFmpeg may take to open a stream, and to read a picture of it (longer if `stall` is longer)."""
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -152,7 +152,8 @@ class Camera(LoopSource[Frame]):
             served = web.ask()
             if served.picture:
                 return Snapshots(web, self._fps, self._delay, self._silence, self.lose, self.well, self._color)
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT]
+        patience = max(READ_TIMEOUT, round(1000 * self._silence))
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, patience]
         capture = open_capture(self.address, cv2.CAP_FFMPEG, limits)
         if not capture.isOpened():
             capture.release()

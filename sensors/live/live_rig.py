@@ -32,7 +32,7 @@ from sensors.sources.source import Change, Ended
 HOST = "host"
 """Source of what this machine perceives itself; no robot may have this name."""
 TURN = 64
-"""Most samples taken from one source at once, so that a late rig still hears its robots."""
+"""Most readings taken from one source at once, so that a late rig still hears its robots."""
 ROBOTS_EVERY = 0.5
 """Seconds between two looks at the robots' states."""
 NOTES = 1024
@@ -73,7 +73,7 @@ class LiveRig:
     ) -> None:
         self._sources = list(sources)
         self._played = played
-        # The end of the newest sample of each source.
+        # The end of the newest reading of each source.
         self._newest: dict[str, float] = {}
         self._perception = perception
         self._kinds = frozenset(kinds)
@@ -234,28 +234,28 @@ class LiveRig:
             self._playback.close()
 
     def _read(self, source: AnySource, found: list[Delivery]) -> int:
-        """Take in what is there, up to a turn; how many samples there were."""
+        """Take in what is there, up to a turn; how many readings there were."""
         for count in range(TURN):
             try:
-                sample = source.read()
+                reading = source.read()
             except TimeoutError:
                 return count
             except Ended:
                 self._ended.add(source.name)
                 return count
             self._ended.discard(source.name)
-            if isinstance(sample, Chunk) and source.name in self._filters:
-                heard = self._filters[source.name].observe(sample)
+            if isinstance(reading, Chunk) and source.name in self._filters:
+                heard = self._filters[source.name].observe(reading)
                 if heard is None:
                     continue
-                sample = heard
+                reading = heard
             if self._recorder is not None:
-                self._recorder.write(source.name, sample)
+                self._recorder.write(source.name, reading)
             now = self._clock()
-            self._newest[source.name] = sample.end
+            self._newest[source.name] = reading.end
             # Where a tape is late, its own time counts: its pictures and its sound are late together.
-            batches = self._perception.observe(sample, self._reached(now), source.name)
-            self._add(found, batches, min(sample.end, now))
+            batches = self._perception.observe(reading, self._reached(now), source.name)
+            self._add(found, batches, min(reading.end, now))
         return TURN
 
     def _reached(self, now: float) -> float:

@@ -1,12 +1,13 @@
 """The read loop that every source runs: it opens the device, empties it, notices its silence, and seeks it again.
 
 Two threads a connected source. The *worker* opens the device and reads it; it alone touches it, as libraries of
-devices may crash when one thread closes what another reads. The *supervisor* only watches the clock: a worker that
+devices may crash when one thread closes what another reads. The *watcher* only watches the clock: a worker that
 fails, or that has been silent for too long, is given up, and after a pause another begins. A worker that is blocked
 inside a library cannot be stopped; it closes its device as soon as it comes back, and what it brings is not used.
 """
 
 import math
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from sensors.sources.ring import Ring
 from sensors.sources.source import Change, Counts, Ended, Observer, Source, SourceState, T
 
 STALL = 1.5
-"""Seconds of silence after which a device counts as stalled; with the supervisor's own delay it is under 2."""
+"""Seconds of silence after which a device counts as stalled; with the watcher's own delay it is under 2."""
 OPENING = 10.0
 """Seconds that opening a device may take before it is given up."""
 FIRST = 3.0
@@ -34,6 +35,7 @@ AT_ITS_END = "at its end"
 """Why a source that has come to its end is closed, unless its driver says more."""
 _HANG = f"{LEFT_BEHIND} attempts hang inside the device; pull it out, or restart"
 _FAREWELL = 0.6
+_SECONDS = re.compile(r"\d+\.\d+ s\b")
 
 Given = TypeVar("Given", bound=Reading, covariant=True)
 
@@ -55,7 +57,7 @@ class Driver(Protocol[Given]):
 
 @dataclass(eq=False)
 class _Worker:
-    """One attempt at a device, seen from the supervisor."""
+    """One attempt at a device, seen from the watcher."""
 
     given_up: threading.Event = field(default_factory=threading.Event)
     begun: float = field(default_factory=time.monotonic)
@@ -103,10 +105,10 @@ class LoopSource(Source[T]):
         self._lock = threading.Condition()
         self._state: SourceState = "closed"
         self._stop = threading.Event()
-        self._supervisor: threading.Thread | None = None
+        self._watcher: threading.Thread | None = None
         self._left_behind: list[_Worker] = []
         self._first: Exception | bool | None = None  # how the first attempt went: the error, or that there was none
-        self._opening = False  # it is stalled only because it takes long to open
+        self._why = ""  # the reason of its state, without the seconds in it
         self._well = -math.inf  # when a driver last said so
         self._counted = False  # the loss before the next sample is counted already
         self._was_live = False
@@ -115,13 +117,13 @@ class LoopSource(Source[T]):
     def connect(self, warmup: float = 1.0) -> None:
         """Open the device; see `Source.connect`."""
         with self._lock:
-            if self._supervisor is None or self._stop.is_set():
+            if self._watcher is None or self._stop.is_set():
                 self._stop, self._first = threading.Event(), None
                 self._ring.end(False)
                 before, self._state = self._state, "connecting"
                 begun = (self._stop, Change(self.name, before, "connecting", ""))
-                self._supervisor = threading.Thread(target=self._supervise, args=begun, name=self.name, daemon=True)
-                self._supervisor.start()
+                self._watcher = threading.Thread(target=self._keep_watch, args=begun, name=self.name, daemon=True)
+                self._watcher.start()
             self._lock.wait_for(lambda: self._first is not None, warmup)
             failed = self._first if isinstance(self._first, Exception) else None
         if failed is not None and warmup > 0:
@@ -143,11 +145,11 @@ class LoopSource(Source[T]):
     def disconnect(self) -> None:
         """Close the device; see `Source.disconnect`."""
         with self._lock:
-            supervisor = self._supervisor
+            watcher = self._watcher
             self._stop.set()
             self._lock.notify_all()
-        if supervisor is not None and supervisor is not threading.current_thread():
-            supervisor.join(_FAREWELL + 0.2)
+        if watcher is not None and watcher is not threading.current_thread():
+            watcher.join(_FAREWELL + 0.2)
 
     @property
     def state(self) -> SourceState:
@@ -175,7 +177,7 @@ class LoopSource(Source[T]):
     @property
     def standing(self) -> str:
         """The state, for people; before it was ever connected, that it is about to be."""
-        return "opening" if self._supervisor is None else self._state
+        return "opening" if self._watcher is None else self._state
 
     def well(self) -> None:
         """For drivers, while they are read: the device answers, it only has nothing new yet; that is no silence."""
@@ -187,7 +189,7 @@ class LoopSource(Source[T]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self._state})"
 
-    def _supervise(self, stop: threading.Event, begun: Change) -> None:
+    def _keep_watch(self, stop: threading.Event, begun: Change) -> None:
         self._tell(begun)
         pause, ended = self._pauses[0], ""
         while not stop.is_set() and not ended:
@@ -303,14 +305,14 @@ class LoopSource(Source[T]):
             if self._stop is not stop:
                 return  # a later connect has begun another loop: this one has no say any more
             before, self._state = self._state, state
-            was_opening, self._opening = self._opening, opening
+            why_before, self._why = self._why, _SECONDS.sub("", reason)
             if state == "closed":
                 stop.set()
                 self._ring.end()
                 self._first = self._first or True
                 self._lock.notify_all()
-        # What only took long to open has now failed: that is news, too.
-        if before != state or (was_opening and not opening):
+        # A device that stays away for another reason than before is news, too: refused now, and not busy any more.
+        if before != state or why_before != self._why:
             self._tell(Change(self.name, before, state, reason, opening))
 
     def _tell(self, change: Change) -> None:

@@ -28,7 +28,7 @@ ANSWER: dict[str, Any] = {
         "events/audio+image": 3,
         "read/camera": 40,
         "stalls/camera": 1,
-        "reconnects/camera": 1,
+        "reconnects/camera": 2,
         "lost/camera/overflow": 2,
         "refused/damaged": 4,
         "perceived/audio.utterances": 5,
@@ -66,7 +66,7 @@ def test_what_it_hears_becomes_figures_and_notes() -> None:
     assert v[PAIRS] == 3, "the benchmark of sensors' rates reads it"
     assert (v["dropped/throttled"], v["dropped/unanswered"]) == (1, 0)
     assert (v["sensor/camera"], v["sensor_live/camera"], v["sensor_live/microphone"]) == ("stalled", 0.0, 1.0)
-    assert (v["sensor_read/camera"], v["sensor_stalls/camera"]) == (40, 1)
+    assert (v["sensor_read/camera"], v["sensor_stalls/camera"], v["sensor_reconnects/camera"]) == (40, 1, 2)
     assert (v["sensor_lost/camera/overflow"], v["sensor_lost/refused/damaged"]) == (2, 4)
     assert v["sensors/latency_p99"] == 0.05
     assert all(metric_of(key) for key in v if not key.startswith("sensor/"))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.network_camera import MjpegServer
-from sensors.cameras.camera import Camera
+from sensors.cameras.camera import READ_TIMEOUT, Camera
 from sensors.core.errors import SourceError
 from sensors.signals.pictures import grey
 from sensors.sources.live_config import SensorsConfig
@@ -84,6 +84,21 @@ def test_a_stream_that_ends_or_hangs_stalls_within_two_seconds_and_is_found_agai
     assert wait_for(lambda: changes[-1].after == "closed")
     told = [c.after for c in changes if c.after != "stalled"]
     assert told == ["connecting", *(camera.counts.reconnects + 1) * ["live"], "closed"] and len(told) >= 5
+
+
+def test_a_stream_may_be_silent_for_as_long_as_the_setting_says(server: MjpegServer) -> None:
+    changes: list[Change] = []
+    camera = Camera(server.address, stall=PATIENCE)
+    camera.observe(changes.append)
+    with camera:
+        assert wait_for(lambda: camera.state == "live")
+        server.flowing.clear()
+        time.sleep(READ_TIMEOUT / 1000 + 0.7)
+        given = camera.counts.given
+        server.flowing.set()
+        assert wait_for(lambda: camera.counts.given > given)
+    assert [c.after for c in changes[:2]] == ["connecting", "live"] and camera.counts.reconnects == 0
+    assert "stalled" not in [c.after for c in changes]
 
 
 def rate(camera: Camera) -> float:

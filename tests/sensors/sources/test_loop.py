@@ -175,6 +175,25 @@ def test_why_a_slow_device_failed_in_the_end_is_told(device: Device) -> None:
     s.disconnect()
 
 
+def test_a_device_that_stays_away_says_each_new_reason_once() -> None:
+    reasons = ["401", "401", "nothing for 1.5 s", "nothing for 1.7 s", "404", "401", "401"]
+    tried: list[str] = []
+
+    def open_nothing() -> Driver[Chunk]:
+        tried.append(reasons[min(len(tried), len(reasons) - 1)])
+        raise SourceError(tried[-1])
+
+    changes: list[Change] = []
+    s: LoopSource[Chunk] = LoopSource("microphone", open_nothing, capacity=8, pauses=(0.01, 0.01))
+    s.observe(changes.append)
+    s.connect(warmup=0)
+    assert wait_for(lambda: len(tried) >= len(reasons) + 2)
+    stalled = [c for c in changes if c.after == "stalled"]
+    assert [c.reason for c in stalled] == ["401", "nothing for 1.5 s", "404", "401"]
+    assert [c.before for c in stalled] == ["connecting", "stalled", "stalled", "stalled"], "it stalls once"
+    s.disconnect()
+
+
 @pytest.mark.parametrize("phase", ["open", "read"])
 def test_it_stops_while_the_device_is_blocked(phase: str) -> None:
     def stop() -> float:
