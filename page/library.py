@@ -13,6 +13,7 @@ from page.exam_material import Subject
 from page.questions import Questions
 from page.refusals import Refused
 from page.stored_events import StoredEvents
+from page.uploads import in_color
 from sensors.core.modalities import modality
 
 LONGEST = 200
@@ -139,6 +140,6 @@ def describe_sense(name: str, heard: bool, about: str) -> dict[str, Any]:
         "layout": form.layout,
         "shape": list(form.shape),
         "dtype": str(form.dtype),
-        "color": form.layout == "picture" and form.shape[0] == 3,
+        "color": in_color(form),
         "heard": heard,
     }

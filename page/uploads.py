@@ -15,6 +15,7 @@ from page.refusals import Refused
 from sensors.core.errors import DataError
 from sensors.core.modalities import Modality, modality
 from sensors.cutters.segmentation import SegmentationConfig, Segmenter, Utterance
+from sensors.senses import senses
 from sensors.signals.cards import card_image, card_picture, ink_of, mnist_form
 from sensors.signals.frames import fit_picture, mnist_images
 from sensors.signals.pictures import PictureError, decode_picture
@@ -98,17 +99,29 @@ def read_upload(data: bytes, kind: str, known: tuple[str, ...], sense: str | Non
     if data.startswith(b"\x93NUMPY"):
         return _array(data, known, sense)
     if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
-        return Upload(_only(sense, "image", known), picture_sample(data, prepare)[None])
+        name = _reader(sense, ".png", known)
+        return Upload(name, picture_sample(data, prepare, in_color(modality(name)))[None])
     if data[:4] in (b"RIFF", b"RIFX", b"RF64") and data[8:12] == b"WAVE":
+        name = _reader(sense, ".wav", known)
         sample, heard = sound_sample(data, cut)
-        return Upload(_only(sense, "audio", known), sample[None], heard)
+        return Upload(name, sample[None], heard)
     if kind in (*PICTURES, *SOUNDS, ARRAYS):
         raise Refused("damaged", f"the body is no {kind}: it does not begin as one")
     raise Refused("unsupported", "send a PNG, JPEG, WAV or npy file")
 
 
-def picture_sample(data: bytes, prepare: str) -> NDArray[np.uint8]:
+def in_color(form: Modality) -> bool:
+    """Whether samples of this form are pictures in colour."""
+    return form.layout == "picture" and form.shape[0] == 3
+
+
+def picture_sample(data: bytes, prepare: str, color: bool) -> NDArray[np.uint8]:
     """A PNG's or JPEG's picture as an `image` sample (*shape).
+
+    Args:
+        data: the file.
+        prepare: one of `PREPARATIONS`.
+        color: whether samples are in colour.
 
     Raises:
         Refused: it is damaged or too large.
@@ -137,7 +150,7 @@ def picture_sample(data: bytes, prepare: str) -> NDArray[np.uint8]:
             raise NothingTold("empty", "the picture is of one colour")
         return fit_picture(picture)
     if prepare == CARD:
-        seen = (card_picture if modality("image").shape[0] == 3 else card_image)(picture)
+        seen = (card_picture if color else card_image)(picture)
         if seen is None:
             raise NothingTold("no_card", "no card is seen, or nothing is on it: hold it still, whole and well lit")
         return seen
@@ -280,10 +293,11 @@ def _check_values(form: Modality, samples: NDArray[Any]) -> None:
         raise Refused("damaged", f"{form.name}: values outside {form.low}…{form.high}, or not finite")
 
 
-def _only(sense: str | None, usual: str, known: tuple[str, ...]) -> str:
-    """The sense of a picture or a sound."""
-    if sense not in (None, usual):
-        raise Refused("bad_request", f"sense={sense}: send its samples as npy")
-    if known and usual not in known:
-        raise Refused("unsupported", f"the agent knows {', '.join(known)}; it has no {usual}")
-    return usual
+def _reader(wanted: str | None, ending: str, known: tuple[str, ...]) -> str:
+    """The sense that reads files of an ending; of those that the learner has, where these are known."""
+    able = [name for name, one in senses().items() if ending in one.endings and (not known or name in known)]
+    if wanted is not None and wanted not in able:
+        raise Refused("bad_request", f"sense={wanted}: send its samples as npy")
+    if not able:
+        raise Refused("unsupported", f"the agent knows {', '.join(known)}, of which none reads {ending} files")
+    return able[0] if wanted is None else wanted
