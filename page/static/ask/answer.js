@@ -42,8 +42,9 @@ function headline(answer) {
   const one = spoken(answer);
   const button = one && el("button.speak", { type: "button", ariaLabel: "say it again" }, el("i.play"));
   button?.addEventListener("click", () => play(one.id, null, button));
-  if (answer.says == null) return el("div.headline", {}, button, el("p.says", {}, one ? "It says this:" : "It thinks of this:"));
-  return el("div.headline", {}, button, el("p.says", {}, answer.says),
+  const says = one?.says ?? answer.says;
+  if (says == null) return el("div.headline", {}, button, el("p.says", {}, one ? "It says this:" : "It thinks of this:"));
+  return el("div.headline", {}, button, el("p.says", {}, says),
     el("p.quiet", {}, "is the name of the nearest things that it knows"));
 }
 
