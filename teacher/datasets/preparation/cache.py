@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from sensors.core.modalities import modality
 from sensors.senses.settings import has_default_form
 from sensors.system.places import caches
+from sensors.system.rooms import HOME
 from teacher.datasets.core.report import Report
 from teacher.datasets.core.samples import Samples, hash_arrays
 
@@ -120,8 +121,8 @@ def kept(
 @functools.cache
 def _code() -> str:
     """Hash of the source that prepares samples."""
-    here = Path(__file__).parent
-    sources = [*here.glob("*.py"), *(here.parents[1] / "sensors" / "signals" / f"{m}.py" for m in _PREPARING)]
+    signals = HOME / "sensors" / "signals"
+    sources = [*(HOME / "teacher" / "datasets").rglob("*.py"), *(signals / f"{module}.py" for module in _PREPARING)]
     digest = hashlib.blake2b(digest_size=4)
     for source in sorted(sources):
         digest.update(source.read_bytes())

@@ -109,7 +109,7 @@ def test_a_preparation_that_was_killed_leaves_the_others_whole(tmp_path: Path, o
     paths = pictures(tmp_path, 3)
     rows(paths[:2])
     program = (
-        "import os, sys; from pathlib import Path; from teacher.datasets import cache\n"
+        "import os, sys; from pathlib import Path; from teacher.datasets.preparation import cache\n"
         "from teacher.folder.content import hashes; from teacher.folder.prepare import prepare\n"
         "save = cache.np.save\n"
         "def end(file, array, **options):\n    save(file, array[:1], **options); os.kill(os.getpid(), 9)\n"

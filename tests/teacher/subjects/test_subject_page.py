@@ -20,7 +20,7 @@ from teacher.config import DataConfig
 from teacher.machine import Machine
 from teacher.subjects import Taught, settings_kind, settings_of, subject
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -304,7 +304,7 @@ def test_what_cannot_be_taught_is_refused() -> None:
 
 def test_no_room_asks_for_a_subject_by_its_name() -> None:
     """Comparisons with a subject's name: subjects' own declarations, datasets of such names, and migrations alone."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     names = {one.name for one in subjects()}
     own = {root / "teacher" / "subjects", root / "teacher" / "datasets"}
     own |= {root / "agent" / "checkpoints" / "migrations.py", root / "runtime" / "migrate.py"}

@@ -30,5 +30,5 @@ def test_the_split_falls_between_two_forms() -> None:
 
 def test_a_cached_start_needs_no_scikit_learn() -> None:
     digits.load()
-    code = "import sys; from teacher.datasets import digits; digits.load(); print('sklearn' in sys.modules)"
+    code = "import sys; from teacher.datasets.readers import digits; digits.load(); print('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -45,7 +45,7 @@ def test_every_speaker_says_every_letter_in_one_accent() -> None:
 
 def test_two_fresh_processes_say_the_same_phonemes_and_samples(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from teacher.datasets import spelled as s; plan = s.takes(0)[:26];"
+        "import sys, pathlib; from teacher.datasets.synthesis import spelled as s; plan = s.takes(0)[:26];"
         "s.takes = lambda seed: plan; s.speak(0, pathlib.Path(sys.argv[1]))"
     )
     heard = []

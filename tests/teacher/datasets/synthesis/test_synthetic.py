@@ -23,7 +23,7 @@ def test_test_voices_are_never_heard_in_training() -> None:
 
 def test_two_fresh_processes_speak_the_same_to_the_last_bit(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from teacher.datasets import synthetic as s; plan = s.takes(0)[0][::25];"
+        "import sys, pathlib; from teacher.datasets.synthesis import synthetic as s; plan = s.takes(0)[0][::25];"
         "s.takes = lambda seed: (plan, 120); s.speak(0, pathlib.Path(sys.argv[1]))"
     )
     spoken = []
