@@ -2,17 +2,18 @@
 
 import numpy as np
 
-from sensors.robots.resend_window import AGAIN, Parcel, ResendWindow
+from sensors.core.resend_window import RESEND_AFTER
+from sensors.robots.robot_window import RobotParcel, RobotWindow
 
 
-def filled(count: int, batches: int = 8, nbytes: int = 10_000, size: int = 100) -> ResendWindow:
-    window = ResendWindow(batches, nbytes)
+def filled(count: int, batches: int = 8, nbytes: int = 10_000, size: int = 100) -> RobotWindow:
+    window = RobotWindow(batches, nbytes)
     for _ in range(count):
         window.add(2, [bytes(size)])
     return window
 
 
-def send(window: ResendWindow, now: float = 1.0, batches: int = 4, nbytes: int = 10_000) -> list[int]:
+def send(window: RobotWindow, now: float = 1.0, batches: int = 4, nbytes: int = 10_000) -> list[int]:
     """Serials sent now."""
     serials = []
     for parcel in window.due(now, batches, nbytes):
@@ -21,7 +22,7 @@ def send(window: ResendWindow, now: float = 1.0, batches: int = 4, nbytes: int =
     return serials
 
 
-def accounted(window: ResendWindow) -> bool:
+def accounted(window: RobotWindow) -> bool:
     rest = sum(count for name, count in window.counts.items() if name != "published")
     return window.counts["published"] == rest + window.events
 
@@ -98,8 +99,8 @@ def test_all_are_sent_again_to_a_host_that_was_started_anew() -> None:
 def test_without_an_answer_it_is_sent_again() -> None:
     window = filled(2)
     assert send(window, now=1.0) == [1, 2]
-    assert send(window, now=1.0 + AGAIN / 2) == []
-    assert send(window, now=1.0 + AGAIN) == [1, 2]
+    assert send(window, now=1.0 + RESEND_AFTER / 2) == []
+    assert send(window, now=1.0 + RESEND_AFTER) == [1, 2]
 
 
 def test_settling_again_or_something_unknown_changes_nothing() -> None:
@@ -114,7 +115,7 @@ def test_settling_again_or_something_unknown_changes_nothing() -> None:
 
 def test_any_history_is_accounted_for() -> None:
     rng = np.random.default_rng(0)
-    window = ResendWindow(10, 2000)
+    window = RobotWindow(10, 2000)
     now = 0.0
     for _ in range(3000):
         now += float(rng.exponential(0.2))
@@ -129,7 +130,7 @@ def test_any_history_is_accounted_for() -> None:
                 window.recall_all(500)
         assert len(window) <= 10
         assert accounted(window)
-    kept: list[Parcel] = list(window.due(now + 1e9, 10**6, 10**9))
+    kept: list[RobotParcel] = list(window.due(now + 1e9, 10**6, 10**9))
     assert sum(parcel.events for parcel in kept) == window.events
     assert window.counts["acknowledged"] > 0
     assert window.counts["dropped_overflow"] > 0
