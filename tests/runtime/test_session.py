@@ -13,11 +13,11 @@ import pytest
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from runtime import session
-from runtime.cli import parse_arguments
-from runtime.migrate import FORMAT
-from runtime.rundir import RunDirectory
+from runtime.command.cli import parse_arguments
+from runtime.config.migrate import FORMAT
+from runtime.config.settings import RunConfig
+from runtime.run_folder.rundir import RunDirectory
 from runtime.session import run_session
-from runtime.settings import RunConfig
 from runtime.supervisor.outcome import Outcome
 from sensors.core.errors import ConfigError, DataError, StateError
 from sensors.core.modalities import modality
