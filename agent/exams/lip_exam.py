@@ -20,8 +20,8 @@ from agent.tdlft.lip_networks import LipNetworks
 from agent.tdlft.lips import from_rows, to_rows
 from sensors.core.modalities import modality
 from sensors.signals.lips import store_lips
+from teacher.datasets.core.samples import Bytes, Labels
 from teacher.datasets.letters import LetterData
-from teacher.datasets.samples import Bytes, Labels
 
 
 @dataclass(frozen=True)

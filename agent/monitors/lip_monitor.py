@@ -15,8 +15,8 @@ from agent.monitors.monitor import Findings, InOnePiece, replace_file
 from agent.tdlft.config import TdlftTurnsConfig
 from agent.tdlft.lip_networks import LipNetworks
 from agent.tdlft.lips import to_rows
+from teacher.datasets.core.samples import Bytes
 from teacher.datasets.letters import LetterData
-from teacher.datasets.samples import Bytes
 
 PICTURES = 10
 """Newest contact sheets and moving pictures that are kept."""

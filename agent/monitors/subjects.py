@@ -19,7 +19,7 @@ from replay.reader import Reader
 from sensors.core.errors import DataError
 from teacher.config import DataConfig
 from teacher.datasets import ExamSet
-from teacher.datasets.cache import cache_root
+from teacher.datasets.preparation.cache import cache_root
 from teacher.subjects import Subject, unlabelled
 from teacher.subjects.letters import TaughtLetters
 

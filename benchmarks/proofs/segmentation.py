@@ -31,7 +31,7 @@ from sensors.cutters.segmentation import SegmentationConfig, Segmenter, Utteranc
 from sensors.signals.sound import read_sound
 from sensors.signals.spectrogram import SAMPLE_RATE, log_mel
 from sensors.sources.source import Chunk
-from teacher.datasets import fsdd
+from teacher.datasets.readers import fsdd
 
 Wave = NDArray[np.float32]
 Spans = NDArray[np.float64]

@@ -10,13 +10,13 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from replay.config import NONE
-from runtime.learning import kinds, learning, sections
-from runtime.page_facts import page_facts
-from runtime.settings import RunConfig
+from runtime.config.learning import kinds, learning, sections
+from runtime.config.page_facts import page_facts
+from runtime.config.settings import RunConfig
+from runtime.config.teaching import Teacher, teachers_of
+from runtime.config.version import version
 from runtime.supervisor.liveness import BACKGROUND, HEARTBEAT, Clock, with_heartbeat
 from runtime.supervisor.supervised_actor import SupervisedActor
-from runtime.teaching import Teacher, teachers_of
-from runtime.version import version
 from sensors.live.rig_config import LIVE, RigConfig
 from sensors.live.sensor_log import NAME as LOG
 from sensors.plugins import process_setup

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sensors.core.errors import DataError
 from sensors.system.files import open_regular
-from teacher.datasets.cache import cache_root
+from teacher.datasets.preparation.cache import cache_root
 from teacher.folder.progress import Progress
 
 VERSION = 1

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sensors.core.errors import DataError
-from teacher.datasets.report import Report, printable
+from teacher.datasets.core.report import Report, printable
 
 PARTS = ("train", "val", "test")
 """Folders that may lie above those of the senses."""

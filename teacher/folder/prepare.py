@@ -25,8 +25,8 @@ from sensors.core.modalities import modality
 from sensors.core.registrations import NOTES
 from sensors.plugins import plugins
 from sensors.senses import configured, sense, senses_config
-from teacher.datasets.cache import Content, Form, form_of, kept
-from teacher.datasets.samples import hash_arrays
+from teacher.datasets.core.samples import hash_arrays
+from teacher.datasets.preparation.cache import Content, Form, form_of, kept
 from teacher.folder.pool import passing, read_apart, read_files
 from teacher.folder.progress import Progress
 from teacher.folder.store import described, reuse, use

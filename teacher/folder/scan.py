@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sensors.core.errors import DataError
-from teacher.datasets.folders import Listing, list_folder
+from teacher.datasets.preparation.folders import Listing, list_folder
 from teacher.folder.layout import FILE, FOLDER, PARTS, Left, refused, some
 
 DEPTH = 16

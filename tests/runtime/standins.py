@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from launch import main
-from runtime.signals import leave
+from runtime.command.signals import leave
 from sensors.core.errors import ConfigError, DataError, StateError
 
 FAULTS = os.environ.get("STANDIN_FAULTS", "").split(",")
@@ -303,7 +303,7 @@ class MonitorActor:
 
 
 class PageActor:
-    """Serves nothing; gives the commands that the environment names, once each, at their steps ('pause:20,resume:40')."""
+    """Serves nothing; gives the commands of the environment, once each, at their steps ('pause:20,resume:40')."""
 
     def __init__(
         self, run_dir: str, config: dict[str, Any], facts: dict[str, Any], learned_by: str, token: str

@@ -24,8 +24,8 @@ from sensors.core.errors import ConfigError
 from sensors.signals.flaws import add_noise, darken
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import ExamSet, Samples, load_images, load_speech
-from teacher.datasets.cache import cache_root
-from teacher.datasets.exam_set import ExamPart
+from teacher.datasets.core.exam_set import ExamPart
+from teacher.datasets.preparation.cache import cache_root
 from teacher.subjects.digits import taught_digits
 
 PHASE_EXAMS = 8

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from runtime.learning import kinds
-from runtime.settings import RunConfig
+from runtime.config.learning import kinds
+from runtime.config.settings import RunConfig
 from runtime.supervisor.assembly import rig_of
 
 LETTERS = ["speech+lips+letter", "speech+letter"]
