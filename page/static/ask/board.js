@@ -3,7 +3,7 @@
 import { el } from "../core/dom.js";
 
 const SIDE = 448;
-const WIDTH = 30;
+const WIDTH = 42; // as broad, for the size of a digit, as strokes of handwritten ones
 const STEP = 14;
 const PAPER = "#ffffff";
 const SETTLED = 650; // ms without a stroke after which a drawing is taken as done

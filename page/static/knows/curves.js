@@ -2,6 +2,7 @@
 
 import { call } from "../core/api.js";
 import { colour, el, number, onScheme, percent, say, span, words } from "../core/dom.js";
+import { last } from "../core/live.js";
 
 const HEIGHT = 300;
 const LEFT = 52;
@@ -36,7 +37,7 @@ export class Curves {
     try {
       const told = await call(`/v1/metrics?keys=${encodeURIComponent(`${this.group.value}/*`)}&points=600${range}`);
       this.told = told;
-      this.series = told.series;
+      this.series = inOrder(told.series);
       this.#groups(told.keys);
       this.#legend();
       this.#draw();
@@ -82,8 +83,8 @@ export class Curves {
   }
 
   #range() {
-    const { first_s: first, last_s: last } = this.told ?? {};
-    return [this.from ?? first ?? 0, this.to ?? last ?? 1];
+    const { first_s: begin, last_s: end } = this.told ?? {};
+    return [this.from ?? begin ?? 0, this.to ?? end ?? 1];
   }
 
   #zoom(factor, at = 0.5) {
@@ -98,10 +99,10 @@ export class Curves {
   }
 
   #show(from, to) {
-    const { first_s: first, last_s: last } = this.told ?? {};
-    const whole = from == null || first == null || (from <= first && to >= last);
-    this.from = whole ? null : Math.max(first, Math.min(from, last - 1));
-    this.to = whole ? null : Math.max(this.from + 1, Math.min(to, last));
+    const { first_s: begin, last_s: end } = this.told ?? {};
+    const whole = from == null || begin == null || (from <= begin && to >= end);
+    this.from = whole ? null : Math.max(begin, Math.min(from, end - 1));
+    this.to = whole ? null : Math.max(this.from + 1, Math.min(to, end));
     this.#draw();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.fetch(), 150);
@@ -220,4 +221,12 @@ export class Curves {
       say(this.said, near.length ? `After ${span(time)}: ${near.join(", ")}` : "");
     }
   }
+}
+
+/** The exams that the run shows come first, those between two senses before all others. */
+function inOrder(series) {
+  const exams = last("status")?.exams ?? [];
+  const first = [...exams].sort((a, b) => b.crosses - a.crosses).map((exam) => exam.figure);
+  const rank = (key) => (first.includes(key) ? first.indexOf(key) : first.length);
+  return Object.fromEntries(Object.entries(series).sort(([a], [b]) => rank(a) - rank(b)));
 }

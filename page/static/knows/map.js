@@ -19,7 +19,7 @@ export class LatentMap {
     this.canvas = el("canvas.map", { tabIndex: 0, role: "application",
       ariaLabel: "Map of the latent space. Arrow keys go from point to point, Enter plays a point." });
     this.said = el("p.quiet", { role: "status" }, "Looking…");
-    this.detail = el("div.row.detail");
+    this.detail = el("div.row.detail", {}, el("p.quiet", {}, "Point at a sample to see it; press it to hear it."));
     this.legend = el("ul.legend");
     this.element = el("div.panel", {}, el("div.row.between.tools", {}, el("h3", {}, "A map of what it knows"), this.senses),
       this.canvas, this.said, this.detail, this.legend);
