@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from teacher.datasets import Samples
-from teacher.datasets.core.report import Report
+from teacher.datasets.core.report import LoadReport
 from teacher.datasets.preparation import cache
 from teacher.datasets.preparation.cache import cached
 from tests.teacher.tiny import toy
@@ -25,7 +25,7 @@ class Maker:
 
     def __call__(self) -> Samples:
         self.calls += 1
-        made = dataclasses.replace(toy("toy", (1, 4, 4)), report=Report.of(250, [("a.wav", "silent")]))
+        made = dataclasses.replace(toy("toy", (1, 4, 4)), report=LoadReport.of(250, [("a.wav", "silent")]))
         return made.noted("one note")
 
 
