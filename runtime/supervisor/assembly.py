@@ -1,6 +1,7 @@
 """Makes the actors of a run and their roles, all at once, each actor ready to be made again."""
 
 import functools
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,18 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from replay.config import NONE
-from runtime.figures import Value
-from runtime.learning import kinds, learning, sections
-from runtime.settings import RunConfig
+from runtime.config.learning import kinds, learning, sections
+from runtime.config.page_facts import page_facts
+from runtime.config.settings import RunConfig
+from runtime.config.teaching import Teacher, teachers_of
+from runtime.config.version import version
+from runtime.reporting.figures import Value
 from runtime.supervisor.actor_wrapper import BACKGROUND, HEARTBEAT, StartNote, wrap_actor
 from runtime.supervisor.answer_role import AnswerRole
 from runtime.supervisor.roles import LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
 from runtime.supervisor.sensor_role import SensorRole
 from runtime.supervisor.supervised_actor import SupervisedActor
 from runtime.supervisor.supervision import Supervision
-from runtime.teaching import Teacher, teachers_of
 from sensors.core.state import StateDict
 from sensors.live.rig_config import LIVE, RigConfig
 from sensors.live.sensor_log import NAME as LOG
@@ -33,12 +36,15 @@ ACTOR_CLASSES: Mapping[str, Any] = {
     "teacher": "teacher.actor:TeacherActor",
     "sensors": "sensors.actor:SensorActor",
     "agent": "agent.actor:AnswerActor",
+    "page": "page.actor:PageActor",
 }
 """Class of each role's actor, or where to import it from."""
 SENSORS = "sensors"
 """Name of the actor that perceives."""
 AGENT = "agent"
 """Name of the actor that answers questions; other programs find it by this name."""
+PAGE = "page"
+"""Name of the actor that serves the page."""
 QUESTIONS = 8
 """Calls that this actor works on at one time, its regular one among them."""
 
@@ -54,6 +60,7 @@ def assemble(
     generations: dict[str, int],
     newest: Callable[[], Path | None],
     fresh: dict[str, Value],
+    page_role: Callable[[SupervisedActor], Role],
 ) -> dict[str, Role]:
     """Create replay, learner, teachers or sensors, and monitor, without waiting for any of them.
 
@@ -68,6 +75,7 @@ def assemble(
         generations: teacher -> its last generation so far; kept up to date.
         newest: finds the newest checkpoint; None where there is none.
         fresh: receives new grades.
+        page_role: makes the role of the page, which shows what the supervisor alone knows.
 
     Returns:
         The role of each actor by the actor's name, in the order in which they were made.
@@ -140,6 +148,14 @@ def assemble(
         options = pinned | {"name": AGENT, "max_concurrency": QUESTIONS}
         return make("agent", options, str(path), config.answer.to_dict(), "learner", learns.answers)
 
+    # Made once: viewers are not asked for another token after a restart.
+    token = secrets.token_urlsafe(24)
+
+    def page() -> Any:
+        facts = page_facts(config, path, version())
+        told = (str(path), config.page.to_dict(), facts, learns.answers, token)
+        return make("page", pinned | {"name": PAGE}, *told)
+
     def monitor() -> Any:
         # The first teacher of each subject that has an exam set of samples by sense gives it to the monitor.
         first = {one.subject.name: roles[one.name].actor for one in teachers if one.speaks and not one.subject.labelled}
@@ -168,16 +184,18 @@ def assemble(
     if config.answer.serve or config.answer.respond:
         supervise(AGENT, agent, lambda actor: AnswerRole(actor, *known, remark))
     supervise("monitor", monitor, lambda actor: MonitorRole(actor, *known, remark, fresh))
+    if config.page.port is not None:
+        supervise(PAGE, page, page_role)
     return roles
 
 
 def shown_actors(config: RunConfig) -> set[str]:
     """Names of the actors whose facts are shown on the screen; those of the others are only written to files."""
-    return {"learner", SENSORS, AGENT, *(one.name for one in teachers_of(config.run) if one.speaks)}
+    return {"learner", SENSORS, AGENT, PAGE, *(one.name for one in teachers_of(config.run) if one.speaks)}
 
 
 def rig_of(config: RunConfig, path: Path) -> RigConfig:
     """The rig of a run that perceives for itself, with `path` as its directory."""
-    # An agent that hears itself would learn what it imagines; on a recording there is nothing of it.
-    hush = str(path / PLAYBACK) if config.answer.respond and config.rig.source == LIVE else None
-    return config.rig.replace(hush=hush, log=str(path / LOG))
+    # An agent that hears its own voice would learn what it imagines. A recording does not hold its voice.
+    own_playback = str(path / PLAYBACK) if config.answer.respond and config.rig.source == LIVE else None
+    return config.rig.replace(own_playback=own_playback, log=str(path / LOG))

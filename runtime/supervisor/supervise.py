@@ -8,11 +8,12 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from runtime.run_status import RunStatus
-from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig
-from runtime.shortage import RETRY, Shortage, full
-from runtime.signals import StopSignals
+from runtime.command.signals import StopSignals
+from runtime.config.settings import RunConfig
+from runtime.reporting.run_status import RunStatus
+from runtime.reporting.terminal import Terminal
+from runtime.run_folder.rundir import RunDirectory
+from runtime.run_folder.shortage import RETRY, Shortage, full
 from runtime.supervisor.actor_errors import reason
 from runtime.supervisor.actor_wrapper import actor_class
 from runtime.supervisor.assembly import assemble, shown_actors
@@ -21,6 +22,8 @@ from runtime.supervisor.clock import Clock
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.ending import Ending
 from runtime.supervisor.outcome import Outcome, RunFailure
+from runtime.supervisor.page_report import PageReport
+from runtime.supervisor.page_role import PageRole
 from runtime.supervisor.progress import Progress
 from runtime.supervisor.record import FINAL, STARTING, Record
 from runtime.supervisor.roles import LearnerRole, MonitorRole, Role, TeacherRole
@@ -28,9 +31,8 @@ from runtime.supervisor.saver import SaveError, Saver
 from runtime.supervisor.sensor_role import SensorRole
 from runtime.supervisor.starts import NAME as STARTS
 from runtime.supervisor.starts import Starts
-from runtime.supervisor.supervised_actor import FETCH, Fault
+from runtime.supervisor.supervised_actor import FETCH, Fault, SupervisedActor
 from runtime.supervisor.supervision import Supervision
-from runtime.terminal import Terminal
 from sensors.core.errors import StateError, StorageError, UserError
 
 STOP_WITHIN = 9.0
@@ -131,27 +133,16 @@ class Supervisor:
         for line in self._cluster.describe():
             self._terminal.note(line)
         gpus = check_resources(*self._cluster.resources(), self._config.learner.device)
-        supervision = Supervision(
-            self._config.run,
-            self.status,
-            self._terminal.remark,
-            self._clock,
-            self._cluster.here(),
-            Starts(self._run.path / STARTS),
-        )
-        self.roles |= assemble(
-            self._config,
-            self._run.path,
-            self._actor_classes,
-            gpus,
-            self._cluster.joined,
-            supervision,
-            self._progress.cursors,
-            self._progress.generations,
-            lambda: self._saver.newest,
-            self._record.fresh,
-        )
+        here, starts = self._cluster.here(), Starts(self._run.path / STARTS)
+        shared = Supervision(self._config.run, self.status, self._terminal.remark, self._clock, here, starts)
+        told = (self._config, self._run.path, self._actor_classes, gpus, self._cluster.joined, shared)
+        places = (self._progress.cursors, self._progress.generations, lambda: self._saver.newest)
+        self.roles |= assemble(*told, *places, self._record.fresh, self._page_role)
         return True
+
+    def _page_role(self, actor: SupervisedActor) -> PageRole:
+        report = PageReport(self._record, self.status, self._saver, self._terminal, self.roles)
+        return PageRole(actor, self.status, self._config.run, self._terminal.remark, self._stop, report)
 
     # -- work ------------------------------------------------------------
 
@@ -249,7 +240,14 @@ class Supervisor:
 
     def _failed(self, role: Role, fault: Fault) -> None:
         actor = role.actor
-        if not actor.put_down(fault):
+        again = actor.put_down(fault)
+        if not again and not role.needed:
+            del self.roles[actor.name]
+            self._terminal.remark(
+                f"{actor.name}: {fault.why}; it failed {actor.failures} times, the run goes on without it"
+            )
+            return
+        if not again:
             raise RunFailure(f"{actor.name} failed {actor.failures} times: {fault.why}")
         self._terminal.remark(f"{actor.name}: {fault.why}; restart {actor.failures} of {self._config.run.restarts}")
 
@@ -309,13 +307,14 @@ class Supervisor:
             self._shortage.clear("checkpoint")
             if self._saver.stall_ms is not None:
                 status.values["learner/checkpoint_stall_ms"] = self._saver.stall_ms
-        status.hold(bool(self._shortage), now)
+        status.hold(bool(self._shortage) or status.paused, now)
         learner = self.roles["learner"].actor
         # A restarted learner has not yet restored what it is to save.
         if status.first_step_at is None or self._phase != "learning" or self._saver.busy or not learner.started:
             return
-        if self._shortage.may_try() if "checkpoint" in self._shortage else now >= self._next_save:
-            self._next_save = now + section.checkpoint_every
+        due = status.checkpoint_wanted or now >= self._next_save
+        if self._shortage.may_try() if "checkpoint" in self._shortage else due:
+            self._next_save, status.checkpoint_wanted = now + section.checkpoint_every, False
             self._save(now + section.call_deadline, aside=True)
 
     def _save(self, end: float, aside: bool = False) -> None:

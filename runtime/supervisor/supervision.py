@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.clock import Clock
 from runtime.supervisor.starts import Starts
 

@@ -14,8 +14,8 @@ import pytest
 import ray
 from ray.exceptions import ActorUnavailableError
 
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.actor_wrapper import BACKGROUND, HEARTBEAT, StartNote, wrap_actor
 from runtime.supervisor.clock import Clock
 from runtime.supervisor.starts import Starts

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from ray.exceptions import ActorUnavailableError
 
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.clock import Clock
 from runtime.supervisor.starts import Starts
 from runtime.supervisor.supervised_actor import Fault, SupervisedActor
