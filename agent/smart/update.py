@@ -25,6 +25,7 @@ from agent.networks.build import build_autoencoder
 from agent.networks.weights import adamw, load_module, load_optimiser, optimiser_state, place, set_rate
 from agent.networks.whitening import Whitening, recalibrate
 from agent.smart.guides import build_guides
+from agent.smart.contrast import contrast
 from agent.smart.modes import mode_weights
 from sensors.core.errors import ConfigError, StateError
 from sensors.core.modalities import modality
@@ -133,6 +134,11 @@ class Smart:
         total = losses[f"{side}/reconstruction"] + self.config.weight * sum(
             loss for name, loss in losses.items() if name != f"{side}/reconstruction"
         )
+        if self.config.contrast:
+            for other, guide in guides.items():
+                told = contrast(guessed[other], guide, lesson, self.config.contrast_temperature)
+                total = total + self.config.contrast * told
+                losses[f"{side}/{other}/contrast"] = told
         optimiser = self.optimisers[side]
         set_rate(optimiser, self.config.learning_rate * rate)
         optimiser.zero_grad(set_to_none=True)
