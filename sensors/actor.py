@@ -60,7 +60,7 @@ class SensorActor:
         settings = RigConfig.from_dict(config)
         # A start that no checkpoint knows of must not take its ids again either; clocks are seldom set back.
         self._rig = make_rig(settings, max(time.time_ns() // 1_000_000, generation), kinds)
-        self._outbox = Outbox(settings.live.queue, settings.live.queue_mib * 2**20, resend)
+        self._outbox = Outbox[Delivery](settings.live.queue, settings.live.queue_mib * 2**20, resend)
         self._replay = replay
         self._log = SensorLog(Path(settings.log)) if settings.log is not None else None
         self._flying: dict[Any, Delivery] = {}

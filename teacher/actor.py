@@ -1,9 +1,8 @@
 """Ray shell of a simulated teacher: pushes batches to replay, a few unacknowledged at a time."""
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -12,7 +11,9 @@ from ray.exceptions import RayActorError
 
 from sensors.core.errors import ConfigError
 from sensors.core.event import EventBatch
+from sensors.core.resend_window import RESEND_AFTER
 from sensors.core.state import StateDict
+from sensors.live.outbox import Delivery, Outbox
 from teacher.config import DataConfig
 from teacher.subjects import Cursor, settings_kind, subject
 
@@ -20,23 +21,26 @@ WINDOW = 4
 """Batches on the way to replay at one time."""
 WINDOW_UNHEEDED = 16
 """The same, where nothing is sent again."""
-ANSWER_TIMEOUT = 10.0
-"""Seconds after which an unanswered batch is sent again, or given up; replay tells repeats by their ids."""
 DROPPED = ("throttled", "unanswered", "restored")
 """Why events are given up: replay told to wait, or did not answer, and they are not sent again; or the teacher was set
 back to a saved cursor, from which it offers them anew."""
-_SHORTEST_PAUSE, _DEAD_PAUSE = 0.002, 0.2
+COUNTED = {
+    "offered": "offered",
+    "accepted": "stored",
+    "duplicate": "repeated",
+    "throttled": "turned_away",
+    "lost": "lost",
+}
+"""Counts of `run` -> those of the outbox."""
+_SHORTEST_PAUSE = 0.002
 
 
-@dataclass(eq=False)
-class _Sent:
-    """One batch that replay has not acknowledged: where it started, its answer to come, when it may go."""
+class _Sent(Delivery):
+    """A batch of a teacher, and the cursor of its first event."""
 
-    batch: EventBatch
-    start: Cursor
-    answer: Any = None
-    sent_at: float = 0.0
-    not_before: float = 0.0
+    def __init__(self, batch: EventBatch, start: Cursor) -> None:
+        super().__init__(batch, time.monotonic())
+        self.start = start
 
 
 class TeacherActor:
@@ -78,9 +82,11 @@ class TeacherActor:
         self._replay = replay
         self._resend = resend
         self._window = WINDOW if resend else WINDOW_UNHEEDED
-        self._unacknowledged: deque[_Sent] = deque()
-        self._forgotten = 0
-        self._counts: Counter[str] = Counter()
+        self._outbox = Outbox[_Sent](self._window, resend=resend, under_way=self._window, resend_after=RESEND_AFTER)
+        self._flying: dict[Any, _Sent] = {}
+        # Of the outbox, when `run` last answered: what a call that ended in an error has not told, the next one tells.
+        self._told: Counter[str] = Counter()
+        self._batches = 0
         self._by_kind: Counter[str] = Counter()
         self._due = time.monotonic()
 
@@ -98,31 +104,18 @@ class TeacherActor:
             (events without a final answer now), `waiting_s` (time neither sending nor making batches) and
             `replay_alive`. Over all runs of one teacher offered = accepted + duplicate + dropped + held.
         """
-        # Kept from a call that ended in an error, whose answer told nobody of them.
-        counts, by_kind = self._counts, self._by_kind
-        counts["dropped/restored"] += self._forgotten
-        self._forgotten = 0
         waiting, alive = 0.0, True
         end = time.monotonic() + seconds
         while (now := time.monotonic()) < end:
-            alive = self._collect(counts, by_kind) and alive
-            self._send(counts, now)
+            alive = self._collect() and alive
+            self._send(now)
             before = time.monotonic()
             pause = self._pause(before, end)
             if pause > 0:
                 self._wait(pause)
                 waiting += time.monotonic() - before
-        alive = self._collect(counts, by_kind) and alive
-        names = ("offered", "accepted", "duplicate", "throttled", "lost", "batches")
-        self._counts, self._by_kind = Counter(), Counter()
-        return {
-            **{n: counts[n] for n in names},
-            "by_kind": dict(by_kind),
-            "dropped": {reason: counts[f"dropped/{reason}"] for reason in DROPPED},
-            "held": sum(len(sent.batch) for sent in self._unacknowledged),
-            "waiting_s": waiting,
-            "replay_alive": alive,
-        }
+        alive = self._collect() and alive
+        return self._report() | {"waiting_s": waiting, "replay_alive": alive}
 
     def exam(self) -> dict[str, Any]:
         """The subject's exam set as a dict of arrays; `ExamSet.from_dict` reads it.
@@ -145,7 +138,7 @@ class TeacherActor:
 
     def state_dict(self) -> StateDict:
         """Cursor of the oldest unacknowledged batch: what follows is taught again, under the same ids."""
-        start = self._unacknowledged[0].start if self._unacknowledged and self._resend else None
+        start = next((sent.start for sent in self._outbox), None) if self._resend else None
         return self._machine.state_dict(start)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -155,8 +148,8 @@ class TeacherActor:
             StateError: the state is not this teacher's.
         """
         self._machine.load_state_dict(state)
-        self._forgotten += sum(len(sent.batch) for sent in self._unacknowledged)
-        self._unacknowledged.clear()
+        self._outbox.stop("restored")
+        self._flying.clear()
 
     def ping(self) -> str:
         """Answer with the name."""
@@ -164,84 +157,93 @@ class TeacherActor:
 
     def close(self) -> None:
         """Forget what is on its way; the saved cursor covers it."""
-        self._unacknowledged.clear()
+        self._outbox.stop("restored")
+        self._flying.clear()
 
-    def _collect(self, counts: Counter[str], by_kind: Counter[str]) -> bool:
+    def _report(self) -> dict[str, Any]:
+        """Counts since it was last called."""
+        new = self._outbox.counts.copy()
+        new.subtract(self._told)
+        self._told = self._outbox.counts.copy()
+        batches, by_kind = self._batches, self._by_kind
+        self._batches, self._by_kind = 0, Counter()
+        return {
+            **{name: new[counted] for name, counted in COUNTED.items()},
+            "batches": batches,
+            "by_kind": dict(by_kind),
+            "dropped": {reason: new[reason] for reason in DROPPED},
+            "held": self._outbox.events,
+        }
+
+    def _collect(self) -> bool:
         """Take the answers that are there; False where replay turned out dead."""
         alive, now = True, time.monotonic()
-        flying = {s.answer: s for s in self._unacknowledged if s.answer is not None}
-        ready = ray.wait(list(flying), num_returns=len(flying), timeout=0)[0] if flying else []
-        for sent in flying.values():
-            if sent.answer not in ready:
-                if now - sent.sent_at > ANSWER_TIMEOUT:
-                    sent.answer = None
-                    counts["lost"] += 1
-                    self._give_up(sent, "unanswered", counts)
-                continue
-            answer, sent.answer = sent.answer, None
+        late = self._outbox.overdue(now)
+        self._flying = {answer: sent for answer, sent in self._flying.items() if sent not in late}
+        ready = ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)[0] if self._flying else []
+        for answer in ready:
+            sent = self._flying.pop(answer)
             try:
-                reply = ray.get(answer, timeout=ANSWER_TIMEOUT)
+                reply = ray.get(answer, timeout=RESEND_AFTER)
             except RayActorError:
-                sent.not_before = now + _DEAD_PAUSE
-                counts["lost"] += 1
                 alive = False
-                self._give_up(sent, "unanswered", counts)
+                if self._outbox.unanswered(sent, now):
+                    self._hold_up(sent)
                 continue
-            if reply["throttled_ms"] > 0:
-                sent.not_before = now + reply["throttled_ms"] / 1000
-                counts["throttled"] += 1
-                self._give_up(sent, "throttled", counts)
-                continue
-            self._unacknowledged.remove(sent)
-            counts["batches"] += 1
-            counts["accepted"] += reply["accepted"]
-            counts["duplicate"] += reply["duplicate"]
-            by_kind[sent.batch.kind] += reply["accepted"] + reply["duplicate"]
+            except Exception:
+                # The caller hears of it, and the batch is not lost.
+                self._outbox.recall(sent)
+                raise
+            throttled_ms = reply["throttled_ms"]
+            given_up = self._outbox.answered(sent, reply["accepted"], reply["duplicate"], throttled_ms, now)
+            if throttled_ms <= 0:
+                self._batches += 1
+                self._by_kind[sent.batch.kind] += reply["accepted"] + reply["duplicate"]
+            elif given_up:
+                self._hold_up(sent)
         return alive
 
-    def _give_up(self, sent: _Sent, reason: str, counts: Counter[str]) -> None:
-        """Forget a batch that is not sent again; what follows waits as long as it would have waited."""
-        if not self._resend:
-            self._unacknowledged.remove(sent)
-            counts[f"dropped/{reason}"] += len(sent.batch)
-            self._due = max(self._due, sent.not_before)
+    def _hold_up(self, sent: _Sent) -> None:
+        """What follows a batch that was given up waits as long as that one would have waited."""
+        self._due = max(self._due, sent.not_before)
 
-    def _send(self, counts: Counter[str], now: float) -> None:
+    def _send(self, now: float) -> None:
         """Send what may go again, oldest first, then new batches while the window and the pace allow."""
-        for sent in self._unacknowledged:
-            if sent.answer is None:
-                # One batch turned away holds up the later ones, so that they keep their order.
-                if sent.not_before > now:
-                    return
-                self._dispatch(sent)
-        while len(self._unacknowledged) < self._window and self._due <= time.monotonic():
+        for sent in self._outbox.due(now):
+            if sent.sent_at is not None:
+                # The late answer of the earlier sending is not waited for.
+                self._flying = {answer: other for answer, other in self._flying.items() if other is not sent}
+            self._dispatch(sent)
+        # One batch turned away holds up the later ones, so that they keep their order.
+        while self._held() is None and len(self._outbox) < self._window and self._due <= time.monotonic():
             start = self._machine.cursor
             sent = _Sent(self._machine.step(), start)
-            self._unacknowledged.append(sent)
+            self._outbox.add(sent)
             self._dispatch(sent)
-            counts["offered"] += len(sent.batch)
             if rate := self._machine.rate:
                 # A teacher held up catches up by a second at most.
                 self._due = max(self._due, time.monotonic() - 1.0) + len(sent.batch) / rate
 
     def _dispatch(self, sent: _Sent) -> None:
-        sent.answer = self._replay.insert.remote(sent.batch)
-        sent.sent_at = time.monotonic()
+        self._flying[self._replay.insert.remote(sent.batch)] = sent
+        self._outbox.sent(sent, time.monotonic())
+
+    def _held(self) -> _Sent | None:
+        """The oldest batch that was turned away and is not sent again yet."""
+        return next((sent for sent in self._outbox if sent.sent_at is None), None)
 
     def _pause(self, now: float, end: float) -> float:
         """Seconds until something can be done, at most until `end`."""
-        held = [s.not_before - now for s in self._unacknowledged if s.answer is None]
-        if held:
-            until = held[0]
-        elif len(self._unacknowledged) < self._window:
+        if (held := self._held()) is not None:
+            until = held.not_before - now
+        elif len(self._outbox) < self._window:
             until = self._due - now
         else:
-            until = ANSWER_TIMEOUT
+            until = RESEND_AFTER
         return min(max(until, 0.0), end - now)
 
     def _wait(self, pause: float) -> None:
-        flying = [s.answer for s in self._unacknowledged if s.answer is not None]
-        if flying and not any(s.answer is None for s in self._unacknowledged):
-            ray.wait(flying, num_returns=1, timeout=pause)
+        if self._flying and self._held() is None:
+            ray.wait(list(self._flying), num_returns=1, timeout=pause)
         else:
             time.sleep(max(pause, _SHORTEST_PAUSE))

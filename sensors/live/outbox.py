@@ -1,120 +1,124 @@
-"""What sensors have perceived and replay has not taken yet: a bounded queue that never waits for anybody."""
+"""Batches on their way to replay, of live sensors or of a teacher: what replay's answers do to them."""
 
 from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from math import inf
+from typing import Any, Generic, TypeVar
 
 from sensors.core.event import EventBatch
+from sensors.core.resend_window import RESEND_AFTER, Parcel, ResendWindow
 
-AGAIN = 10.0
-"""Seconds after which a batch without an answer is sent again; replay tells repeats by their ids."""
 AWAY = 0.2
-"""Seconds until a batch is sent again that replay was not there for."""
+"""Seconds until a batch is resent after replay was not there."""
 UNDER_WAY = 8
-"""Batches that wait for an answer at one time."""
+"""Batches of sensors that wait for an answer at one time."""
 REASONS = ("throttled", "unanswered", "overflow", "refused", "stopped")
-"""Why events are dropped."""
+"""Why sensors' events are dropped."""
 LATENCIES = 4096
 """Newest latencies that percentiles are taken over."""
 
 
-@dataclass(eq=False)
-class Delivery:
+@dataclass(eq=False, init=False)
+class Delivery(Parcel):
     """A batch of events on its way.
 
     Attributes:
         batch: its events.
         captured: monotonic second at which the sample that decided it was captured.
-        receipt: what the robot's host acknowledges once it is stored; none for this machine's own events.
-        sent_at: when it was last sent; None: it is not under way.
-        not_before: when it may be sent.
+        receipt: what the robot's host acknowledges once it is stored; None for this machine's own events.
     """
 
     batch: EventBatch
     captured: float
-    receipt: Any = None
-    sent_at: float | None = None
-    not_before: float = 0.0
+    receipt: Any
+
+    def __init__(self, batch: EventBatch, captured: float, receipt: Any = None) -> None:
+        super().__init__(events=len(batch), nbytes=batch.nbytes, bounded=receipt is None)
+        self.batch, self.captured, self.receipt = batch, captured, receipt
 
 
-class Outbox:
-    """Batches in the order in which they came; when there is no more room, the oldest that is not under way goes.
+D = TypeVar("D", bound=Delivery)
 
-    A robot's batch is never dropped: it is kept there until it is acknowledged, and its window bounds how many there
-    are. Nor is one under way: whether it is stored is not known yet. At any time, in events:
-    offered = stored + repeated + dropped, of whatever reason, + `events`.
+
+class Outbox(Generic[D]):
+    """The resend window of a process that sends to replay.
+
+    A robot's batch is never dropped to make room: it is kept there until it is acknowledged, and its window bounds how
+    many there are. At any time, in events: offered = stored + repeated + dropped, of whatever reason, + `events`.
 
     Args:
         batches: most batches of this machine's own that are kept.
         nbytes: most bytes of them.
         resend: whether a batch is sent until it is answered; if not, what replay turns away or does not answer is
             dropped, a robot's batch, too.
+        under_way: most batches that wait for an answer at one time.
+        resend_after: seconds without an answer after which a batch is resent or given up.
 
     Attributes:
         counts: events `offered`, `stored`, `repeated` (replay had them already), and dropped: `throttled` (replay told
             to wait), `unanswered` (replay was away or silent), `overflow` (neither; they came too fast), `refused`
-            (replay takes no such events), `stopped` (not known to be stored when it was over). Sendings turned away
-            count as `turned_away`, those without answer as `lost`.
-        events: events kept.
+            (replay takes no such events), or the reason given to `stop`. Sendings turned away count as `turned_away`,
+            those without answer as `lost`.
     """
 
-    def __init__(self, batches: int, nbytes: int, resend: bool = True) -> None:
-        self._resend = resend
-        self._limit, self._limit_bytes = batches, nbytes
-        self._kept: deque[Delivery] = deque()
-        self._own = self._own_bytes = 0
+    def __init__(
+        self,
+        batches: int,
+        nbytes: float = inf,
+        resend: bool = True,
+        under_way: int = UNDER_WAY,
+        resend_after: float = RESEND_AFTER,
+    ) -> None:
+        self._resend, self._most_under_way = resend, under_way
+        self._window = ResendWindow[D](batches, nbytes, resend_after)
         self._trouble = "overflow"
-        self.events = 0
-        self.counts: Counter[str] = Counter()
         self._latencies: deque[float] = deque(maxlen=LATENCIES)
         self._lags: deque[float] = deque(maxlen=LATENCIES)
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._window)
 
-    def add(self, delivery: Delivery) -> None:
+    def __iter__(self) -> Iterator[D]:
+        """What is kept, oldest first."""
+        return iter(self._window)
+
+    @property
+    def events(self) -> int:
+        """Events kept."""
+        return self._window.events
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Totals since the start."""
+        return self._window.counts
+
+    def add(self, delivery: D) -> None:
         """Keep a batch; makes room by dropping the oldest of this machine's own, itself if all others are under way."""
-        self._kept.append(delivery)
-        self.events += len(delivery.batch)
-        self.counts["offered"] += len(delivery.batch)
-        if delivery.receipt is None:
-            self._own += 1
-            self._own_bytes += delivery.batch.nbytes
-        while self._own > self._limit or self._own_bytes > self._limit_bytes:
-            self._drop(next(p for p in self._kept if p.receipt is None and p.sent_at is None), self._trouble)
+        self._window.add(delivery, "offered", self._trouble)
 
-    def due(self, now: float) -> list[Delivery]:
+    def due(self, now: float) -> list[D]:
         """Batches to be sent now, oldest first; `sent` each of them."""
-        found: list[Delivery] = []
-        under_way = sum(p.sent_at is not None for p in self._kept)
-        for delivery in self._kept:
-            if delivery.sent_at is not None:
-                if now - delivery.sent_at >= AGAIN and self._resend:
-                    self._trouble = "unanswered"
-                    self.counts["lost"] += 1
-                    found.append(delivery)
-                continue
-            if delivery.not_before > now or under_way >= UNDER_WAY:
-                # Those behind it wait as well, so that events keep their order.
-                break
-            under_way += 1
-            found.append(delivery)
+        found = self._window.due(now, self._most_under_way, resend=self._resend)
+        if unanswered := sum(delivery.sent_at is not None for delivery in found):
+            self._trouble = "unanswered"
+            self.counts["lost"] += unanswered
         return found
 
-    def sent(self, delivery: Delivery, now: float) -> None:
+    def sent(self, delivery: D, now: float) -> None:
         """Note that this one is under way."""
-        delivery.sent_at = now
+        self._window.sent(delivery, now)
 
-    def answered(self, delivery: Delivery, accepted: int, duplicate: int, throttled_ms: float, now: float) -> bool:
+    def recall(self, delivery: D) -> None:
+        """Send this one again."""
+        self._window.hold(delivery)
+
+    def answered(self, delivery: D, accepted: int, duplicate: int, throttled_ms: float, now: float) -> bool:
         """Take replay's answer; whether the batch is stored, or given up, for good."""
         if throttled_ms > 0:
-            self._trouble = "throttled"
             self.counts["turned_away"] += 1
-            delivery.sent_at, delivery.not_before = None, now + throttled_ms / 1000
-            if not self._resend:
-                self._drop(delivery, "throttled")
-            return not self._resend
-        if not self._forget(delivery):
+            return self._put_off(delivery, now + throttled_ms / 1000, "throttled")
+        if not self._window.remove(delivery):
             # Settled by an earlier answer.
             return True
         self._trouble = "overflow"
@@ -125,30 +129,27 @@ class Outbox:
             self._lags.append(max(now - float(delivery.batch.end.max()), 0.0))
         return True
 
-    def unanswered(self, delivery: Delivery, now: float) -> bool:
+    def unanswered(self, delivery: D, now: float) -> bool:
         """Replay is away: the batch is sent again soon, or given up; whether it is given up."""
-        self._trouble = "unanswered"
         self.counts["lost"] += 1
-        delivery.sent_at, delivery.not_before = None, now + AWAY
-        if not self._resend:
-            self._drop(delivery, "unanswered")
-        return not self._resend
+        return self._put_off(delivery, now + AWAY, "unanswered")
 
-    def overdue(self, now: float) -> list[Delivery]:
+    def overdue(self, now: float) -> list[D]:
         """Batches that were given up now, as no answer has come and they are not sent again."""
-        late = [p for p in self._kept if p.sent_at is not None and now - p.sent_at >= AGAIN and not self._resend]
+        late = [] if self._resend else self._window.overdue(now)
         for delivery in late:
             self.unanswered(delivery, now)
         return late
 
-    def refused(self, delivery: Delivery) -> None:
+    def refused(self, delivery: D) -> None:
         """Replay takes no such batch, now or later."""
-        self._drop(delivery, "refused")
+        self._window.settle(delivery, "refused")
 
-    def stop(self) -> None:
-        """It is over: what is still kept here will not be stored; robots send theirs to whoever listens next."""
-        for delivery in [p for p in self._kept if p.receipt is None]:
-            self._drop(delivery, "stopped")
+    def stop(self, reason: str = "stopped") -> None:
+        """Drop what is kept of this machine's own events; robots send theirs to whoever listens next."""
+        for delivery in self._window:
+            if delivery.receipt is None:
+                self._window.settle(delivery, reason)
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -169,18 +170,10 @@ class Outbox:
                 found[f"{name}_p99"] = ordered[min(int(0.99 * len(ordered)), len(ordered) - 1)]
         return found
 
-    def _drop(self, delivery: Delivery, reason: str) -> None:
-        if self._forget(delivery):
-            self.counts[reason] += len(delivery.batch)
-
-    def _forget(self, delivery: Delivery) -> bool:
-        """Let go of it; whether it was still kept."""
-        try:
-            self._kept.remove(delivery)
-        except ValueError:
-            return False
-        self.events -= len(delivery.batch)
-        if delivery.receipt is None:
-            self._own -= 1
-            self._own_bytes -= delivery.batch.nbytes
-        return True
+    def _put_off(self, delivery: D, until: float, reason: str) -> bool:
+        """Resend this one from `until` on, or give it up; whether it is given up."""
+        self._trouble = reason
+        self._window.hold(delivery, until)
+        if not self._resend:
+            self._window.settle(delivery, reason)
+        return not self._resend

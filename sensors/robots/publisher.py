@@ -29,8 +29,8 @@ from sensors.robots import link
 from sensors.robots.keys import RobotKeys, check_address, check_name, load_robot_keys
 from sensors.robots.link import BatchStamp, Buffer, Hello, Welcome
 from sensors.robots.remote_config import MIB, PublisherConfig
-from sensors.robots.resend_window import ResendWindow
 from sensors.robots.robot_journal import RobotJournal
+from sensors.robots.robot_window import RobotWindow
 from sensors.sources.source import Change, Observer, SourceState
 
 ASK = 0.5
@@ -83,7 +83,7 @@ class Publisher:
         self._reason = ""
         self._observers: list[Observer] = []
         self._terms: Welcome | None = None
-        self._window = ResendWindow(config.keep, config.keep_mib * MIB, journal)
+        self._window = RobotWindow(config.keep, config.keep_mib * MIB, journal)
         self._window.restore()
         self._counts: Counter[str] = Counter()
         self._told = set[str]()

@@ -229,7 +229,7 @@ def test_replays_own_error_reaches_the_caller_and_loses_nothing(pair: Pair) -> N
 
 
 def test_an_answer_that_does_not_come_is_asked_for_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "ANSWER_TIMEOUT", 0.2)
+    monkeypatch.setattr(shell, "RESEND_AFTER", 0.2)
     teacher, replay = pair(("hold", 0.0))
     # Each run ends in time, though nothing is answered.
     assert quickest(lambda: took(lambda: teacher.run(0.5)), 0.8) < 0.8

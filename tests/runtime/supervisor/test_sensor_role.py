@@ -9,13 +9,13 @@ import pytest
 
 from benchmarks.harness.shown import drawing, show
 from benchmarks.proofs.sensor_rates import PAIRS
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.run_status import RunStatus
+from runtime.reporting.terminal import perceiving
 from runtime.supervisor.metrics import metric_of
 from runtime.supervisor.roles import ReplayRole
 from runtime.supervisor.sensor_role import SensorRole
-from runtime.terminal import perceiving
-from sensors.live.outbox import Outbox
+from sensors.live.outbox import Delivery, Outbox
 from sensors.live.rig import make_rig
 from sensors.live.rig_config import LiveConfig, RigConfig
 from sensors.sources.recorder import Recorder
@@ -93,7 +93,7 @@ def test_pairs_only_heard_and_only_seen_are_all_that_is_stored_or_dropped(tmp_pa
     made, status, _ = role()
     kinds = ["audio", "image", "audio+image"]
     rig = make_rig(RigConfig(source=str(interrupted(tmp_path / "session")), live=LiveConfig(speed=8.0)), 1, kinds)
-    outbox, tables = Outbox(queue, 2**26), Counter[str]()
+    outbox, tables = Outbox[Delivery](queue, 2**26), Counter[str]()
     rig.start()
     end = time.monotonic() + PATIENCE
     while set(rig.states.values()) != {"closed"}:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sensors.live.outbox import AGAIN, AWAY, UNDER_WAY, Delivery, Outbox
+from sensors.core.resend_window import RESEND_AFTER
+from sensors.live.outbox import AWAY, UNDER_WAY, Delivery, Outbox
 from tests.sensors.batches import batch
 
 
@@ -9,20 +10,20 @@ def percept(count: int = 2, captured: float = 0.0, receipt: object = None) -> De
     return Delivery(batch("audio", count), captured, receipt)
 
 
-def send(outbox: Outbox, now: float) -> list[Delivery]:
+def send(outbox: Outbox[Delivery], now: float) -> list[Delivery]:
     due = outbox.due(now)
     for item in due:
         outbox.sent(item, now)
     return due
 
 
-def balanced(outbox: Outbox) -> bool:
+def balanced(outbox: Outbox[Delivery]) -> bool:
     counts = outbox.counts
     return counts["offered"] == counts["stored"] + counts["repeated"] + sum(outbox.dropped.values()) + outbox.events
 
 
 def test_events_go_in_their_order_a_few_at_a_time() -> None:
-    outbox = Outbox(100, 2**30)
+    outbox = Outbox[Delivery](100, 2**30)
     given = [percept() for _ in range(UNDER_WAY + 3)]
     for item in given:
         outbox.add(item)
@@ -37,7 +38,7 @@ def test_events_go_in_their_order_a_few_at_a_time() -> None:
 
 @pytest.mark.parametrize("reason", ["throttled", "unanswered", "overflow"])
 def test_without_room_the_oldest_goes_and_is_counted_by_reason(reason: str) -> None:
-    outbox = Outbox(3, 2**30)
+    outbox = Outbox[Delivery](3, 2**30)
     given = [percept(count=n) for n in (1, 2, 4, 8, 16)]
     outbox.add(given[0])
     if reason != "overflow":
@@ -55,14 +56,14 @@ def test_without_room_the_oldest_goes_and_is_counted_by_reason(reason: str) -> N
 
 def test_too_many_bytes_are_too_many() -> None:
     size = percept(1).batch.nbytes
-    outbox = Outbox(100, 2 * size)
+    outbox = Outbox[Delivery](100, 2 * size)
     for _ in range(3):
         outbox.add(percept(1))
     assert len(outbox) == 2 and outbox.dropped["overflow"] == 1
 
 
 def test_what_replay_turned_away_holds_up_the_later_ones_and_goes_first() -> None:
-    outbox = Outbox(100, 2**30)
+    outbox = Outbox[Delivery](100, 2**30)
     first, second = percept(), percept()
     outbox.add(first)
     send(outbox, 0.0)
@@ -76,20 +77,20 @@ def test_what_replay_turned_away_holds_up_the_later_ones_and_goes_first() -> Non
 
 
 def test_silence_is_answered_with_the_same_batch_again() -> None:
-    outbox = Outbox(100, 2**30)
+    outbox = Outbox[Delivery](100, 2**30)
     item = percept()
     outbox.add(item)
     send(outbox, 0.0)
-    assert send(outbox, AGAIN / 2) == []
-    assert send(outbox, AGAIN) == [item]
-    assert outbox.answered(item, 0, 2, 0.0, AGAIN + 1)
+    assert send(outbox, RESEND_AFTER / 2) == []
+    assert send(outbox, RESEND_AFTER) == [item]
+    assert outbox.answered(item, 0, 2, 0.0, RESEND_AFTER + 1)
     # The first sending's answer comes after all.
-    assert outbox.answered(item, 2, 0, 0.0, AGAIN + 2)
+    assert outbox.answered(item, 2, 0, 0.0, RESEND_AFTER + 2)
     assert outbox.counts["repeated"] == 2 and outbox.counts["lost"] == 1 and balanced(outbox)
 
 
 def test_a_robots_batches_are_never_dropped() -> None:
-    outbox = Outbox(1, 2**30)
+    outbox = Outbox[Delivery](1, 2**30)
     robots = [percept(receipt=n) for n in range(5)]
     for item in robots:
         outbox.add(item)
@@ -101,7 +102,7 @@ def test_a_robots_batches_are_never_dropped() -> None:
 
 
 def test_what_replay_refuses_is_gone_and_counted() -> None:
-    outbox = Outbox(10, 2**30)
+    outbox = Outbox[Delivery](10, 2**30)
     item = percept(3)
     outbox.add(item)
     send(outbox, 0.0)
@@ -110,7 +111,7 @@ def test_what_replay_refuses_is_gone_and_counted() -> None:
 
 
 def test_latencies_are_those_of_this_machines_events() -> None:
-    outbox = Outbox(1000, 2**30)
+    outbox = Outbox[Delivery](1000, 2**30)
     assert outbox.latencies() == {}
     taken = np.linspace(0.01, 1.0, 100)
     for n, seconds in enumerate(taken):
@@ -127,7 +128,7 @@ def test_latencies_are_those_of_this_machines_events() -> None:
 
 
 def test_what_is_not_sent_again_goes_with_the_answer_that_does_not_take_it() -> None:
-    outbox = Outbox(100, 2**30, resend=False)
+    outbox = Outbox[Delivery](100, 2**30, resend=False)
     throttled, lost, late, taken = given = [percept(count=n, receipt=n % 2 or None) for n in (1, 2, 4, 8)]
     for item in given:
         outbox.add(item)
@@ -135,17 +136,17 @@ def test_what_is_not_sent_again_goes_with_the_answer_that_does_not_take_it() -> 
     assert outbox.answered(throttled, 0, 0, 50.0, 0.1)
     assert outbox.unanswered(lost, 0.1)
     assert outbox.answered(taken, 7, 1, 0.0, 0.2)
-    assert outbox.overdue(AGAIN / 2) == [] and balanced(outbox)
-    assert outbox.overdue(AGAIN) == [late]
+    assert outbox.overdue(RESEND_AFTER / 2) == [] and balanced(outbox)
+    assert outbox.overdue(RESEND_AFTER) == [late]
     assert outbox.dropped == {"throttled": 1, "unanswered": 6, "overflow": 0, "refused": 0, "stopped": 0}
-    assert send(outbox, 2 * AGAIN) == [] and not len(outbox) and balanced(outbox)
+    assert send(outbox, 2 * RESEND_AFTER) == [] and not len(outbox) and balanced(outbox)
     # The answer comes after all.
-    assert outbox.answered(late, 4, 0, 0.0, 2 * AGAIN) and balanced(outbox)
-    assert Outbox(100, 2**30).overdue(AGAIN) == []
+    assert outbox.answered(late, 4, 0, 0.0, 2 * RESEND_AFTER) and balanced(outbox)
+    assert Outbox[Delivery](100, 2**30).overdue(RESEND_AFTER) == []
 
 
 def test_what_is_under_way_is_not_dropped_so_that_nothing_is_counted_twice() -> None:
-    outbox = Outbox(2, 2**30)
+    outbox = Outbox[Delivery](2, 2**30)
     given = [percept(count=n) for n in (1, 2, 4, 8)]
     for item in given[:2]:
         outbox.add(item)
@@ -161,7 +162,7 @@ def test_what_is_under_way_is_not_dropped_so_that_nothing_is_counted_twice() -> 
 
 
 def test_what_is_left_at_the_end_is_counted_but_for_robots_who_keep_theirs() -> None:
-    outbox = Outbox(10, 2**30)
+    outbox = Outbox[Delivery](10, 2**30)
     for item in (percept(1), percept(2), percept(4, receipt=object())):
         outbox.add(item)
     send(outbox, 0.0)

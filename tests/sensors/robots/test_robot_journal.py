@@ -17,9 +17,9 @@ from sensors.core.errors import ConfigError, StorageError
 from sensors.remote import main
 from sensors.robots.publisher import Publisher
 from sensors.robots.remote_config import PublisherConfig
-from sensors.robots.resend_window import ResendWindow
 from sensors.robots.robot_config import RobotConfig
 from sensors.robots.robot_journal import ABOUT, DAMAGED, SET_ASIDE, RobotJournal, journal_directory
+from sensors.robots.robot_window import RobotWindow
 from sensors.system.places import PRIVATE
 from tests.sensors.batches import assert_same
 from tests.sensors.robot_rigs import FREE, host, made, until
@@ -295,7 +295,7 @@ def test_any_history_is_accounted_for_and_the_disk_holds_what_is_kept(tmp_path: 
     seq = 0
     for _ in range(4):
         journal = RobotJournal(tmp_path, "kitchen")
-        window = ResendWindow(10, 30_000, journal)
+        window = RobotWindow(10, 30_000, journal)
         window.restore()
         for _ in range(150):
             match rng.integers(4):
