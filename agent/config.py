@@ -46,13 +46,13 @@ class SmartConfig(Config):
     mode_growth: int = setting(300, help="steps in which this grows to its full", unit="steps", low=0, high=10**12)
     contrast: float = setting(
         0.0,
-        help="weight of a third term: what is evoked must be closer to its own guide than to the guides of the batch's "
-        "other events; 0: Eq. 1-2 alone",
+        help="weight of a third term: what is evoked must lie closer to its own guide than to those of other events "
+        "of the batch; 0: Eq. 1-2 alone",
         low=0.0,
         high=1e4,
     )
     contrast_temperature: float = setting(
-        0.1, help="how sharply the own guide is told from others by the third term", low=0.01, high=10.0
+        0.1, help="tau of the third term: how sharply the own guide is told from others", low=0.01, high=10.0
     )
     average: float = setting(
         0.998, help="decay, per step, of the averaged weights that are examined", low=0.0, high=0.999999
