@@ -44,6 +44,16 @@ class SmartConfig(Config):
         high=10**12,
     )
     mode_growth: int = setting(300, help="steps in which this grows to its full", unit="steps", low=0, high=10**12)
+    contrast: float = setting(
+        0.0,
+        help="weight of a third term: what is evoked must lie closer to its own guide than to those of other events "
+        "of the batch; 0: Eq. 1-2 alone",
+        low=0.0,
+        high=1e4,
+    )
+    contrast_temperature: float = setting(
+        0.1, help="tau of the third term: how sharply the own guide is told from others", low=0.01, high=10.0
+    )
     average: float = setting(
         0.998, help="decay, per step, of the averaged weights that are examined", low=0.0, high=0.999999
     )
