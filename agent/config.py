@@ -49,6 +49,19 @@ class SmartConfig(Config):
     mode_growth: int = setting(
         300, help="steps over which that effect grows to its full strength", unit="steps", low=0, high=10**12
     )
+    contrast: float = setting(
+        0.0,
+        help="weight of a third loss term, which draws the evoked latent closer to its own guide than to those of other "
+        "events of the batch; 0: only Eq. 1-2",
+        low=0.0,
+        high=1e4,
+    )
+    contrast_temperature: float = setting(
+        0.1,
+        help="tau of the third term; the smaller, the more sharply the own guide is told from others",
+        low=0.01,
+        high=10.0,
+    )
     average: float = setting(
         0.998,
         help="decay per step of the moving average of the weights, which exams and answers use",

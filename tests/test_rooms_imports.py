@@ -21,6 +21,7 @@ ORDER = (
     *("agent.config", "agent.hardware", "agent.checkpoints", "agent.events", "agent.networks", "agent.smart"),
     *("agent.tdlft", "agent.algorithms", "agent.inference", "agent.exams", "agent.monitors", "agent.answers"),
     *("agent.learner", "agent.actor"),
+    *("page", "page.routes", "page.app", "page.server", "page.actor"),
     *("runtime.config", "runtime.trial", "runtime.run_folder", "runtime.reporting", "runtime.command"),
     *("runtime.supervisor", "runtime.session", "launch", "runtime.package"),
     *("benchmarks.harness", "benchmarks.studies.main_job", "benchmarks.studies.live_learning"),
@@ -56,7 +57,7 @@ def name_of(path: Path) -> str:
 
 def modules() -> dict[str, Path]:
     """Name -> file of every module of the program and of the benchmarks."""
-    rooms = ("sensors", "teacher", "replay", "agent", "runtime", "benchmarks")
+    rooms = ("sensors", "teacher", "replay", "agent", "page", "runtime", "benchmarks")
     files = [ROOT / "launch.py", *(path for room in rooms for path in sorted((ROOT / room).rglob("*.py")))]
     return {name_of(path): path for path in files}
 

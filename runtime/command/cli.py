@@ -49,6 +49,12 @@ OPTIONS = {
         "--steps": "run.steps",
     },
     "what is kept": {"--ack": "replay.ack"},
+    "where it is seen": {
+        "--page": "page.port",
+        "--page-address": "page.address",
+        "--page-cert": "page.cert",
+        "--page-key": "page.key",
+    },
     "where it runs": {"--address": "run.address"},
 }
 """Prominent options by group; each stands for one setting and takes its help, choices and default from it."""
@@ -131,7 +137,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     changes: dict[str, str] = {}
     for options in OPTIONS.values():
         for flag, key in options.items():
-            if (text := getattr(given, flag[2:])) is not None:
+            if (text := getattr(given, flag[2:].replace("-", "_"))) is not None:
                 changes |= read_teach(text) if flag == "--teach" else {key: str(text)}
     for assignment in given.set:
         key, equals, text = assignment.partition("=")

@@ -8,6 +8,7 @@ from typing import Any, Self, get_args, get_type_hints
 from agent.algorithms import TDLFT, algorithm, algorithms, named
 from agent.config import AnswerConfig, LearnerConfig, MonitorConfig
 from agent.tdlft.config import TdlftTurnsConfig
+from page.config import PageConfig
 from replay.config import ReplayConfig
 from runtime.config.groups import HOLDERS, flatten, groups, holders, inner_group
 from runtime.config.migrate import migrate, replaced, typed
@@ -169,6 +170,7 @@ class RunConfig(Config):
     ingest: IngestConfig = field(default_factory=IngestConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
     senses: SensesConfig = field(default_factory=lambda: senses_config()())
+    page: PageConfig = field(default_factory=PageConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -23,7 +23,10 @@ class RunStatus:
         examined: how far the final exam is; empty before it.
         over: whether all sources have ended and replay has their events: no more can come.
         resting_since: monotonic time since when the learner rests for the final exam; None before.
-        held_since: monotonic time since when learning pauses, as it could not be saved; None while it goes on.
+        held_since: monotonic time since when learning pauses, as it could not be saved or a person paused it; None
+            while it goes on.
+        paused: whether a person has paused learning.
+        checkpoint_wanted: whether a person asks for a checkpoint now.
     """
 
     step: int = 0
@@ -39,6 +42,8 @@ class RunStatus:
     over: bool = False
     resting_since: float | None = None
     held_since: float | None = None
+    paused: bool = False
+    checkpoint_wanted: bool = False
 
     def learned(self, now: float) -> float:
         """Seconds of learning, earlier parts included."""

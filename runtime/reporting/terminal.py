@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ LINE_EVERY = 5.0
 """Seconds between lines where the output is no terminal."""
 SAME_EVERY = 60.0
 """Longest time between two lines that say the same; until then it doubles from one to the next."""
+HISTORY = 50
+"""Newest lines that are kept for those who look from elsewhere."""
 NOTES = 4
 """Notes kept in the live view."""
 LOST = ("throttled", "unanswered", "overflow", "refused", "stopped")
@@ -90,6 +93,9 @@ class Terminal:
     Args:
         stream: where to; standard output by default.
         interactive: whether to draw a live view; by default on a terminal that can move its cursor.
+
+    Attributes:
+        history: the newest notes: their numbers, from 1, seconds since 1970, and texts.
     """
 
     def __init__(self, stream: IO[str] | None = None, interactive: bool | None = None) -> None:
@@ -102,18 +108,25 @@ class Terminal:
         self._console.soft_wrap = not interactive
         self._live: Live | None = None
         self._notes: deque[str] = deque(maxlen=NOTES)
+        self.history: deque[tuple[int, float, str]] = deque(maxlen=HISTORY)
         self._said, self._said_at, self._pause = "", -LINE_EVERY, LINE_EVERY
 
     def note(self, text: str) -> None:
         """Show one line that stays."""
+        self._remember(text)
         self._console.print(Text(text))
 
     def remark(self, text: str) -> None:
         """Show one line that a live view keeps among its last few, and that is printed elsewhere."""
         if self._live is not None:
+            self._remember(text)
             self._notes.append(text)
         else:
             self.note(text)
+
+    def _remember(self, text: str) -> None:
+        number = self.history[-1][0] + 1 if self.history else 1
+        self.history.append((number, round(time.time(), 3), text))
 
     def update(self, overview: Overview) -> None:
         """Show the run as it is now."""
@@ -140,7 +153,7 @@ class Terminal:
             return
         self._pause = min(2 * self._pause, SAME_EVERY) if same else LINE_EVERY
         self._said, self._said_at = text, overview.time
-        self.note(text)
+        self._console.print(Text(text))
 
 
 class _Console(Console):

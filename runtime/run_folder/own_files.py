@@ -27,6 +27,8 @@ FILES = (
     "samples/lips-*.png",
     "samples/lips-*.gif",
     "samples/*-of-*-evokes-*.wav",
+    "samples/question-*.json*",
+    "samples/question-*.npz*",
     "tensorboard/events.out.tfevents.*",
     "replay/lock",
     "replay/state.json*",

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from runtime.config.settings import RunSection
 from runtime.reporting.figures import Counters, Value
@@ -34,7 +34,13 @@ class PlannedCall:
 
 
 class Role(ABC):
-    """What one actor is for: the calls made to it, and the effect of its answers on the run's status."""
+    """What one actor is for: the calls made to it, and the effect of its answers on the run's status.
+
+    Attributes:
+        needed: whether the run ends when the actor fails too often; else it goes on without it.
+    """
+
+    needed: ClassVar[bool] = True
 
     def __init__(self, actor: SupervisedActor, status: RunStatus, section: RunSection) -> None:
         self.actor = actor

@@ -12,7 +12,19 @@ from sensors.robots.robot_config import RobotConfig
 
 def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
     listed = {s.key: s for s in settings()}
-    sections = ("data", "teacher", "letters", "replay", "learner", "tdlft", "contrastive", "monitor", "answer", "run")
+    sections = (
+        "data",
+        "teacher",
+        "letters",
+        "replay",
+        "learner",
+        "tdlft",
+        "contrastive",
+        "monitor",
+        "answer",
+        "run",
+        "page",
+    )
     senses = ("audio", "image")
     perceiving = ("sensors", "perception", "ingest", "live")
     assert {key.partition(".")[0] for key in listed} == {*sections, *perceiving, *senses}
