@@ -51,8 +51,8 @@ class SmartConfig(Config):
     )
     contrast: float = setting(
         0.0,
-        help="weight of a third loss term, which draws the evoked latent closer to its own guide than to those of other "
-        "events of the batch; 0: only Eq. 1-2",
+        help="weight of a third loss term, which draws the evoked latent closer to its own guide than to those of "
+        "other events of the batch; 0: only Eq. 1-2",
         low=0.0,
         high=1e4,
     )
