@@ -64,8 +64,9 @@ class Run:
         end = time.monotonic() + timeout
         while text not in self.text:
             assert time.monotonic() < end, f"no {text!r} in:\n{self.text}"
-            ended = self.process.poll() is not None and self.process.stderr is not None
-            assert not ended, f"ended without {text!r}:\n{self.text}{self.process.stderr.read()}"
+            if self.process.poll() is not None:
+                assert self.process.stderr is not None
+                raise AssertionError(f"ended without {text!r}:\n{self.text}{self.process.stderr.read()}")
             time.sleep(0.05)
         self.family = psutil.Process(self.process.pid).children(recursive=True)
 
