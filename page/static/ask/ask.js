@@ -56,7 +56,7 @@ function controls() {
   } }, "Camera");
   return el("div.row.controls", {},
     el("button.main", { type: "button", onclick: askBoard }, "Ask"),
-    el("button", { type: "button", onclick: () => { board.clear(); say(status, ""); } }, "Wipe"),
+    el("button", { type: "button", onclick: wipe }, "Wipe"),
     colour, record, look,
     el("button", { type: "button", onclick: () => file.click() }, "Choose a file"), file);
 }
@@ -66,6 +66,13 @@ function invite({ run }) {
   const subjects = run.subjects.join(" and ");
   say(invitation, `It learns ${subjects || "what it perceives"} from pictures and sounds alone, without labels. ` +
     "Draw one, or drop a picture or a sound here: it says, or shows, what that makes it think of.");
+}
+
+/** Wipe the board; an answer that is still to come is not shown. */
+function wipe() {
+  number++;
+  board.clear();
+  say(status, "");
 }
 
 async function askBoard() {

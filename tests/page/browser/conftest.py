@@ -53,7 +53,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     directory = tmp_path_factory.mktemp("run")
     settings = ReplayConfig(samples_per_insert=0.0, capacity=64, capacity_single=64, min_size=1)
     buffer = Buffer(directory / "replay", settings)
-    for kind, columns in tables(24).items():
+    for columns in tables(24).values():
         seq = np.arange(24)
         times = seq.astype(np.float64)
         buffer.insert(EventBatch("rig", 0, seq, times, times + 0.5, np.full(24, NO_LESSON), dict(columns)))

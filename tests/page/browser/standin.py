@@ -1,4 +1,4 @@
-"""A page whose run is a stand-in: events, networks, an exam and figures are there, but nothing learns and no Ray runs."""
+"""A page whose run is a stand-in: it has events, networks, an exam and figures, but nothing learns and no Ray runs."""
 
 import json
 import threading
@@ -114,11 +114,9 @@ def actor(name: str, state: str, fault: str = "") -> Mapping[str, Any]:
 
 def settings_told() -> Sequence[Mapping[str, Any]]:
     """Two settings, of which one differs from its default."""
-    shared = {"unit": "events", "allowed": "2…4096"}
-    return [
-        {"key": "learner.batch", "section": "learner", "value": 64, "default": 128, "changed": True, "help": "batch", **shared},
-        {"key": "learner.bank", "section": "learner", "value": 9, "default": 9, "changed": False, "help": "bank", **shared},
-    ]  # fmt: skip
+    values = {"learner.batch": 64, "learner.bank": 128}
+    about = {"section": "learner", "default": 128, "unit": "events", "allowed": "2…4096", "help": "how many"}
+    return [{"key": key, "value": value, "changed": value != 128, **about} for key, value in values.items()]
 
 
 def verdicts_of(exam: ExamSet) -> dict[tuple[str, str], Verdicts]:
