@@ -25,6 +25,7 @@ from agent.events.randomness import seed_random
 from agent.hardware import choose_hardware
 from agent.inference import build_networks
 from agent.learner import Learner
+from agent.monitors.monitor import Monitor
 from agent.monitors.rounds import Round, Rounds
 from agent.monitors.subjects import find_subjects
 from replay.reader import Reader
@@ -258,6 +259,19 @@ class MonitorActor:
             if anyway:
                 raise
         return None
+
+    def material(self, known: Sequence[int]) -> list[dict[str, Any]] | None:
+        """What the page shows of the exams of samples by sense; may run beside the rest.
+
+        Args:
+            known: step of the newest exam of each subject, as this told them before; empty: nothing is known yet.
+
+        Returns:
+            For each subject what `Monitor.material` tells; None where there is nothing newer.
+        """
+        monitors = [e.subject for e in self.subjects.all if isinstance(e.subject, Monitor)]
+        told = [one.material(known[n] if n < len(known) else None) for n, one in enumerate(monitors)]
+        return None if [one["step"] for one in told] == list(known) else told
 
     def ping(self) -> str:
         """Answer, which shows that the actor is alive."""

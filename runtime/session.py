@@ -1,7 +1,6 @@
 """One run from the command line to the exit code."""
 
 import contextlib
-import importlib.metadata
 import os
 import shlex
 import sys
@@ -10,18 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from page.certificate import check_page
 from replay.held import last_generation
-from runtime.cli import Request
-from runtime.disk import needed_bytes
-from runtime.environment import prepare_environment
-from runtime.learning import learning
-from runtime.migrate import FORMAT
-from runtime.parts import changed_plugins, check_forms, check_installed, kept
-from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig
-from runtime.signals import StopSignals
-from runtime.teaching import check_senses, teachers_of, with_senses
-from runtime.terminal import Terminal, clock, counted_events
+from runtime.command.cli import Request
+from runtime.command.environment import prepare_environment
+from runtime.command.signals import StopSignals
+from runtime.config.learning import learning
+from runtime.config.migrate import FORMAT
+from runtime.config.settings import RunConfig
+from runtime.config.teaching import check_senses, teachers_of, with_senses
+from runtime.config.version import version
+from runtime.reporting.terminal import Terminal, clock, counted_events
+from runtime.run_folder.disk import needed_bytes
+from runtime.run_folder.parts import changed_plugins, check_forms, check_installed, kept
+from runtime.run_folder.rundir import RunDirectory
 from sensors.core.errors import ConfigError, StateError, UserError
 from sensors.core.registrations import brought
 from sensors.live.rig_config import LIVE
@@ -159,11 +160,12 @@ def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
         check_link(DATA_VARIABLE, found)
         config = config.override({"data.data": found})
     config = _absolute(config)
+    check_page(config.page)
     _check_used(config, request)
     _check_sensors(config)
     _prepare_data(config, "--data" if "data.data" in request.changes else DATA_VARIABLE)
     config = _learn_what_is_sent(config, request)
-    run = RunDirectory.create(request.run_dir, config.to_dict(), _version(), needed_bytes(config), **kept(config))
+    run = RunDirectory.create(request.run_dir, config.to_dict(), version(), needed_bytes(config), **kept(config))
     return run, config
 
 
@@ -191,6 +193,7 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
             )
         configure(config.senses.to_dict())
         check_forms(run.path, run.saved)
+        check_page(config.page)
         _check_used(config, request)
         _check_sensors(config, fresh=False)
         _prepare_data(config)
@@ -201,7 +204,7 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
         if run.checkpoint_step is None and _teaches(config) != _teaches(before):
             run.record(generation=last_generation(run.replay, _teachers(config, saved)) + 1)
         parts: dict[str, Any] = dict(kept(config, run.saved))
-        parts |= {"format": FORMAT, "written_by": _version()}
+        parts |= {"format": FORMAT, "written_by": version()}
         if config != saved or any(run.saved.get(key) != parts[key] for key in parts):
             run.record(config=config.to_dict(), **parts)
     except BaseException:
@@ -230,6 +233,8 @@ def _absolute(config: RunConfig) -> RunConfig:
         "live.record": ("--record", config.live.record),
         "ingest.keys": ("--keys", config.ingest.keys),
         "monitor.judges": ("--judges", config.monitor.judges),
+        "page.cert": ("--page-cert", config.page.cert),
+        "page.key": ("--page-key", config.page.key),
     }
     if config.run.sensors not in (None, LIVE):
         places["run.sensors"] = ("--sensors", config.run.sensors)
@@ -302,13 +307,6 @@ def _learn_what_is_sent(config: RunConfig, request: Request) -> RunConfig:
     check_senses(config)
     learning(config)
     return config
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("reciprocal")
-    except importlib.metadata.PackageNotFoundError:
-        return "from source"
 
 
 def _leave(cluster: "Cluster", run: RunDirectory) -> None:

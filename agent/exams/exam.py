@@ -11,7 +11,7 @@ concept the judge of the generated sense was taught; a path without such samples
 """
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -39,6 +39,7 @@ class Grades:
         confusion: path -> (true, judged) counts; empty with more than `MOST_TABULATED` concepts.
         counts: path -> number of graded test samples.
         sizes: sense -> number of its test samples, of which a path may grade fewer.
+        verdicts: (from, to) -> rows of the graded test samples (N,) int64, and what the judge said of each (N,) int64.
     """
 
     step: int
@@ -46,6 +47,7 @@ class Grades:
     confusion: Mapping[str, NDArray[np.int64]]
     counts: Mapping[str, int]
     sizes: Mapping[str, int]
+    verdicts: Mapping[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=dict)
 
 
 def examining(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Generator[str, None, Grades]:
@@ -59,7 +61,7 @@ def examining(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) ->
     Yields:
         How far it is, for people: samples judged so far, and how many there are over all paths.
     """
-    accuracy, confusion, counts = {}, {}, {}
+    accuracy, confusion, counts, said = {}, {}, {}, {}
     size = len(exam.concepts)
     sources = {m: part for m, part in exam.parts.items() if m in networks.sides}
     graded = {
@@ -78,12 +80,13 @@ def examining(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) ->
                 yield f"judged {done:,} of {whole:,}"
             path, verdicts, labels = f"{source}_to_{target}", np.concatenate(pieces), part.labels[rows]
             accuracy[path] = float((verdicts == labels).mean())
+            said[source, target] = rows, verdicts
             if size <= MOST_TABULATED:
                 confusion[path] = np.zeros((size, size), np.int64)
                 np.add.at(confusion[path], (labels, verdicts), 1)
             counts[path] = len(rows)
     sizes = {source: len(part) for source, part in sources.items()}
-    return Grades(networks.step, accuracy, confusion, counts, sizes)
+    return Grades(networks.step, accuracy, confusion, counts, sizes, said)
 
 
 def examine(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Grades:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from teacher.datasets.cache import cache_root
+from teacher.datasets.preparation.cache import cache_root
 
 _BROKEN = (OSError, SafetensorError, ValueError)
 

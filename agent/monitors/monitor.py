@@ -108,6 +108,27 @@ class Monitor:
         self._told = False
         self._last_exam = -1e9
         self._exams = 0
+        self._newest: Grades | None = None
+
+    def material(self, known: int | None) -> dict[str, Any]:
+        """What the page shows of the exams, to cross a process boundary.
+
+        Args:
+            known: step of the exam that the caller knows, and with it the exam set; None: it knows nothing yet.
+
+        Returns:
+            `name` of the subject, `exam` (see `ExamSet.to_dict`; None where it is known), `step` of the newest exam (-1
+            before the first), `judges` (sense -> accuracy) and `verdicts`: (from, to, rows, judged concepts) each.
+        """
+        newest = self._newest
+        said = {} if newest is None else newest.verdicts
+        return {
+            "name": self._room.rstrip("/"),
+            "exam": self.short.to_dict() if known is None else None,
+            "step": -1 if newest is None else newest.step,
+            "judges": {m: t.judge.accuracy for m, t in self.trainings.items() if t.usable},
+            "verdicts": [(source, target, *found) for (source, target), found in said.items()],
+        }
 
     @property
     def ready(self) -> bool:
@@ -155,6 +176,8 @@ class Monitor:
         judges = {m: t.judge for m, t in self.trainings.items() if t.usable}
         asked = self.exam if whole else self.short
         grades = yield from examining(networks, judges, asked)
+        if not whole:
+            self._newest = grades
         yield "looking for concepts in the other senses"
         retrieved = retrieve(networks, asked)
         yield "drawing"

@@ -1,6 +1,7 @@
 """Makes the actors of a run, all at once, each ready to be made again."""
 
 import functools
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from replay.config import NONE
-from runtime.learning import kinds, learning, sections
-from runtime.settings import RunConfig
+from runtime.config.learning import kinds, learning, sections
+from runtime.config.page_facts import page_facts
+from runtime.config.settings import RunConfig
+from runtime.config.teaching import Teacher, teachers_of
+from runtime.config.version import version
 from runtime.supervisor.liveness import BACKGROUND, HEARTBEAT, Clock, with_heartbeat
 from runtime.supervisor.supervised_actor import SupervisedActor
-from runtime.teaching import Teacher, teachers_of
 from sensors.live.rig_config import LIVE, RigConfig
 from sensors.live.sensor_log import NAME as LOG
 from sensors.plugins import process_setup
@@ -27,12 +30,15 @@ ACTOR_CLASSES: Mapping[str, Any] = {
     "teacher": "teacher.actor:TeacherActor",
     "sensors": "sensors.actor:SensorActor",
     "agent": "agent.actor:AnswerActor",
+    "page": "page.actor:PageActor",
 }
 """Class of each role's actor, or where to import it from."""
 SENSORS = "sensors"
 """Name of the actor that perceives."""
 AGENT = "agent"
 """Name of the actor that answers questions; other programs find it by this name."""
+PAGE = "page"
+"""Name of the actor that serves the page."""
 QUESTIONS = 8
 """Calls that this actor works on at one time, its regular one among them."""
 
@@ -120,6 +126,14 @@ def assemble(
         options = pinned | {"name": AGENT, "max_concurrency": QUESTIONS}
         return _actor(classes["agent"], options, str(path), config.answer.to_dict(), "learner", learns.answers)
 
+    # Made once: viewers are not asked for another token after a restart.
+    token = secrets.token_urlsafe(24)
+
+    def page() -> Any:
+        facts = page_facts(config, path, version())
+        told = (str(path), config.page.to_dict(), facts, learns.answers, token)
+        return _actor(classes["page"], pinned | {"name": PAGE}, *told)
+
     def monitor() -> Any:
         # The first teacher of each subject that has an exam set of samples by sense gives it to the monitor.
         first = {one.subject.name: actors[one.name] for one in teachers if one.speaks and not one.subject.labelled}
@@ -147,19 +161,21 @@ def assemble(
     if config.answer.serve or config.answer.respond:
         supervise(AGENT, agent)
     supervise("monitor", monitor)
+    if config.page.port is not None:
+        supervise(PAGE, page)
     return actors
 
 
 def shown_actors(config: RunConfig) -> set[str]:
     """Names of the actors whose facts are shown on the screen; those of the others are only written to files."""
-    return {"learner", SENSORS, AGENT, *(one.name for one in teachers_of(config.run) if one.speaks)}
+    return {"learner", SENSORS, AGENT, PAGE, *(one.name for one in teachers_of(config.run) if one.speaks)}
 
 
 def rig_of(config: RunConfig, path: Path) -> RigConfig:
     """The rig of a run that perceives for itself, with `path` as its directory."""
-    # An agent that hears itself would learn what it imagines; on a recording there is nothing of it.
-    hush = str(path / PLAYBACK) if config.answer.respond and config.rig.source == LIVE else None
-    return config.rig.replace(hush=hush, log=str(path / LOG))
+    # An agent that hears its own voice would learn what it imagines. A recording does not hold its voice.
+    own_playback = str(path / PLAYBACK) if config.answer.respond and config.rig.source == LIVE else None
+    return config.rig.replace(own_playback=own_playback, log=str(path / LOG))
 
 
 def _actor(kind: Any, options: Mapping[str, Any], *arguments: Any) -> Any:

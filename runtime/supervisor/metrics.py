@@ -9,7 +9,7 @@ from urllib.parse import quote
 from ray.util.metrics import Counter, Gauge
 
 from agent.algorithms import algorithm, algorithms
-from runtime.figures import Value
+from runtime.reporting.figures import Value
 
 EMIT_EVERY = 3.0
 """Seconds between emissions; Ray forgets gauges that nobody sets again."""
@@ -58,7 +58,9 @@ METRICS = (
     Metric("reciprocal_learner_step", "learner steps so far", "learner/step"),
     Metric("reciprocal_learner_steps_per_second", "learner steps each second", "learner/steps_per_s"),
     Metric("reciprocal_learner_duty", "share of time that the learner computes, 0 to 1", "learner/duty"),
-    Metric("reciprocal_learner_held_seconds", "seconds that learning waited to be saved", "learner/held_s"),
+    Metric(
+        "reciprocal_learner_held_seconds", "seconds that learning waited to be saved, or was paused", "learner/held_s"
+    ),
     Metric(
         "reciprocal_checkpoint_stall_ms",
         "milliseconds of learning that the last checkpoint took",

@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable, Mapping
 
 from agent.algorithms import named
-from runtime.figures import Figures, Value
-from runtime.run_status import RunStatus
-from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig
-from runtime.shortage import Shortage
-from runtime.supervisor.assembly import AGENT
+from runtime.config.settings import RunConfig
+from runtime.reporting.figures import Figures, Value
+from runtime.reporting.run_status import RunStatus
+from runtime.reporting.terminal import Exam, Overview, Terminal, exams_of
+from runtime.run_folder.rundir import RunDirectory
+from runtime.run_folder.shortage import Shortage
+from runtime.supervisor.assembly import AGENT, PAGE
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
 from runtime.supervisor.roles import Role
-from runtime.terminal import Exam, Overview, Terminal, exams_of
 from sensors.core.errors import StorageError
 from sensors.senses import sense
 from teacher.subjects.contract import settings_of, unlabelled
@@ -21,7 +21,7 @@ from teacher.subjects.contract import settings_of, unlabelled
 REDRAW_EVERY = 0.5
 STARTING, FINAL = "starting actors", "final exam"
 """The phases before the first step and after the last."""
-OPTIONAL = ("monitor", AGENT)
+OPTIONAL = ("monitor", AGENT, PAGE)
 """Actors that learning does not wait for."""
 TOTALS = ("teacher/", "accepted/", "restarts/", "hangs/", "learner/")
 """Beginnings of the counters that are figures under their own names."""
@@ -39,12 +39,14 @@ class Record:
 
     Attributes:
         fresh: new grades. They are written once: if repeated, an old grade would look like a new one.
+        overview: the run as it was drawn last; None before that.
     """
 
     def __init__(
         self, config: RunConfig, run: RunDirectory, terminal: Terminal, status: RunStatus, shortage: Shortage
     ) -> None:
         self.fresh: dict[str, Value] = {}
+        self.overview: Overview | None = None
         self._config, self._run, self._terminal, self._status = config, run, terminal, status
         self._shortage = shortage
         self._unwritten = 0
@@ -118,18 +120,17 @@ class Record:
         """Show the run as it is."""
         self._next_draw = now + REDRAW_EVERY
         status, run = self._status, self._config.run
-        self._terminal.update(
-            Overview(
-                time=self._figures.time,
-                learning=status.learned(now),
-                step=status.step,
-                phase=doing(phase, status, self._shortage.waiting, roles),
-                share=status.share(run, now),
-                values=dict(status.values),
-                actors={name: role.actor.state for name, role in roles.items()},
-                exams=self._exams,
-            )
+        self.overview = Overview(
+            time=self._figures.time,
+            learning=status.learned(now),
+            step=status.step,
+            phase=doing(phase, status, self._shortage.waiting, roles),
+            share=status.share(run, now),
+            values=dict(status.values),
+            actors={name: role.actor.state for name, role in roles.items()},
+            exams=self._exams,
         )
+        self._terminal.update(self.overview)
 
     def close(self) -> None:
         """Close the files."""
@@ -175,6 +176,8 @@ def doing(phase: str, status: RunStatus, short: str, roles: Mapping[str, Role]) 
         short: what cannot be written; empty where everything can.
         roles: by name.
     """
+    if phase == "learning" and status.paused and not short:
+        return "paused"
     if phase == "learning" and (waiting := short or status.waiting):
         return f"waiting: {waiting}"
     if phase == FINAL and status.examined:

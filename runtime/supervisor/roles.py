@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from runtime.figures import Counters, Value
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.figures import Counters, Value
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.supervised_actor import SupervisedActor
 from sensors.core.modalities import labelled
 from sensors.core.state import StateDict
@@ -34,7 +34,13 @@ class PlannedCall:
 
 
 class Role(ABC):
-    """What one actor is for: the calls made to it, and the effect of its answers on the run's status."""
+    """What one actor is for: the calls made to it, and the effect of its answers on the run's status.
+
+    Attributes:
+        needed: whether the run ends when the actor fails too often; else it goes on without it.
+    """
+
+    needed: ClassVar[bool] = True
 
     def __init__(self, actor: SupervisedActor, status: RunStatus, section: RunSection) -> None:
         self.actor = actor

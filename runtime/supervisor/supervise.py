@@ -8,17 +8,20 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from runtime.run_status import RunStatus
-from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig
-from runtime.shortage import RETRY, Shortage, full
-from runtime.signals import StopSignals
-from runtime.supervisor.assembly import assemble, shown_actors
+from runtime.command.signals import StopSignals
+from runtime.config.settings import RunConfig
+from runtime.reporting.run_status import RunStatus
+from runtime.reporting.terminal import Terminal
+from runtime.run_folder.rundir import RunDirectory
+from runtime.run_folder.shortage import RETRY, Shortage, full
+from runtime.supervisor.assembly import PAGE, assemble, shown_actors
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.ending import Ending
 from runtime.supervisor.failure_detector import FailureDetector
 from runtime.supervisor.liveness import Clock
 from runtime.supervisor.outcome import Outcome, RunFailure
+from runtime.supervisor.page_report import PageReport
+from runtime.supervisor.page_role import PageRole
 from runtime.supervisor.progress import Progress
 from runtime.supervisor.record import FINAL, STARTING, Record
 from runtime.supervisor.role_assignment import assign_roles
@@ -26,7 +29,6 @@ from runtime.supervisor.roles import LearnerRole, MonitorRole, Role, TeacherRole
 from runtime.supervisor.saver import SaveError, Saver
 from runtime.supervisor.sensor_role import SensorRole
 from runtime.supervisor.supervised_actor import FETCH, actor_class, arrived, reason
-from runtime.terminal import Terminal
 from sensors.core.errors import StateError, StorageError, UserError
 
 STOP_WITHIN = 9.0
@@ -131,6 +133,10 @@ class Supervisor:
         actors = assemble(self._config, self._run.path, classes, gpus, *here, self._clock, self._progress.generations)
         known = (self.status, self._config.run, self._progress.cursors, lambda: self._saver.newest)
         self.roles |= assign_roles(actors, *known, self._terminal.remark, self._record.fresh)
+        if PAGE in actors:
+            report = PageReport(self._record, self.status, self._saver, self._terminal, self.roles)
+            shared = (self.status, self._config.run, self._terminal.remark, self._stop, report)
+            self.roles[PAGE] = PageRole(actors[PAGE], *shared)
         return True
 
     # -- work ------------------------------------------------------------
@@ -236,6 +242,10 @@ class Supervisor:
         again = actor.fail()
         if not dead:
             actor.kill()
+        if not again and not role.needed:
+            del self.roles[actor.name]
+            self._terminal.remark(f"{actor.name}: {why}; it failed {actor.failures} times, the run goes on without it")
+            return
         if not again:
             raise RunFailure(f"{actor.name} failed {actor.failures} times: {why}")
         self._terminal.remark(f"{actor.name}: {why}; restart {actor.failures} of {self._config.run.restarts}")
@@ -296,13 +306,14 @@ class Supervisor:
             self._shortage.clear("checkpoint")
             if self._saver.stall_ms is not None:
                 status.values["learner/checkpoint_stall_ms"] = self._saver.stall_ms
-        status.hold(bool(self._shortage), now)
+        status.hold(bool(self._shortage) or status.paused, now)
         learner = self.roles["learner"].actor
         # A restarted learner has not yet restored what it is to save.
         if status.first_step_at is None or self._phase != "learning" or self._saver.busy or not learner.started:
             return
-        if self._shortage.may_try() if "checkpoint" in self._shortage else now >= self._next_save:
-            self._next_save = now + section.checkpoint_every
+        due = status.checkpoint_wanted or now >= self._next_save
+        if self._shortage.may_try() if "checkpoint" in self._shortage else due:
+            self._next_save, status.checkpoint_wanted = now + section.checkpoint_every, False
             self._save(now + section.call_deadline, aside=True)
 
     def _save(self, end: float, aside: bool = False) -> None:

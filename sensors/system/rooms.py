@@ -11,7 +11,7 @@ from sensors.core.errors import ConfigError
 HOME = Path(__file__).resolve().parents[2]
 """The folder that holds the rooms: the checkout, or `reciprocal/rooms` of an installed wheel."""
 
-ROOMS = ("agent", "replay", "runtime", "sensors", "teacher")
+ROOMS = ("agent", "page", "replay", "runtime", "sensors", "teacher")
 """The packages that this program imports by these names."""
 
 

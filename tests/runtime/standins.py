@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from launch import main
-from runtime.signals import leave
-from sensors.core.errors import DataError, StateError
+from runtime.command.signals import leave
+from sensors.core.errors import ConfigError, DataError, StateError
 
 FAULTS = os.environ.get("STANDIN_FAULTS", "").split(",")
 
@@ -302,7 +302,51 @@ class MonitorActor:
     def close(self) -> None: ...
 
 
-ACTOR_CLASSES = {"replay": ReplayActor, "teacher": TeacherActor, "learner": LearnerActor, "monitor": MonitorActor}
+class PageActor:
+    """Serves nothing; gives the commands of the environment, once each, at their steps ('pause:20,resume:40')."""
+
+    def __init__(
+        self, run_dir: str, config: dict[str, Any], facts: dict[str, Any], learned_by: str, token: str
+    ) -> None:
+        assert facts["name"] == Path(run_dir).name and facts["settings"] and len(token) >= 24
+        self._run_dir = Path(run_dir)
+        self._told = 0
+        if "page-refuses" in FAULTS and (self._run_dir / "samples" / "page-refuses").exists():
+            raise ConfigError("no free port")
+
+    def describe(self) -> list[str]:
+        return ["page http://127.0.0.1:1/"]
+
+    def entrance(self) -> str:
+        return ""
+
+    def run(self, seconds: float, overview: dict[str, Any]) -> dict[str, Any]:
+        dies("page")
+        if overview.get("step", 0) > 20 and happens_once(str(self._run_dir), "page-refuses"):
+            os._exit(1)
+        if "STANDIN_COMMANDS" in os.environ:
+            (self._run_dir / "samples" / "overview.json").write_text(json.dumps(overview))
+        time.sleep(min(seconds, 0.1))
+        commands = []
+        for number, text in enumerate(filter(None, os.environ.get("STANDIN_COMMANDS", "").split(",")), 1):
+            name, _, step = text.partition(":")
+            if number == self._told + 1 and overview.get("step", 0) >= int(step):
+                self._told = number
+                commands = [(number, name)]
+        return {"commands": commands, "figures": {"page/viewers": 0.0}}
+
+    def ping(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+ACTOR_CLASSES = {
+    "replay": ReplayActor,
+    "teacher": TeacherActor,
+    "learner": LearnerActor,
+    "monitor": MonitorActor,
+    "page": PageActor,
+}
 
 if __name__ == "__main__":
     leave(main(sys.argv[1:], ACTOR_CLASSES))

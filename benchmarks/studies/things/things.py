@@ -39,7 +39,7 @@ from benchmarks.harness.cells import Cell, Row, cell_key, integers, progress, ru
 from benchmarks.harness.grades import balanced
 from benchmarks.studies.things.things_data import PARTS, TABLES, build
 from benchmarks.studies.things.things_report import report
-from runtime.settings import RunConfig
+from runtime.config.settings import RunConfig
 from runtime.trial import Trial
 from sensors.core.errors import ConfigError
 from sensors.senses import configure

@@ -19,7 +19,7 @@ _HERE = Path(__file__).resolve().parent
 HOME = _HERE / "rooms" if (_HERE / "rooms").is_dir() else _HERE.parents[2]
 """The folder that holds the rooms: inside this package in a wheel, the checkout in an editable installation."""
 
-ROOMS = ("agent", "replay", "runtime", "sensors", "teacher")
+ROOMS = ("agent", "page", "replay", "runtime", "sensors", "teacher")
 """The rooms' names."""
 
 

@@ -1,0 +1,196 @@
+"""Routes to watch a run: its status, events as they come, figures, settings, and single samples."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from page.answers import HEADERS, json_answer, number_of, seconds_of, text_of
+from page.forms import FORMS, SIDES, encoded, form_of
+from page.hosted import Hosted
+from page.hub import Hub, Viewer
+from page.library import read_reference
+from page.openapi import description
+from page.refusals import Refused
+from page.told import drops_of, learner_of
+
+HOSTED = web.AppKey("hosted", Hosted)
+HUB = web.AppKey("hub", Hub)
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks for new events, while somebody watches."""
+STATUS_EVERY = 1.0
+"""Seconds between two statuses for viewers."""
+ALIVE_EVERY = 10.0
+"""Seconds after which a comment shows a viewer that the connection is alive."""
+SLOW = 30.0
+"""Seconds in which a viewer must take something."""
+ANSWER_WITHIN = 20.0
+"""Seconds in which an answer must be computed."""
+
+
+def add_routes(app: web.Application) -> None:
+    """Add them to the application."""
+    app.router.add_get("/v1/status", _status)
+    app.router.add_get("/v1/events", _events)
+    app.router.add_get("/v1/metrics", _metrics)
+    app.router.add_get("/v1/settings", _settings)
+    app.router.add_get("/v1/samples/{id}", _sample)
+    app.router.add_get("/v1/openapi.json", _openapi)
+
+
+async def publishing(app: web.Application) -> AsyncIterator[None]:
+    """Look for what is new while anybody watches, for as long as the application runs."""
+    task = asyncio.create_task(_publish(app))
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def in_pool(hosted: Hosted, call: Any, *arguments: Any) -> Any:
+    """Run a call that takes time beside the event loop.
+
+    Raises:
+        Refused: it takes too long.
+    """
+    work = asyncio.get_running_loop().run_in_executor(hosted.pool, partial(call, *arguments))
+    try:
+        return await asyncio.wait_for(work, ANSWER_WITHIN)
+    except TimeoutError:
+        raise Refused("busy", "the page is too busy; ask again in a moment") from None
+
+
+async def thought(hosted: Hosted, call: Any, *arguments: Any) -> Any:
+    """Run a call in the thinker's thread.
+
+    Raises:
+        Refused: too many questions wait, or it takes too long.
+    """
+    hosted.last_asked = time.monotonic()
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(hosted.thinker.ask(partial(call, *arguments))), ANSWER_WITHIN)
+    except TimeoutError:
+        raise Refused("busy", "the page is too busy; ask again in a moment") from None
+
+
+async def _status(request: web.Request) -> web.StreamResponse:
+    hosted = request.app[HOSTED]
+    hosted.viewers = len(request.app[HUB])
+    return json_answer(await in_pool(hosted, hosted.status))
+
+
+async def _metrics(request: web.Request) -> web.StreamResponse:
+    hosted = request.app[HOSTED]
+    keys = [key for key in text_of(request, "keys").split(",") if key]
+    points = number_of(request, "points", 400, 2, 2000)
+    span = seconds_of(request, "from"), seconds_of(request, "to")
+    return json_answer(await in_pool(hosted, hosted.figures.answer, keys, *span, points))
+
+
+async def _settings(request: web.Request) -> web.StreamResponse:
+    return json_answer(request.app[HOSTED].settings())
+
+
+async def _openapi(request: web.Request) -> web.StreamResponse:
+    return json_answer(description(request.app[HOSTED].facts.version))
+
+
+async def _sample(request: web.Request) -> web.StreamResponse:
+    """One sample by its reference."""
+    hosted = request.app[HOSTED]
+    text = request.match_info["id"]
+    form = form_of(request.query.get("as"), request.headers.get("Accept", ""))
+    side = number_of(request, "size", 96, *SIDES)
+    reference = read_reference(text)
+    sense, sample = await in_pool(hosted, hosted.library.find, reference.base)
+    headers = {"Cache-Control": "private, max-age=3600, immutable"}
+    if reference.target:
+        step, sample = await thought(hosted, hosted.mind.evoke_known, reference.base, sense, sample, reference.target)
+        sense, headers = reference.target, {"Cache-Control": "no-store", "X-Step": str(step)}
+    data = await in_pool(hosted, encoded, sense, sample, form, side, hosted.config.longest)
+    headers["X-Sense"] = sense
+    if not data:
+        return web.Response(status=204, headers=headers)
+    return web.Response(body=data, content_type=FORMS[form], headers=headers)
+
+
+async def _events(request: web.Request) -> web.StreamResponse:
+    """Server-sent events."""
+    hosted, hub = request.app[HOSTED], request.app[HUB]
+    viewer = hub.join()
+    try:
+        answer = web.StreamResponse(
+            headers={**HEADERS, "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store"}
+        )
+        await answer.prepare(request)
+        await answer.write(b"retry: 2000\n\n")
+        await _send(answer, viewer)
+        return answer
+    except TimeoutError:
+        hosted.refusals.count("too_slow")
+        # What it did not take is not waited for.
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError from None
+    finally:
+        hub.leave(viewer)
+
+
+async def _send(answer: web.StreamResponse, viewer: Viewer) -> None:
+    while True:
+        message = await viewer.take(ALIVE_EVERY) or b": alive\n\n"
+        await asyncio.wait_for(answer.write(message), SLOW)
+
+
+async def _publish(app: web.Application) -> None:
+    """Give viewers what is new."""
+    hosted, hub = app[HOSTED], app[HUB]
+    next_status = 0.0
+    weights: int | None = None
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        hosted.viewers = len(hub)
+        if not len(hub):
+            continue
+        try:
+            for name, data in await in_pool(hosted, _news, hosted):
+                hub.publish(name, data)
+            if (step := hosted.mind.step) is not None and step != weights:
+                weights = step
+                hub.publish("weights", {"step": step})
+            if time.monotonic() >= next_status:
+                next_status = time.monotonic() + STATUS_EVERY
+                hub.publish("status", await in_pool(hosted, hosted.status))
+        except Refused:
+            # The pool is busy: viewers learn it a little later.
+            continue
+
+
+def _news(hosted: Hosted) -> list[tuple[str, dict[str, Any]]]:
+    """Events for viewers: newest samples, the turn, what was dropped."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    newest = hosted.events.newest()
+    samples: dict[str, dict[str, Any]] = {}
+    for kind, one in sorted(newest.items(), key=lambda item: item[1].seen_at):
+        for sense, reference in one.ids.items():
+            samples[sense] = {"id": reference, "kind": kind, "serial": one.serial}
+    if samples:
+        found.append(("samples", {"newest": samples}))
+    for name, several in (("pair", True), ("single", False)):
+        of_kind = [one for kind, one in newest.items() if ("+" in kind) == several]
+        if of_kind:
+            one = max(of_kind, key=lambda one: one.seen_at)
+            found.append((name, {"kind": one.kind, "serial": one.serial, "ids": one.ids, "total": one.total}))
+    overview = hosted.told.overview
+    values = overview.get("values", {})
+    learner = learner_of(values, hosted.facts.senses)
+    sides = {name: learner[name] for name in ("turn", "learns", "guides")}
+    if learner["turn"]:
+        found.append(("turn", {**sides, "step": overview.get("step", 0)}))
+    found.append(("dropped", drops_of(values)))
+    return found
