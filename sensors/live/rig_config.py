@@ -16,13 +16,18 @@ class LiveConfig(Config):
     """How sensors take part in a run."""
 
     record: str | None = setting(
-        None, help="directory in which what the sensors give is recorded, DIR-2, … after a restart; none: nowhere"
+        None,
+        help="directory for a recording of all that the sensors give (DIR-2, … after a restart); none: no recording",
     )
     speed: float = setting(1.0, help="how many times faster a recording is played", low=0.1, high=100.0)
     queue: int = setting(
-        256, help="batches kept for replay; beyond, the oldest is lost and counted", unit="batches", low=1, high=65_536
+        256,
+        help="most batches that wait for replay; beyond, the oldest is dropped and counted",
+        unit="batches",
+        low=1,
+        high=65_536,
     )
-    queue_mib: int = setting(64, help="bytes kept for replay; likewise", unit="MiB", low=1, high=65_536)
+    queue_mib: int = setting(64, help="largest size of those batches; likewise", unit="MiB", low=1, high=65_536)
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class RigConfig(Config):
     live: LiveConfig = field(default_factory=LiveConfig)
     senses: str | None = setting(None, help="names of the senses that are perceived, by commas; none: all that can be")
     own_playback: str | None = setting(
-        None, help="file with the times at which this machine plays a sound; none: it plays none"
+        None, help="file with the times at which this machine plays a sound; none: no such file"
     )
     log: str | None = setting(None, help="file to which every change of a sensor's state is added")
 
