@@ -18,7 +18,9 @@ from runtime.config.version import version
 from runtime.reporting.figures import Value
 from runtime.supervisor.actor_wrapper import BACKGROUND, HEARTBEAT, StartNote, wrap_actor
 from runtime.supervisor.answer_role import AnswerRole
-from runtime.supervisor.roles import LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
+from runtime.supervisor.learner_role import LearnerRole
+from runtime.supervisor.monitor_role import MonitorRole
+from runtime.supervisor.roles import ReplayRole, Role, TeacherRole
 from runtime.supervisor.sensor_role import SensorRole
 from runtime.supervisor.supervised_actor import SupervisedActor
 from runtime.supervisor.supervision import Supervision
