@@ -202,7 +202,7 @@ def test_a_run_of_an_earlier_format_is_resumed_and_then_has_the_present_one(
             ["--teach", "digits"],
             r"run\.teach: a run with sensors has no teacher;\nleave it out, or give --judges DIR",
         ),
-        (["--images", "digits"], r"data\.images: a run with sensors has no teacher .* --judges DIR"),
+        (["--images", "digits"], r"data\.images: a run with sensors has no teacher;.* --judges DIR"),
         (["--set", "teacher.rate=3"], r"teacher\.rate: a run with sensors has no teacher;\nleave it out$"),
         (["--teachers", "2"], r"run\.teachers: a run with sensors has no teacher"),
         (["--data", "."], r"data\.data: a run with sensors has no teacher"),
