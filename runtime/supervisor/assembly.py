@@ -17,7 +17,7 @@ from runtime.supervisor.liveness import BACKGROUND, HEARTBEAT, Clock, with_heart
 from runtime.supervisor.supervised_actor import SupervisedActor
 from runtime.teaching import Teacher, teachers_of
 from runtime.version import version
-from sensors.live.rig_config import LIVE, RigConfig
+from sensors.live.rig_config import RigConfig
 from sensors.live.sensor_log import NAME as LOG
 from sensors.plugins import process_setup
 from sensors.sources.own_playback import NAME as PLAYBACK
@@ -174,7 +174,7 @@ def shown_actors(config: RunConfig) -> set[str]:
 def rig_of(config: RunConfig, path: Path) -> RigConfig:
     """The rig of a run that perceives for itself, with `path` as its directory."""
     # An agent that hears itself would learn what it imagines; on a recording there is nothing of it.
-    hush = str(path / PLAYBACK) if config.answer.respond and config.rig.source == LIVE else None
+    hush = str(path / PLAYBACK) if config.answer.respond and not config.rig.played else None
     return config.rig.replace(hush=hush, log=str(path / LOG))
 
 
