@@ -8,7 +8,7 @@ from typing import Any
 # Before all else that is searched, as PYTHONPATH may name a folder with modules of the same names.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from runtime.signals import leave
+from runtime.command.signals import leave
 from sensors.system.address import redact_text
 from sensors.system.interrupts import INTERRUPTED, Interrupts
 from sensors.system.output import failure, steady_output
@@ -40,7 +40,7 @@ def _run(arguments: Sequence[str], actor_classes: Mapping[str, Any] | None) -> i
     try:
         # Before any other room is imported: a module of the same name would fail in its own way.
         check_rooms()
-        from runtime.cli import Page, parse_arguments
+        from runtime.command.cli import Page, parse_arguments
 
         try:
             request = parse_arguments(arguments)

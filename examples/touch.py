@@ -313,7 +313,7 @@ if importlib.util.find_spec("teacher") is not None:
 
         def load(self, data: DataConfig) -> Taught:
             """The digits' data, and simulated touches: 200 of each concept to learn from, 40 to examine."""
-            from teacher.datasets.samples import make_samples
+            from teacher.datasets.core.samples import make_samples
 
             digits, rng, noise = super().load(data), np.random.default_rng(0), settings_now().noise
             labels = {count: np.repeat(np.arange(len(CONCEPTS), dtype=np.int64), count) for count in (200, 40)}

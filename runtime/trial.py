@@ -42,10 +42,10 @@ from replay.config import ReplayConfig
 from replay.files import lock, make_directory
 from replay.reader import Reader
 from replay.sampler import SampleBatch
-from runtime.groups import flatten
-from runtime.learning import free_tables
-from runtime.migrate import migrate
-from runtime.settings import RunConfig
+from runtime.config.groups import flatten
+from runtime.config.learning import free_tables
+from runtime.config.migrate import migrate
+from runtime.config.settings import RunConfig
 from sensors.core.errors import ConfigError, StateError, StorageError
 from sensors.core.event import EventBatch
 from sensors.core.state import StateDict, check_state

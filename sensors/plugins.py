@@ -22,9 +22,10 @@ from sensors.core.errors import ConfigError, UserError
 from sensors.core.registrations import NOTES, Registration
 from sensors.senses import configure, configured
 from sensors.system.files import open_regular
+from sensors.system.moved import instead_of
 from sensors.system.paths import place
 from sensors.system.places import check_link
-from sensors.system.rooms import HOME, ROOMS
+from sensors.system.rooms import ROOMS
 
 GROUP = "reciprocal.senses"
 """Entry points of installed plugins."""
@@ -270,23 +271,11 @@ def _called(plugin: Plugin) -> str:
 
 def _cause(error: BaseException) -> str:
     """An error in one line: its own words where it was made for people, else with its class."""
-    if isinstance(error, ModuleNotFoundError) and (found := _elsewhere(error.name or "")):
-        return f"there is no module {error.name}; import {found} instead"
+    if isinstance(error, ImportError) and (instead := instead_of(error)):
+        return instead
     words = " ".join(str(error).split())
     return (
         words
         if isinstance(error, (UserError, ValueError)) and words
         else f"{type(error).__name__}: {words}".rstrip(": ")
     )
-
-
-def _elsewhere(module: str) -> str:
-    """The program's module of the same last name, where there is exactly one; else empty.
-
-    Plugins of earlier versions import modules from where they were.
-    """
-    room, _, rest = module.partition(".")
-    if room not in ROOMS or not rest:
-        return ""
-    found = list((HOME / room).rglob(f"{rest.rpartition('.')[2]}.py"))
-    return ".".join(found[0].relative_to(HOME).with_suffix("").parts) if len(found) == 1 else ""

@@ -13,8 +13,8 @@ from sensors.core.state import StateDict, check_state
 from sensors.senses import Flaws, sense
 from teacher.config import TeacherConfig
 from teacher.curriculum import Curriculum, Plan
-from teacher.datasets.exam_set import MOST_CONCEPTS, ExamSet
-from teacher.datasets.samples import Labels, Samples
+from teacher.datasets.core.exam_set import MOST_CONCEPTS, ExamSet
+from teacher.datasets.core.samples import Labels, Samples
 from teacher.derived import add_derived
 from teacher.subjects.contract import Cursor
 

@@ -97,10 +97,10 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.mark.parametrize(
     ("module", "number"),
     [
-        ("runtime.cli", "SIGINT"),
+        ("runtime.command.cli", "SIGINT"),
         ("numpy", "SIGINT"),
         ("runtime.session", "SIGINT"),
-        ("teacher.datasets.download", "SIGINT"),
+        ("teacher.datasets.preparation.download", "SIGINT"),
         ("runtime.supervisor.cluster", "SIGINT"),
         ("ray", "SIGTERM"),
         ("sensors.sources.devices", "SIGHUP"),

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.harness.job import Job, figures
 from teacher.actor import WINDOW
 from teacher.config import LettersConfig, TeacherConfig
-from teacher.datasets.synthetic import available
+from teacher.datasets.synthesis.synthetic import available
 
 ROOT = Path(__file__).parents[1]
 EMBEDDED = (*("--images", "digits", "--speech", "synthetic", "--letters", "synthetic"),)

@@ -15,7 +15,7 @@ import pytest
 from packaging.version import Version
 
 from sensors.system.rooms import ROOMS
-from teacher.datasets.synthetic import available
+from teacher.datasets.synthesis.synthetic import available
 from tests.foreign import foreign_modules, ros_path
 
 ROOT = Path(__file__).parents[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.cli import parse_arguments
+from runtime.command.cli import parse_arguments
 
 ROOT = Path(__file__).parents[1]
 BOUND = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]

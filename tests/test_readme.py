@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.cli import OPTIONS, Request, parse_arguments
-from runtime.settings import LIVE_DEFAULTS, RunConfig
+from runtime.command.cli import OPTIONS, Request, parse_arguments
+from runtime.config.settings import LIVE_DEFAULTS, RunConfig
+from runtime.reporting.terminal import exams_of
 from runtime.supervisor.metrics import metric_of
-from runtime.terminal import exams_of
 from sensors.plugins import load_plugins
 from sensors.robots.robot_config import RobotConfig
 from sensors.robots.robot_program import make_parser as robot_parser

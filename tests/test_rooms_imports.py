@@ -13,14 +13,17 @@ ORDER = (
     *("sensors.core", "sensors.system", "sensors.signals", "sensors.sources", "sensors.cameras", "sensors.cutters"),
     *("sensors.senses", "sensors.plugins", "sensors.perception", "sensors.robots", "sensors.live"),
     *("sensors.remote", "sensors.actor"),
-    *("teacher.config", "teacher.derived", "teacher.datasets", "teacher.folder", "teacher.subjects.contract"),
+    *("teacher.config", "teacher.derived", "teacher.datasets.core", "teacher.datasets.preparation"),
+    *("teacher.datasets.readers", "teacher.datasets.synthesis", "teacher.datasets"),
+    *("teacher.folder", "teacher.subjects.contract"),
     *("teacher.curriculum", "teacher.machine", "teacher.letters", "teacher.subjects", "teacher.actor"),
     "replay",
     *("agent.config", "agent.hardware", "agent.checkpoints", "agent.events", "agent.networks", "agent.smart"),
     *("agent.tdlft", "agent.algorithms", "agent.inference", "agent.exams", "agent.monitors", "agent.answers"),
     *("agent.learner", "agent.actor"),
     *("page", "page.routes", "page.app", "page.server", "page.actor"),
-    *("runtime", "runtime.supervisor", "runtime.session", "launch", "runtime.package"),
+    *("runtime.config", "runtime.trial", "runtime.run_folder", "runtime.reporting", "runtime.command"),
+    *("runtime.supervisor", "runtime.session", "launch", "runtime.package"),
     *("benchmarks.harness", "benchmarks.studies.main_job", "benchmarks.studies.live_learning"),
     *("benchmarks.studies.smart", "benchmarks.studies.streams", "benchmarks.studies.tdlft"),
     *("benchmarks.studies.things", "benchmarks.proofs", "benchmarks.speed"),
@@ -109,7 +112,7 @@ def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def test_every_module_has_its_place() -> None:
-    packages = {"sensors", "teacher", "agent", "benchmarks", "benchmarks.studies"}
+    packages = {"sensors", "teacher", "agent", "runtime", "benchmarks", "benchmarks.studies"}
     assert {name for name in modules() if place(name) is None} == packages
     assert {room for room in ORDER if room not in modules() and room != "runtime.package"} == set()
 

@@ -11,8 +11,8 @@ from types import ModuleType
 
 import pytest
 
-from runtime.own_files import FILES
-from runtime.settings import LIVE_DEFAULTS
+from runtime.config.settings import LIVE_DEFAULTS
+from runtime.run_folder.own_files import FILES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

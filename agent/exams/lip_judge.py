@@ -22,8 +22,8 @@ from sklearn.svm import SVC
 
 from agent.tdlft.lips import BLOCK, LENGTH, to_rows
 from sensors.signals.lips import FRAMES, HEIGHT, WIDTH
+from teacher.datasets.core.samples import Bytes, Labels, hash_arrays
 from teacher.datasets.letters import LetterData
-from teacher.datasets.samples import Bytes, Labels, hash_arrays
 
 Rows = NDArray[np.float32]
 _FILM = (FRAMES, HEIGHT // BLOCK, WIDTH // BLOCK)

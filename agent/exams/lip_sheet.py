@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sensors.signals.lips import FRAMES, GREY, HEIGHT, WIDTH
-from teacher.datasets.samples import Bytes, Labels
+from teacher.datasets.core.samples import Bytes, Labels
 
 CONTRAST = 24.0
 """Deviation of a clip's brightness from grey, as drawn."""

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from agent.networks.published import Networks, to_network
 from teacher.datasets import ExamSet
-from teacher.datasets.exam_set import ExamPart
+from teacher.datasets.core.exam_set import ExamPart
 
 DRAWS = 5
 """Galleries."""

@@ -19,7 +19,7 @@ from agent.exams.judge_networks import NETWORKS
 from agent.exams.judges import Judge, Training
 from agent.networks.published import Networks, to_network
 from teacher.datasets import ExamSet, Samples
-from teacher.datasets.cache import cache_root
+from teacher.datasets.preparation.cache import cache_root
 
 SEEDS = {"first": 0, "second": 100, "reference": 200}
 """Added to the judges' seed (`monitor.judge_seed`): the judges of one modality share no draw."""

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.harness.network_camera import MjpegServer
 from benchmarks.harness.shown import show
 from sensors.signals.spectrogram import SAMPLE_RATE
-from teacher.datasets import fsdd, mnist
+from teacher.datasets.readers import fsdd, mnist
 
 FPS = 15.0
 BLOCK = SAMPLE_RATE // 50

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from sensors.core.errors import DataError
 from sensors.signals.cards import card_image
 from sensors.signals.frames import mnist_images
-from teacher.datasets.mnist import find, missing, read_idx
+from teacher.datasets.readers.mnist import find, missing, read_idx
 
 HEIGHT, WIDTH = 480, 640
 

@@ -26,7 +26,7 @@ from agent.smart.update import Smart
 from benchmarks.harness.measured import machine, tell
 from teacher.config import DataConfig
 from teacher.datasets import load_images, load_speech
-from teacher.datasets.cache import cache_root
+from teacher.datasets.preparation.cache import cache_root
 
 ROOT = Path(__file__).parents[2]
 SETTLE = 20.0

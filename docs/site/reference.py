@@ -24,8 +24,8 @@ from types import MappingProxyType
 from typing import Any
 
 from agent.algorithms import contract as algorithm_contract
-from runtime.cli import OPTIONS
-from runtime.settings import LIVE_DEFAULTS, RunConfig, Setting, settings
+from runtime.command.cli import OPTIONS
+from runtime.config.settings import LIVE_DEFAULTS, RunConfig, Setting, settings
 from runtime.supervisor.metrics import metrics
 from sensors.core import event, modalities, wire
 from sensors.robots import link

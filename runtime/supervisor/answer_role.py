@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.roles import PlannedCall, Role
 from runtime.supervisor.supervised_actor import SupervisedActor
 

@@ -10,13 +10,13 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from replay.config import NONE
-from runtime.learning import kinds, learning, sections
-from runtime.page_facts import page_facts
-from runtime.settings import RunConfig
+from runtime.config.learning import kinds, learning, sections
+from runtime.config.page_facts import page_facts
+from runtime.config.settings import RunConfig
+from runtime.config.teaching import Teacher, teachers_of
+from runtime.config.version import version
 from runtime.supervisor.liveness import BACKGROUND, HEARTBEAT, Clock, with_heartbeat
 from runtime.supervisor.supervised_actor import SupervisedActor
-from runtime.teaching import Teacher, teachers_of
-from runtime.version import version
 from sensors.live.rig_config import RigConfig
 from sensors.live.sensor_log import NAME as LOG
 from sensors.plugins import process_setup
@@ -173,9 +173,9 @@ def shown_actors(config: RunConfig) -> set[str]:
 
 def rig_of(config: RunConfig, path: Path) -> RigConfig:
     """The rig of a run that perceives for itself, with `path` as its directory."""
-    # An agent that hears itself would learn what it imagines; on a recording there is nothing of it.
-    hush = str(path / PLAYBACK) if config.answer.respond and not config.rig.played else None
-    return config.rig.replace(hush=hush, log=str(path / LOG))
+    # An agent that hears its own voice would learn what it imagines. A recording does not hold its voice.
+    own_playback = str(path / PLAYBACK) if config.answer.respond and not config.rig.played else None
+    return config.rig.replace(own_playback=own_playback, log=str(path / LOG))
 
 
 def _actor(kind: Any, options: Mapping[str, Any], *arguments: Any) -> Any:

@@ -21,8 +21,8 @@ from typing import Any
 import psutil
 import ray
 
-from runtime.environment import token_command
-from runtime.settings import RunSection
+from runtime.command.environment import token_command
+from runtime.config.settings import RunSection
 from runtime.supervisor.imports import rooms_elsewhere, standing_at_home
 from sensors.core.errors import ConfigError, UserError
 from sensors.system.address import redact_argument

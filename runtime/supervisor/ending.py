@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from runtime.run_status import RunStatus
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.roles import LearnerRole
 from sensors.core.errors import SourceError
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.roles import Role
 from runtime.supervisor.supervised_actor import SupervisedActor, reason
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from ray.util.metrics import Counter, Gauge
 
 from agent.algorithms import algorithm, algorithms
-from runtime.figures import Value
+from runtime.reporting.figures import Value
 
 EMIT_EVERY = 3.0
 """Seconds between emissions; Ray forgets gauges that nobody sets again."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runtime.run_status import RunStatus
+from runtime.reporting.run_status import RunStatus
+from runtime.reporting.terminal import Terminal
 from runtime.supervisor.record import Record
 from runtime.supervisor.roles import Role
 from runtime.supervisor.saver import Saver
-from runtime.terminal import Terminal
 
 
 class PageReport:

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.roles import PlannedCall, Role
 from runtime.supervisor.supervised_actor import SupervisedActor
 

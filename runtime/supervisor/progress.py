@@ -3,13 +3,13 @@
 import time
 from collections.abc import Mapping
 
-from runtime.run_status import RunStatus
-from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig
+from runtime.config.settings import RunConfig
+from runtime.config.teaching import teachers_of
+from runtime.reporting.run_status import RunStatus
+from runtime.reporting.terminal import counted_events
+from runtime.run_folder.rundir import RunDirectory
 from runtime.supervisor.record import Record
 from runtime.supervisor.roles import Role, TeacherRole, settle
-from runtime.teaching import teachers_of
-from runtime.terminal import counted_events
 from sensors.core.state import StateDict
 
 

@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable, Mapping
 
 from agent.algorithms import named
-from runtime.figures import Figures, Value
-from runtime.run_status import RunStatus
-from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig
-from runtime.shortage import Shortage
+from runtime.config.settings import RunConfig
+from runtime.reporting.figures import Figures, Value
+from runtime.reporting.run_status import RunStatus
+from runtime.reporting.terminal import Exam, Overview, Terminal, exams_of
+from runtime.run_folder.rundir import RunDirectory
+from runtime.run_folder.shortage import Shortage
 from runtime.supervisor.assembly import AGENT, PAGE
 from runtime.supervisor.metrics import EMIT_EVERY, RayMetrics
 from runtime.supervisor.roles import Role
-from runtime.terminal import Exam, Overview, Terminal, exams_of
 from sensors.core.errors import StorageError
 from sensors.senses import sense
 from teacher.subjects.contract import settings_of, unlabelled

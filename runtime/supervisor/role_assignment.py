@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from runtime.figures import Value
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.figures import Value
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.answer_role import AnswerRole
 from runtime.supervisor.assembly import AGENT, SENSORS
 from runtime.supervisor.roles import LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole

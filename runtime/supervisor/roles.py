@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from runtime.figures import Counters, Value
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.figures import Counters, Value
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.supervised_actor import SupervisedActor
 from sensors.core.modalities import labelled
 from sensors.core.state import StateDict

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Self
 
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.roles import PlannedCall, TeacherRole, settle
 from runtime.supervisor.supervised_actor import SupervisedActor
 from sensors.core.state import StateDict

@@ -8,11 +8,12 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from runtime.run_status import RunStatus
-from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig
-from runtime.shortage import RETRY, Shortage, full
-from runtime.signals import StopSignals
+from runtime.command.signals import StopSignals
+from runtime.config.settings import RunConfig
+from runtime.reporting.run_status import RunStatus
+from runtime.reporting.terminal import Terminal
+from runtime.run_folder.rundir import RunDirectory
+from runtime.run_folder.shortage import RETRY, Shortage, full
 from runtime.supervisor.assembly import PAGE, assemble, shown_actors
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.ending import Ending
@@ -28,7 +29,6 @@ from runtime.supervisor.roles import LearnerRole, MonitorRole, Role, TeacherRole
 from runtime.supervisor.saver import SaveError, Saver
 from runtime.supervisor.sensor_role import SensorRole
 from runtime.supervisor.supervised_actor import FETCH, actor_class, arrived, reason
-from runtime.terminal import Terminal
 from sensors.core.errors import StateError, StorageError, UserError
 
 STOP_WITHIN = 9.0

@@ -136,7 +136,7 @@ class Browsers:
                 counts = source.counts
                 found[f"read/{source.name}"] = counts.read
                 found[f"reconnects/{source.name}"] = counts.reconnects
-                found |= {f"lost/{source.name}/{reason}": n for reason, n in counts.dropped.items()}
+                found.update({f"lost/{source.name}/{reason}": n for reason, n in counts.dropped.items()})
             found.update({f"perceived/{what}": n for what, n in browser.perceived.items()})
             found.update({f"lost/browser/{browser.name}/{what}": n for what, n in browser.counts.items() if n})
         found.update({f"refused/browser_{reason}": n for reason, n in self._refused.items()})

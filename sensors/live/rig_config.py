@@ -43,7 +43,9 @@ class RigConfig(Config):
     live: LiveConfig = field(default_factory=LiveConfig)
     browsers: BrowsersConfig = field(default_factory=BrowsersConfig)
     senses: str | None = setting(None, help="names of the senses that are perceived, by commas; none: all that can be")
-    hush: str | None = setting(None, help="file in which this machine notes when it makes a sound itself")
+    own_playback: str | None = setting(
+        None, help="file with the times at which this machine plays a sound; none: it plays none"
+    )
     log: str | None = setting(None, help="file to which every change of a sensor's state is added")
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@
             if interrupts.explains(error):
                 ...
 
-`runtime.signals.StopSignals` takes over once a run is at work.
+`runtime.command.signals.StopSignals` takes over once a run is at work.
 """
 
 import contextlib

@@ -6,15 +6,15 @@ from pathlib import Path
 from sensors.core.errors import DataError
 from sensors.system.files import open_regular, refuse_pointer
 from teacher.config import DataConfig
-from teacher.datasets import avletters, fsdd, gcdd, mnist, widened
 from teacher.datasets.choose import (
     VARIABLE,
     Choice,
     data_root,
     named_root,
 )
-from teacher.datasets.folders import DEPTH, MOST_FOLDERS, walk
-from teacher.datasets.report import printable
+from teacher.datasets.core.report import printable
+from teacher.datasets.preparation.folders import DEPTH, MOST_FOLDERS, walk
+from teacher.datasets.readers import avletters, fsdd, gcdd, mnist, widened
 
 LAYOUTS = (
     "mnist/train-images-idx3-ubyte.gz, fsdd/recordings/0_<speaker>_0.wav, speech_commands/zero/<speaker>_nohash_0.wav, "

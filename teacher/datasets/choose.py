@@ -7,10 +7,11 @@ from pathlib import Path
 
 from sensors.core.errors import DataError
 from teacher.config import DataConfig
-from teacher.datasets import avletters, digits, fsdd, gcdd, mnist, synthetic, widened
-from teacher.datasets.cache import cache_root
-from teacher.datasets.folders import list_folder
-from teacher.datasets.samples import Samples, hold_out
+from teacher.datasets.core.samples import Samples, hold_out
+from teacher.datasets.preparation.cache import cache_root
+from teacher.datasets.preparation.folders import list_folder
+from teacher.datasets.readers import avletters, digits, fsdd, gcdd, mnist, widened
+from teacher.datasets.synthesis import synthetic
 
 VALIDATION_IMAGES, VALIDATION_CLIPS = 3_000, 300
 """Most samples that a validation part takes from training; it takes a tenth where that is less."""
@@ -81,7 +82,7 @@ def fetch_missing(config: DataConfig, source: str = "") -> None:
     if not config.download or root is None:
         return
     # Imported only where it is asked for: it brings an HTTP client.
-    from teacher.datasets import download
+    from teacher.datasets.preparation import download
 
     if config.images != "digits" and mnist.find(root) is None:
         download.fetch_mnist(root)

@@ -7,10 +7,11 @@ import numpy as np
 
 from sensors.core.errors import DataError
 from teacher.config import DataConfig
-from teacher.datasets import avletters, spelled, synthetic
 from teacher.datasets.choose import choose_letters, data_root, instead
-from teacher.datasets.folds import Rows, five_folds, stratified_folds
-from teacher.datasets.utterances import LETTERS, SEEN, UNSEEN, Utterances
+from teacher.datasets.core.folds import Rows, five_folds, stratified_folds
+from teacher.datasets.core.utterances import LETTERS, SEEN, UNSEEN, Utterances
+from teacher.datasets.readers import avletters
+from teacher.datasets.synthesis import spelled, synthetic
 
 TEST_FOLD, VALIDATION_FOLD = 0, 0
 """Which of `five_folds` tests, and which fold of the training part is its validation part."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from sensors.senses import senses
 from teacher.config import MOST_CONCEPTS
-from teacher.datasets.report import printable
-from teacher.datasets.samples import Samples, make_samples
+from teacher.datasets.core.report import printable
+from teacher.datasets.core.samples import Samples, make_samples
 from teacher.folder.content import hashes
 from teacher.folder.divide import TEST, Division, divide, lacking
 from teacher.folder.layout import CONCEPT, FILE, FOLDER, PARTS, SPOKEN, Left, left_lines, refused, some

@@ -13,9 +13,9 @@ import soundfile
 from sensors.core.errors import DataError, StorageError
 from sensors.senses import senses
 from sensors.signals.spectrogram import SAMPLE_RATE
-from teacher.datasets.espeak import Espeak
-from teacher.datasets.report import printable
-from teacher.datasets.synthetic import ACCENTS, VOICES, available, missing, record
+from teacher.datasets.core.report import printable
+from teacher.datasets.synthesis.espeak import Espeak
+from teacher.datasets.synthesis.synthetic import ACCENTS, VOICES, available, missing, record
 from teacher.folder.layout import SPOKEN, some
 from teacher.folder.names import match
 from teacher.folder.scan import scan

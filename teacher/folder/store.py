@@ -1,8 +1,8 @@
 """Prepared samples of earlier preparations: a file that is the same is not read again, and what nobody uses is removed.
 
-Each preparation is an entry of the cache (`teacher.datasets.cache`), which is never changed: a killed process leaves no
-half of one, and two processes may prepare at once. An entry's `meta.json` says which files it is of, by the hashes of
-their contents. Each use of an entry sets its time of modification.
+Each preparation is an entry of the cache (`teacher.datasets.preparation.cache`), which is never changed: a killed
+process leaves no half of one, and two processes may prepare at once. An entry's `meta.json` says which files it is of,
+by the hashes of their contents. Each use of an entry sets its time of modification.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from teacher.datasets.cache import VERSION, cache_root
-from teacher.datasets.samples import hash_arrays
+from teacher.datasets.core.samples import hash_arrays
+from teacher.datasets.preparation.cache import VERSION, cache_root
 from teacher.folder.content import UNREAD
 from teacher.folder.pool import passing
 

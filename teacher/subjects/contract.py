@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     # The command line asks for names alone: it is not to wait for the datasets' libraries.
     from sensors.core.event import EventBatch
     from teacher.datasets.choose import Choice
-    from teacher.datasets.exam_set import ExamSet
-    from teacher.datasets.samples import Samples
+    from teacher.datasets.core.exam_set import ExamSet
+    from teacher.datasets.core.samples import Samples
 
 SEPARATOR = "+"
 """What joins the names of subjects in `run.teach`."""

@@ -9,7 +9,7 @@ from teacher.subjects.kinds import kinds_of, senses_of
 
 if TYPE_CHECKING:
     from teacher.datasets.choose import Choice
-    from teacher.datasets.samples import Samples
+    from teacher.datasets.core.samples import Samples
 
 HEARD, SEEN = SENSES = ("audio", "image")
 

@@ -13,8 +13,8 @@ from agent.tdlft.fine_tuning import ParallelLayer, fine_tune
 from agent.tdlft.labelled_rows import event_keys
 from agent.tdlft.lip_networks import LipNetwork, LipNetworks, speech_rows
 from agent.tdlft.lips import to_rows
+from teacher.datasets.core.utterances import make_utterances
 from teacher.datasets.letters import LetterData
-from teacher.datasets.utterances import make_utterances
 
 TRAITS = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [1, 1, 0, 0], [0, 0, 1, 1]])
 """Of six letters: what is heard and what moves."""

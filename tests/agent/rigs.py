@@ -14,7 +14,7 @@ from agent.config import LearnerConfig
 from sensors.core.event import NO_LESSON
 from sensors.core.state import StateDict
 from teacher.datasets import ExamSet, Samples
-from teacher.datasets.samples import make_samples
+from teacher.datasets.core.samples import make_samples
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
 from replay.sampler import SampleBatch
-from replay.storage import COUNTERS, META, Layout
+from replay.storage import COUNTERS, META, TableLayout
 from sensors.core.event import Event, EventBatch, EventId
 from sensors.core.modalities import modality
 from sensors.core.wire import encode
@@ -204,7 +204,7 @@ COLUMNS: dict[type, dict[str, object]] = {
         "lesson": NDArray[np.int64],
         "samples": Mapping[str, NDArray[Any]],
     },
-    Layout: {"kind": str, "capacity": int},
+    TableLayout: {"kind": str, "capacity": int},
 }
 """All that an event carries from a teacher to the learner, with its type: no more, and nothing of it is a label."""
 

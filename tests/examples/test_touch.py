@@ -217,7 +217,7 @@ def test_a_robot_sends_what_it_touches(touch: Any, tmp_path: Path) -> None:
 def test_it_is_taught_beside_sounds_and_images(touch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from teacher.config import DataConfig, TeacherConfig
     from teacher.datasets import choose
-    from teacher.datasets.samples import make_samples
+    from teacher.datasets.core.samples import make_samples
     from teacher.subjects import subject
 
     def small(name: str) -> Any:
@@ -249,7 +249,7 @@ def test_the_noise_that_is_set_is_in_what_is_taught(
 ) -> None:
     from teacher.config import DataConfig
     from teacher.datasets import choose
-    from teacher.datasets.samples import make_samples
+    from teacher.datasets.core.samples import make_samples
     from teacher.subjects import subject
 
     for name, load in (("image", "load_images"), ("audio", "load_speech")):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from launch import main
-from runtime.signals import leave
+from runtime.command.signals import leave
 from sensors.core.errors import ConfigError, DataError, StateError
 
 FAULTS = os.environ.get("STANDIN_FAULTS", "").split(",")

@@ -13,11 +13,12 @@ import pytest
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from runtime import session
-from runtime.cli import parse_arguments
-from runtime.migrate import FORMAT
-from runtime.rundir import RunDirectory
+from runtime.command.cli import parse_arguments
+from runtime.config.migrate import FORMAT
+from runtime.config.settings import RunConfig
+from runtime.config.version import version
+from runtime.run_folder.rundir import RunDirectory
 from runtime.session import run_session
-from runtime.settings import RunConfig
 from runtime.supervisor.outcome import Outcome
 from sensors.core.errors import ConfigError, DataError, StateError
 from sensors.core.modalities import modality
@@ -189,7 +190,7 @@ def test_a_run_of_an_earlier_format_is_resumed_and_then_has_the_present_one(
     again = RunDirectory.resume(run.path)
     config = again.saved["config"]
     assert (again.saved["format"], config["run"]["teach"]) == (FORMAT, "digits+letters")
-    assert again.saved["version"] == "1.0" and again.saved["written_by"] == session._version()
+    assert again.saved["version"] == "1.0" and again.saved["written_by"] == version()
     assert config["teacher"]["missing"] == "audio:three" and not set(teacher) & set(config["teacher"])
     again.close()
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from runtime import session
-from runtime.cli import Page, parse_arguments
-from runtime.migrate import FORMAT
-from runtime.parts import kept
-from runtime.rundir import RunDirectory
+from runtime.command.cli import Page, parse_arguments
+from runtime.config.migrate import FORMAT
+from runtime.config.settings import RunConfig
+from runtime.run_folder.parts import kept
+from runtime.run_folder.rundir import RunDirectory
 from runtime.session import run_session
-from runtime.settings import RunConfig
 from sensors.core.errors import ConfigError, StateError, StorageError
 from sensors.core.modalities import modality
 from sensors.plugins import GROUP

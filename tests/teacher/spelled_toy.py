@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from teacher.datasets.core.utterances import make_utterances
 from teacher.datasets.letters import LetterData
-from teacher.datasets.utterances import make_utterances
 
 
 def toy_letters(each: int = 5, test: int = 1, letters: int = 26, seed: int = 0) -> LetterData:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from teacher.config import CONCEPTS
 from teacher.datasets import Samples
-from teacher.datasets.samples import make_samples
+from teacher.datasets.core.samples import make_samples
 
 MNIST_COUNTS = {"train": 40, "t10k": 20}
 

@@ -40,14 +40,15 @@ from benchmarks.harness.cells import Cell, Row, cell_folder, integers, progress,
 from benchmarks.harness.grades import grade_judges, grade_paths, judge_training, load_examiners
 from benchmarks.studies.smart.smart_report import CROSSING, STYLES, report
 from replay.files import read_json, write_json
-from runtime.settings import RunConfig
+from runtime.config.settings import RunConfig
 from runtime.trial import Trial
 from sensors.core.errors import ConfigError, DataError
 from sensors.signals.griffin_lim import invert, write_wav
 from sensors.signals.spectrogram import dequantise
 from teacher.config import CONCEPTS, DataConfig
-from teacher.datasets import ExamSet, Samples, fsdd, gcdd, load_images, load_speech, mnist
+from teacher.datasets import ExamSet, Samples, load_images, load_speech
 from teacher.datasets.choose import data_root
+from teacher.datasets.readers import fsdd, gcdd, mnist
 from teacher.subjects.digits import taught_digits
 
 SPEECH = {"mnist+fsdd": "fsdd", "mnist+fsdd+gcdd": "fsdd+gcdd", "loso": "fsdd+gcdd", "mnist+gcdd": "gcdd"}

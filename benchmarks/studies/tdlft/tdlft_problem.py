@@ -21,8 +21,8 @@ from agent.tdlft.fine_tuning import ParallelLayer, fine_tune
 from benchmarks.studies.tdlft.tdlft_scores import Scores
 from sensors.core.config import Config, parse, setting
 from sensors.core.errors import ConfigError, TransferError
-from teacher.datasets.folds import Rows, stratified_folds
-from teacher.datasets.parallel import ParallelCorpus
+from teacher.datasets.core.folds import Rows, stratified_folds
+from teacher.datasets.readers.parallel import ParallelCorpus
 
 ORACLE = "oracle"
 UNIMODAL = "unimodal"

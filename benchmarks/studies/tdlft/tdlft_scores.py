@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from teacher.datasets.samples import Labels
+from teacher.datasets.core.samples import Labels
 
 Scores = NDArray[np.float32]
 SMOOTHING = 0.5

@@ -17,7 +17,7 @@ The way to mix and the offset are chosen inside the fold's training rows, by pro
 seen labels (O to T) stand for unseen ones. Neither test rows nor target rows of unseen labels have a part in it, except
 that the oracle sees the latter. The same command goes on where it was stopped.
 
-`--corpus` takes any parallel corpus in the layout that `teacher/datasets/parallel.py` describes.
+`--corpus` takes any parallel corpus in the layout that `teacher/datasets/readers/parallel.py` describes.
 """
 
 import argparse
@@ -52,10 +52,10 @@ from benchmarks.studies.tdlft.tdlft_report import COST, report
 from benchmarks.studies.tdlft.tdlft_scores import Scores, add_offset, best_offset, score, weighted
 from sensors.core.errors import ConfigError, DataError
 from teacher.config import DataConfig
-from teacher.datasets import avletters
 from teacher.datasets.choose import data_root
-from teacher.datasets.folds import Fold, group_folds, stratified_folds
-from teacher.datasets.parallel import ParallelCorpus, from_utterances, load_folder
+from teacher.datasets.core.folds import Fold, group_folds, stratified_folds
+from teacher.datasets.readers import avletters
+from teacher.datasets.readers.parallel import ParallelCorpus, from_utterances, load_folder
 
 SPLITS = ("five", "speakers")
 AVLETTERS = "avletters"

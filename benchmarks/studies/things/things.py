@@ -38,14 +38,14 @@ from benchmarks.harness.cells import Cell, Row, cell_key, integers, progress, ru
 from benchmarks.harness.grades import balanced
 from benchmarks.studies.things.things_data import PARTS, TABLES, build
 from benchmarks.studies.things.things_report import report
-from runtime.settings import RunConfig
+from runtime.config.settings import RunConfig
 from runtime.trial import Trial
 from sensors.core.errors import ConfigError
 from sensors.senses import configure
 from teacher.config import DataConfig
 from teacher.datasets import ExamSet
-from teacher.datasets.cache import cache_root
 from teacher.datasets.choose import data_root
+from teacher.datasets.preparation.cache import cache_root
 from teacher.folder.load import Things, load_things
 from teacher.subjects import Taught
 

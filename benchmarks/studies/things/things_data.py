@@ -25,8 +25,8 @@ import numpy as np
 from benchmarks.studies.things.things_voices import KINDS, TAKES, write_names
 from sensors.core.errors import DataError
 from teacher.config import CONCEPTS
-from teacher.datasets import fsdd, mnist
-from teacher.datasets.utterances import LETTERS
+from teacher.datasets.core.utterances import LETTERS
+from teacher.datasets.readers import fsdd, mnist
 
 COMMANDS = ("bed", "cat", "down", "go", "happy", "left", "no", "off", "on", "right", "stop", "up", "yes")
 WORDS = (*CONCEPTS, *COMMANDS)

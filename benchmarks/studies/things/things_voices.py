@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from sensors.signals.griffin_lim import write_wav
-from teacher.datasets.espeak import Espeak, run_speaker, speaker_main
-from teacher.datasets.synthetic import ACCENTS, TEST_VOICES, TRAIN_VOICES, record
-from teacher.datasets.utterances import LETTERS
+from teacher.datasets.core.utterances import LETTERS
+from teacher.datasets.synthesis.espeak import Espeak, run_speaker, speaker_main
+from teacher.datasets.synthesis.synthetic import ACCENTS, TEST_VOICES, TRAIN_VOICES, record
 
 KINDS = (
     *("Apple", "Asparagus", "Aubergine", "Avocado", "Banana", "Cabbage", "Carrots", "Cucumber", "Garlic", "Ginger"),

@@ -4,7 +4,7 @@ import importlib.util
 from typing import NoReturn
 
 from reciprocal import HOME
-from runtime.signals import leave
+from runtime.command.signals import leave
 
 
 def main() -> NoReturn:

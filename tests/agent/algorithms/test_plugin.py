@@ -20,8 +20,8 @@ PROGRAM = """
 import json, sys
 from sensors.plugins import load_plugins, plugins
 load_plugins([sys.argv[1]])
-from runtime.settings import RunConfig
-from runtime.learning import learning
+from runtime.config.settings import RunConfig
+from runtime.config.learning import learning
 from agent.algorithms import Setup, algorithm
 from agent.hardware import choose_hardware
 from agent.inference import build_networks

@@ -20,9 +20,9 @@ import torch
 from agent.actor import LearnerActor
 from agent.checkpoints.checkpoint import list_checkpoints, newest_checkpoint, save_state
 from agent.checkpoints.migrations import migrate_learner, read_parts
-from runtime.learning import learning, sections
-from runtime.rundir import RunDirectory
-from runtime.settings import RunConfig
+from runtime.config.learning import learning, sections
+from runtime.config.settings import RunConfig
+from runtime.run_folder.rundir import RunDirectory
 from sensors.core.errors import StateError
 
 ROOT = Path(__file__).parents[3]

@@ -16,8 +16,8 @@ from agent.smart.networks import SmartNetworks
 from sensors.core.errors import DataError, StateError
 from sensors.core.modalities import modality
 from teacher.datasets import ExamSet
-from teacher.datasets.exam_set import ExamPart
-from teacher.datasets.samples import make_samples
+from teacher.datasets.core.exam_set import ExamPart
+from teacher.datasets.core.samples import make_samples
 from tests.agent.learners import SmartLearner
 from tests.agent.rigs import ListReplay, config, datasets, exam_set, tables
 

@@ -13,7 +13,7 @@ from agent.networks.published import to_network
 from sensors.core.errors import ConfigError
 from sensors.core.modalities import modality
 from sensors.senses import configure
-from teacher.datasets.samples import make_samples
+from teacher.datasets.core.samples import make_samples
 from tests.agent.rigs import datasets
 
 

@@ -8,7 +8,7 @@ from agent.networks.published import Networks
 from agent.smart.networks import SmartNetworks
 from sensors.core.modalities import modality
 from teacher.datasets import ExamSet
-from teacher.datasets.exam_set import ExamPart
+from teacher.datasets.core.exam_set import ExamPart
 
 
 class Labelled(SmartNetworks):

@@ -14,8 +14,9 @@ from benchmarks.studies.smart.weights import COMMON, hash_weights
 from replay.config import ReplayConfig
 from runtime.trial import Trial
 from teacher.config import TeacherConfig
-from teacher.datasets import Samples, digits
-from teacher.datasets.samples import make_samples
+from teacher.datasets import Samples
+from teacher.datasets.core.samples import make_samples
+from teacher.datasets.readers import digits
 from teacher.subjects.digits import taught_digits
 
 STEPS = 20

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from runtime.learning import kinds
-from runtime.settings import RunConfig
+from runtime.config.learning import kinds
+from runtime.config.settings import RunConfig
 from runtime.supervisor.assembly import rig_of
 
 LETTERS = ["speech+lips+letter", "speech+letter"]
@@ -22,9 +22,9 @@ def test_what_is_perceived_fills_the_tables_of_digits() -> None:
 
 
 def test_a_run_listens_for_its_own_voice_only_where_it_can_be_heard(tmp_path: Path) -> None:
-    def hush(sensors: str, respond: str) -> str | None:
+    def own_playback(sensors: str, respond: str) -> str | None:
         changes = {"run.sensors": sensors, "answer.respond": respond}
-        return rig_of(RunConfig.of(changes), tmp_path).hush
+        return rig_of(RunConfig.of(changes), tmp_path).own_playback
 
-    assert hush("live", "true") == str(tmp_path / "hush")
-    assert hush("live", "false") is hush(str(tmp_path), "true") is None
+    assert own_playback("live", "true") == str(tmp_path / "hush")
+    assert own_playback("live", "false") is own_playback(str(tmp_path), "true") is None

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.ending import Ending
 from runtime.supervisor.roles import LearnerRole
 from sensors.core.errors import SourceError

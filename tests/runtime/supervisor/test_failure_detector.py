@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.failure_detector import FailureDetector
 
 SECTION = RunSection(hang_deadline=10.0, call_deadline=60.0)

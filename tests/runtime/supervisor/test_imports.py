@@ -18,8 +18,8 @@ from tests.foreign import foreign_modules, ros_path
 DRIVER = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from runtime.environment import prepare_environment
-from runtime.settings import RunSection
+from runtime.command.environment import prepare_environment
+from runtime.config.settings import RunSection
 prepare_environment(None)
 from runtime.supervisor.cluster import Cluster
 cluster = Cluster(RunSection(dashboard=False, object_store=80, cpus=1), "imports")

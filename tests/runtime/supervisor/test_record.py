@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from runtime.run_status import RunStatus
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.record import FINAL, STARTING, doing
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from runtime.figures import Counters, Value
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.figures import Counters, Value
+from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.roles import FINAL_PATIENCE, MonitorRole, ReplayRole, TeacherRole, settle
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from agent.checkpoints import checkpoint as format_room
 from agent.checkpoints.checkpoint import list_checkpoints, write_checkpoint
-from runtime.rundir import RunDirectory
+from runtime.run_folder.rundir import RunDirectory
 from runtime.supervisor import saver as room
 from runtime.supervisor.saver import STATE_FILE, STATE_KEYS, SaveError, Saver
 from sensors.core.errors import DamageError, StateError, StorageError

@@ -9,12 +9,12 @@ import pytest
 
 from benchmarks.harness.shown import drawing, show
 from benchmarks.proofs.sensor_rates import PAIRS
-from runtime.run_status import RunStatus
-from runtime.settings import RunSection
+from runtime.config.settings import RunSection
+from runtime.reporting.run_status import RunStatus
+from runtime.reporting.terminal import perceiving
 from runtime.supervisor.metrics import metric_of
 from runtime.supervisor.roles import ReplayRole
 from runtime.supervisor.sensor_role import SensorRole
-from runtime.terminal import perceiving
 from sensors.live.outbox import Delivery, Outbox
 from sensors.live.rig import make_rig
 from sensors.live.rig_config import LiveConfig, RigConfig

@@ -115,7 +115,7 @@ def test_little_shared_memory_is_told_and_does(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_is_set_back_changes_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from runtime.figures import Figures
+    from runtime.reporting.figures import Figures
 
     (tmp_path / "board").mkdir()
     it = Figures(tmp_path / "metrics.jsonl", tmp_path / "board")

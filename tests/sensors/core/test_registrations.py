@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from runtime.settings import RunConfig
+from runtime.config.settings import RunConfig
 from sensors.core.registrations import SECTIONS
 from sensors.robots.robot_config import RobotConfig
 

@@ -19,7 +19,7 @@ from sensors.signals.cards import card_image
 from sensors.signals.spectrogram import SAMPLE_RATE
 from sensors.sources.live_config import SensorsConfig
 from sensors.sources.source import Chunk, Frame
-from teacher.datasets.clips import prepare_waves
+from teacher.datasets.preparation.clips import prepare_waves
 from tests.sensors.speech import chunks, stream
 
 FPS = 15

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runtime.signals import StopSignals
+from runtime.command.signals import StopSignals
 from sensors.system.interrupts import Interrupted, Interrupts
 
 

@@ -27,7 +27,7 @@ from benchmarks.studies.tdlft.tdlft_report import COST
 from benchmarks.studies.tdlft.tdlft_scores import add_offset, best_offset, compare, score
 from benchmarks.studies.tdlft.tdlft_table import folds_of
 from sensors.core.errors import ConfigError, DataError
-from teacher.datasets.parallel import ParallelCorpus, load_folder
+from teacher.datasets.readers.parallel import ParallelCorpus, load_folder
 
 ROOT = Path(__file__).parents[4]
 VARIANTS = ("faithful", "mixed", "calibrated", "balanced")

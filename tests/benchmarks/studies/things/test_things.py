@@ -14,7 +14,7 @@ from benchmarks.studies.things.things import LEARNERS, SETTINGS, STEPS, UPDATES,
 from benchmarks.studies.things.things_data import KINDS_OF_WORDS, TABLES, WORDS, build, kinds_of, part_of
 from benchmarks.studies.things.things_report import report, shares
 from benchmarks.studies.things.things_voices import KINDS, SPOKEN, TAKES, VOICES, takes
-from runtime.settings import RunConfig
+from runtime.config.settings import RunConfig
 from sensors.core.errors import ConfigError, DataError
 from sensors.signals.griffin_lim import write_wav
 from teacher.config import CONCEPTS

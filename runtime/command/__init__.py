@@ -1,0 +1,1 @@
+"""From the command line and the terminal to a run: arguments, environment variables, stop signals."""

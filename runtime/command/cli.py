@@ -1,0 +1,270 @@
+"""The command line, generated from the settings' own declarations."""
+
+import argparse
+import contextlib
+import os
+import shutil
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from runtime.config.settings import Setting, settings
+from runtime.config.teach import read_teach
+from runtime.run_folder.rundir import RunDirectory
+from sensors.core.errors import ConfigError
+from sensors.plugins import SEPARATOR, load_plugins, replaced
+from sensors.system.paths import place
+from sensors.system.places import check_link
+from sensors.system.program import program
+
+OPTIONS = {
+    "what is perceived": {
+        "--sensors": "run.sensors",
+        "--microphone": "sensors.microphone",
+        "--camera": "sensors.camera",
+        "--listen": "ingest.listen",
+        "--keys": "ingest.keys",
+        "--record": "live.record",
+        "--respond": "answer.respond",
+        "--judges": "monitor.judges",
+    },
+    "what is taught": {
+        "--teach": "run.teach",
+        "--style": "teacher.style",
+        "--images": "data.images",
+        "--speech": "data.speech",
+        "--letters": "data.letters",
+        "--data": "data.data",
+        "--download": "data.download",
+        "--teachers": "run.teachers",
+    },
+    "how it learns": {
+        "--preset": "learner.preset",
+        "--learn": "run.learn",
+        "--device": "learner.device",
+        "--seed": "run.seed",
+        "--minutes": "run.minutes",
+        "--steps": "run.steps",
+    },
+    "what is kept": {"--ack": "replay.ack"},
+    "where it is seen": {
+        "--page": "page.port",
+        "--page-address": "page.address",
+        "--page-cert": "page.cert",
+        "--page-key": "page.key",
+    },
+    "where it runs": {"--address": "run.address"},
+}
+"""Prominent options by group; each stands for one setting and takes its help, choices and default from it."""
+
+DESCRIPTION = """\
+Learn, without labels, what things look and sound like: teachers show and say things,
+replay keeps them, the learner turns images into sounds and back, the monitor examines it.
+Beside that, learn to read from lips the letters that were only ever heard, with labels."""
+EXAMPLES = (
+    ("--teacher simulated", "learn from embedded digits and voices until Ctrl-C"),
+    ("--minutes 5", "the same, for five minutes of learning"),
+    ("--teach digits", "without letters and lip reading"),
+    ("--teach things", "learn your own: things/image/mug/*.jpg, things/audio/mug/*.wav"),
+    ("--sensors live", "learn from this machine's microphone and camera"),
+    ("--sensors live --listen tcp://127.0.0.1:5570 --record session", ""),
+    ("--data ~/datasets --speech fsdd", "MNIST and recorded speech found there"),
+    ("--resume runs/2026-01-31_12-00-00", "go on where a run was stopped"),
+    ("--set replay.capacity=50000 --help-settings", ""),
+)
+"""Arguments, and what they are for."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for.
+
+    Attributes:
+        changes: `section.field` -> text, of the settings named there.
+        run_dir: where a new run goes; None: the default place.
+        resume: the run to go on with; None: a new one.
+    """
+
+    changes: dict[str, str]
+    run_dir: Path | None
+    resume: Path | None
+
+
+class Page(Exception):
+    """What is to be printed, and nothing else to be done."""
+
+
+class _Help(argparse.Action):
+    """`--help`: nothing that follows on the command line matters, right or wrong."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        raise Page(parser.format_help().rstrip("\n"))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} ({self.prog} --help lists the options)")
+
+
+def parse_arguments(arguments: Sequence[str]) -> Request:
+    """Read the command line.
+
+    Raises:
+        Page: `--help`, `--help-settings` and `--list-devices` ask for it.
+        ConfigError: an unknown option or a bad value.
+    """
+    given = _parser({s.key: s for s in settings()}).parse_args(arguments)
+    if given.sensors and given.teacher:
+        raise ConfigError("--teacher and --sensors: events come from a teacher or from sensors; give one of the two")
+    if given.resume is not None and given.run_dir is not None:
+        raise ConfigError("--resume and --run-dir: a resumed run stays in its directory; give one of the two")
+    # Nothing that only shows a page executes what a run directory names.
+    page = given.help_settings or given.list_devices or given.speak is not None
+    # Before settings are read, as plugins bring some.
+    plugins = _load_plugins(given.plugin, None if page else given.resume)
+    if given.help_settings:
+        raise Page(describe_settings(list(settings()), min(shutil.get_terminal_size().columns, 110)))
+    if given.list_devices:
+        from sensors.sources.devices import list_devices
+
+        raise Page("\n".join(line for devices in list_devices() for line in devices.lines()))
+    if given.speak is not None:
+        from teacher.folder.speak import speak
+
+        raise Page("\n".join(speak(place(given.speak, "--speak"))))
+    changes: dict[str, str] = {}
+    for options in OPTIONS.values():
+        for flag, key in options.items():
+            if (text := getattr(given, flag[2:].replace("-", "_"))) is not None:
+                changes |= read_teach(text) if flag == "--teach" else {key: str(text)}
+    for assignment in given.set:
+        key, equals, text = assignment.partition("=")
+        if not equals or "." not in key:
+            raise ConfigError(f"--set {assignment}: expected section.field=value (see --help-settings)")
+        changes[key.strip()] = text.strip()
+    if "run.plugins" in changes:
+        raise ConfigError("--set run.plugins: is too late for settings that plugins bring; give --plugin FILE.py")
+    if given.plugin:
+        changes["run.plugins"] = SEPARATOR.join(plugins)
+    run_dir, resume = (
+        None if text is None else place(text, option)
+        for text, option in ((given.run_dir, "--run-dir"), (given.resume, "--resume"))
+    )
+    return Request(changes, run_dir, resume)
+
+
+def _load_plugins(given: Sequence[str], resume: str | None) -> list[str]:
+    """Load the plugins that are given and those of the run that is resumed, in the order of the run.
+
+    The run's plugins are executed only once the run is known to be whole, of a format that this program reads, and in
+    use by nobody else.
+
+    Args:
+        given: files as the command line names them.
+        resume: directory of the run; None: a new run.
+
+    Returns:
+        The absolute paths of all of them.
+    """
+    if resume is None:
+        return [str(path) for path in load_plugins(given)]
+    check_link("--resume", resume)
+    path = place(resume, "--resume")
+    if not os.path.isdir(path):
+        # There is nothing to load. That no run is there, or may not be read, is told when it is to be resumed.
+        return [str(each) for each in load_plugins(given)]
+    with contextlib.closing(RunDirectory.resume(path)) as run:
+        # Installed plugins first, also where no file follows.
+        load_plugins([])
+        help_saved = "the run was made with it: put it back, or give its new place with --plugin"
+        paths = []
+        for file in replaced(run.plugins, given):
+            paths += load_plugins([file]) if file in given else load_plugins([file], help_saved)
+        return [str(path) for path in paths]
+
+
+def _parser(known: dict[str, Setting]) -> _Parser:
+    parser = _Parser(
+        prog=program(),
+        description=DESCRIPTION,
+        epilog=_examples(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    source = parser.add_argument_group("where events come from")
+    source.add_argument("--teacher", choices=("simulated",), help="a simulated teacher (the default)")
+    source.add_argument("--list-devices", action="store_true", help="show microphones and cameras, and end")
+    source.add_argument(
+        "--speak",
+        metavar="DIR",
+        help="have the synthesiser say the names of a folder's concepts that no sound is of, and end",
+    )
+    for title, options in OPTIONS.items():
+        group = parser.add_argument_group(title)
+        for flag, key in options.items():
+            _add(group, flag, known[key])
+        if title == "where it runs":
+            group.add_argument("--run-dir", metavar="DIR", help="new run's directory [runs/<date-time>]")
+            group.add_argument("--resume", metavar="DIR", help="go on with the run in DIR")
+    other = parser.add_argument_group("everything else")
+    other.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="load a Python file that adds senses, subjects, algorithms or layouts; repeatable",
+    )
+    other.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.FIELD=VALUE",
+        help="change any setting; repeatable",
+    )
+    other.add_argument("--help-settings", action="store_true", help="list every setting with default and bounds")
+    other.add_argument("-h", "--help", action=_Help, nargs=0, help="show this page")
+    return parser
+
+
+def _examples() -> str:
+    lines = [f"  {program()} {arguments:<34} {purpose}".rstrip() for arguments, purpose in EXAMPLES]
+    stop = "Ctrl-C stops with a checkpoint; a second Ctrl-C stops at once."
+    return "\n".join(["examples:", *lines, "", stop])
+
+
+def _add(group: argparse._ArgumentGroup, flag: str, s: Setting) -> None:
+    if s.kind == "bool":
+        group.add_argument(flag, action="store_const", const="true", help=s.help)
+        return
+    shown = "" if s.default is None else f" [{s.default}]"
+    # Choices are left to the setting's own check: one wording of the error for options, --set and files.
+    metavar = "{" + ",".join(map(str, s.choices)) + "}" if s.choices else _metavar(s)
+    group.add_argument(flag, metavar=metavar, help=(s.help + shown).replace("%", "%%"))
+
+
+def _metavar(s: Setting) -> str:
+    if s.key in ("data.data", "monitor.judges"):
+        return "DIR"
+    if s.key == "run.teach":
+        return "SUBJECTS|DIR"
+    if s.unit:
+        return s.unit.upper() if s.unit.isalpha() else "N"
+    return "N" if s.kind.startswith(("int", "float")) else "TEXT"
+
+
+def describe_settings(known: Sequence[Setting], width: int) -> str:
+    """The page of `--help-settings`: a paragraph a setting, at most `width` columns wide."""
+    lines: list[str] = []
+    section = ""
+    for s in known:
+        if s.key.rpartition(".")[0] != section:
+            section = s.key.rpartition(".")[0]
+            lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
+        default = "none" if s.default is None else s.default
+        facts = ", ".join(filter(None, (s.kind, s.allowed, s.unit)))
+        lines.append(f"  {s.key} = {default!s}   ({facts})")
+        lines += textwrap.wrap(s.help, max(width, 30), initial_indent="      ", subsequent_indent="      ")
+    return "\n".join(lines)

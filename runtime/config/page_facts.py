@@ -1,0 +1,55 @@
+"""What the page is told of a run that does not change while it goes on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runtime.config.groups import flatten
+from runtime.config.settings import RunConfig, settings
+from sensors.system.address import redact
+
+
+def page_facts(config: RunConfig, path: Path, version: str) -> dict[str, Any]:
+    """The facts, as `page.told.RunFacts` has them.
+
+    Args:
+        config: all settings.
+        path: the run directory.
+        version: of the program.
+    """
+    # Photographs are seen whole; digits and cards by their ink.
+    whole = config.data.folder is not None or flatten(config.to_dict()).get("image.color", False)
+    return {
+        "name": path.name,
+        "version": version,
+        "subjects": [subject.name for subject in config.run.subjects],
+        "live": config.run.sensors is not None,
+        "settings": told_settings(config),
+        "senses": [name.strip() for name in config.learner.modalities.split(",")],
+        "prepares": "fit" if whole else "ink",
+    }
+
+
+def told_settings(config: RunConfig) -> list[Mapping[str, Any]]:
+    """All settings with their values, and whether they differ from those of a new run of the same kind."""
+    values = flatten(config.to_dict())
+    usual = flatten(RunConfig.of({} if config.run.sensors is None else {"run.sensors": config.run.sensors}).to_dict())
+    return [
+        {
+            "key": one.key,
+            "section": one.key.rpartition(".")[0],
+            "value": _shown(values[one.key]),
+            "default": _shown(usual[one.key]),
+            "changed": values[one.key] != usual[one.key],
+            "unit": one.unit,
+            "help": one.help,
+            "allowed": one.allowed,
+        }
+        for one in settings()
+        if one.key in values
+    ]
+
+
+def _shown(value: Any) -> Any:
+    """A value without the password of an address."""
+    return redact(value) if isinstance(value, str) else value

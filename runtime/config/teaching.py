@@ -1,0 +1,85 @@
+"""Who teaches what in a run, and whether the learner learns from the senses that are taught."""
+
+from dataclasses import dataclass
+
+from runtime.config.settings import SEEDS, RunConfig, RunSection
+from sensors.core.errors import ConfigError
+from sensors.core.modalities import kind_of
+from teacher.subjects.contract import Subject, settings_of, unlabelled
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """One simulated teacher of a run.
+
+    Attributes:
+        name: under which it sends its events.
+        subject: what it teaches.
+        seed: its own, of everything random.
+        speaks: whether what it tells about its data is shown: teachers of one subject tell the same.
+    """
+
+    name: str
+    subject: Subject
+    seed: int
+    speaks: bool
+
+
+def teachers_of(run: RunSection) -> list[Teacher]:
+    """The simulated teachers of a run: first those of what has no labels, whose seeds differ from each other."""
+    found: list[Teacher] = []
+    number = 0
+    for subject in run.subjects if run.sensors is None else ():
+        for place, name in enumerate(subject.teachers(run.teachers)):
+            found.append(Teacher(name, subject, run.seed * SEEDS + (0 if subject.labelled else number), place == 0))
+            number += not subject.labelled
+    return found
+
+
+def sent(config: RunConfig) -> tuple[str, ...]:
+    """The senses of all that is taught without labels, in registry order.
+
+    Raises:
+        UserError: the data do not tell.
+    """
+    taught = unlabelled(config.run.subjects)
+    names = {name for one in taught for name in one.senses(config.data, settings_of(one, config))}
+    return tuple(kind_of(names).split("+")) if names else ()
+
+
+def with_senses(config: RunConfig) -> RunConfig:
+    """A copy whose learner learns from all senses that are taught without labels."""
+    names = sent(config)
+    if not names or set(names) == _learned(config):
+        return config
+    return config.replace(learner=config.learner.replace(modalities=",".join(names)))
+
+
+def check_senses(config: RunConfig) -> None:
+    """Refuse a learner that waits for senses that nobody sends, or that leaves senses lying which are sent.
+
+    Raises:
+        UserError: names the senses and the settings; or the data do not tell.
+    """
+    names, learned = sent(config), _learned(config)
+    if not names:
+        return
+    if unsent := sorted(learned - set(names)):
+        raise ConfigError(
+            f"learner.modalities: nothing sends {', '.join(unsent)}; leave it away, or see --set teacher.derived"
+        )
+    if unread := sorted(set(names) - learned):
+        # Nobody would draw what comes in these alone, and their tables would tell the teacher to wait.
+        raise ConfigError(
+            f"learner.modalities: {', '.join(unread)} is sent and not learned from; "
+            f"add --set learner.modalities={','.join(names)}"
+        )
+    derived = next((style.derived for style in config.styles if style.derived), "")
+    if derived and "lesson" in (config.learner.guides, config.learner.selector):
+        raise ConfigError(
+            f"teacher.derived: what has {derived} beside one sense alone has no lesson; use guides pair or cluster"
+        )
+
+
+def _learned(config: RunConfig) -> set[str]:
+    return {name.strip() for name in config.learner.modalities.split(",")}

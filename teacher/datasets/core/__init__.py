@@ -1,0 +1,1 @@
+"""What a loaded dataset is: samples, utterances, folds, the exam set, and the report of what was left out."""

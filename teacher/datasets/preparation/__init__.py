@@ -1,0 +1,1 @@
+"""Datasets are fetched, unpacked, searched, prepared and cached."""

@@ -1,0 +1,1 @@
+"""Synthesised datasets: speech by espeak-ng, and drawn mouths."""
