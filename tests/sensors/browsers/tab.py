@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -14,6 +15,9 @@ from sensors.browsers.messages import VERSION, Picture, Sound, pack
 
 RATE = 16_000
 PIECE = 640
+
+
+_posts: "WeakKeyDictionary[Browsers, dict[str, list[dict[str, Any]]]]" = WeakKeyDictionary()
 
 
 class Tab:
@@ -31,7 +35,8 @@ class Tab:
         self, browsers: Browsers, name: str = "anna", share: str = "s1", session: str = "p1", lead: float = 1000.0
     ) -> None:
         self.browsers, self.name, self.share, self.session, self.lead = browsers, name, share, session, lead
-        self.told: list[dict[str, Any]] = []
+        # What one exchange brings is for all tabs.
+        self._post = _posts.setdefault(browsers, {})
         self.samples = self.pictures = 0
 
     def hello(self, **changes: Any) -> None:
@@ -77,16 +82,14 @@ class Tab:
     def look(self) -> list[dict[str, Any]]:
         """What it was told since the last look."""
         self._exchange()
-        told, self.told = self.told, []
-        return told
+        return self._post.pop(self.share, [])
 
     def _send(self, text: bool, data: bytes) -> None:
         self._exchange(Message(self.share, time.monotonic(), text, data))
 
     def _exchange(self, *messages: Message) -> None:
         for share, text in self.browsers.exchange(messages):
-            if share == self.share:
-                self.told.append(json.loads(text))
+            self._post.setdefault(share, []).append(json.loads(text))
 
 
 def jpeg(picture: NDArray[np.uint8]) -> bytes:

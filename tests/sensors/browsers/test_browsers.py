@@ -13,7 +13,7 @@ from sensors.core.event import EventBatch
 from sensors.perception.perception import Perception, PerceptionConfig, warm_up
 from sensors.sources.live_config import SensorsConfig
 from tests.patience import wait_for
-from tests.sensors.browsers.tab import PIECE, RATE, Tab, pieces
+from tests.sensors.browsers.tab import PIECE, RATE, Tab, jpeg, pieces
 from tests.sensors.speech import stream
 
 NAMES = ["audio", "image"]
@@ -26,7 +26,7 @@ def warm() -> None:
 
 @pytest.fixture
 def browsers() -> Iterator[Browsers]:
-    config = SensorsConfig(stall=0.6)
+    config = SensorsConfig()
     made = Browsers(BrowsersConfig(most=2, side=800), PerceptionConfig(), NAMES, config, generation=1)
     yield made
     made.close()
@@ -35,34 +35,32 @@ def browsers() -> Iterator[Browsers]:
 def perceive(browsers: Browsers, seconds: float) -> list[EventBatch]:
     """Perceive for so long."""
     end, found = time.monotonic() + seconds, []
-    while time.monotonic() < end:
+    while True:
         browsers.step()
         found += [batch for batch, _ in browsers.take_found()]
+        if time.monotonic() >= end:
+            return found
         time.sleep(0.005)
-    return found
 
 
 def settle(browsers: Browsers) -> list[EventBatch]:
     """Perceive until nothing waits any more."""
-    return perceive(browsers, 0.4)
+    return perceive(browsers, 0.8)
 
 
-def teach(browsers: Browsers, *tabs: Tab, seconds: float = 3.0) -> list[EventBatch]:
-    """Each tab shows a card while a word is said, as fast as it can be taken in, with the times of now."""
+def teach(browsers: Browsers, *tabs: Tab, seconds: float = 2.2) -> list[EventBatch]:
+    """Each tab shows a card while a word is said."""
     rng = np.random.default_rng(0)
-    sound = stream([(1.0, 0.5)], seconds, rng)
-    card = show(drawing(3), rng)
-    began = time.monotonic() - seconds
+    sound = stream([(0.8, 0.5)], seconds, rng)
+    card = jpeg(show(drawing(3), rng))
+    began = time.monotonic()
     found: list[EventBatch] = []
-    shown = 0
-    for at, samples in pieces(sound):
+    for number, (at, samples) in enumerate(pieces(sound)):
+        found += perceive(browsers, max(0.0, began + at + PIECE / RATE - time.monotonic()))
         for tab in tabs:
             tab.sound(samples, began + at)
-            if at * 10 >= shown:
-                tab.picture(card, began + at)
-        shown += at * 10 >= shown
-        if shown % 8 == 0:
-            found += perceive(browsers, 0.02)
+            if number % 2 == 0:
+                tab.data(card, began + at)
     return found + settle(browsers)
 
 
