@@ -9,7 +9,7 @@ from sensors.robots.remote_config import IngestConfig
 from sensors.sources.live_config import SensorsConfig
 from sensors.sources.registry import LiveSource, live_sources, register_live_source
 
-LIVE = register_live_source(LiveSource("live", "this machine's microphone and camera, robots", devices=True)).name
+LIVE = register_live_source(LiveSource("live", "this machine's microphone and camera, robots and browsers", devices=True)).name
 """What `source` says for microphone, camera and robots."""
 
 
@@ -23,13 +23,18 @@ class LiveConfig(Config):
     """How sensors take part in a run."""
 
     record: str | None = setting(
-        None, help="directory in which what the sensors give is recorded, DIR-2, … after a restart; none: nowhere"
+        None,
+        help="directory for a recording of all that the sensors give (DIR-2, … after a restart); none: no recording",
     )
     speed: float = setting(1.0, help="how many times faster a recording is played", low=0.1, high=100.0)
     queue: int = setting(
-        256, help="batches kept for replay; beyond, the oldest is lost and counted", unit="batches", low=1, high=65_536
+        256,
+        help="most batches that wait for replay; beyond, the oldest is dropped and counted",
+        unit="batches",
+        low=1,
+        high=65_536,
     )
-    queue_mib: int = setting(64, help="bytes kept for replay; likewise", unit="MiB", low=1, high=65_536)
+    queue_mib: int = setting(64, help="largest size of those batches; likewise", unit="MiB", low=1, high=65_536)
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class RigConfig(Config):
     browsers: BrowsersConfig = field(default_factory=BrowsersConfig)
     senses: str | None = setting(None, help="names of the senses that are perceived, by commas; none: all that can be")
     own_playback: str | None = setting(
-        None, help="file with the times at which this machine plays a sound; none: it plays none"
+        None, help="file with the times at which this machine plays a sound; none: no such file"
     )
     log: str | None = setting(None, help="file to which every change of a sensor's state is added")
 

@@ -244,7 +244,7 @@ def test_messages_carry_these_columns_and_no_other() -> None:
     assert b"label" not in bytes(frames[0]) and b"concept" not in bytes(frames[0])
 
 
-def test_what_smart_reads_has_lessons_and_samples_of_registered_modalities_alone() -> None:
+def test_smart_reads_only_lessons_and_samples_of_registered_modalities() -> None:
     """From replay's protocol through the learner to the update, every type on the way."""
     columns = {name: value for name, value in vars(Batch).items() if isinstance(value, property)}
     assert {name: get_type_hints(c.fget)["return"] for name, c in columns.items()} == {

@@ -47,7 +47,7 @@ def started(work: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def test_close_waits_for_who_is_in_a_flush_and_takes_nobody_new(tmp_path: Path, disk: SlowDisk) -> None:
+def test_close_waits_for_a_running_flush_and_refuses_new_calls(tmp_path: Path, disk: SlowDisk) -> None:
     buffer, answers = Buffer(tmp_path, CONFIG), list[InsertResult]()
     buffer.insert(batch_of(range(8)))
     disk.stand.set()

@@ -83,9 +83,7 @@ def test_a_disk_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.Monkey
     assert not leader.is_alive()
 
 
-def test_a_duplicate_of_what_is_not_on_the_disk_yet_waits_for_it_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_duplicate_of_an_event_not_yet_on_the_disk_waits_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     buffer = Buffer(tmp_path, CONFIG)
     buffer.reserve(["image"])
     entered, go, answers = threading.Event(), threading.Event(), list[InsertResult]()

@@ -37,7 +37,7 @@ def recorded(directory: Path, numbers: range) -> list[int]:
 
 
 @pytest.mark.parametrize("ack", [NONE, MEMORY, DISK])
-def test_only_what_is_recorded_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ack: str) -> None:
+def test_only_recorded_events_are_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ack: str) -> None:
     monkeypatch.setattr(journal, "_RECORDS", 4)
     buffer = Buffer(tmp_path, ReplayConfig(ack=ack, samples_per_insert=0.0, capacity_single=100, min_size=1))
     buffer.reserve(["image"])

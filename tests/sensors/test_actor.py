@@ -74,7 +74,7 @@ def until(sensors: SensorActor, wanted: str, count: float, patience: float = PAT
         assert time.monotonic() < end, found
 
 
-def test_what_is_perceived_is_stored_once(pair: Pair) -> None:
+def test_each_perceived_event_is_stored_once(pair: Pair) -> None:
     sensors = pair()
     assert sensors.ping() == "sensors" and len(sensors.summary()) == 2
     found = until(sensors, "outbox/stored", 3)
@@ -137,7 +137,7 @@ def test_a_restart_goes_on_with_ids_of_its_own(pair: Pair) -> None:
     assert min(seq for _, _, seq in ray.get(pair.replay.ids.remote())) == saved["seq"]
 
 
-def test_what_is_under_way_when_it_ends_is_stored(pair: Pair) -> None:
+def test_events_under_way_at_the_end_are_stored(pair: Pair) -> None:
     sensors = pair()
     until(sensors, "perceived/pairing.audio.came", 1)
     found = sensors.finish(5.0)

@@ -8,7 +8,7 @@ LETTERS = ["speech+lips+letter", "speech+letter"]
 DIGITS = ["audio", "image", "audio+image"]
 
 
-def test_tables_are_made_for_what_is_taught() -> None:
+def test_tables_are_made_for_the_taught_subjects() -> None:
     def made(teach: str) -> list[str]:
         return kinds(RunConfig().override({"run.teach": teach}))
 
@@ -17,7 +17,7 @@ def test_tables_are_made_for_what_is_taught() -> None:
     assert made("letters") == LETTERS
 
 
-def test_what_is_perceived_fills_the_tables_of_digits() -> None:
+def test_perceived_events_fill_the_tables_of_digits() -> None:
     assert kinds(RunConfig.of({"run.sensors": "live"})) == DIGITS
 
 

@@ -187,7 +187,7 @@ class Pieces:
         pass
 
 
-def test_what_is_live_but_comes_in_pieces_is_paced_and_never_at_its_end() -> None:
+def test_a_live_stream_in_pieces_is_paced_and_never_ends() -> None:
     film = Film(Pieces(10), 15.0, FilmPosition(), lambda reason, count: None, lambda: None, endless=True)
     times = []
     with pytest.raises(SourceError, match="gives no picture any more"):

@@ -68,7 +68,7 @@ def test_several_words_beside_one_view_are_one_lesson_and_another_view_is_anothe
 
 @pytest.mark.parametrize(("gap", "together"), [(0.45, True), (0.55, False)])
 @pytest.mark.parametrize("before", [True, False])
-def test_the_window_says_what_is_together(gap: float, together: bool, before: bool) -> None:
+def test_the_window_decides_which_percepts_are_paired(gap: float, together: bool, before: bool) -> None:
     pairing = _pairing()
     word = _said(10.0, 10.5)
     view = _shown(0, 9.0 - gap, 10.0 - gap) if before else _shown(0, 10.5 + gap, 12.0)

@@ -84,7 +84,9 @@ def test_nothing_half_written_stays(own_cache: Path) -> None:
     assert lock == f".{entry}.lock" and entry.startswith("toy-k-")
 
 
-def test_other_code_prepares_anew_and_clears_what_is_outdated(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_code_prepares_anew_and_removes_outdated_entries(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make = Maker()
     old = cached("toy", "k", make, "image")
     monkeypatch.setattr(cache, "_code", lambda: "changed")
