@@ -9,7 +9,9 @@ from sensors.robots.remote_config import IngestConfig
 from sensors.sources.live_config import SensorsConfig
 from sensors.sources.registry import LiveSource, live_sources, register_live_source
 
-LIVE = register_live_source(LiveSource("live", "this machine's microphone and camera, robots and browsers", devices=True)).name
+LIVE = register_live_source(
+    LiveSource("live", "this machine's microphone and camera, robots and browsers", devices=True)
+).name
 """What `source` says for microphone, camera and robots."""
 
 
