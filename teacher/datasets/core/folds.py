@@ -32,11 +32,6 @@ def five_folds(utterances: Utterances, seed: int) -> list[Fold]:
     return stratified_folds(utterances.letters, utterances.speakers, seed)
 
 
-def speaker_folds(utterances: Utterances) -> list[Fold]:
-    """Leave one speaker out, by `group_folds`."""
-    return group_folds(utterances.speakers, utterances.speaker_names)
-
-
 def stratified_folds(labels: Labels, speakers: Labels, seed: int, count: int = 5) -> list[Fold]:
     """Folds in which every label and every speaker has its share.
 
