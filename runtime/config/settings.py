@@ -233,13 +233,13 @@ class RunConfig(Config):
         reached = max(replay.limiter_slack - max(s.batch_events for s in styles) + 1, replay.min_size)
         if replay.samples_per_insert > 0 and wanted > reached:
             raise ConfigError(
-                f"learner.min_events={wanted}: teachers are told to wait at {reached} events already; "
-                "raise replay.limiter_slack"
+                f"learner.min_events={wanted}: teachers must wait from {reached} events on, "
+                "and learning would never begin; raise replay.limiter_slack"
             )
 
     def _check_sensors(self) -> None:
         if labelled := [subject.name for subject in self.run.subjects if subject.labelled]:
-            raise ConfigError(f"run.teach={self.run.teach}: sensors bring no {labelled[0]} with labels; leave it away")
+            raise ConfigError(f"run.teach={self.run.teach}: sensors give no labelled {labelled[0]}; leave it out")
         given = perceivable()
         names = {name.strip() for name in self.learner.modalities.split(",")}
         if unknown := sorted(names - set(given)):
@@ -248,7 +248,7 @@ class RunConfig(Config):
                 f"{', '.join(given)}"
             )
         if self.rig.played and self.ingest.listen is not None:
-            raise ConfigError("--listen: a recording is played alone; use --sensors live for robots")
+            raise ConfigError("--listen: a recording cannot be combined with robots; use --sensors live")
         kind = live_sources().get(self.run.sensors or "")
         if kind is not None and kind.browsers and not self.rig.browsers.most:
             raise ConfigError(

@@ -50,7 +50,7 @@ def stratified_folds(labels: Labels, speakers: Labels, seed: int, count: int = 5
         DataError: fewer than two folds, or fewer rows than folds.
     """
     if not 2 <= count <= len(labels):
-        raise DataError(f"{len(labels)} utterances cannot be dealt into {count} folds")
+        raise DataError(f"{len(labels)} utterances cannot be divided into {count} folds")
     rng = np.random.default_rng(seed)
     dealt = np.empty(len(labels), np.int64)
     totals = np.zeros(count, np.int64)

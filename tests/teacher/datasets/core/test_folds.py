@@ -82,7 +82,7 @@ def test_utterances_folds_are_by_their_letters_and_speakers() -> None:
 
 
 def test_too_few_rows_or_speakers() -> None:
-    with pytest.raises(DataError, match="3 utterances cannot be dealt into 5 folds"):
+    with pytest.raises(DataError, match="3 utterances cannot be divided into 5 folds"):
         stratified_folds(np.zeros(3, np.int64), np.zeros(3, np.int64), 0)
     with pytest.raises(DataError, match="takes two or more"):
         group_folds(np.zeros(5, np.int64))
