@@ -9,6 +9,7 @@ const VIEWS = {
   watch: async (section) => (await import("./watch/watch.js")).mount(section),
   knows: async (section) => (await import("./knows/knows.js")).mount(section),
   health: async (section) => (await import("./health/health.js")).mount(section),
+  teach: async (section) => (await import("./teach/teach.js")).mount(section),
 };
 const mounted = new Map();
 
@@ -34,6 +35,8 @@ async function go(byHand) {
 
 /** One line: what the run does, at which step, how fast. */
 function tellRun({ run, learner }) {
+  // Only a run that perceives for itself takes in what a browser shares.
+  show(document.querySelector("nav a[href='#teach']"), run.live);
   const parts = [run.phase];
   if (run.step) parts.push(`step ${number(run.step)}`);
   if (learner.steps_per_s && !run.paused) parts.push(`${number(learner.steps_per_s)} steps/s`);

@@ -10,7 +10,7 @@ from tests.page.browser.standin import StandIn
 
 pytestmark = pytest.mark.slow
 
-VIEWS = ("ask", "watch", "knows", "health")
+VIEWS = ("ask", "watch", "knows", "health", "teach")
 MOST_SCRIPTS = 60_000
 """Bytes of scripts that may be loaded before the first view is shown."""
 FULL = {
@@ -18,6 +18,7 @@ FULL = {
     "watch": ".senses canvas",
     "knows": ".card img",
     "health": ".notes li",
+    "teach": "#teach .board canvas",
 }
 """What each view shows once it has its data."""
 BEYOND_360 = """() => [...document.querySelectorAll("main *")]
