@@ -26,7 +26,7 @@ def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
         "page",
     )
     senses = ("audio", "image")
-    perceiving = ("sensors", "perception", "ingest", "live")
+    perceiving = ("sensors", "perception", "ingest", "live", "browsers")
     assert {key.partition(".")[0] for key in listed} == {*sections, *perceiving, *senses}
     for s in listed.values():
         assert s.help, s.key
