@@ -85,7 +85,7 @@ async def _answered(request: web.Request, handler: Handler, hosted: Hosted) -> w
         found = refused
     except web.HTTPException as error:
         if error.status < 400:
-            return error
+            raise
         reasons = {404: "not_found", 405: "method", 413: "too_large"}
         found = Refused(reasons.get(error.status, "bad_request"), error.reason)
     except (asyncio.CancelledError, ConnectionError):
@@ -109,11 +109,10 @@ async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     name = cookie_name(request)
     given = request.query.get("token", "")
     guard.check(Asked(request.method, request.path, request.headers, request.cookies.get(name, ""), given))
-    if guard.token and request.path == "/" and hmac.compare_digest(given.encode(), guard.token.encode()):
+    if guard.token and request.path == "/" and hmac.compare_digest(given.encode(errors="replace"), guard.token.encode()):
         # So that the token is neither kept in the browser's history nor told to others as the page that led there.
-        moved = web.HTTPSeeOther("/")
+        moved = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
         moved.set_cookie(name, guard.token, httponly=True, secure=guard.scheme == "https", samesite="Lax", path="/")
-        moved.headers["Cache-Control"] = "no-store"
         return moved
     return await handler(request)
 
