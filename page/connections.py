@@ -12,6 +12,8 @@ from typing import Any
 
 from page.refusals import Refusals
 
+LINGER = 1.0
+"""Seconds for which what a refused client goes on sending is thrown away, so that it can read why it was refused."""
 HEAD_WITHIN = 10.0
 """Seconds in which the head of a request must arrive, from the connection or from its first byte on."""
 
@@ -47,10 +49,15 @@ class Connections:
         if (watched := self._watched.get(inner)) is not None:
             watched.begun()
 
-    def ended(self, inner: Any) -> None:
-        """The request was answered."""
+    def ended(self, inner: Any, last: bool = False) -> None:
+        """The request was answered.
+
+        Args:
+            inner: the library's protocol.
+            last: whether nothing more is listened to on this connection.
+        """
         if (watched := self._watched.get(inner)) is not None:
-            watched.ended()
+            watched.ended(last)
 
     def admit(self, watched: "Watched", address: str) -> bool:
         """Whether one more connection of this address may be there; it is counted."""
@@ -139,9 +146,12 @@ class Watched(asyncio.Protocol):
         self._busy = True
         self._forget_timer()
 
-    def ended(self) -> None:
-        """The request was answered."""
-        self._busy = False
+    def ended(self, last: bool) -> None:
+        """The request was answered; after the `last` one the connection is closed, whatever still comes."""
+        self._busy = last
+        if last and self._transport is not None:
+            self._forget_timer()
+            self._timer = asyncio.get_running_loop().call_later(LINGER, self._abort)
 
     def _await_head(self) -> None:
         loop = asyncio.get_running_loop()
@@ -153,8 +163,11 @@ class Watched(asyncio.Protocol):
             self._timer = None
 
     def _too_slow(self) -> None:
-        self._timer = None
         self._connections.slow()
+        self._abort()
+
+    def _abort(self) -> None:
+        self._timer = None
         if self._transport is not None:
             with contextlib.suppress(OSError):
                 self._transport.abort()

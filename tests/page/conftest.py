@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.answers.response import warm_up
 from agent.networks.published import Networks
 from tests.agent.answers.test_associations import networks
 from tests.page.fake import FakeRun, fake_run
@@ -14,6 +15,12 @@ from tests.page.fake import FakeRun, fake_run
 def known() -> Networks:
     """Weights that have learned a little."""
     return networks(4)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _sounds() -> None:
+    """The library that makes sounds takes long to load where others use the machine, too."""
+    warm_up()
 
 
 @pytest.fixture
