@@ -35,7 +35,7 @@ SLOW = 0.75
 
 
 @dataclass
-class Report:
+class LearnerReport:
     """What one `run` did.
 
     Attributes:
@@ -157,10 +157,10 @@ class Learner:
         # The sort is stable: equal ones, and those without a share, take turns.
         return sorted(turns, key=lambda number: -self._credit.get(self._steady[number].name, 0.0))
 
-    def run(self, seconds: float, steps: int | None = None) -> Report:
+    def run(self, seconds: float, steps: int | None = None) -> LearnerReport:
         """Steps for about `seconds`, or at most `steps` of them, and other work beside them within its share."""
         begun = time.monotonic()
-        report = Report(self.steps)
+        report = LearnerReport(self.steps)
         work = _Work([a.name for a in self.algorithms.values()])
         while (left := seconds - (time.monotonic() - begun)) > 0 and (steps is None or report.steps < steps):
             self._spend(left, work)

@@ -37,7 +37,7 @@ CLOSE_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class InsertResult:
     """What became of an offered batch: offered = accepted + duplicate, or all of it was throttled.
 
     Attributes:
@@ -101,7 +101,7 @@ class Buffer:
             self._lock.close()
             raise
 
-    def insert(self, batch: EventBatch) -> Answer:
+    def insert(self, batch: EventBatch) -> InsertResult:
         """Take the events of `batch` that are new, or none of them when its table's limiter says wait.
 
         Raises:
@@ -116,14 +116,14 @@ class Buffer:
                 self._commit.wait()
             return answer
 
-    def _insert(self, batch: EventBatch) -> Answer:
+    def _insert(self, batch: EventBatch) -> InsertResult:
         key = source_key(batch.source)
         with self._mutex:
             table = self._table(batch.kind)
             rows = np.flatnonzero(self._seen.unseen(key, batch.generation, batch.seq))
             if len(rows) and (wait := table.wait_ms(len(rows))):
                 table.count("throttled", len(batch))
-                return Answer(0, 0, wait)
+                return InsertResult(0, 0, wait)
             if len(rows):
                 runs = runs_of(batch.seq[rows])
                 if self._commit is None:
@@ -137,7 +137,7 @@ class Buffer:
                 else:
                     self._uncommitted.append((table, taken))
             table.count("duplicates", len(batch) - len(rows))
-            return Answer(len(rows), len(batch) - len(rows))
+            return InsertResult(len(rows), len(batch) - len(rows))
 
     def sample(self, kind: str, count: int, selector: str = "uniform", **options: Any) -> SampleBatch:
         """Draw `count` events for a reader on another node; one on this node uses `Reader`.

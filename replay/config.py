@@ -17,14 +17,14 @@ class ReplayConfig(Config):
 
     ack: str = setting(
         MEMORY,
-        help="where an event is before its source forgets it: on its way (none: it may be lost, and is counted), "
-        "in pages that outlive every process of the run (memory), or flushed to where it outlives a power cut (disk)",
+        help="where an event is before its source forgets it; none: on its way; it may be lost, which is counted; "
+        "memory: in memory that survives a kill of every process; disk: on the disk, so that it survives a power cut",
         choices=(NONE, MEMORY, DISK),
     )
 
     capacity: int = setting(
         20_000,
-        help="events kept in each table of co-occurring events; disk space is taken when the table is made",
+        help="events kept in each table of co-occurring events; their disk space is taken when the table is made",
         unit="events",
         low=16,
         high=100_000_000,
@@ -38,20 +38,21 @@ class ReplayConfig(Config):
     )
     capacity_labelled: int = setting(
         1_024,
-        help="events kept in each table of labelled events, which are taken whole; their source is never told to wait",
+        help="events kept in each table of labelled events; the learner reads such a table whole, and its "
+        "source never waits",
         unit="events",
         low=16,
         high=1_000_000,
     )
     remover: str = setting(
         "fifo",
-        help="what a full table lets go: the oldest (fifo), or so that every event of the stream is kept "
-        "with the same chance (reservoir)",
+        help="which events a full table removes; fifo: the oldest; reservoir: random ones, so that every event"
+        " of the stream is kept with the same probability",
         choices=("fifo", "reservoir"),
     )
     samples_per_insert: float = setting(
         8.0,
-        help="how often an event is drawn on average before sources are told to wait; 0 lets them run free",
+        help="how often an event is drawn, on average, before sources must wait; 0: sources never wait",
         unit="samples",
         low=0.0,
         high=1e6,
@@ -65,7 +66,7 @@ class ReplayConfig(Config):
     )
     min_size: int = setting(
         256,
-        help="events a table holds before it is drawn from; sources are never told to wait before",
+        help="events in a table before the learner draws from it; until then, sources never wait",
         unit="events",
         low=1,
         high=100_000_000,

@@ -67,7 +67,7 @@ COUNTERS = np.dtype(
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableLayout:
     """What a table's directory holds.
 
     Attributes:
@@ -101,7 +101,7 @@ class Layout:
         }
 
 
-def read_layout(directory: Path) -> Layout:
+def read_layout(directory: Path) -> TableLayout:
     """What lies in a table's directory.
 
     Raises:
@@ -115,7 +115,7 @@ def read_layout(directory: Path) -> Layout:
     kind, capacity = found.get("kind"), found.get("capacity")
     if not isinstance(kind, str) or not isinstance(capacity, int) or capacity < 1:
         raise StorageError(f"{path}: kind or capacity is damaged")
-    layout = Layout(kind, capacity)
+    layout = TableLayout(kind, capacity)
     try:
         expected = layout.to_dict()
     except EventError as error:
@@ -169,7 +169,7 @@ class Storage:
         Raises:
             StorageError: the disk is too full, or the directory cannot be written.
         """
-        layout = Layout(kind, capacity)
+        layout = TableLayout(kind, capacity)
         check_space(directory.parent, layout.nbytes)
         stage = directory.parent / f".{kind}.new"
         shutil.rmtree(stage, ignore_errors=True)

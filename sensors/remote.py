@@ -4,10 +4,10 @@
     python -m sensors.remote --camera 0 --microphone default --keys kitchen --to tcp://host:5570
     python -m sensors.remote --to tcp://127.0.0.1:5570            # on the host itself, without keys
 
-What is perceived is published to the host, which says when it is stored. What is not stored yet is kept in a journal on
-this machine's disk, and sent after the next start where the robot ends or is killed before. Ctrl-C, SIGTERM or a closed
-terminal end it, once the host has what is left; output that cannot be written is no reason to end. Exit codes: 0, 1
-(not all was stored), 2 (a mistake to correct), 130 (stopped before it began).
+The robot sends its events to the host, which acknowledges each batch once it is stored. Until then the robot keeps the
+batch in a journal on its disk. If the robot is killed, the next start sends what the journal holds. Ctrl-C, SIGTERM or
+a closed terminal end the robot after the host has stored the rest. A robot whose output cannot be written goes on. Exit
+codes: 0, 1 (not everything was stored), 2 (a mistake to correct), 130 (stopped before it began).
 """
 
 import sys

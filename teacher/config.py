@@ -23,34 +23,37 @@ class DataConfig(Config):
     """
 
     data: str | None = setting(
-        None, help="directory with datasets; none: RECIPROCAL_DATA, or the embedded datasets alone"
+        None, help="directory with datasets; none: the directory in RECIPROCAL_DATA, else the embedded datasets"
     )
     images: str = setting(
-        "auto", help="handwriting to show; auto takes the best found", choices=("auto", "mnist", "digits")
+        "auto",
+        help="handwritten digits to show; auto: the best dataset that is found",
+        choices=("auto", "mnist", "digits"),
     )
     speech: str = setting(
         "auto",
-        help="speech to play; auto takes the best found, fsdd+gcdd widens FSDD by Speech Commands",
+        help="spoken digits to play; auto: the best dataset that is found; fsdd+gcdd: FSDD and Speech Commands"
+        " together",
         choices=("auto", "gcdd", "fsdd", "fsdd+gcdd", "synthetic"),
     )
     letters: str = setting(
         "auto",
-        help="spelled letters and the lips that say them; auto takes AV-Letters where found, else synthetic ones",
+        help="spoken letters and films of the speakers' lips; auto: AV-Letters where it is found, else synthetic ones",
         choices=("auto", "avletters", "synthetic"),
     )
     folder: str | None = setting(
         None,
-        help="folder of your own things, <sense>/<concept>/<files>, for the subject folder; --teach DIR sets both",
+        help="folder of your own things, <sense>/<concept>/<files>, for the subject 'folder'; --teach DIR sets both",
     )
     held_out: str = setting("", help="FSDD speaker held out for testing, such as 'theo'; empty: the official split")
     part: str = setting(
         "test",
-        help="what exams and judges test on: the test part, or validation, which is held out of the training part "
-        "(10 %, at most 3,000 images and 300 clips; a fifth of the letters; val/ of a folder that has it) and leaves "
-        "the test part alone",
+        help="what exams and judges test on; test: the test part; validation: a part held out of the training "
+        "part, so that the test part stays unused (10 %, at most 3,000 images and 300 clips; a fifth of "
+        "the letters; val/ of a folder that has it)",
         choices=("test", "validation"),
     )
-    download: bool = setting(False, help="fetch the chosen datasets that are not there yet")
+    download: bool = setting(False, help="download the chosen datasets that are missing")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,12 +71,13 @@ class TeacherConfig(Config):
 
     style: str = setting(
         "hybrid",
-        help="hybrid: single-modality events first, then co-occurring ones; classroom: these from the start",
+        help="hybrid: single-modality events first, then co-occurring events; classroom: co-occurring events "
+        "from the start",
         choices=("classroom", "hybrid"),
     )
     warmup_events: int = setting(
         4096,
-        help="hybrid: single-modality events of each modality before co-occurring ones start",
+        help="hybrid: single-modality events of each modality before the first co-occurring event",
         unit="events",
         low=0,
         high=10**12,
@@ -81,78 +85,87 @@ class TeacherConfig(Config):
     single_share: float = setting(
         0.0, help="share of single-modality batches after the warm-up", unit="fraction", low=0.0, high=1.0
     )
-    lesson_length: int = setting(
-        4, help="co-occurring events that one lesson holds together", unit="events", low=1, high=2048
-    )
-    batch_events: int = setting(64, help="events sent in one batch", unit="events", low=2, high=4096)
+    lesson_length: int = setting(4, help="co-occurring events in one lesson", unit="events", low=1, high=2048)
+    batch_events: int = setting(64, help="events in one batch", unit="events", low=2, high=4096)
     rate: float = setting(
-        0.0, help="events a teacher sends each second; 0: as fast as replay accepts", unit="events/s", low=0.0, high=1e6
+        0.0,
+        help="events that a teacher sends per second; 0: as fast as replay accepts them",
+        unit="events/s",
+        low=0.0,
+        high=1e6,
     )
     imbalance: float = setting(
-        0.0, help="Zipf exponent over concepts, the first the most frequent; 0: all alike", low=0.0, high=8.0
+        0.0,
+        help="Zipf exponent of the concepts' frequencies, of which the first is the highest; 0: all are "
+        "equally frequent",
+        low=0.0,
+        high=8.0,
     )
     missing: str = setting(
         "",
-        help="concepts that a sense never meets, by sense, as in 'audio:three,nine image:four': three and nine are "
-        "never heard and are seen alone only",
+        help="concepts that a sense never meets; 'audio:three,nine image:four': three and nine are never "
+        "heard, four is never seen",
     )
     noise: float = setting(
         0.0,
-        help="standard deviation of noise on every sample, as a share of the full range (white; 80 dB)",
+        help="standard deviation of the noise added to every sample, as a share of the full range (pictures: "
+        "black to white; sounds: 80 dB)",
         unit="fraction",
         low=0.0,
         high=1.0,
     )
     derived: str = setting(
         "",
-        help="senses that are computed from those taught, comma-separated; audio_far: a second microphone far from "
-        "the speaker hears every sound, too",
+        help="further senses that are computed from the taught ones, comma-separated; audio_far: every sound "
+        "as a second, distant microphone hears it",
     )
     jitter: bool = setting(
-        True, help="move training samples a little where their dataset is small (digits: turn, scale, shear, shift)"
+        True, help="vary the training samples of small datasets a little (digits: rotation, scale, shear, shift)"
     )
     wrong_pairs: float = setting(
         0.0,
-        help="share of co-occurring events whose sample of the first sense (the sound, where there are sounds) is of "
-        "another concept: a passer-by speaks",
+        help="share of co-occurring events with a wrong partner: the sample of the first sense (the sound, "
+        "where there are sounds) is of another concept, as when a passer-by speaks",
         unit="fraction",
         low=0.0,
         high=1.0,
     )
     paired_share: float = setting(
         1.0,
-        help="share of each concept's training samples, at least one, that ever co-occur; the rest is met alone only",
+        help="share of each concept's training samples, at least one, that co-occur; the others come in "
+        "single-modality events only",
         unit="fraction",
         low=0.0,
         high=1.0,
     )
     paired_seed: int = setting(
-        0, help="chooses the samples that co-occur, the same for all teachers", low=0, high=2**63 - 1
+        0, help="seed of the choice of samples that co-occur; the same for all teachers", low=0, high=2**63 - 1
     )
     phase_events: int = setting(
         0,
-        help="events after the warm-up until the next concepts replace those before, over and over; 0: all at once",
+        help="length of a phase after the warm-up; each phase teaches the next concepts, and after the last "
+        "the first come again; 0: all concepts at once",
         unit="events",
         low=0,
         high=10**12,
     )
-    phase_concepts: int = setting(2, help="concepts of one phase: 0,1, then 2,3, …", low=1, high=MOST_CONCEPTS)
+    phase_concepts: int = setting(2, help="concepts in one phase: 0,1, then 2,3, …", low=1, high=MOST_CONCEPTS)
     drift_start: int = setting(
-        0, help="event at which samples begin to get worse, each sense in its way", unit="events", low=0, high=10**12
+        0, help="event from which samples get worse, each sense in its own way", unit="events", low=0, high=10**12
     )
     drift_events: int = setting(
-        0, help="events over which they do so, linearly; 0: never", unit="events", low=0, high=10**12
+        0, help="events over which they get worse, linearly; 0: never", unit="events", low=0, high=10**12
     )
     drift_noise: float = setting(
         0.0,
-        help="noise at the end of the drift, as `noise`, on senses that get noisy, as sounds do",
+        help="noise at the end of the drift, in the unit of `noise`, for senses that get noisy, such as sounds",
         unit="fraction",
         low=0.0,
         high=1.0,
     )
     drift_light: float = setting(
         1.0,
-        help="brightness at the end of the drift, on senses that get dark, as pictures do",
+        help="brightness at the end of the drift, for senses that get dark, such as pictures",
         unit="fraction",
         low=0.0,
         high=1.0,
@@ -206,22 +219,22 @@ class LettersConfig(Config):
 
     rate: float = setting(
         4.0,
-        help="events the letters teacher sends each second; 0: as fast as it can",
+        help="events that the teacher of letters sends per second; 0: as fast as it can",
         unit="events/s",
         low=0.0,
         high=1e6,
     )
-    batch_events: int = setting(8, help="most events sent in one batch", unit="events", low=1, high=256)
+    batch_events: int = setting(8, help="most events in one batch", unit="events", low=1, high=256)
     unseen_share: float = setting(
         0.25,
-        help="share of speech-only events, of letters whose lips are never seen, once `pairs_first` pairs have come",
+        help="share of speech-only events after the first `pairs_first` pairs; their letters' lips are never seen",
         unit="fraction",
         low=0.0,
         high=1.0,
     )
     grow_events: int = setting(
         0,
-        help="events between one unseen letter's first utterance and the next one's; 0: all letters from the start",
+        help="events between the first utterances of one unseen letter and the next; 0: all letters from the start",
         unit="events",
         low=0,
         high=100_000,

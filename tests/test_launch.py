@@ -160,7 +160,7 @@ def test_a_link_to_nothing_is_said_to_be_one(option: str, tmp_path: Path) -> Non
     assert f"{tmp_path}/link is a link to {tmp_path}/gone, which is not there" in told
 
 
-def test_what_is_to_be_typed_works_where_it_is_read() -> None:
+def test_printed_commands_work_where_they_are_printed() -> None:
     told = in_shell("RUN --bogus").stderr
     (command,) = re.findall(r"\((.*) lists the options\)", told)
     assert in_shell(command).stdout.startswith(f"usage: {command.removesuffix(' --help')}")

@@ -41,8 +41,8 @@ from agent.networks.augment import Augment
 from agent.networks.build import build_autoencoder
 from agent.networks.published import Networks, arrays_of, in_pieces
 from agent.networks.weights import check_sizes, load_module, load_optimiser, optimiser_state, place, set_rate
+from agent.smart.contrast import leave_out_lessons
 from sensors.core.errors import StateError
-from sensors.core.event import NO_LESSON
 from sensors.core.modalities import modality
 from sensors.core.state import StateDict, check_state
 
@@ -89,10 +89,7 @@ def info_nce(ours: Tensor, theirs: Tensor, lesson: Tensor, scale: Tensor) -> Ten
     Returns:
         A scalar.
     """
-    s = ours @ theirs.T * scale
-    same = (lesson[:, None] == lesson[None, :]) & (lesson != NO_LESSON)[:, None]
-    own = torch.eye(len(s), dtype=torch.bool, device=s.device)
-    s = s.masked_fill(same & ~own, -torch.inf)
+    s = leave_out_lessons(ours @ theirs.T * scale, lesson)
     truth = torch.arange(len(s), device=s.device)
     return (F.cross_entropy(s, truth) + F.cross_entropy(s.T, truth)) / 2
 

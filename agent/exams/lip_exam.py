@@ -118,7 +118,7 @@ def examine_lips(
 
 
 @dataclass(frozen=True)
-class Taught:
+class TrainingPart:
     """What the learner can have been taught: the corpus' training part, told apart as replay's events are.
 
     Attributes:
@@ -134,7 +134,7 @@ class Taught:
     heard_keys: NDArray[np.int64]
 
     @classmethod
-    def of(cls, data: LetterData) -> "Taught":
+    def of(cls, data: LetterData) -> "TrainingPart":
         """The training part of a corpus."""
         utterances, train = data.utterances, data.train
         letters, lips = utterances.letters[train], utterances.stored_lips[train]
@@ -149,7 +149,7 @@ class Taught:
         return np.flatnonzero(paired | transferred)
 
 
-def train_oracle(networks: LipNetworks, taught: Taught, config: TdlftTurnsConfig) -> DBN | None:
+def train_oracle(networks: LipNetworks, taught: TrainingPart, config: TdlftTurnsConfig) -> DBN | None:
     """TDLFT at the networks' layer with the perfect transfer, from the same N_V and of the same events.
 
     Args:

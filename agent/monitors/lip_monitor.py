@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from agent.config import MonitorConfig
-from agent.exams.lip_exam import Accuracy, LipGrades, Taught, examine_lips, imagine, reconstruct, score, train_oracle
+from agent.exams.lip_exam import (
+    Accuracy,
+    LipGrades,
+    TrainingPart,
+    examine_lips,
+    imagine,
+    reconstruct,
+    score,
+    train_oracle,
+)
 from agent.exams.lip_judge import LipJudge, build_judge
 from agent.exams.lip_sheet import Shown, draw_film, draw_lips, encode_gif, encode_png, one_each
 from agent.monitors.monitor import Findings, InOnePiece, replace_file
@@ -65,7 +74,7 @@ class LipMonitor(InOnePiece):
         self.speech = np.array(utterances.speech[data.test])
         self.lips = np.array(utterances.stored_lips[data.test])
         self.letters = utterances.letters[data.test]
-        self.taught = Taught.of(data)
+        self.taught = TrainingPart.of(data)
         self._last_exam = -1e9
         self._exams = 0
 

@@ -15,7 +15,7 @@ TRAINING = 1.0
 """Seconds of a judge's training between two looks at the progress, once the run has come to its end."""
 
 
-class Subject(Protocol):
+class Examiner(Protocol):
     """What is examined by itself: digits, or lip reading."""
 
     @property
@@ -50,7 +50,7 @@ class Round:
         asked: monotonic time at which the learner last had nothing new.
     """
 
-    subject: Subject
+    subject: Examiner
     pull: Callable[[bool], Any | None]
     asked: float = -1e9
 

@@ -11,7 +11,7 @@ from agent.inference import build_networks
 from agent.monitors.lip_monitor import LipMonitor
 from agent.monitors.monitor import Monitor
 from agent.monitors.retrieval_monitor import RetrievalMonitor
-from agent.monitors.rounds import Subject as Examiner
+from agent.monitors.rounds import Examiner
 from agent.monitors.self_monitor import SelfMonitor
 from agent.tdlft.config import TdlftTurnsConfig
 from agent.tdlft.lip_networks import LipNetworks

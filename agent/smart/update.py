@@ -24,6 +24,7 @@ from agent.networks.autoencoder import Autoencoder, Transcoder
 from agent.networks.build import build_autoencoder
 from agent.networks.weights import adamw, load_module, load_optimiser, optimiser_state, place, set_rate
 from agent.networks.whitening import Whitening, recalibrate
+from agent.smart.contrast import contrast
 from agent.smart.guides import build_guides
 from agent.smart.modes import mode_weights
 from sensors.core.errors import ConfigError, StateError
@@ -116,7 +117,8 @@ class Smart:
             rate: factor on the learning rate.
 
         Returns:
-            Losses by term, detached scalars: '<side>/reconstruction', '<side>/<other>' for each guiding modality.
+            Losses by term, detached scalars: '<side>/reconstruction', '<side>/<other>' for each guiding modality, and
+            '<side>/<other>/contrast' if `contrast` is on.
         """
         learner = self.sides[side].train()
         with self._autocast():
@@ -133,6 +135,11 @@ class Smart:
         total = losses[f"{side}/reconstruction"] + self.config.weight * sum(
             loss for name, loss in losses.items() if name != f"{side}/reconstruction"
         )
+        if self.config.contrast:
+            for other, guide in guides.items():
+                apart = contrast(guessed[other], guide, lesson, self.config.contrast_temperature)
+                total = total + self.config.contrast * apart
+                losses[f"{side}/{other}/contrast"] = apart
         optimiser = self.optimisers[side]
         set_rate(optimiser, self.config.learning_rate * rate)
         optimiser.zero_grad(set_to_none=True)

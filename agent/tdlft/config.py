@@ -148,7 +148,7 @@ class TdlftTurnsConfig(Config):
     )
     new_events: int = setting(
         48,
-        help="labelled events that must have come since the last turn before the next",
+        help="new labelled events before the next turn",
         unit="events",
         low=1,
         high=10**9,
@@ -156,28 +156,33 @@ class TdlftTurnsConfig(Config):
     min_pairs: int = setting(60, help="parallel events before the first turn", unit="events", low=4, high=10**9)
     refit_share: float = setting(
         0.25,
-        help="share of the parallel events that must be new before networks and embedding are learned anew",
+        help="share of new parallel events from which networks and embedding are trained anew",
         low=0.0,
         high=1.0,
     )
-    embedding: str = setting(FRAMES, help="which embedding", choices=(*EMBEDDINGS, FRAMES))
-    layer: int = setting(3, help="i of TDLFT(i): the layer transferred into", low=0, high=3)
+    embedding: str = setting(
+        FRAMES,
+        help="embedding of speech in the lips' network; frames: between frames of the inputs; the others: "
+        "between hidden layers",
+        choices=(*EMBEDDINGS, FRAMES),
+    )
+    layer: int = setting(3, help="i of TDLFT(i): the layer into which data are transferred", low=0, high=3)
     first: int = setting(500, help="units of the first hidden layer of both networks", low=1, high=65_536)
-    second: int = setting(250, help="units of the second", low=1, high=65_536)
-    third: int = setting(250, help="units of the third", low=1, high=65_536)
-    pretrain_epochs: int = setting(40, help="passes over the rows for each RBM", low=0, high=100_000)
+    second: int = setting(250, help="units of the second hidden layer of both networks", low=1, high=65_536)
+    third: int = setting(250, help="units of the third hidden layer of both networks", low=1, high=65_536)
+    pretrain_epochs: int = setting(40, help="training epochs of each RBM", low=0, high=100_000)
     gaussian_rate: float = setting(1e-3, help="learning rate of the Gaussian-Bernoulli RBMs", low=0.0, high=1.0)
     bernoulli_rate: float = setting(0.05, help="learning rate of the RBMs above them", low=0.0, high=10.0)
-    audio_epochs: int = setting(60, help="passes with labels over the speech", low=0, high=100_000)
-    video_epochs: int = setting(100, help="passes with labels over the lips", low=0, high=100_000)
-    tune_epochs: int = setting(30, help="passes of TDLFT over the transferred rows", low=0, high=100_000)
+    audio_epochs: int = setting(60, help="training epochs of the speech network with labels", low=0, high=100_000)
+    video_epochs: int = setting(100, help="training epochs of the lips' network with labels", low=0, high=100_000)
+    tune_epochs: int = setting(30, help="training epochs of TDLFT on the transferred rows", low=0, high=100_000)
     audio_dropout: float = setting(0.3, help="dropout of the speech network", low=0.0, high=0.95)
     video_dropout: float = setting(0.5, help="dropout of the lips' network", low=0.0, high=0.95)
     tune_dropout: float = setting(0.3, help="dropout of TDLFT", low=0.0, high=0.95)
     tune_noise: float = setting(
         1.0,
-        help="noise of TDLFT on the rows that enter above layer 0, in standard deviations: of rows that it trained on "
-        "a network makes something surer than of new ones",
+        help="noise on the rows that TDLFT transfers above layer 0, in standard deviations; noise hides the "
+        "network's overconfidence on its training rows",
         low=0.0,
         high=10.0,
     )

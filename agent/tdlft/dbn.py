@@ -21,7 +21,7 @@ from torch import Tensor
 
 from agent.tdlft.config import BackpropagationConfig, DbnConfig
 from agent.tdlft.input_space import InputSpace
-from agent.tdlft.rbm import RBM, ContrastiveDivergence, Progress, batches, same_size
+from agent.tdlft.rbm import RBM, ContrastiveDivergence, EpochErrors, batches, same_size
 from sensors.core.errors import StateError, TransferError
 from sensors.core.state import StateDict, check_state
 
@@ -61,11 +61,11 @@ class DBN:
         self._check_fitted()
         return self.weights[i].shape[0] if i <= self.depth else self.classes
 
-    def pretrain(self, x: ArrayLike, held: ArrayLike | None = None) -> list[Progress]:
+    def pretrain(self, x: ArrayLike, held: ArrayLike | None = None) -> list[EpochErrors]:
         """Fit the input space and all RBMs; see `pretraining`."""
         return list(self.pretraining(x, held))
 
-    def pretraining(self, x: ArrayLike, held: ArrayLike | None = None) -> Iterator[Progress]:
+    def pretraining(self, x: ArrayLike, held: ArrayLike | None = None) -> Iterator[EpochErrors]:
         """Greedy pretraining, one yield after each epoch of each RBM; the network is whole when it ends.
 
         Args:

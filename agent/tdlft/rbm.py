@@ -34,7 +34,7 @@ class Gradient(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Progress:
+class EpochErrors:
     """What one epoch of one RBM left, measured after it.
 
     Attributes:
@@ -188,7 +188,7 @@ class ContrastiveDivergence:
         rbm.visible_bias.add_(self.velocity.visible)
         rbm.hidden_bias.add_(self.velocity.hidden)
 
-    def run(self, v: Tensor, held: Tensor | None = None, layer: int = 0) -> Iterator[Progress]:
+    def run(self, v: Tensor, held: Tensor | None = None, layer: int = 0) -> Iterator[EpochErrors]:
         """Train for the configured epochs, one yield after each, and stop early as `patience` has it.
 
         Args:
@@ -213,12 +213,12 @@ class ContrastiveDivergence:
             if held is not None and self.config.patience and waited >= self.config.patience:
                 return
 
-    def _look(self, v: Tensor, held: Tensor | None, layer: int, epoch: int) -> Progress:
+    def _look(self, v: Tensor, held: Tensor | None, layer: int, epoch: int) -> EpochErrors:
         # As many training rows as held-out ones are enough, and keep the monitor's cost a fraction of the epoch's.
         seen = v[: max(len(held) if held is not None else 0, min(len(v), 256))]
         error, free = self._measure(seen)
         held_error, held_free = (float("nan"), float("nan")) if held is None else self._measure(held)
-        return Progress(layer, epoch, error, held_error, free, held_free)
+        return EpochErrors(layer, epoch, error, held_error, free, held_free)
 
     def _measure(self, v: Tensor) -> tuple[float, float]:
         return float((v - self.rbm.reconstruct(v)).square().mean()), float(self.rbm.free_energy(v).mean())

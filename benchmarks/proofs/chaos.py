@@ -61,7 +61,7 @@ FALLS = {"replay/events_per_s", "replay/fill"}
 
 
 @dataclass
-class Report:
+class ChaosReport:
     """What happened.
 
     Attributes:
@@ -101,7 +101,7 @@ class Campaign:
     """
 
     def __init__(self, run: Path, arguments: list[str], seed: int, say: Callable[[str], None]) -> None:
-        self.report = Report()
+        self.report = ChaosReport()
         self._run, self._say = run, say
         self._rng = random.Random(seed)
         self._job = Job("--teacher", "simulated", "--teachers", str(TEACHERS), "--run-dir", str(run), *arguments)
@@ -110,7 +110,7 @@ class Campaign:
         self._todo: list[tuple[str, str]] = []
         self._faults = [(what, role) for what in ("kill", "stop") for role in roles] + [("kill", "all")]
 
-    def run(self, seconds: float) -> Report:
+    def run(self, seconds: float) -> ChaosReport:
         """Do harm for about so long, each kind of fault once before any comes again, then stop and count.
 
         Raises:

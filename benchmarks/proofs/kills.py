@@ -120,7 +120,7 @@ def acknowledged(directory: Path, source: str) -> int:
     return max((int(line) for line in lines if line), default=0)
 
 
-class Campaign:
+class KillTest:
     """Replay and its sources in processes of their own.
 
     Args:
@@ -242,7 +242,7 @@ class Campaign:
 def measure(kills: int, all_kills: int, ack: str, seed: int) -> dict[str, float]:
     """Kill replay `kills` times and everything `all_kills` times; the figures of a report."""
     directory = Path(tempfile.mkdtemp(prefix="rcp", dir="/tmp"))
-    campaign = Campaign(directory, ack, 200_000 if kills + all_kills > 10 else 20_000, seed)
+    campaign = KillTest(directory, ack, 200_000 if kills + all_kills > 10 else 20_000, seed)
     try:
         campaign.run(kills, False)
         campaign.run(all_kills, True)

@@ -29,7 +29,7 @@ _PICTURE = np.zeros(1, np.uint8)
 
 
 @dataclass(frozen=True)
-class Flaws:
+class TimingFaults:
     """What is wrong with the times: jitter in seconds, drift in parts, shares missing and out of order."""
 
     jitter: float = 0.02
@@ -73,7 +73,7 @@ def script(seconds: float, rng: np.random.Generator) -> Script:
 Arrival = tuple[float, Utterance | View]
 
 
-def arrivals(said: Script, flaws: Flaws, rng: np.random.Generator) -> tuple[list[Arrival], dict[float, int]]:
+def arrivals(said: Script, flaws: TimingFaults, rng: np.random.Generator) -> tuple[list[Arrival], dict[float, int]]:
     """What reaches `Pairing` and when, and by the start of each utterance that came, its word."""
     items: list[Arrival] = []
     word_of: dict[float, int] = {}
@@ -160,9 +160,9 @@ def _card(moment: Moment) -> int | None:
     return moment.percepts["image"].number if "image" in moment.percepts else None
 
 
-def measure(seconds: float, seed: int, flaws: Flaws | None = None) -> dict[str, float]:
+def measure(seconds: float, seed: int, flaws: TimingFaults | None = None) -> dict[str, float]:
     """One scripted run's figures."""
-    flaws = flaws or Flaws()
+    flaws = flaws or TimingFaults()
     rng = np.random.default_rng(seed)
     said = script(seconds, rng)
     items, word_of = arrivals(said, flaws, rng)
@@ -182,12 +182,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one flat JSON object as the last line")
     options = parser.parse_args()
     rows = {
-        "no flaws": Flaws(0.0, 0.0, 0.0, 0.0),
-        "jitter 20 ms": Flaws(0.02, 0.0, 0.0, 0.0),
-        "drift 100 ppm": Flaws(0.0, 100e-6, 0.0, 0.0),
-        "10 % missing": Flaws(0.0, 0.0, 0.1, 0.0),
-        "5 % out of order": Flaws(0.0, 0.0, 0.0, 0.05),
-        "all of these": Flaws(),
+        "no flaws": TimingFaults(0.0, 0.0, 0.0, 0.0),
+        "jitter 20 ms": TimingFaults(0.02, 0.0, 0.0, 0.0),
+        "drift 100 ppm": TimingFaults(0.0, 100e-6, 0.0, 0.0),
+        "10 % missing": TimingFaults(0.0, 0.0, 0.1, 0.0),
+        "5 % out of order": TimingFaults(0.0, 0.0, 0.0, 0.05),
+        "all of these": TimingFaults(),
     }
     print("flaws              pairs   precision      recall  lone words  lone cards  lost")
     for name, flaws in rows.items():

@@ -55,7 +55,7 @@ class Played:
 
 
 @dataclass(frozen=True)
-class Found:
+class GateResult:
     """What a gate made of it: (start, end) seconds, and when each was told."""
 
     spans: Spans
@@ -92,7 +92,7 @@ def noise(kind: str, samples: int, seed: int) -> Wave:
     return np.asarray(pink / pink.std(), np.float32)
 
 
-def segment(sound: Wave, config: SegmentationConfig) -> tuple[list[Utterance], Found, float]:
+def segment(sound: Wave, config: SegmentationConfig) -> tuple[list[Utterance], GateResult, float]:
     """Utterances of this project's gate, their times, and the seconds of processor time it took."""
     segmenter, utterances, told = Segmenter(config), [], []
     before = time.process_time()
@@ -103,21 +103,21 @@ def segment(sound: Wave, config: SegmentationConfig) -> tuple[list[Utterance], F
             told.append((first + len(piece)) / SAMPLE_RATE)
     spent = time.process_time() - before
     spans = np.array([(u.start, u.end) for u in utterances]).reshape(-1, 2)
-    return utterances, Found(spans, np.array(told)), spent
+    return utterances, GateResult(spans, np.array(told)), spent
 
 
-def webrtc(sound: Wave, mode: int, config: SegmentationConfig) -> Found:
+def webrtc(sound: Wave, mode: int, config: SegmentationConfig) -> GateResult:
     """The other gate: voiced 10 ms frames, the same pause and shortest length."""
     gate = import_module("webrtcvad").Vad(mode)
     pieces = np.clip(sound * 32768, -32768, 32767).astype(np.int16)
     pieces = pieces[: len(pieces) // 160 * 160].reshape(-1, 160)
     voiced = np.flatnonzero([gate.is_speech(piece.tobytes(), SAMPLE_RATE) for piece in pieces])
     if not len(voiced):
-        return Found(np.empty((0, 2)), np.empty(0))
+        return GateResult(np.empty((0, 2)), np.empty(0))
     breaks = np.flatnonzero(np.diff(voiced) * 0.01 > config.pause)
     spans = np.column_stack([voiced[np.r_[0, breaks + 1]], voiced[np.r_[breaks, len(voiced) - 1]] + 1]) * 0.01
     spans = spans[spans[:, 1] - spans[:, 0] >= config.shortest]
-    return Found(spans, spans[:, 1] + config.pause)
+    return GateResult(spans, spans[:, 1] + config.pause)
 
 
 def boundaries(found: Spans, truth: Spans) -> tuple[float, float]:
@@ -208,7 +208,7 @@ def measure(
     return figures
 
 
-def _row(key: str, kind: str, level: int, gate: str, found: Found, played: Played, rest: str) -> dict[str, float]:
+def _row(key: str, kind: str, level: int, gate: str, found: GateResult, played: Played, rest: str) -> dict[str, float]:
     (file_r, file_p), (heard_r, heard_p) = (boundaries(found.spans, t) for t in (played.file, played.audible))
     delays = found.told - found.spans[:, 1] if len(found.told) else np.zeros(1)
     low, high = np.percentile(delays, [50, 99])

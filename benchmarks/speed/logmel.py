@@ -33,7 +33,7 @@ ROUNDS = 5
 
 
 @dataclass(frozen=True)
-class Figures:
+class Timing:
     """What one set of clips gave: milliseconds a clip (best of five rounds) and the largest difference, dB."""
 
     ours_ms: float
@@ -55,7 +55,7 @@ def reference(wave: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(librosa.power_to_db(power, ref=np.max, top_db=TOP_DB), np.float32)
 
 
-def compare(waves: Waves) -> Figures:
+def compare(waves: Waves) -> Timing:
     """Time both on the same clips, in turns."""
     sample = waves[:: max(1, len(waves) // 32)]
     theirs = np.stack([reference(wave) for wave in sample])
@@ -69,7 +69,7 @@ def compare(waves: Waves) -> Figures:
             reference(wave)
         ours_s.append((middle - start) / len(waves))
         librosa_s.append((time.perf_counter() - middle) / len(sample))
-    return Figures(1e3 * min(ours_s), 1e3 * min(librosa_s), error)
+    return Timing(1e3 * min(ours_s), 1e3 * min(librosa_s), error)
 
 
 def real_clips(folder: Path, count: int) -> Waves:

@@ -60,18 +60,18 @@ OPTIONS = {
 """Prominent options by group; each stands for one setting and takes its help, choices and default from it."""
 
 DESCRIPTION = """\
-Learn, without labels, what things look and sound like: teachers show and say things,
-replay keeps them, the learner turns images into sounds and back, the monitor examines it.
-Beside that, learn to read from lips the letters that were only ever heard, with labels."""
+Learn, without labels, what things look and sound like. Teachers show and say things,
+replay stores these events, the learner turns images into sounds and back, and the monitor
+examines it. Also learn to lip-read letters that were only heard, from labelled speech."""
 EXAMPLES = (
     ("--teacher simulated", "learn from embedded digits and voices until Ctrl-C"),
     ("--minutes 5", "the same, for five minutes of learning"),
     ("--teach digits", "without letters and lip reading"),
-    ("--teach things", "learn your own: things/image/mug/*.jpg, things/audio/mug/*.wav"),
+    ("--teach things", "your own things: things/image/mug/*.jpg, things/audio/mug/*.wav"),
     ("--sensors live", "learn from this machine's microphone and camera"),
     ("--sensors live --listen tcp://127.0.0.1:5570 --record session", ""),
-    ("--data ~/datasets --speech fsdd", "MNIST and recorded speech found there"),
-    ("--resume runs/2026-01-31_12-00-00", "go on where a run was stopped"),
+    ("--data ~/datasets --speech fsdd", "learn from MNIST and recorded speech in that folder"),
+    ("--resume runs/2026-01-31_12-00-00", "continue a run that was stopped"),
     ("--set replay.capacity=50000 --help-settings", ""),
 )
 """Arguments, and what they are for."""
@@ -200,15 +200,15 @@ def _parser(known: dict[str, Setting]) -> _Parser:
     source.add_argument(
         "--speak",
         metavar="DIR",
-        help="have the synthesiser say the names of a folder's concepts that no sound is of, and end",
+        help="synthesise the names of a folder's concepts that have no sound, and end",
     )
     for title, options in OPTIONS.items():
         group = parser.add_argument_group(title)
         for flag, key in options.items():
             _add(group, flag, known[key])
         if title == "where it runs":
-            group.add_argument("--run-dir", metavar="DIR", help="new run's directory [runs/<date-time>]")
-            group.add_argument("--resume", metavar="DIR", help="go on with the run in DIR")
+            group.add_argument("--run-dir", metavar="DIR", help="directory of a new run [runs/<date-time>]")
+            group.add_argument("--resume", metavar="DIR", help="resume the run in DIR")
     other = parser.add_argument_group("everything else")
     other.add_argument(
         "--plugin",

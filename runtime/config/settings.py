@@ -46,7 +46,11 @@ class RunSection(Config):
     """How long a run goes on, and how it is watched over."""
 
     minutes: float | None = setting(
-        None, help="minutes of learning, from the first step on; none: until Ctrl-C", unit="min", low=0.01, high=1e9
+        None,
+        help="minutes of learning, counted from the first step; none: until Ctrl-C",
+        unit="min",
+        low=0.01,
+        high=1e9,
     )
     steps: int | None = setting(
         None,
@@ -57,8 +61,8 @@ class RunSection(Config):
     )
     sensors: str | None = setting(
         None,
-        help="perceive instead of being taught: live (microphone, camera, robots) or the directory of a recording; "
-        "none: a simulated teacher",
+        help="perceive instead of being taught; live: from microphone, camera and robots; a directory: from the "
+        "recording in it; none: a simulated teacher teaches",
     )
     seed: int = setting(0, help="seed of everything random", low=0, high=2**31 - 1)
     teach: str = setting(
@@ -70,20 +74,24 @@ class RunSection(Config):
         help="what learns, joined by '+': " + ", ".join(f"{name} ({algorithm(name).about})" for name in algorithms()),
     )
     teachers: int = setting(
-        1, help="teachers of each unlabelled subject that teach side by side, seeds apart", low=1, high=64
+        1, help="number of teachers of each unlabelled subject; each has its own seed", low=1, high=64
     )
     checkpoint_every: float = setting(30.0, help="time between checkpoints", unit="s", low=1.0, high=1e7)
     tick: float = setting(2.0, help="time between two lines of figures", unit="s", low=0.2, high=60.0)
-    chunk: float = setting(1.0, help="longest piece of work asked of an actor at once", unit="s", low=0.1, high=5.0)
+    chunk: float = setting(
+        1.0, help="longest time that an actor is asked to work before it answers", unit="s", low=0.1, high=5.0
+    )
     address: str | None = setting(
         None, help="Ray cluster to join, host:port; none: a private one that ends with the run"
     )
     cpus: int | None = setting(
-        None, help="CPUs the private Ray may count on; none: all", unit="CPUs", low=1, high=65_536
+        None, help="CPUs that the private Ray may use; none: all", unit="CPUs", low=1, high=65_536
     )
     object_store: int = setting(300, help="shared memory of the private Ray", unit="MiB", low=80, high=2**24)
     dashboard: bool = setting(True, help="serve Ray's dashboard on 127.0.0.1")
-    dashboard_port: int = setting(8265, help="its port; the next free one where it is taken", low=1024, high=65000)
+    dashboard_port: int = setting(
+        8265, help="port of the dashboard; the next free one where it is taken", low=1024, high=65000
+    )
     start_deadline: float = setting(
         300.0, help="time an actor may take to start before it counts as hung", unit="s", low=1.0, high=1e6
     )

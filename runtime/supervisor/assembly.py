@@ -173,9 +173,9 @@ def shown_actors(config: RunConfig) -> set[str]:
 
 def rig_of(config: RunConfig, path: Path) -> RigConfig:
     """The rig of a run that perceives for itself, with `path` as its directory."""
-    # An agent that hears itself would learn what it imagines; on a recording there is nothing of it.
-    hush = str(path / PLAYBACK) if config.answer.respond and config.rig.source == LIVE else None
-    return config.rig.replace(hush=hush, log=str(path / LOG))
+    # An agent that hears its own voice would learn what it imagines. A recording does not hold its voice.
+    own_playback = str(path / PLAYBACK) if config.answer.respond and config.rig.source == LIVE else None
+    return config.rig.replace(own_playback=own_playback, log=str(path / LOG))
 
 
 def _actor(kind: Any, options: Mapping[str, Any], *arguments: Any) -> Any:

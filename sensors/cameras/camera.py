@@ -8,7 +8,7 @@ from typing import Any
 
 import cv2
 
-from sensors.cameras.film import Film, Progress, declared_count, open_capture
+from sensors.cameras.film import Film, FilmPosition, declared_count, open_capture
 from sensors.cameras.film_containers import is_cut_off
 from sensors.cameras.sequence import open_sequence, picture_file
 from sensors.cameras.snapshots import Snapshots
@@ -66,7 +66,7 @@ class Camera(LoopSource[Frame]):
         self.address = address
         self._color = color
         self._fps, self._delay, self._size, self._silence = fps, delay, size, stall
-        self._progress = Progress()
+        self._progress = FilmPosition()
         # A file may take as long as it likes.
         patience = stall if file_of(address) is None else None
         super().__init__(name, self._driver, capacity=buffer, timeout=timeout, stall=patience)
@@ -99,7 +99,7 @@ class Camera(LoopSource[Frame]):
     def connect(self, warmup: float = 1.0) -> None:
         """Open the camera; see `Source.connect`. A film that was closed begins anew."""
         if self.state == "closed":
-            self._progress = Progress()
+            self._progress = FilmPosition()
         super().connect(warmup)
 
     def __str__(self) -> str:
@@ -162,7 +162,7 @@ class Camera(LoopSource[Frame]):
         if declared_count(capture) is not None or (served is not None and served.finite):
             return Film(capture, self._fps, self._progress, self.lose, self.well, color=self._color)
         if served is not None and served.playlist:
-            return Film(capture, self._fps, Progress(), self.lose, self.well, endless=True, color=self._color)
+            return Film(capture, self._fps, FilmPosition(), self.lose, self.well, endless=True, color=self._color)
         return _Live(capture, self._fps, self._delay, self._color)
 
 

@@ -27,7 +27,7 @@ TOLERANCE = 2, 0.02
 
 
 @dataclass
-class Progress:
+class FilmPosition:
     """How far a film was played; kept while it is opened anew.
 
     Attributes:
@@ -61,7 +61,7 @@ class Film:
         self,
         capture: Any,
         fps: float,
-        progress: Progress,
+        progress: FilmPosition,
         lose: Lose,
         idle: Callable[[], None],
         file: Path | None = None,

@@ -39,14 +39,20 @@ class SegmentationConfig(Config):
     quiet: float = setting(1.0, help="score below which there is no voice", unit="dB", low=0.1, high=20.0)
     pause: float = setting(0.15, help="silence that ends an utterance", unit="s", low=0.05, high=2.0)
     trim: float = setting(
-        0.25, help="share of its loudest score at which an utterance begins and ends", low=0, high=0.9
+        0.25, help="share of its highest score at which an utterance begins and ends", low=0, high=0.9
     )
     tail: float = setting(0.03, help="sound kept after an utterance", unit="s", low=0.0, high=0.5)
-    shortest: float = setting(0.2, help="shorter ones are dropped", unit="s", low=0.05, high=2.0)
-    longest: float = setting(5.5, help="longer ones are cut", unit="s", low=0.5, high=5.5)
-    unheard: float = setting(1.0, help="without sound for so long, an utterance is over", unit="s", low=0.1, high=10.0)
+    shortest: float = setting(0.2, help="shorter utterances are dropped", unit="s", low=0.05, high=2.0)
+    longest: float = setting(5.5, help="longer utterances are cut", unit="s", low=0.5, high=5.5)
+    unheard: float = setting(
+        1.0, help="time without data of the sound after which an utterance ends", unit="s", low=0.1, high=10.0
+    )
     tolerance: float = setting(
-        0.01, help="time between a chunk and the one before it that is no gap", unit="s", low=0.002, high=2.0
+        0.01,
+        help="longest time between two pieces of sound that does not count as a gap",
+        unit="s",
+        low=0.002,
+        high=2.0,
     )
 
     def __post_init__(self) -> None:

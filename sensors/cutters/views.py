@@ -33,17 +33,24 @@ _FAINTEST = 4.0
 class ViewsConfig(Config):
     """When a picture counts as held up to be seen."""
 
-    hold: float = setting(0.25, help="a picture must hold still so long to be seen", unit="s", low=0.05, high=5.0)
-    still: float = setting(0.005, help="largest difference between pictures that hold still", low=0.0001, high=1.0)
-    same: float = setting(0.2, help="largest difference between samples of one view", low=0.01, high=1.0)
+    hold: float = setting(
+        0.25, help="time for which a picture must hold still to be seen", unit="s", low=0.05, high=5.0
+    )
+    still: float = setting(
+        0.005, help="largest difference between two pictures that count as still", low=0.0001, high=1.0
+    )
+    same: float = setting(0.2, help="largest difference between samples of the same view", low=0.01, high=1.0)
     back: float = setting(
-        0.1, help="largest difference between samples of one view, when nothing was seen in between", low=0.01, high=1.0
+        0.1,
+        help="largest difference between samples of the same view if nothing was seen in between",
+        low=0.01,
+        high=1.0,
     )
-    again: float = setting(
-        0.5, help="time after which what holds still is looked at again", unit="s", low=0.05, high=10
+    again: float = setting(0.5, help="time after which a still picture is looked at again", unit="s", low=0.05, high=10)
+    resume: float = setting(
+        1.0, help="longest movement after which a view is still the same", unit="s", low=0.0, high=10.0
     )
-    resume: float = setting(1.0, help="a view shaken for no longer is the same view", unit="s", low=0.0, high=10.0)
-    unseen: float = setting(0.5, help="without a picture for so long, a view is over", unit="s", low=0.05, high=10.0)
+    unseen: float = setting(0.5, help="time without a picture after which a view ends", unit="s", low=0.05, high=10.0)
 
     def check_rate(self, fps: float) -> None:
         """Refuse pictures that come so seldom that nothing is ever seen.

@@ -35,7 +35,7 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
     if config.live.record is not None:
         recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
     perception = Perception(HOST, generation, config.perception, config.names)
-    playback = OwnPlayback(Path(config.hush)) if config.hush is not None else None
+    playback = OwnPlayback(Path(config.own_playback)) if config.own_playback is not None else None
     return LiveRig(sources, perception, kinds, ingest, recorder, playback=playback, played=config.source != LIVE)
 
 

@@ -16,13 +16,18 @@ class LiveConfig(Config):
     """How sensors take part in a run."""
 
     record: str | None = setting(
-        None, help="directory in which what the sensors give is recorded, DIR-2, … after a restart; none: nowhere"
+        None,
+        help="directory for a recording of all that the sensors give (DIR-2, … after a restart); none: no recording",
     )
     speed: float = setting(1.0, help="how many times faster a recording is played", low=0.1, high=100.0)
     queue: int = setting(
-        256, help="batches kept for replay; beyond, the oldest is lost and counted", unit="batches", low=1, high=65_536
+        256,
+        help="most batches that wait for replay; beyond, the oldest is dropped and counted",
+        unit="batches",
+        low=1,
+        high=65_536,
     )
-    queue_mib: int = setting(64, help="bytes kept for replay; likewise", unit="MiB", low=1, high=65_536)
+    queue_mib: int = setting(64, help="largest size of those batches; likewise", unit="MiB", low=1, high=65_536)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,9 @@ class RigConfig(Config):
     ingest: IngestConfig = field(default_factory=IngestConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
     senses: str | None = setting(None, help="names of the senses that are perceived, by commas; none: all that can be")
-    hush: str | None = setting(None, help="file in which this machine notes when it makes a sound itself")
+    own_playback: str | None = setting(
+        None, help="file with the times at which this machine plays a sound; none: no such file"
+    )
     log: str | None = setting(None, help="file to which every change of a sensor's state is added")
 
     def __post_init__(self) -> None:

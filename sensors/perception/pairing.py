@@ -28,12 +28,14 @@ class PairingConfig(Config):
     """What counts as perceived together."""
 
     window: float = setting(0.5, help="longest time between an utterance and its view", unit="s", low=0.0, high=10.0)
-    lateness: float = setting(0.2, help="how late utterances and views may arrive", unit="s", low=0.0, high=10.0)
-    patience: float = setting(8.0, help="longest wait for a source that stands still", unit="s", low=0.1, high=60.0)
-    lasting: float = setting(
-        1.2, help="time for which a view counts as still there after it was last reported", unit="s", low=0.1, high=60.0
+    lateness: float = setting(
+        0.2, help="delay with which utterances and views may arrive", unit="s", low=0.0, high=10.0
     )
-    most: int = setting(64, help="utterances, and views, that wait at one time", low=1, high=4096)
+    patience: float = setting(8.0, help="longest wait for a stalled source", unit="s", low=0.1, high=60.0)
+    lasting: float = setting(
+        1.2, help="time for which a view counts as visible after its last report", unit="s", low=0.1, high=60.0
+    )
+    most: int = setting(64, help="most utterances, and most views, that wait at the same time", low=1, high=4096)
 
 
 @dataclass(frozen=True)

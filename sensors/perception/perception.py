@@ -35,7 +35,7 @@ class PerceptionConfig(Config):
     segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
     views: ViewsConfig = field(default_factory=ViewsConfig)
     pairing: PairingConfig = field(default_factory=PairingConfig)
-    clean: bool = setting(True, help="take the background noise out of utterances")
+    clean: bool = setting(True, help="remove background noise from utterances")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,16 +11,22 @@ MIB = 2**20
 class IngestConfig(Config):
     """The host's end."""
 
-    listen: str | None = setting(None, help="address at which robots are heard, tcp://host:port; none: nowhere")
+    listen: str | None = setting(
+        None, help="address at which the host listens to robots, tcp://host:port; none: it does not"
+    )
     keys: str | None = setting(
         None, help="the host's folder of keys (DIR/host of --make-keys); none: this machine's own robots only"
     )
-    robots: int = setting(16, help="robots heard at one time", low=1, high=1024)
-    window: int = setting(32, help="batches of one robot that may be unacknowledged", unit="batches", low=1, high=1024)
+    robots: int = setting(16, help="most robots at the same time", low=1, high=1024)
+    window: int = setting(32, help="most unacknowledged batches of one robot", unit="batches", low=1, high=1024)
     window_mib: int = setting(
-        32, help="bytes of one robot that may be unacknowledged; at least a batch", unit="MiB", low=1, high=1024
+        32,
+        help="largest size of one robot's unacknowledged batches; one batch is always allowed",
+        unit="MiB",
+        low=1,
+        high=1024,
     )
-    batch_mib: int = setting(8, help="largest batch that is taken", unit="MiB", low=1, high=64)
+    batch_mib: int = setting(8, help="largest batch that is accepted", unit="MiB", low=1, high=64)
 
 
 @dataclass(frozen=True)
@@ -31,17 +37,18 @@ class PublisherConfig(Config):
     keys: str | None = setting(None, help="the robot's folder of keys (DIR/NAME of --make-keys)")
     keep: int = setting(
         512,
-        help="batches kept until the host has stored them; beyond, the oldest is lost",
+        help="most batches that wait to be stored by the host; beyond, the oldest is lost and counted",
         unit="batches",
         low=1,
         high=10**9,
     )
-    keep_mib: int = setting(256, help="bytes kept until the host has stored them", unit="MiB", low=1, high=2**24)
+    keep_mib: int = setting(256, help="largest size of those batches", unit="MiB", low=1, high=2**24)
     journal: str | None = setting(
         "auto",
-        help="folder in which what is kept outlives the robot; auto: reciprocal/robots/NAME in the user's state "
-        "directory (XDG_STATE_HOME, or ~/.local/state); none: it is kept in memory alone",
+        help="folder in which batches that the host has not stored survive the end of the robot; auto: "
+        "reciprocal/robots/NAME in the user's state directory (XDG_STATE_HOME, or ~/.local/state); none: "
+        "in memory only",
     )
     journal_sync: bool = setting(
-        False, help="flush the journal to the disk before an event counts, so that it outlives a power cut, too"
+        False, help="flush the journal to the disk before an event counts as kept, so that it survives a power cut, too"
     )

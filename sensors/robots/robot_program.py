@@ -45,7 +45,7 @@ FIGURES = 10.0
 """Seconds between two lines of figures."""
 NONE = ("none", "")
 """What says that there is no such device, or no journal."""
-_JOURNAL = "where what is not stored outlives the robot; auto: a folder of its own in ~/.local/state/reciprocal/robots"
+_JOURNAL = "folder for batches that the host has not stored; auto: one in ~/.local/state/reciprocal/robots"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -106,15 +106,23 @@ def make_parser(page: str = "") -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--to", metavar="ADDRESS", help="the host, tcp://host:port [tcp://127.0.0.1:5570]")
-    parser.add_argument("--microphone", metavar="NAME", help="index or part of the name; none: no sound [default]")
-    parser.add_argument("--camera", metavar="NAME", help="index, file, sequence or URL; none: no pictures [0]")
+    parser.add_argument("--to", metavar="ADDRESS", help="address of the host, tcp://host:port [tcp://127.0.0.1:5570]")
+    parser.add_argument(
+        "--microphone", metavar="NAME", help="microphone: index or part of its name; none: no sound [default]"
+    )
+    parser.add_argument(
+        "--camera", metavar="NAME", help="camera: index, file, image sequence or URL; none: no pictures [0]"
+    )
     parser.add_argument("--play", metavar="DIR", help="a recorded session instead of devices")
-    parser.add_argument("--keys", metavar="DIR", help="this robot's folder of keys; needed for another machine")
-    parser.add_argument("--journal", metavar="DIR", help=f"{_JOURNAL}; none: in memory alone [auto]")
-    parser.add_argument("--record", metavar="DIR", help="write down what the sources give; DIR-2, … after a restart")
-    parser.add_argument("--name", help="of this robot [its key's, or this machine's]")
-    parser.add_argument("--seconds", type=float, metavar="S", help="end after so long [none: until Ctrl-C]")
+    parser.add_argument(
+        "--keys", metavar="DIR", help="this robot's folder of keys; required where the host is another machine"
+    )
+    parser.add_argument("--journal", metavar="DIR", help=f"{_JOURNAL}; none: in memory only [auto]")
+    parser.add_argument("--record", metavar="DIR", help="record all that the sources give; DIR-2, … after a restart")
+    parser.add_argument("--name", help="name of this robot [that of its key, or of this machine]")
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="seconds after which the robot ends [none: until Ctrl-C]"
+    )
     parser.add_argument(
         "--config", metavar="FILE", help='JSON of settings, as in {"sensors": {"fps": 10}, "image": {"size": 96}}'
     )

@@ -25,7 +25,7 @@ class ImageConfig(Config):
     """What a picture looks like to the learner."""
 
     size: int = setting(32, help="rows and columns of a picture", unit="pixels", choices=SIZES, low=32, high=224)
-    color: bool = setting(False, help="pictures are in colour; without it they are grey")
+    color: bool = setting(False, help="pictures are in colour; false: in grey")
 
 
 def form(modality: Modality, config: ImageConfig) -> Modality:

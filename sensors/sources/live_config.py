@@ -16,24 +16,26 @@ class SensorsConfig(Config):
     camera: str | None = setting(
         "0", help="index, file, image sequence (shot_%03d.png) or URL of the camera; none: no pictures"
     )
-    fps: float = setting(15.0, help="pictures a second that are taken from the camera", unit="1/s", low=0.5, high=120.0)
-    camera_delay: float = setting(
-        0.0, help="how late the camera's pictures come, which is taken off their times", unit="s", low=0.0, high=5.0
+    fps: float = setting(
+        15.0, help="pictures that are taken from the camera per second", unit="1/s", low=0.5, high=120.0
     )
-    width: int = setting(640, help="width asked of the camera", unit="px", low=64, high=7680)
-    height: int = setting(480, help="height asked of the camera", unit="px", low=48, high=4320)
+    camera_delay: float = setting(
+        0.0, help="delay of the camera's pictures, which is subtracted from their times", unit="s", low=0.0, high=5.0
+    )
+    width: int = setting(640, help="width that the camera is asked for", unit="px", low=64, high=7680)
+    height: int = setting(480, help="height that the camera is asked for", unit="px", low=48, high=4320)
     read_timeout: float = setting(2.0, help="longest wait for a sound or a picture", unit="s", low=0.05, high=60.0)
     stall: float = setting(
         1.5,
-        help="silence of a device after which it counts as stalled and is opened anew",
+        help="time without data after which a device counts as stalled and is opened again",
         unit="s",
         low=0.2,
         high=30.0,
     )
-    sound_buffer: float = setting(10.0, help="unread sound that is kept", unit="s", low=0.5, high=120.0)
-    picture_buffer: int = setting(32, help="unread pictures that are kept", low=1, high=1024)
+    sound_buffer: float = setting(10.0, help="length of unread sound that is kept", unit="s", low=0.5, high=120.0)
+    picture_buffer: int = setting(32, help="number of unread pictures that are kept", low=1, high=1024)
     record_mib: int = setting(
-        4096, help="size of a recording, beyond which nothing is added to it", unit="MiB", low=1, high=10**6
+        4096, help="largest size of a recording; beyond it nothing is recorded", unit="MiB", low=1, high=10**6
     )
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from sensors.core.errors import StorageError
 from sensors.sources.source import Chunk
 
 NAME = "hush"
-"""Of the file in a run directory."""
+"""The file in a run directory. Its name is that of earlier versions, whose runs resume."""
 KEPT = 16
 """Intervals that are remembered, so that sound that is processed late still finds its interval."""
 TAIL = 0.4

@@ -39,7 +39,7 @@ _WAIT = 1.0
 
 
 @dataclass(eq=False)
-class _Track:
+class _OpenSegment:
     """One source's open segment."""
 
     index: int
@@ -65,7 +65,7 @@ class Recorder:
     def __init__(self, directory: str | Path, limit: int = 4096 * 2**20) -> None:
         self._directory, self._limit = Path(directory), limit
         self._written, self._dropped = 0, Counter[str]()
-        self._tracks: dict[str, _Track] = {}
+        self._tracks: dict[str, _OpenSegment] = {}
         self._samples = Counter[str]()
         self._needs = set[str]()
         self._size = 0
@@ -168,7 +168,7 @@ class Recorder:
         if track is None:
             if len(self._tracks) == MOST_SOURCES:
                 return "sources"
-            track = self._tracks[source] = _Track(len(self._tracks), sample.kind)
+            track = self._tracks[source] = _OpenSegment(len(self._tracks), sample.kind)
         if track.kind != sample.kind:
             return "unfit"
         try:
@@ -188,7 +188,7 @@ class Recorder:
         self._size += len(record)
         return ""
 
-    def _turn(self, track: _Track, source: str) -> None:
+    def _turn(self, track: _OpenSegment, source: str) -> None:
         """Close the track's segment and begin the next."""
         if track.file is not None:
             os.fsync(track.file.fileno())
@@ -201,7 +201,7 @@ class Recorder:
         track.file, track.size = file, len(line)
         track.segments += 1
 
-    def _drop_tail(self, track: _Track) -> None:
+    def _drop_tail(self, track: _OpenSegment) -> None:
         """Cut off what a full disk let through of a record, so that later ones can follow."""
         if track.file is not None:
             try:

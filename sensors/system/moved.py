@@ -19,7 +19,7 @@ RENAMED: Mapping[str, str] = {
     "sensors.journal": "sensors.live.sensor_log",
     "sensors.lips": "sensors.signals.lips",
     "sensors.roster": "sensors.robots.robot_table",
-    "sensors.window": "sensors.robots.resend_window",
+    "sensors.window": "sensors.core.resend_window",
 }
 """Old -> new place of modules that have another name now, or whose name several modules of the room have."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from sensors.core.errors import DataError
 from sensors.system.files import open_regular
 from teacher.datasets.preparation.cache import cache_root
-from teacher.folder.progress import Progress
+from teacher.folder.progress import ProgressBar
 
 VERSION = 1
 SETTLED = 2.0
@@ -56,7 +56,7 @@ def hashes(name: str, paths: Sequence[Path], show: bool) -> list[str]:
 
     pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
     try:
-        with Progress(f"looking at {name}", len(paths), show) as progress:
+        with ProgressBar(f"looking at {name}", len(paths), show) as progress:
             for piece in pool.map(look, pieces):
                 found += piece
                 progress.reach(len(found))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sensors.core.errors import DataError
-from teacher.datasets.core.report import Report, printable
+from teacher.datasets.core.report import LoadReport, printable
 
 PARTS = ("train", "val", "test")
 """Folders that may lie above those of the senses."""
@@ -35,7 +35,7 @@ def left_lines(taken: int, left: Iterable[Left]) -> list[str]:
     kinds: dict[str, list[tuple[str, str]]] = {FILE: [], FOLDER: [], CONCEPT: []}
     for kind, name, why in left:
         kinds[kind].append((name, why))
-    reports = {kind: Report.of(taken if kind == FILE else 0, entries) for kind, entries in kinds.items()}
+    reports = {kind: LoadReport.of(taken if kind == FILE else 0, entries) for kind, entries in kinds.items()}
     return [
         f"{kind}s: {report.line if kind == FILE else report.line.removeprefix('0 taken, ')}"
         for kind, report in reports.items()

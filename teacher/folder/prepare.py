@@ -28,7 +28,7 @@ from sensors.senses import configured, sense, senses_config
 from teacher.datasets.core.samples import hash_arrays
 from teacher.datasets.preparation.cache import Content, Form, form_of, kept
 from teacher.folder.pool import passing, read_apart, read_files
-from teacher.folder.progress import Progress
+from teacher.folder.progress import ProgressBar
 from teacher.folder.store import described, reuse, use
 
 MOST_BYTES = 16 << 30
@@ -82,7 +82,7 @@ def prepare(name: str, paths: Sequence[Path], contents: Sequence[str], show: boo
     def made() -> Rows:
         samples, reasons = np.empty((len(paths), *form.shape), form.dtype), [""] * len(paths)
         new = np.flatnonzero(~reuse(name, made_like, contents, samples, reasons)).tolist()
-        with Progress(f"preparing {name}", len(new), show and bool(new)) as progress:
+        with ProgressBar(f"preparing {name}", len(new), show and bool(new)) as progress:
             read, told = read_files(name, [paths[at] for at in new], progress.reach)
         if len(new) == len(paths):
             samples, reasons = read, told
@@ -123,7 +123,7 @@ def _read_again(name: str, paths: Sequence[Path], show: bool, found: Rows) -> Ro
     again = [at for at, reason in reasons.items() if passing(reason)]
     if not again:
         return found
-    with Progress(f"reading {name} again", len(again), show):
+    with ProgressBar(f"reading {name} again", len(again), show):
         samples, told = read_apart(name, [paths[at] for at in again])
     if told == [reasons[at] for at in again]:
         return found

@@ -12,7 +12,7 @@ LINE_EVERY = 5.0
 """Seconds between lines where the error output is no terminal."""
 
 
-class Progress:
+class ProgressBar:
     """Shows how many files are done; a context.
 
     Args:

@@ -38,7 +38,7 @@ class File:
 
 
 @dataclass
-class Found:
+class FolderContents:
     """What a folder of things holds.
 
     Attributes:
@@ -57,7 +57,7 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def scan(root: Path, endings: Mapping[str, tuple[str, ...]]) -> Found:
+def scan(root: Path, endings: Mapping[str, tuple[str, ...]]) -> FolderContents:
     """List what can be taught.
 
     Args:
@@ -77,7 +77,7 @@ def scan(root: Path, endings: Mapping[str, tuple[str, ...]]) -> Found:
         )
     if parts and "train" not in parts:
         raise refused(root, f"has {some(sorted(parts.values()))} and no train")
-    found = Found(parts=tuple(part for part in PARTS if part in parts))
+    found = FolderContents(parts=tuple(part for part in PARTS if part in parts))
     found.left += [Left(FOLDER, name, _why(name)) for name in top.folders if parts and name not in parts.values()]
     every = tuple(sorted({ending for some in endings.values() for ending in some}))
     found.left += [Left(FILE, name, LOOSE) for name in top.files if name.lower().endswith(every)]
@@ -127,7 +127,7 @@ def _parts(root: Path, top: Listing, parts: Mapping[str, str]) -> list[tuple[str
     return found
 
 
-def _sense(place: Path, where: str, sense: str, part: str, endings: tuple[str, ...], found: Found) -> int:
+def _sense(place: Path, where: str, sense: str, part: str, endings: tuple[str, ...], found: FolderContents) -> int:
     """Take one sense's folder in; the number of files."""
     listing = _listed(place, where, found)
     if listing is None:
@@ -157,7 +157,7 @@ def _concept(
     part: str,
     endings: tuple[str, ...],
     files: list[File],
-    found: Found,
+    found: FolderContents,
     above: list[tuple[int, int]],
 ) -> None:
     """Take the files of a concept's folder in, and those of the folders in it."""
@@ -186,7 +186,7 @@ def _concept(
             _concept(place / name, f"{where}/{name}", f"{below}{name}/", part, endings, files, found, [*above, here])
 
 
-def _listed(place: Path, where: str, found: Found) -> Listing | None:
+def _listed(place: Path, where: str, found: FolderContents) -> Listing | None:
     try:
         return list_folder(place)
     except DataError:

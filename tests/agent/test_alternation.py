@@ -134,7 +134,7 @@ def test_a_checkpoint_holds_both_and_what_rests_is_kept_for_later(tmp_path: Path
         other.restore(checkpoint)
 
 
-def test_no_turn_of_smart_is_taken_on_what_bears_a_label() -> None:
+def test_smart_takes_no_turn_on_labelled_events() -> None:
     column = np.zeros((40, 1), np.uint16)
     labelled = {kind: {"letter": column} for kind in ("speech+lips+letter", "speech+letter", "audio+letter")}
     replay = ListReplay(labelled)

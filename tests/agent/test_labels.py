@@ -32,7 +32,7 @@ from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
 from replay.sampler import SampleBatch
-from replay.storage import COUNTERS, META, Layout
+from replay.storage import COUNTERS, META, TableLayout
 from sensors.core.event import Event, EventBatch, EventId
 from sensors.core.modalities import modality
 from sensors.core.wire import encode
@@ -204,7 +204,7 @@ COLUMNS: dict[type, dict[str, object]] = {
         "lesson": NDArray[np.int64],
         "samples": Mapping[str, NDArray[Any]],
     },
-    Layout: {"kind": str, "capacity": int},
+    TableLayout: {"kind": str, "capacity": int},
 }
 """All that an event carries from a teacher to the learner, with its type: no more, and nothing of it is a label."""
 
@@ -244,7 +244,7 @@ def test_messages_carry_these_columns_and_no_other() -> None:
     assert b"label" not in bytes(frames[0]) and b"concept" not in bytes(frames[0])
 
 
-def test_what_smart_reads_has_lessons_and_samples_of_registered_modalities_alone() -> None:
+def test_smart_reads_only_lessons_and_samples_of_registered_modalities() -> None:
     """From replay's protocol through the learner to the update, every type on the way."""
     columns = {name: value for name, value in vars(Batch).items() if isinstance(value, property)}
     assert {name: get_type_hints(c.fget)["return"] for name, c in columns.items()} == {

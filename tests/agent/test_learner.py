@@ -159,7 +159,7 @@ def test_settings_that_cannot_work_are_named() -> None:
             learner(device="cuda")
 
 
-def test_what_is_seen_evokes_what_belongs_to_it_and_the_reverse() -> None:
+def test_a_picture_evokes_its_sound_and_the_reverse() -> None:
     """Three concepts, never labelled: each is a bar at its own height, and a sound at its own pitch."""
     it = SmartLearner(
         config(batch=32, turn_steps=10, clusters=6, bank=256, learning_rate=2e-3),

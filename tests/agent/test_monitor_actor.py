@@ -151,7 +151,7 @@ def test_letters_alone_are_examined_without_any_digit(tmp_path: Path) -> None:
     assert handle.asked == [("tdlft", -1), ("tdlft", -1)], "once when it is new, once in any case at the end"
 
 
-def test_both_are_examined_and_each_is_asked_for_what_is_newer(tmp_path: Path) -> None:
+def test_both_are_examined_with_their_newest_networks(tmp_path: Path) -> None:
     handle = Handle(weights(), lip_networks().to_dict())
     it = monitor(tmp_path, handle, "digits+letters")
     figures: dict[str, float] = {}

@@ -139,7 +139,7 @@ def test_rows_that_are_lost_end_a_touch_and_silence_does(touch: Any) -> None:
     assert not over.lasting and silent.known == 6.0
 
 
-def test_what_is_heard_seen_and_touched_at_one_time_is_one_event(touch: Any) -> None:
+def test_sound_picture_and_touch_at_one_time_are_one_event(touch: Any) -> None:
     rng = np.random.default_rng(0)
     # A card that is touched, with two words; then something touched that nobody names or shows; a word alone.
     sound = stream([(2.0, 0.4), (3.0, 0.5), (11.0, 0.4)], 13.0, rng)
@@ -244,7 +244,7 @@ def test_it_is_taught_beside_sounds_and_images(touch: Any, monkeypatch: pytest.M
     assert exam is not None and tuple(exam.parts) == ("image", "audio", "touch")
 
 
-def test_the_noise_that_is_set_is_in_what_is_taught(
+def test_the_noise_setting_reaches_the_taught_samples(
     touch: Any, forms: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from teacher.config import DataConfig

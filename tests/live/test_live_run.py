@@ -39,7 +39,7 @@ def play(stage: Stage, job: Job) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_said_and_shown_is_learnt_in_pairs(tmp_path: Path, data_dir: Path) -> None:
+def test_spoken_words_and_shown_cards_are_learned_in_pairs(tmp_path: Path, data_dir: Path) -> None:
     home, run = tmp_path / "home", tmp_path / "run"
     home.mkdir()
     lines = write_script(data_dir, 22.0, seed=1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay.buffer import Answer, Buffer
+from replay.buffer import Buffer, InsertResult
 from replay.config import ReplayConfig
 from sensors.core.errors import ConfigError, StateError, StorageError
 from tests.replay.batches import batch_of, sample_of
@@ -25,7 +25,7 @@ class Model:
         self.taken: set[tuple[str, int, int]] = set()
         self.figures: dict[str, dict[str, float]] = {}
 
-    def insert(self, kind: str, source: str, generation: int, seq: list[int]) -> Answer:
+    def insert(self, kind: str, source: str, generation: int, seq: list[int]) -> InsertResult:
         rows = self.stored.setdefault(kind, [])
         figures = self.figures.setdefault(kind, {"inserted": 0, "evicted": 0, "duplicates": 0})
         new = [key for n in seq if (key := (source, generation, n)) not in self.taken]
@@ -36,7 +36,7 @@ class Model:
         figures["inserted"] += len(new)
         figures["evicted"] += over
         figures["duplicates"] += len(seq) - len(new)
-        return Answer(len(new), len(seq) - len(new))
+        return InsertResult(len(new), len(seq) - len(new))
 
 
 def stored(buffer: Buffer, kind: str) -> list[tuple[int, int]]:
@@ -132,13 +132,13 @@ def test_a_throttled_batch_comes_in_later_as_if_new(tmp_path: Path) -> None:
     early, late = batch_of(range(64, 128)), batch_of(range(128, 160))
     assert buffer.insert(early).throttled_ms > 0
     buffer.sample("image", 32)
-    assert buffer.insert(late) == Answer(32, 0)
+    assert buffer.insert(late) == InsertResult(32, 0)
     # The one refused before the accepted one is still new, also after a crash.
     buffer._lock.close()
     buffer = Buffer(tmp_path, config)
     buffer.sample("image", 64)
-    assert buffer.insert(early) == Answer(64, 0)
-    assert buffer.insert(late) == Answer(0, 32)
+    assert buffer.insert(early) == InsertResult(64, 0)
+    assert buffer.insert(late) == InsertResult(0, 32)
     buffer.close()
 
 
@@ -197,7 +197,7 @@ def test_corrupt_slots_are_counted_and_freed_at_reopen(tmp_path: Path) -> None:
     assert figures["inserted"] == figures["size"] + figures["evicted"] + figures["corrupt"]
     assert (0, 57) not in stored(buffer, "image")
     # It was taken once: offering it again is a duplicate, not a second chance.
-    assert buffer.insert(batch_of([57])) == Answer(0, 1)
+    assert buffer.insert(batch_of([57])) == InsertResult(0, 1)
     buffer.insert(batch_of(range(80, 130)))
     assert buffer.stats()["image"]["size"] == 50
     assert stored(buffer, "image") == [(0, n) for n in range(80, 130)]
@@ -243,7 +243,7 @@ def test_labelled_events_are_never_told_to_wait_and_the_oldest_go(tmp_path: Path
     buffer = Buffer(tmp_path, limits)
     for kind in ("speech+letter", "speech+lips+letter"):
         answers = [buffer.insert(batch_of(range(n, n + 32), kind, source=kind)) for n in range(0, 160, 32)]
-        assert all(a == Answer(32, 0) for a in answers)
+        assert all(a == InsertResult(32, 0) for a in answers)
         figures = buffer.stats()[kind]
         assert (figures["inserted"], figures["size"], figures["evicted"]) == (160, 48, 112)
         assert figures["throttled"] == 0

@@ -10,7 +10,7 @@ import pytest
 
 from replay import buffer as room
 from replay import sweep
-from replay.buffer import Answer, Buffer
+from replay.buffer import Buffer, InsertResult
 from replay.config import DISK, MEMORY, ReplayConfig
 from replay.table import Table
 from sensors.core.errors import StorageError
@@ -47,8 +47,8 @@ def started(work: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def test_close_waits_for_who_is_in_a_flush_and_takes_nobody_new(tmp_path: Path, disk: SlowDisk) -> None:
-    buffer, answers = Buffer(tmp_path, CONFIG), list[Answer]()
+def test_close_waits_for_a_running_flush_and_refuses_new_calls(tmp_path: Path, disk: SlowDisk) -> None:
+    buffer, answers = Buffer(tmp_path, CONFIG), list[InsertResult]()
     buffer.insert(batch_of(range(8)))
     disk.stand.set()
     writer = started(lambda: answers.append(buffer.insert(batch_of(range(8, 16)))))
@@ -65,9 +65,9 @@ def test_close_waits_for_who_is_in_a_flush_and_takes_nobody_new(tmp_path: Path, 
     for thread in (writer, closer):
         thread.join(30.0)
         assert not thread.is_alive()
-    assert answers == [Answer(8, 0)]
+    assert answers == [InsertResult(8, 0)]
     again = Buffer(tmp_path, CONFIG)
-    assert again.insert(batch_of(range(24))) == Answer(8, 16)
+    assert again.insert(batch_of(range(24))) == InsertResult(8, 16)
     again.close()
     again.close()
 

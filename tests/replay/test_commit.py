@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from replay import commit, journal
-from replay.buffer import Answer, Buffer
+from replay.buffer import Buffer, InsertResult
 from replay.commit import GroupCommit
 from replay.config import DISK, ReplayConfig
 from sensors.core.errors import NoRoomError, StorageError
@@ -83,12 +83,10 @@ def test_a_disk_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.Monkey
     assert not leader.is_alive()
 
 
-def test_a_duplicate_of_what_is_not_on_the_disk_yet_waits_for_it_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_duplicate_of_an_event_not_yet_on_the_disk_waits_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     buffer = Buffer(tmp_path, CONFIG)
     buffer.reserve(["image"])
-    entered, go, answers = threading.Event(), threading.Event(), list[Answer]()
+    entered, go, answers = threading.Event(), threading.Event(), list[InsertResult]()
     real = os.fdatasync
 
     def slow(descriptor: int) -> None:
@@ -154,10 +152,10 @@ def test_a_full_disk_is_waited_for_and_what_was_taken_meanwhile_is_recorded(
             with pytest.raises(NoRoomError):
                 buffer.insert(batch_of(range(first, first + 8)))
     # There is room again: what had no answer is sent again, and is acknowledged when it is recorded.
-    assert buffer.insert(batch_of(range(8, 16))) == Answer(0, 8)
-    assert buffer.insert(batch_of(range(24, 32))) == Answer(8, 0)
+    assert buffer.insert(batch_of(range(8, 16))) == InsertResult(0, 8)
+    assert buffer.insert(batch_of(range(24, 32))) == InsertResult(8, 0)
     buffer._lock.close()
     again = Buffer(tmp_path, CONFIG)
-    assert again.insert(batch_of(range(32))) == Answer(0, 32)
+    assert again.insert(batch_of(range(32))) == InsertResult(0, 32)
     assert again.stats()["image"]["inserted"] == 32
     again.close()

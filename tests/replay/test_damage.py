@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from replay import journal
-from replay.buffer import Answer, Buffer
+from replay.buffer import Buffer, InsertResult
 from replay.config import ReplayConfig
 from replay.sampler import Sampler
 from replay.storage import META, Storage
@@ -81,7 +81,7 @@ def test_the_last_slot_cut_at_any_byte_costs_itself_alone(
             assert figures["torn"] == len(caplog.records) == (not there and not untouched), (name, cut)
             emptied, whole = emptied + int(figures["torn"]), whole + there
             answer = buffer.insert(batch_of([8], KIND))
-            assert answer == Answer(int(not there), int(there))
+            assert answer == InsertResult(int(not there), int(there))
             buffer._lock.close()
     assert emptied > 100 and whole >= 3
 
@@ -111,7 +111,7 @@ def test_flipped_bits_are_found_counted_once_and_passed_over(
             assert (figures["inserted"], figures["size"], figures["corrupt"], figures["evicted"]) == (12, 11, 1, 0)
             check_others(buffer, [n for n in range(12) if n != slot])
             # It was taken once: that it is gone is counted, and not made up for.
-            assert buffer.insert(batch_of(range(12), KIND)) == Answer(0, 12)
+            assert buffer.insert(batch_of(range(12), KIND)) == InsertResult(0, 12)
             buffer.close()
             assert len(caplog.records) == 1, f"told once, not at opening {opening + 1} again"
 
@@ -162,7 +162,7 @@ def test_a_table_whose_damage_the_journal_shares_is_read_back_at_once(tmp_path: 
     figures = buffer.stats()[KIND]
     assert (figures["inserted"], figures["size"], figures["corrupt"]) == (12, 11, 1)
     # What the slots still say counts as taken; what neither they nor the journal say does not.
-    assert buffer.insert(batch_of(range(12), KIND)) == Answer(1, 11)
+    assert buffer.insert(batch_of(range(12), KIND)) == InsertResult(1, 11)
     assert figures["inserted"] == figures["size"] + figures["evicted"] + figures["corrupt"]
     buffer.close()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from replay import journal
-from replay.buffer import Answer, Buffer
+from replay.buffer import Buffer, InsertResult
 from replay.config import DISK, MEMORY, NONE, ReplayConfig
 from replay.dedupe import source_key
 from replay.journal import Journal, Taken, Totals
@@ -37,7 +37,7 @@ def recorded(directory: Path, numbers: range) -> list[int]:
 
 
 @pytest.mark.parametrize("ack", [NONE, MEMORY, DISK])
-def test_only_what_is_recorded_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ack: str) -> None:
+def test_only_recorded_events_are_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ack: str) -> None:
     monkeypatch.setattr(journal, "_RECORDS", 4)
     buffer = Buffer(tmp_path, ReplayConfig(ack=ack, samples_per_insert=0.0, capacity_single=100, min_size=1))
     buffer.reserve(["image"])
@@ -56,7 +56,7 @@ def test_only_what_is_recorded_is_answered(tmp_path: Path, monkeypatch: pytest.M
     assert asked and refused == 5 and len(answered) == 24, "the disk was full, and there was room for three"
     # Room again: whatever had no answer is sent again.
     taken = {first: buffer.insert(batch_of(range(first, first + 8))) for first in range(0, 60, 10)}
-    assert all(taken[first] == Answer(0, 8) for first in (0, 10, 20))
+    assert all(taken[first] == InsertResult(0, 8) for first in (0, 10, 20))
     assert all(answer.accepted + answer.duplicate == 8 for answer in taken.values())
     assert len(recorded(tmp_path, range(60))) == 48
     buffer._lock.close()
@@ -70,7 +70,7 @@ def test_with_memory_what_was_refused_has_left_no_trace(tmp_path: Path, monkeypa
     monkeypatch.setattr(journal, "_RECORDS", 2)
     config = ReplayConfig(ack=MEMORY, samples_per_insert=0.0, capacity_single=16, min_size=1)
     buffer = Buffer(tmp_path, config)
-    assert buffer.insert(batch_of(range(16))) == Answer(16, 0)
+    assert buffer.insert(batch_of(range(16))) == InsertResult(16, 0)
     before = buffer.stats()
     with no_room(monkeypatch):
         for _ in range(2):
@@ -79,7 +79,7 @@ def test_with_memory_what_was_refused_has_left_no_trace(tmp_path: Path, monkeypa
     assert buffer.stats() == before
     storage = buffer._tables["image"].storage
     assert sorted(storage.meta["seq"][storage.live()].tolist()) == [*range(16)], "nothing made room for it"
-    assert buffer.insert(batch_of(range(20, 36))) == Answer(16, 0)
+    assert buffer.insert(batch_of(range(20, 36))) == InsertResult(16, 0)
     buffer.close()
 
 

@@ -67,7 +67,7 @@ def test_credit_for_drawing_ahead_lapses_beyond_the_slack() -> None:
     assert limiter.deficit(1_000, 1_000_000) == -100.0
 
 
-def test_change_keeps_what_is_owed_in_events() -> None:
+def test_a_change_of_the_ratio_keeps_the_owed_events() -> None:
     limiter = Limiter(8.0, 64, 1)
     inserted, sampled = 1_000, 7_600
     assert limiter.deficit(inserted, sampled) == 400.0

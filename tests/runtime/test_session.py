@@ -208,7 +208,7 @@ def test_a_run_of_an_earlier_format_is_resumed_and_then_has_the_present_one(
         (["--data", "."], r"data\.data: nothing is taught"),
     ],
 )
-def test_what_is_taught_is_not_named_where_nothing_teaches(tmp_path: Path, given: list[str], told: str) -> None:
+def test_a_run_without_a_teacher_names_no_subjects(tmp_path: Path, given: list[str], told: str) -> None:
     with pytest.raises(ConfigError, match=re.compile(told, re.DOTALL)):
         run_session(parse_arguments(["--sensors", "live", "--run-dir", str(tmp_path / "run"), *given]))
     assert not (tmp_path / "run").exists()

@@ -37,12 +37,14 @@ class Pair:
         self.replay: Any = None
 
     def __call__(
-        self, *script: tuple[str, float], queue: int = 64, hush: str | None = None, **options: Any
+        self, *script: tuple[str, float], queue: int = 64, own_playback: str | None = None, **options: Any
     ) -> SensorActor:
         kind: Any = ray.remote(ScriptedReplay)
         self.replay = kind.options(num_cpus=0, **options).remote(list(script), self._log)
         ray.get(self.replay.ids.remote())
-        config = RigConfig(source=self._session, live=LiveConfig(speed=SPEED, queue=queue), hush=hush).to_dict()
+        config = RigConfig(
+            source=self._session, live=LiveConfig(speed=SPEED, queue=queue), own_playback=own_playback
+        ).to_dict()
         self.sensors = SensorActor("sensors", config, 0, self.replay, ["audio", "image", "audio+image"])
         return self.sensors
 
@@ -72,7 +74,7 @@ def until(sensors: SensorActor, wanted: str, count: float, patience: float = PAT
         assert time.monotonic() < end, found
 
 
-def test_what_is_perceived_is_stored_once(pair: Pair) -> None:
+def test_each_perceived_event_is_stored_once(pair: Pair) -> None:
     sensors = pair()
     assert sensors.ping() == "sensors" and len(sensors.summary()) == 2
     found = until(sensors, "outbox/stored", 3)
@@ -135,7 +137,7 @@ def test_a_restart_goes_on_with_ids_of_its_own(pair: Pair) -> None:
     assert min(seq for _, _, seq in ray.get(pair.replay.ids.remote())) == saved["seq"]
 
 
-def test_what_is_under_way_when_it_ends_is_stored(pair: Pair) -> None:
+def test_events_under_way_at_the_end_are_stored(pair: Pair) -> None:
     sensors = pair()
     until(sensors, "perceived/pairing.audio.came", 1)
     found = sensors.finish(5.0)
@@ -178,7 +180,7 @@ def test_devices_that_are_gone_at_a_restart_are_waited_for(ray_session: None, tm
 
 
 def test_closing_after_a_fault_is_harmless(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sensors = pair(hush=str(tmp_path / "hush"))
+    sensors = pair(own_playback=str(tmp_path / "hush"))
     sensors.run(0.1)
 
     def broken(seconds: float) -> Any:

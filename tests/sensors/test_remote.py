@@ -160,7 +160,7 @@ def test_what_a_host_that_was_away_did_not_store_is_sent_at_the_next_start(state
     assert not list(journal.glob("*.batch"))
 
 
-def test_without_a_journal_what_is_not_stored_is_lost_and_nothing_is_left(state: Path, tmp_path: Path) -> None:
+def test_without_a_journal_unstored_batches_are_lost_and_no_file_is_left(state: Path, tmp_path: Path) -> None:
     session = record(tmp_path / "session")
     away = ("--to", "tcp://127.0.0.1:9", "--name", "hall")
     process = start("--play", str(session), *away, "--journal", "none", impatient=True)

@@ -186,7 +186,7 @@ def test_a_dead_replay_is_reported_and_costs_little(pair: Pair) -> None:
     assert teacher.state_dict()["seq"] == 0
 
 
-def test_without_resending_what_is_not_taken_is_counted_and_the_cursor_stands_behind_it(pair: Pair) -> None:
+def test_without_resending_refused_batches_are_counted_and_the_cursor_passes_them(pair: Pair) -> None:
     script = [("ok", 0.0), ("throttle", 50.0), ("ok", 0.0), ("die", 0.0)]
     teacher, replay = pair(*script, resend=False, max_restarts=1, max_task_retries=0)
     total: Counter[str] = Counter()

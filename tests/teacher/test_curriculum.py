@@ -108,7 +108,7 @@ def test_a_share_of_the_sounds_is_of_another_concept(share: float) -> None:
     assert mixed == pytest.approx(1 - share**4 - (1 - share) ** 4, abs=0.03)
 
 
-def test_a_passer_by_says_what_is_heard_at_the_time() -> None:
+def test_a_passer_by_speaks_the_concepts_of_the_phase() -> None:
     config = TeacherConfig(style="classroom", wrong_pairs=0.5, missing="image:9", imbalance=1.0)
     heard = np.concatenate([p.concepts_of("audio")[p.concepts != p.concepts_of("audio")] for p in plans(config, 100)])
     counts = np.bincount(heard, minlength=10)

@@ -83,7 +83,7 @@ def test_the_mix_is_as_set_and_pairs_come_first(share: float) -> None:
         assert abs(later[:end].count(ALONE) - share * end) <= 1
 
 
-def test_without_an_opening_speech_alone_may_come_alone() -> None:
+def test_with_no_first_pairs_speech_only_events_may_come_first() -> None:
     it = machine(unseen_share=1.0, pairs_first=0)
     assert {it.step().kind for _ in range(20)} == {ALONE}
 
@@ -156,7 +156,7 @@ def test_a_state_of_something_else_is_refused() -> None:
             it.load_state_dict(wrong)
 
 
-def test_a_corpus_without_what_is_asked_for_is_refused() -> None:
+def test_a_corpus_without_the_requested_letters_is_refused() -> None:
     with pytest.raises(ConfigError, match="unseen_share"):
         machine(replace(DATA, unseen=()))
     machine(replace(DATA, unseen=()), unseen_share=0.0)

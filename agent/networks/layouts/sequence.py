@@ -63,7 +63,7 @@ def first_judge(shape: Shape, concepts: int) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(128 * (shape[0] // 8), concepts))
 
 
-class FrameReader(nn.Module):
+class RecurrentSequenceJudge(nn.Module):
     """A sequence read frame by frame, forwards and backwards; the strongest response in time counts."""
 
     def __init__(self, shape: Shape, concepts: int, width: int = 64) -> None:
@@ -99,7 +99,7 @@ SEQUENCE = register_layout(
         axes="(frames, values), frames a multiple of 8",
         fits=_fits,
         autoencoders={"small": small, "medium": medium, "paper": paper},
-        judges={"first": first_judge, "second": FrameReader},
+        judges={"first": first_judge, "second": RecurrentSequenceJudge},
         judge_steps=900,
         judge_rate=3e-3,
         smooth=smooth,

@@ -56,7 +56,7 @@ def _decoder(bands: int, frames: int, latent: int) -> nn.Sequential:
     return nn.Sequential(*up)
 
 
-class FrameReader(nn.Module):
+class RecurrentSpectrogramJudge(nn.Module):
     """A spectrogram read frame by frame, forwards and backwards; the strongest response in time counts."""
 
     def __init__(self, concepts: int, bands: int = 96, width: int = 96) -> None:
@@ -83,7 +83,7 @@ def first_judge(shape: Shape, concepts: int) -> nn.Module:
 
 def second_judge(shape: Shape, concepts: int) -> nn.Module:
     """A recurrent network that reads spectra frame by frame."""
-    return FrameReader(concepts, shape[1])
+    return RecurrentSpectrogramJudge(concepts, shape[1])
 
 
 def move(x: Tensor, strength: float, uniform: Uniform) -> Tensor:

@@ -8,8 +8,8 @@ Sets of data: `mnist+fsdd` (official split), `mnist+fsdd+gcdd` (with Speech Comm
 (the same, but all that one of FSDD's six speakers said is test: neither these nor Speech Commands' test speakers were
 ever heard), `mnist+gcdd` (the paper's own split, where the whole set is found).
 
-Every cell is a trial, all in one process on one core, of so many learner steps; nothing is chosen by
-test data, the curve is recorded and not used. Judges are trained with labels on the same training data: a first and
+Each cell is one trial (`runtime/trial.py`) of a fixed number of learner steps on one core. Nothing is chosen by test
+data: the curve is recorded and not used. Judges are trained with labels on the same training data: a first and
 an independent second one, and the reference, which is the learner's own encoder with a linear layer. The same command
 goes on where it was stopped. In the folders of seed 0's cells, below that of --out, are a contact sheet and the
 sounds that digits evoke.

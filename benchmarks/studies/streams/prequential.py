@@ -21,7 +21,7 @@ PATHS = ("image_to_audio", "audio_to_image")
 
 
 @dataclass(frozen=True)
-class Answer:
+class BatchScore:
     """What the learner made of one batch before it learned from it.
 
     Attributes:
@@ -48,7 +48,7 @@ class Prequential:
     """
 
     def __init__(self, trial: Trial, judges: Mapping[str, Judge]) -> None:
-        self.answers: list[Answer] = []
+        self.answers: list[BatchScore] = []
         self._trial = trial
         self._judges = judges
 
@@ -62,7 +62,7 @@ class Prequential:
             evoked = networks.evoke(to_network(batch.samples[source], source), source, target)
             judged = self._judges[target].grade(evoked.clone()).numpy()
             right = int((judged == concepts[source]).sum())
-            self.answers.append(Answer(int(batch.seq[-1]) + 1, path, right, len(batch)))
+            self.answers.append(BatchScore(int(batch.seq[-1]) + 1, path, right, len(batch)))
 
     def state(self) -> list[dict[str, Any]]:
         """The answers, JSON-able."""
@@ -70,16 +70,16 @@ class Prequential:
 
     def restore(self, state: Sequence[Mapping[str, Any]]) -> None:
         """Go on from `state`."""
-        self.answers = [Answer(**a) for a in state]
+        self.answers = [BatchScore(**a) for a in state]
 
 
-def share_right(answers: Sequence[Answer], path: str, start: int, end: int) -> float | None:
+def share_right(answers: Sequence[BatchScore], path: str, start: int, end: int) -> float | None:
     """Share of right answers on a path over events `start`…`end`; None where there are none."""
     some = [a for a in answers if a.path == path and start < a.at <= end]
     return sum(a.right for a in some) / sum(a.count for a in some) if some else None
 
 
-def running(answers: Sequence[Answer], path: str, window: int) -> list[tuple[int, float]]:
+def running(answers: Sequence[BatchScore], path: str, window: int) -> list[tuple[int, float]]:
     """Events so far and the share of right answers among the newest `window` of them, or a little more, on a path."""
     own = [a for a in answers if a.path == path]
     right = np.cumsum([0, *(a.right for a in own)])

@@ -15,7 +15,7 @@ from agent.exams.exam import examine
 from agent.exams.judges import Judge, Training
 from agent.networks.published import to_network
 from benchmarks.harness.cells import Cell, Row, progress
-from benchmarks.studies.streams.prequential import PATHS, Answer, Prequential, published, share_right
+from benchmarks.studies.streams.prequential import PATHS, BatchScore, Prequential, published, share_right
 from benchmarks.studies.streams.stream_figures import PHASE_CONCEPTS, PHASES, retention
 from replay.config import ReplayConfig
 from replay.files import write_json
@@ -214,7 +214,7 @@ def _stream(
     events: int,
     due: Callable[[Trial, int], bool],
     exam: Callable[[Trial, Mapping[str, Judge], int], dict[str, Any]],
-) -> tuple[list[dict[str, Any]], list[Answer], dict[str, float]]:
+) -> tuple[list[dict[str, Any]], list[BatchScore], dict[str, float]]:
     """One trial with prequential answers, and with exams when they are due and at the end.
 
     Returns:

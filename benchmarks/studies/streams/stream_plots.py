@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.studies.streams.prequential import PATHS, Answer, running
+from benchmarks.studies.streams.prequential import PATHS, BatchScore, running
 from benchmarks.studies.streams.stream_figures import GROUPS, PHASES
 from sensors.core.errors import ConfigError
 
@@ -98,7 +98,7 @@ def _by_seed(rows: Rows, what: str) -> list[Rows]:
 
 def _answers(rows: Rows, path: str) -> list[list[tuple[int, float]]]:
     return [
-        running([Answer(**a) for a in row["answers"]], path, WINDOW)
+        running([BatchScore(**a) for a in row["answers"]], path, WINDOW)
         for trial in _by_seed(rows, "answers")
         for row in trial
     ]

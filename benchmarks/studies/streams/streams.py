@@ -2,7 +2,7 @@
 
     python benchmarks/studies/streams/streams.py --data DIR [--only imbalance|arrival|drift] [--seeds 0,1] [--workers 1]
 
-Every trial runs in one process (`runtime/trial.py`). Exams are on a validation part of the training data
+Every trial is one `runtime/trial.py`. Exams are on a validation part of the training data
 unless `--part test` is given. A second start with the same `--out` goes on where the first one was stopped, and makes
 tables and plots of what is there: `streams.md`, `imbalance.png`, `arrival.png`, `drift.png`.
 

@@ -30,7 +30,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Report:
+class LoadReport:
     """How many recordings were taken, and what was left out; reasons in the order in which they were first met.
 
     Attributes:
@@ -42,7 +42,7 @@ class Report:
     left: tuple[LeftOut, ...] = ()
 
     @classmethod
-    def of(cls, taken: int, left: Iterable[tuple[str, str]] = ()) -> "Report":
+    def of(cls, taken: int, left: Iterable[tuple[str, str]] = ()) -> "LoadReport":
         """Count what was left out.
 
         Args:
@@ -66,31 +66,31 @@ class Report:
             return ""
         return f"{self.taken:,} taken, {self.left_out:,} left out: {', '.join(entry.line for entry in self.left)}"
 
-    def merged(self, other: "Report") -> "Report":
+    def merged(self, other: "LoadReport") -> "LoadReport":
         """One report of two sources: both counts, equal reasons together."""
         entries = {entry.reason: entry for entry in self.left}
         for entry in other.left:
             known = entries.get(entry.reason, LeftOut(entry.reason, 0, ()))
             examples = (*known.examples, *entry.examples)[:MOST_EXAMPLES]
             entries[entry.reason] = LeftOut(entry.reason, known.count + entry.count, examples)
-        return Report(self.taken + other.taken, tuple(entries.values()))
+        return LoadReport(self.taken + other.taken, tuple(entries.values()))
 
-    def after(self, later: "Report") -> "Report":
+    def after(self, later: "LoadReport") -> "LoadReport":
         """One report of two stages of one source: `later` looked at what this one took, and took what is taken."""
-        return Report(0, self.left).merged(later)
+        return LoadReport(0, self.left).merged(later)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values by field name."""
         return {"taken": self.taken, "left": [[e.reason, e.count, list(e.examples)] for e in self.left]}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Report":
+    def from_dict(cls, values: Mapping[str, Any]) -> "LoadReport":
         """Rebuild from `to_dict`."""
         left = (LeftOut(reason, count, tuple(examples)) for reason, count, examples in values["left"])
         return cls(values["taken"], tuple(left))
 
 
-NOTHING = Report()
+NOTHING = LoadReport()
 """Of data that are no files, or of which none was left out."""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.core.errors import DataError
-from teacher.datasets.core.report import NOTHING, Report
+from teacher.datasets.core.report import NOTHING, LoadReport
 
 Stored = NDArray[Any]
 Bytes = NDArray[np.uint8]
@@ -43,7 +43,7 @@ class Samples:
     fingerprint: str
     jitter: bool = False
     notes: tuple[str, ...] = ()
-    report: Report = NOTHING
+    report: LoadReport = NOTHING
     instead: str = ""
 
     @property
@@ -65,7 +65,7 @@ def make_samples(
     *,
     jitter: bool = False,
     notes: tuple[str, ...] = (),
-    report: Report = NOTHING,
+    report: LoadReport = NOTHING,
 ) -> Samples:
     """Put `Samples` together: contiguous, read-only arrays and their fingerprint."""
     (samples, labels), (test_samples, test_labels) = map(_frozen, (train, test))

@@ -28,7 +28,7 @@ from sensors.core.modalities import modality
 from sensors.senses.settings import has_default_form
 from sensors.system.places import caches
 from sensors.system.rooms import HOME
-from teacher.datasets.core.report import Report
+from teacher.datasets.core.report import LoadReport
 from teacher.datasets.core.samples import Samples, hash_arrays
 
 VERSION = 1
@@ -190,12 +190,12 @@ def form_of(kind: type[T], arrays: tuple[str, ...]) -> Form[T]:
 
 
 def _plain(value: Any) -> Any:
-    return value.to_dict() if isinstance(value, Report) else value
+    return value.to_dict() if isinstance(value, LoadReport) else value
 
 
 def _restored(field: str, value: Any) -> Any:
     if field == "report":
-        return Report.from_dict(value)
+        return LoadReport.from_dict(value)
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -14,7 +14,7 @@ from sensors.core.modalities import modality
 from sensors.signals.sound import LARGEST_FILE, Sound, SoundError, decode
 from sensors.signals.spectrogram import SAMPLE_RATE, log_mel, longest, quantise, too_long
 from sensors.system.files import read_regular
-from teacher.datasets.core.report import Report
+from teacher.datasets.core.report import LoadReport
 from teacher.datasets.core.samples import Bytes
 
 SHORTEST = 0.05
@@ -35,7 +35,7 @@ class Prepared:
 
     audio: Bytes
     kept: NDArray[np.bool_]
-    report: Report
+    report: LoadReport
     notes: tuple[str, ...]
 
 
@@ -66,8 +66,8 @@ def prepare_recordings(recordings: Iterable[tuple[str, bytes]]) -> Prepared:
             yield sound.wave
 
     audio, cut = prepare_waves(waves())
-    notes = tuple(entry.line for entry in Report.of(len(audio), changed).left)
-    return Prepared(audio, np.array(kept, np.bool_), Report.of(len(audio), left), cut_note(cut) + notes)
+    notes = tuple(entry.line for entry in LoadReport.of(len(audio), changed).left)
+    return Prepared(audio, np.array(kept, np.bool_), LoadReport.of(len(audio), left), cut_note(cut) + notes)
 
 
 def prepare_files(paths: Sequence[Path]) -> Prepared:

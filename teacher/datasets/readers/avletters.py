@@ -26,7 +26,7 @@ from sensors.signals.lips import HEIGHT, WIDTH
 from sensors.signals.mfcc import FRAMES as SPEECH_FRAMES
 from sensors.signals.mfcc import VALUES
 from sensors.system.files import read_regular
-from teacher.datasets.core.report import Report
+from teacher.datasets.core.report import LoadReport
 from teacher.datasets.core.samples import Bytes
 from teacher.datasets.core.utterances import LETTERS, Utterances, make_utterances, store_lips
 from teacher.datasets.readers.avletters_files import FIX, NAME, corpus, find, missing
@@ -79,7 +79,7 @@ def load(root: Path | None) -> Utterances:
     notes.append(f"at most {padded} speech frames repeat an utterance's last one")
     if cut:
         notes.append(f"{cut / (len(names) * FILM_FRAMES * HEIGHT * WIDTH):.1e} of the lip pixels saturate")
-    notes += filter(None, [Report.of(len(names), found.left).line, found.note])
+    notes += filter(None, [LoadReport.of(len(names), found.left).line, found.note])
     return make_utterances(
         "avletters",
         np.stack(speech),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensors.core.errors import DataError
-from teacher.datasets.core.report import Report
+from teacher.datasets.core.report import LoadReport
 from teacher.datasets.preparation.folders import Listing, Match, list_folder, locate
 
 FOLDERS = ("avletters", ".")
@@ -99,6 +99,6 @@ def corpus(root: Path | None) -> Corpus:
         count = len(lips.keys() ^ speech.keys())
         raise DataError(f"{path}: missing, its partner is there ({count} without a partner); {FIX}")
     if not lips:
-        why = f" ({Report.of(0, left).line})" if left else ""
+        why = f" ({LoadReport.of(0, left).line})" if left else ""
         raise DataError(f"{match.place}: no utterances such as Lips/A1_Anya-lips.mat{why}; {FIX}")
     return Corpus(lips, speech, tuple(left), match.note)

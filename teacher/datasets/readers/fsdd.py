@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.core.errors import DataError
-from teacher.datasets.core.report import Report
+from teacher.datasets.core.report import LoadReport
 from teacher.datasets.core.samples import Labels, Samples, make_samples
 from teacher.datasets.preparation.cache import cached
 from teacher.datasets.preparation.clips import files_key, prepare_files
@@ -70,7 +70,7 @@ def unused(root: Path) -> str:
         here = list_folder(root / name)
         taken, left = sort_out(here.files if here else (), NAME, FORM)
         if left and not taken:
-            return f" ({name}: {Report.of(0, left).line})"
+            return f" ({name}: {LoadReport.of(0, left).line})"
     return ""
 
 
@@ -110,7 +110,7 @@ def load(root: Path | None, held_out: str = "") -> Samples:
     samples = cached("fsdd", files_key(paths) + _suffix(held_out), prepare, "audio")
     # What is left out by name is no part of the entry's key.
     _, left = sort_out(match.value.files, NAME, FORM)
-    report = Report.of(len(paths), left).after(samples.report)
+    report = LoadReport.of(len(paths), left).after(samples.report)
     return dataclasses.replace(samples, report=report).noted(*filter(None, [match.note]))
 
 
@@ -131,7 +131,7 @@ def scan(folder: Path, held_out: str = "") -> tuple[list[Path], Labels, NDArray[
         test = np.array([speaker == _plain(held_out) for speaker in spoken], np.bool_)
     else:
         test = np.array([int(m["index"]) < TEST_INDICES for m in matches], np.bool_)
-    _check_split(folder, labels, test, held_out, Report.of(len(matches), left).line)
+    _check_split(folder, labels, test, held_out, LoadReport.of(len(matches), left).line)
     return [folder / m.string for m in matches], labels, test
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sensors.core.errors import DataError
 from teacher.config import CONCEPTS
-from teacher.datasets.core.report import Report
+from teacher.datasets.core.report import LoadReport
 from teacher.datasets.core.samples import Samples, make_samples
 from teacher.datasets.preparation.cache import cached
 from teacher.datasets.preparation.clips import Prepared, files_key, prepare_files, prepare_recordings
@@ -24,7 +24,7 @@ from teacher.datasets.readers.gcdd_files import (
     FIX,
     VERSIONS,
     ArchiveReader,
-    Found,
+    RecordingFiles,
     archive_key,
     check_words,
     find,
@@ -34,7 +34,7 @@ from teacher.datasets.readers.gcdd_files import (
     version_of,
 )
 
-__all__ = ["Found", "find", "load", "missing", "split_names", "unused"]
+__all__ = ["RecordingFiles", "find", "load", "missing", "split_names", "unused"]
 
 PAPER_TRAIN = 2_000
 """Names of each digit that the paper trains on."""
@@ -64,7 +64,7 @@ def load(root: Path | None, by_speaker: bool = False) -> Samples:
     words = [w for w in CONCEPTS for _ in found.files[w]]
     paths = [p for w in CONCEPTS for p in found.files[w]]
     names = [p.stem for p in paths]
-    by_name = Report.of(len(paths), found.left)
+    by_name = LoadReport.of(len(paths), found.left)
     found.check()
 
     def prepare() -> Samples:
@@ -158,7 +158,7 @@ def _read_archive(path: Path, by_speaker: bool) -> Samples:
     clips = prepare_recordings(reader.recordings())
     if not reader.names:
         raise DataError(f"{path}: holds no digit recordings; {FIX}")
-    by_name = Report.of(len(reader.names), reader.left)
+    by_name = LoadReport.of(len(reader.names), reader.left)
     check_words(path, sorted(set(reader.words)), by_name)
     samples = _prepare(path, reader.words, reader.names, clips, by_speaker)
     return dataclasses.replace(samples, report=by_name.after(samples.report))

@@ -10,7 +10,7 @@ from pathlib import Path
 from sensors.core.errors import DataError
 from sensors.system.files import open_regular, refuse_pointer
 from teacher.config import CONCEPTS
-from teacher.datasets.core.report import Report
+from teacher.datasets.core.report import LoadReport
 from teacher.datasets.preparation.archives import read_members
 from teacher.datasets.preparation.folders import Listing, Match, list_folder, locate
 from teacher.datasets.readers.recordings import sort_out
@@ -33,7 +33,7 @@ _MEMBER = re.compile(r"(?:.*/)?(?P<word>[a-z]+)/(?P<file>[^/]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Found:
+class RecordingFiles:
     """Where the recordings are.
 
     Attributes:
@@ -76,10 +76,10 @@ class Found:
         """
         if not self.archive:
             words = [word for word, paths in self.files.items() if paths]
-            check_words(self.place, words, Report.of(sum(map(len, self.files.values())), self.left))
+            check_words(self.place, words, LoadReport.of(sum(map(len, self.files.values())), self.left))
 
 
-def check_words(place: Path, words: Sequence[str], report: Report) -> None:
+def check_words(place: Path, words: Sequence[str], report: LoadReport) -> None:
     """Refuse to train on some of the digits as if they were all.
 
     Args:
@@ -97,7 +97,7 @@ def check_words(place: Path, words: Sequence[str], report: Report) -> None:
         )
 
 
-def find(root: Path | None) -> Found | None:
+def find(root: Path | None) -> RecordingFiles | None:
     """Where the set is, else None.
 
     In this order: word folders of all digits in `root/speech_commands` and in `root`; the archive of v0.01 there; word
@@ -108,7 +108,7 @@ def find(root: Path | None) -> Found | None:
         DataError: `root`, `root/speech_commands` or a word folder there cannot be read.
     """
 
-    def usual(root: Path) -> Iterator[Match[Found]]:
+    def usual(root: Path) -> Iterator[Match[RecordingFiles]]:
         places = [here for p in (root / "speech_commands", root) if (here := list_folder(p)) is not None]
         for here in places:
             yield from (match for match in _words(here) if match.value.has_all_digits)
@@ -117,7 +117,7 @@ def find(root: Path | None) -> Found | None:
         for here in places:
             yield from _words(here)
 
-    def nowhere(root: Path) -> Iterable[Match[Found]]:
+    def nowhere(root: Path) -> Iterable[Match[RecordingFiles]]:
         return ()
 
     match = locate(root, usual, _words) or locate(root, nowhere, _archives)
@@ -135,7 +135,7 @@ def unused(root: Path) -> str:
     for here in filter(None, (list_folder(root / "speech_commands"), list_folder(root))):
         _, left = _sorted_words(here)
         if left:
-            return f" ({here.path.name}: {Report.of(0, left).line})"
+            return f" ({here.path.name}: {LoadReport.of(0, left).line})"
     return ""
 
 
@@ -209,10 +209,10 @@ class ArchiveReader:
         return bool(taken)
 
 
-def _words(here: Listing) -> Iterator[Match[Found]]:
+def _words(here: Listing) -> Iterator[Match[RecordingFiles]]:
     files, left = _sorted_words(here)
     if any(files.values()):
-        yield Match(here.path, Found(here.path, files, tuple(left)))
+        yield Match(here.path, RecordingFiles(here.path, files, tuple(left)))
 
 
 def _sorted_words(here: Listing) -> tuple[dict[str, list[Path]], list[tuple[str, str]]]:
@@ -229,6 +229,6 @@ def _sorted_words(here: Listing) -> tuple[dict[str, list[Path]], list[tuple[str,
     return files, left
 
 
-def _archives(here: Listing, names: Sequence[str] = ARCHIVES) -> Iterator[Match[Found]]:
+def _archives(here: Listing, names: Sequence[str] = ARCHIVES) -> Iterator[Match[RecordingFiles]]:
     if (path := here.file(*names)) is not None:
-        yield Match(path, Found(path, {}))
+        yield Match(path, RecordingFiles(path, {}))

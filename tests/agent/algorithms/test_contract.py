@@ -111,7 +111,7 @@ def test_without_events_nothing_is_due_and_it_says_why(name: str) -> None:
     assert not empty.read
 
 
-def test_what_it_publishes_is_plain_and_becomes_what_is_examined(name: str) -> None:
+def test_its_published_values_are_plain_and_become_networks(name: str) -> None:
     it, _ = fresh(name)
     while it.version == 0:
         assert it.step() is not None
@@ -144,7 +144,7 @@ def plain(value: object) -> None:
         json.dumps(value)
 
 
-def test_what_is_saved_goes_on_bitwise_alike(name: str, tmp_path: Path) -> None:
+def test_a_saved_algorithm_goes_on_bitwise_alike(name: str, tmp_path: Path) -> None:
     whole, replay = fresh(name)
     cut, read = fresh(name)
     first = work(whole, 7)

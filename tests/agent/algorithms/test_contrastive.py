@@ -86,7 +86,7 @@ def test_the_temperature_has_a_floor() -> None:
         assert it.temperature >= COLDEST * 0.999
 
 
-def test_what_is_seen_is_found_among_what_is_heard_and_the_reverse() -> None:
+def test_pictures_are_found_among_sounds_and_the_reverse() -> None:
     """Three concepts, never labelled: each is a bar at its own height, and a sound at its own pitch."""
     it = towers(concepts=3, batch=32, learning_rate=2e-3)
     for _ in range(60):

@@ -62,7 +62,7 @@ def draw(path: Path, colour: tuple[int, int, int]) -> None:
     os.replace(stage, path)
 
 
-def test_it_shows_what_is_newest_and_ends_with_whoever_opened_it(screen: Path, tmp_path: Path) -> None:
+def test_the_viewer_shows_the_newest_response_until_it_is_closed(screen: Path, tmp_path: Path) -> None:
     assert why_none() == ""
     path = tmp_path / "response.png"
     it = ViewerWindow(path)

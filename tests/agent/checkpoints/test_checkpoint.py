@@ -38,7 +38,7 @@ def put(stage: Path) -> None:
     save_state(stage, "learner", STATE)
 
 
-def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+def test_a_saved_checkpoint_is_read_back(tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path, 12, put, {"data": "bars"})
     manifest = read_manifest(checkpoint)
     assert manifest["step"] == 12 and manifest["data"] == "bars"
@@ -54,7 +54,7 @@ def test_the_newest_three_stay(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path) == tmp_path / "step-000000002000"
 
 
-def test_what_was_just_written_stays_whatever_bears_a_later_name(tmp_path: Path) -> None:
+def test_a_new_checkpoint_stays_beside_one_with_a_later_name(tmp_path: Path) -> None:
     for step in (500, 600, 700):
         write_checkpoint(tmp_path, step, put, {})
     for step in (5, 6):

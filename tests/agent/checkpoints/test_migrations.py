@@ -80,7 +80,7 @@ def test_an_old_run_goes_on_where_it_stood(old: Path) -> None:
         one.close()
 
 
-def test_smart_alone_reads_it_and_keeps_what_rests(old: Path) -> None:
+def test_a_run_of_smart_reads_it_and_keeps_the_state_of_tdlft(old: Path) -> None:
     config = settings(old).override({"run.learn": "smart"})
     checkpoint = newest_checkpoint(old / "checkpoints")
     assert checkpoint is not None

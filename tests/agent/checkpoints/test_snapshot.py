@@ -28,7 +28,7 @@ def saved(it: SmartLearner, directory: Path) -> None:
     save_state(directory, "then", it.own.state_dict())
 
 
-def test_what_is_written_is_bitwise_of_one_step_however_far_the_learner_is(tmp_path: Path) -> None:
+def test_a_written_snapshot_is_bitwise_of_one_step_however_far_the_learner_is(tmp_path: Path) -> None:
     it = learner()
     for _ in range(7):
         it.step()

@@ -27,7 +27,7 @@ def test_the_share_is_kept_by_lesson_and_by_event() -> None:
 
 
 @pytest.mark.parametrize("selector", ["uniform", "lesson", "recency_mixed"])
-def test_the_learner_never_draws_what_is_held_out(tmp_path: Path, selector: str) -> None:
+def test_the_learner_never_draws_held_out_events(tmp_path: Path, selector: str) -> None:
     options = {"views": 4} if selector == "lesson" else {}
     with closing(Buffer(tmp_path, FREE)) as buffer, closing(Reader(tmp_path, 3)) as reader:
         seq = np.arange(400)

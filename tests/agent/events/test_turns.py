@@ -126,7 +126,7 @@ def test_names_and_state() -> None:
     assert one.next(replay) == two.next(replay)
 
 
-def test_what_is_owed_is_saved() -> None:
+def test_owed_turns_are_saved() -> None:
     replay = ListReplay(tables(20))
     replay.owed |= {"image": 3.0, "audio": 2.0, "audio+image": 1.0}
     one, two = (Turns(("audio", "image"), 16, 0.5) for _ in range(2))

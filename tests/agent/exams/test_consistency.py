@@ -64,7 +64,7 @@ def fill(directory: Path, count: int = 320) -> Buffer:
     return buffer
 
 
-def test_a_probe_is_what_is_held_out_and_newest(tmp_path: Path) -> None:
+def test_a_probe_takes_the_newest_held_out_events(tmp_path: Path) -> None:
     with closing(fill(tmp_path)), closing(Reader(tmp_path)) as reader:
         probe = Probe.take(reader, ("audio", "image"), 1000, 0.2)
         out = held_out(np.arange(1, 321), np.arange(320) // 2, 0.2)

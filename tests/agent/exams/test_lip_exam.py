@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from agent.exams.lip_exam import Accuracy, Taught, examine_lips, imagine, reconstruct, score, train_oracle
+from agent.exams.lip_exam import Accuracy, TrainingPart, examine_lips, imagine, reconstruct, score, train_oracle
 from agent.tdlft.lips import to_rows
 from sensors.signals.lips import restore_lips
 from tests.agent.lip_rigs import LAYER, SEEN, TURNS, UNSEEN, letter_data, lip_networks, paired
@@ -49,7 +49,7 @@ def test_letters_beyond_the_label_space_count_as_wrong() -> None:
 
 def test_what_a_turn_learned_from_is_found_again_event_by_event() -> None:
     data, networks = letter_data(), lip_networks()
-    taught = Taught.of(data)
+    taught = TrainingPart.of(data)
     assert len(taught.of_turn(networks)) == len(data.train)
     pairs = paired(data)
     some = dataclasses.replace(networks, keys=np.concatenate((networks.keys[5:12], networks.keys[-3:])))
@@ -62,7 +62,7 @@ def test_what_a_turn_learned_from_is_found_again_event_by_event() -> None:
 def test_the_oracle_reads_letters_whose_lips_it_alone_saw() -> None:
     data, networks = letter_data(), lip_networks()
     before = [w.clone() for w in networks.video.weights]
-    oracle = train_oracle(networks, Taught.of(data), TURNS)
+    oracle = train_oracle(networks, TrainingPart.of(data), TURNS)
     assert oracle is not None
     lips, letters = data.utterances.stored_lips[data.test], data.utterances.letters[data.test]
     reached = score(oracle.predict(to_rows(lips)), letters, SEEN, UNSEEN)
@@ -73,7 +73,7 @@ def test_the_oracle_reads_letters_whose_lips_it_alone_saw() -> None:
 
 
 def test_without_transfer_there_is_no_oracle() -> None:
-    networks, taught = lip_networks(), Taught.of(letter_data())
+    networks, taught = lip_networks(), TrainingPart.of(letter_data())
     assert train_oracle(dataclasses.replace(networks, unpaired=()), taught, TURNS) is None
     assert train_oracle(dataclasses.replace(networks, keys=networks.keys[:40]), taught, TURNS) is None
     assert train_oracle(dataclasses.replace(networks, keys=np.zeros(0, np.int64)), taught, TURNS) is None

@@ -74,7 +74,7 @@ def test_a_long_title_has_lines_and_nothing_is_cut_off(concepts: int) -> None:
     assert np.array_equal(sheet[TOP + more :], plain[TOP:]), "everything else is below it"
 
 
-def test_lines_keep_parts_together_and_break_what_is_too_long() -> None:
+def test_lines_keep_parts_together_and_break_long_parts() -> None:
     lines = wrap("step 5   image->audio 50.0%   audio->image 50.0%   on " + "x" * 60 + " and more", 250, 0.5)
     assert lines[0] == "step 5   image->audio 50.0%" and lines[1].startswith("audio->image 50.0%")
     assert "".join("".join(lines).split()) == "step5image->audio50.0%audio->image50.0%on" + "x" * 60 + "andmore"

@@ -177,3 +177,21 @@ def test_a_state_of_other_sizes_is_refused_by_name() -> None:
         make().load_state_dict(state)
     with pytest.raises(StateError, match="guides"):
         make().load_state_dict({k: v for k, v in make().state_dict().items() if k != "guides"})
+
+
+@pytest.mark.parametrize("side", ["image", "audio"])
+def test_the_third_term_shapes_the_side_whose_turn_it_is_alone(side: str) -> None:
+    plain, apart = make(), make(contrast=30.0)
+    other = "audio" if side == "image" else "image"
+    before = {k: v.clone() for k, v in apart.sides[other].state_dict().items()}
+    assert set(plain.step(side, events(), LESSONS)) == {f"{side}/reconstruction", f"{side}/{other}"}
+    losses = apart.step(side, events(), LESSONS)
+    assert float(losses[f"{side}/{other}/contrast"]) > 0
+    assert all(torch.equal(before[k], v) for k, v in apart.sides[other].state_dict().items())
+    mine = dict(plain.sides[side].autoencoder.encoder.named_parameters())
+    assert any(not torch.equal(mine[k], v) for k, v in apart.sides[side].autoencoder.encoder.named_parameters())
+
+
+def test_a_single_sense_has_no_third_term() -> None:
+    losses = make(contrast=30.0).step("image", {"image": events()["image"]}, LESSONS)
+    assert set(losses) == {"image/reconstruction"}

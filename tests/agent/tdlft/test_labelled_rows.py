@@ -37,7 +37,7 @@ def test_tables_that_are_not_there_are_empty() -> None:
     assert not rows.enough(1)
 
 
-def test_what_is_said_again_counts_once() -> None:
+def test_a_repeated_utterance_counts_once() -> None:
     once = take(LetterTables().pairs([0, 1]).heard([2]))
     again = take(LetterTables().pairs([0, 1]).pairs([0, 1]).heard([2]).heard([2]))
     alike(once.state_dict(), again.state_dict(), "rows")

@@ -53,7 +53,7 @@ def test_nothing_acknowledged_is_lost_when_ray_brings_replay_back(ray_session: N
     check(kills_ray.campaign(tmp_path / "replay", 20, DISK, seed=0), 20)
 
 
-def test_the_audit_finds_what_is_missing_changed_and_there_twice(short: Path) -> None:
+def test_the_audit_finds_missing_changed_and_duplicate_events(short: Path) -> None:
     config = kills.settings(DISK, 1_000)
     for source in kills.SOURCES:
         (short / f"{source}.log").write_text("10\n20\n3")
@@ -63,7 +63,7 @@ def test_the_audit_finds_what_is_missing_changed_and_there_twice(short: Path) ->
         buffer = Buffer(short / "replay", config)
         assert buffer.insert(with_samples).accepted == 20
         buffer.close()
-    campaign = kills.Campaign(short, DISK, 1_000, 0)
+    campaign = kills.KillTest(short, DISK, 1_000, 0)
     found = campaign.audit()
     assert (found["acknowledged"], found["lost"], found["duplicates"], found["unaccounted"]) == (40, 0, 0, 0)
     (short / "left.log").write_text("10\n20\n23\n")

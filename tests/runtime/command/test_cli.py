@@ -22,7 +22,7 @@ def test_options_become_settings() -> None:
 
 
 @pytest.mark.parametrize("teach", ["digits", "letters", "digits+letters"])
-def test_what_is_taught_is_an_option(teach: str) -> None:
+def test_teach_is_an_option(teach: str) -> None:
     request = parse_arguments(["--teach", teach, "--letters", "synthetic"])
     config = RunConfig().override(request.changes)
     assert (config.run.teach, config.data.letters) == (teach, "synthetic")

@@ -54,7 +54,7 @@ def test_override_reads_values_by_the_type_of_their_setting() -> None:
         ("replay.min_size", "99999999", "replay.min_size"),
     ],
 )
-def test_override_names_what_is_wrong(key: str, text: str, told: str) -> None:
+def test_a_wrong_override_names_its_fault(key: str, text: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         RunConfig().override({key: text})
 

@@ -38,7 +38,7 @@ def test_a_word_is_a_subject_or_a_folder(text: str, teach: str, folder: str | No
 
 
 @pytest.mark.parametrize("text", ["mugs", "digits+mugs", "", "digits+"])
-def test_what_is_neither_is_refused_with_both_possibilities(text: str) -> None:
+def test_neither_subject_nor_folder_is_refused_with_both_possibilities(text: str) -> None:
     with pytest.raises(ConfigError) as error:
         read_teach(text)
     first, second = str(error.value).split("\n")

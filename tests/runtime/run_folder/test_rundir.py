@@ -154,7 +154,7 @@ def test_create_refuses_a_place_that_cannot_be_written(tmp_path: Path) -> None:
         RunDirectory.create(tmp_path / "file" / "run", {}, "1.0")
 
 
-def test_resume_says_what_is_missing(tmp_path: Path) -> None:
+def test_resume_names_the_missing_file(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="no such directory"):
         RunDirectory.resume(tmp_path / "nowhere")
     with pytest.raises(StateError, match="is no run"):

@@ -8,7 +8,7 @@ LETTERS = ["speech+lips+letter", "speech+letter"]
 DIGITS = ["audio", "image", "audio+image"]
 
 
-def test_tables_are_made_for_what_is_taught() -> None:
+def test_tables_are_made_for_the_taught_subjects() -> None:
     def made(teach: str) -> list[str]:
         return kinds(RunConfig().override({"run.teach": teach}))
 
@@ -17,14 +17,14 @@ def test_tables_are_made_for_what_is_taught() -> None:
     assert made("letters") == LETTERS
 
 
-def test_what_is_perceived_fills_the_tables_of_digits() -> None:
+def test_perceived_events_fill_the_tables_of_digits() -> None:
     assert kinds(RunConfig.of({"run.sensors": "live"})) == DIGITS
 
 
 def test_a_run_listens_for_its_own_voice_only_where_it_can_be_heard(tmp_path: Path) -> None:
-    def hush(sensors: str, respond: str) -> str | None:
+    def own_playback(sensors: str, respond: str) -> str | None:
         changes = {"run.sensors": sensors, "answer.respond": respond}
-        return rig_of(RunConfig.of(changes), tmp_path).hush
+        return rig_of(RunConfig.of(changes), tmp_path).own_playback
 
-    assert hush("live", "true") == str(tmp_path / "hush")
-    assert hush("live", "false") is hush(str(tmp_path), "true") is None
+    assert own_playback("live", "true") == str(tmp_path / "hush")
+    assert own_playback("live", "false") is own_playback(str(tmp_path), "true") is None

@@ -9,7 +9,7 @@ def roles(**started: bool) -> dict[str, Any]:
     return {name: SimpleNamespace(actor=SimpleNamespace(started=up)) for name, up in started.items()}
 
 
-def test_until_the_first_step_the_phase_says_what_is_waited_for() -> None:
+def test_until_the_first_step_the_phase_names_the_awaited_actor() -> None:
     status = RunStatus()
     starting = roles(replay=True, learner=False, sensors=False, monitor=False)
     assert doing(STARTING, status, "", starting) == "starting actors: learner, sensors"

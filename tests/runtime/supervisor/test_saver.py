@@ -42,7 +42,7 @@ def names(run: RunDirectory) -> list[str]:
     return sorted(p.name for p in run.checkpoints.iterdir())
 
 
-def test_a_damaged_one_never_pushes_out_a_good_one_nor_comes_before_what_is_written_later(run: RunDirectory) -> None:
+def test_a_damaged_checkpoint_never_replaces_a_good_one_nor_precedes_a_later_one(run: RunDirectory) -> None:
     for step in (10, 20, 30):
         write(run, step)
     damaged = [run.checkpoints / f"step-{step:012d}" for step in (20, 30)]

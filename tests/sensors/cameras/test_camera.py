@@ -127,7 +127,7 @@ def test_a_camera_that_is_just_as_fast_as_asked_loses_no_picture(server: MjpegSe
         assert quickest(lambda: 1 / rate(camera), 1 / 17) < 1 / 17
 
 
-def test_what_is_known_of_a_cameras_delay_is_taken_off_its_times(server: MjpegServer) -> None:
+def test_a_cameras_known_delay_is_subtracted_from_its_times(server: MjpegServer) -> None:
     with Camera(server.address, delay=0.7) as camera:
         late = np.array([-camera.read().time + time.monotonic() for _ in range(10)])
         assert (late > 0.7).all() and late.min() < 1.5

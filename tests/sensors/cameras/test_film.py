@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sensors.cameras.camera import Camera
-from sensors.cameras.film import Film, Progress
+from sensors.cameras.film import Film, FilmPosition
 from sensors.cameras.film_containers import is_cut_off
 from sensors.core.errors import SourceError
 from sensors.sources.source import Change
@@ -187,8 +187,8 @@ class Pieces:
         pass
 
 
-def test_what_is_live_but_comes_in_pieces_is_paced_and_never_at_its_end() -> None:
-    film = Film(Pieces(10), 15.0, Progress(), lambda reason, count: None, lambda: None, endless=True)
+def test_a_live_stream_in_pieces_is_paced_and_never_ends() -> None:
+    film = Film(Pieces(10), 15.0, FilmPosition(), lambda reason, count: None, lambda: None, endless=True)
     times = []
     with pytest.raises(SourceError, match="gives no picture any more"):
         while True:

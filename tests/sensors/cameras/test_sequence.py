@@ -45,7 +45,7 @@ def seen(frames: list[Frame]) -> list[int]:
     return [int(frame.picture[0, 0]) for frame in frames]
 
 
-def test_what_is_damaged_or_missing_is_passed_over_counted_and_named(tmp_path: Path) -> None:
+def test_damaged_and_missing_pictures_are_skipped_counted_and_named(tmp_path: Path) -> None:
     shots(tmp_path, range(5, 45))
     whole = (tmp_path / "shot_010.png").read_bytes()
     (tmp_path / "shot_010.png").write_bytes(whole[: len(whole) // 2])

@@ -66,7 +66,7 @@ def test_it_is_asked_no_more_often_than_is_wanted(web: WebCamera) -> None:
         assert (len(web.asked) - before) / (time.monotonic() - began) <= 12
 
 
-def test_a_tag_saves_sending_what_is_there_already(web: WebCamera) -> None:
+def test_an_etag_saves_sending_the_same_picture_again(web: WebCamera) -> None:
     sent: Counter[int] = Counter()
     tags = iter(["a", "a", "a", "b"] + ["b"] * 10_000)
 
@@ -88,7 +88,7 @@ def test_a_tag_saves_sending_what_is_there_already(web: WebCamera) -> None:
     assert sent[200] == 3 and camera.counts.given == 2
 
 
-def test_what_is_served_as_bytes_is_looked_at(web: WebCamera) -> None:
+def test_pictures_served_as_bytes_are_recognised(web: WebCamera) -> None:
     for kind in ("application/octet-stream", "text/plain"):
         web.routes["/snapshot"] = changing([picture(10), picture(10), picture(90)], kind)
         with Camera(web.at("/snapshot"), fps=50, timeout=PATIENCE) as camera:
@@ -133,7 +133,7 @@ def test_it_is_sought_again_when_it_is_gone(web: WebCamera) -> None:
     assert "has nothing at this path (404)" in next(c.reason for c in changes if c.after == "stalled")
 
 
-def test_its_pictures_have_times_of_now_less_what_is_known_of_its_delay(web: WebCamera) -> None:
+def test_its_pictures_have_the_time_of_their_arrival_less_the_known_delay(web: WebCamera) -> None:
     rng = np.random.default_rng(0)
     web.routes["/snapshot"] = lambda to: body("image/png", picture(int(rng.integers(256)), "PNG"))(to)
     with Camera(web.at("/snapshot"), fps=50, delay=0.7, timeout=PATIENCE) as camera:

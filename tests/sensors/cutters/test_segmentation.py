@@ -146,7 +146,7 @@ def test_a_busy_moment_delays_a_word_and_does_not_break_it() -> None:
     assert [u.whole for u in found] == [True] and segmenter.counts["gaps"] == 0
 
 
-def test_what_is_unsure_when_the_sound_ends_is_not_whole() -> None:
+def test_an_utterance_that_is_unsure_when_the_sound_ends_is_not_whole() -> None:
     sound = stream([(1.0, 0.5)], 2.0, np.random.default_rng(17))
     for end in (Segmenter.flush, lambda segmenter: segmenter.expire(9.0)):
         segmenter = Segmenter()
@@ -238,7 +238,7 @@ def test_late_and_bad_chunks_are_dropped_and_counted() -> None:
     assert segmenter.counts == {"late": 1, "bad": 2}
 
 
-def test_heard_never_runs_ahead_of_what_is_told() -> None:
+def test_heard_never_runs_ahead_of_the_reported_utterances() -> None:
     sound = stream(WORDS, 5.0, np.random.default_rng(10))
     segmenter, mark = Segmenter(), 0.0
     for chunk in chunks(sound):

@@ -99,7 +99,7 @@ def test_a_card_that_resembles_the_one_taken_away_is_another_view() -> None:
     assert stage.views.counts["views"] == 2
 
 
-def test_what_is_shown_again_later_is_new() -> None:
+def test_a_card_shown_again_later_is_a_new_view() -> None:
     stage = _Stage()
     stage.show(3, 1.0)
     stage.show(None, 1.5)

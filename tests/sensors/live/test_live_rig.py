@@ -113,7 +113,7 @@ def test_damage_in_a_recording_is_told_and_what_follows_is_played(tmp_path: Path
     assert [note for note in rig.take_notes() if note.text.startswith("00-0000.rec: ")]
 
 
-def test_what_is_played_can_be_recorded_again(session: Path, tmp_path: Path) -> None:
+def test_a_played_session_can_be_recorded_again(session: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     live = LiveConfig(speed=20.0, record=str(again))
     rig = make_rig(RigConfig(source=str(session), live=live), 0, KINDS)
@@ -159,7 +159,7 @@ def test_a_rig_is_over_when_its_sources_are_and_nobody_else_can_come(session: Pa
     open_for_robots.close()
 
 
-def test_what_is_under_way_at_the_end_becomes_events(session: Path) -> None:
+def test_percepts_under_way_at_the_end_become_events(session: Path) -> None:
     """Stopped while the card is still shown and its second word may still find another view."""
     rig = make_rig(RigConfig(source=str(session), live=LiveConfig(speed=1.0)), 0, KINDS)
     rig.start()

@@ -127,7 +127,7 @@ def test_latencies_are_those_of_this_machines_events() -> None:
     assert found["lag_p99"] > found["lag_p50"] > 800
 
 
-def test_what_is_not_sent_again_goes_with_the_answer_that_does_not_take_it() -> None:
+def test_without_resending_an_unstored_batch_is_dropped_with_its_reason() -> None:
     outbox = Outbox[Delivery](100, 2**30, resend=False)
     throttled, lost, late, taken = given = [percept(count=n, receipt=n % 2 or None) for n in (1, 2, 4, 8)]
     for item in given:
@@ -145,7 +145,7 @@ def test_what_is_not_sent_again_goes_with_the_answer_that_does_not_take_it() -> 
     assert Outbox[Delivery](100, 2**30).overdue(RESEND_AFTER) == []
 
 
-def test_what_is_under_way_is_not_dropped_so_that_nothing_is_counted_twice() -> None:
+def test_batches_under_way_are_not_dropped_so_that_none_is_counted_twice() -> None:
     outbox = Outbox[Delivery](2, 2**30)
     given = [percept(count=n) for n in (1, 2, 4, 8)]
     for item in given[:2]:
@@ -161,7 +161,7 @@ def test_what_is_under_way_is_not_dropped_so_that_nothing_is_counted_twice() -> 
     assert balanced(outbox)
 
 
-def test_what_is_left_at_the_end_is_counted_but_for_robots_who_keep_theirs() -> None:
+def test_batches_left_at_the_end_are_counted_except_those_that_robots_keep() -> None:
     outbox = Outbox[Delivery](10, 2**30)
     for item in (percept(1), percept(2), percept(4, receipt=object())):
         outbox.add(item)

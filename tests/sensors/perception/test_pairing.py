@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.proofs.pairing import Flaws, arrivals, measure, run, script
+from benchmarks.proofs.pairing import TimingFaults, arrivals, measure, run, script
 from sensors.core.event import NO_LESSON
 from sensors.cutters.segmentation import Utterance
 from sensors.cutters.views import View
@@ -68,7 +68,7 @@ def test_several_words_beside_one_view_are_one_lesson_and_another_view_is_anothe
 
 @pytest.mark.parametrize(("gap", "together"), [(0.45, True), (0.55, False)])
 @pytest.mark.parametrize("before", [True, False])
-def test_the_window_says_what_is_together(gap: float, together: bool, before: bool) -> None:
+def test_the_window_decides_which_percepts_are_paired(gap: float, together: bool, before: bool) -> None:
     pairing = _pairing()
     word = _said(10.0, 10.5)
     view = _shown(0, 9.0 - gap, 10.0 - gap) if before else _shown(0, 10.5 + gap, 12.0)
@@ -154,21 +154,23 @@ def test_too_many_that_wait_are_decided_early_and_nothing_is_lost() -> None:
 
 def test_bad_times_cost_next_to_nothing_and_lose_nothing() -> None:
     for seed in range(2):
-        figures = measure(900.0, seed, Flaws(drift=400e-6))  # as far apart after a quarter as 100 ppm after an hour
+        figures = measure(
+            900.0, seed, TimingFaults(drift=400e-6)
+        )  # as far apart after a quarter as 100 ppm after an hour
         assert figures["pairs_due"] > 150
         assert figures["precision"] >= 0.99 and figures["recall"] >= 0.99
         assert figures["lost"] == figures["doubled"] == figures["lessons_mixed"] == 0
 
 
 def test_drift_beyond_the_window_is_seen_in_the_figures() -> None:
-    assert measure(300.0, 0, Flaws(drift=0.02))["recall"] < 0.9
+    assert measure(300.0, 0, TimingFaults(drift=0.02))["recall"] < 0.9
 
 
 def test_sound_and_pictures_are_paired_as_by_earlier_versions() -> None:
     """The hash was taken from the algorithm that knew utterances and views alone."""
     outcome = hashlib.sha256()
     for seed in range(6):
-        rng, flaws = np.random.default_rng(seed), Flaws(0.05, 1e-3, 0.2, 0.3)
+        rng, flaws = np.random.default_rng(seed), TimingFaults(0.05, 1e-3, 0.2, 0.3)
         items, _ = arrivals(script(200.0, rng), flaws, rng)
         config = PairingConfig(most=(64, 2)[seed % 2], window=(0.5, 1.5)[seed // 3])
         for moment in run(items, _pairing(config), flaws.drift):

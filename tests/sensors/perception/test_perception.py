@@ -71,7 +71,7 @@ def test_sound_and_pictures_become_events_of_three_kinds() -> None:
     assert counts["events"] == 5 and counts["pairing.audio.paired"] == 3 and counts["pairing.image.alone"] == 1
 
 
-def test_what_is_said_is_prepared_as_the_datasets_are() -> None:
+def test_utterances_are_prepared_as_the_datasets_are() -> None:
     rng = np.random.default_rng(1)
     sound = stream([(1.5, 0.5)], 4.0, rng)
     config = PerceptionConfig(clean=False)
@@ -81,7 +81,7 @@ def test_what_is_said_is_prepared_as_the_datasets_are() -> None:
     np.testing.assert_array_equal(batch.samples["audio"], expected)
 
 
-def test_in_a_noisy_room_what_is_said_looks_as_in_a_quiet_one() -> None:
+def test_in_a_noisy_room_utterances_look_as_in_a_quiet_one() -> None:
     quiet, noisy = (stream([(1.5, 0.5)], 4.0, np.random.default_rng(1), noise=n) for n in (1e-5, 0.01))
     said = [1.5, 2.0]
     expected, _ = prepare_waves([quiet[round(said[0] * SAMPLE_RATE) : round(said[1] * SAMPLE_RATE)]])

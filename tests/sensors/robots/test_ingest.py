@@ -322,7 +322,7 @@ def test_a_message_beyond_all_bounds_costs_its_sender_the_connection() -> None:
         assert len(until(lambda: not kitchen.kept, ingest, kitchen)) == 1
 
 
-def test_what_is_no_zeromq_is_counted_and_harmless() -> None:
+def test_bytes_that_are_not_zeromq_are_counted_and_harmless() -> None:
     with host() as ingest, robot(ingest.address) as kitchen:
         port = int(ingest.address.rpartition(":")[2])
         for text in (b"GET / HTTP/1.1\r\n\r\n", struct.pack(">Q", 2**63) * 20, b"\xff" + bytes(8) + b"\x7f" * 60):

@@ -50,7 +50,7 @@ def test_other_machines_do(address: str) -> None:
         "tcp://::1:5",
     ],
 )
-def test_what_is_no_address_is_named(address: str) -> None:
+def test_an_invalid_address_is_named(address: str) -> None:
     with pytest.raises(LinkError, match="expected tcp://host:port"):
         check_address(address, "keys", listens=True)
 

@@ -78,7 +78,7 @@ def test_what_a_dead_robot_kept_is_sent_by_the_next_under_its_own_ids(tmp_path: 
         assert third.publisher.kept == 0
 
 
-def test_what_is_restored_is_what_was_kept(tmp_path: Path) -> None:
+def test_the_journal_restores_the_batches_that_it_kept(tmp_path: Path) -> None:
     batch = made(3, generation=1, count=5)
     for sync in (False, True):
         folder = tmp_path / str(sync)
@@ -290,7 +290,7 @@ def test_without_a_home_the_journal_is_where_something_can_be_written_and_that_i
     assert journal_directory("auto", "kitchen", told.append) == kept and len(told) == 1
 
 
-def test_any_history_is_accounted_for_and_the_disk_holds_what_is_kept(tmp_path: Path) -> None:
+def test_any_history_is_accounted_for_and_the_disk_holds_the_kept_batches(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     seq = 0
     for _ in range(4):

@@ -81,7 +81,7 @@ def test_times_are_corrected() -> None:
     assert table.robots(0.0)["kitchen"].clock_offset == -5000.25
 
 
-def test_strangers_are_asked_who_they_are() -> None:
+def test_unknown_robots_are_asked_for_a_hello() -> None:
     table = robot_table()
     for message in (events(1), link.pack_time(1.0), [link.BYE], [b"what"]):
         assert say(table, b"x", message) == [link.WHO]
@@ -167,7 +167,7 @@ def test_a_robot_that_was_started_anew_begins_anew() -> None:
     assert table.robots(0.0)["kitchen"].batches == 2
 
 
-def test_the_window_bounds_what_is_under_way() -> None:
+def test_the_window_bounds_the_batches_under_way() -> None:
     table = greeted()
     taken = [say(table, b"k", events(serial)) for serial in range(1, 5)]
     assert say(table, b"k", events(5))[2] == b"window"
@@ -232,7 +232,7 @@ def test_so_many_robots_and_no_more() -> None:
     assert say(table, b"a", link.pack_time(0.0)) == [link.WHO]
 
 
-def test_what_is_older_than_memory_is_stale() -> None:
+def test_a_batch_older_than_the_memory_is_stale() -> None:
     table = greeted()
     message = events(1)
     for serial in range(1, REMEMBERED + 3):

@@ -25,7 +25,7 @@ def alike(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
 
 
 @pytest.mark.parametrize("name", ["bright", "dark", "slanted", "all"])
-def test_what_is_drawn_on_a_card_becomes_mnists_picture(name: str) -> None:
+def test_a_digit_drawn_on_a_card_becomes_mnists_picture(name: str) -> None:
     rng = np.random.default_rng(1)
     scores = []
     for text in "02358":

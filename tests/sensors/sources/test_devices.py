@@ -33,7 +33,7 @@ def test_microphones_are_listed_with_the_default_marked(portaudio: FakePortAudio
     assert listed.lines()[1:] == ["* 0  Built-in (channels: 2, 44100 Hz)", "  1  USB stick (channels: 1, 16000 Hz)"]
 
 
-def test_what_is_wrong_is_said_when_there_is_none(portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_device_the_cause_is_named(portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> None:
     portaudio.inputs.clear()
     assert microphones().problem
     monkeypatch.setitem(sys.modules, "sounddevice", None)  # as when it is not installed
@@ -136,7 +136,7 @@ def test_a_lone_camera_that_opens_slowly_is_waited_for(server: MjpegServer) -> N
         camera.disconnect()
 
 
-def test_what_is_still_being_opened_is_not_nothing(server: MjpegServer) -> None:
+def test_a_device_that_is_being_opened_counts_as_present(server: MjpegServer) -> None:
     server.flowing.clear()
     # Less than its patience later it counts as stalled, however busy the machine is.
     camera = Camera(server.address, timeout=PATIENCE, stall=0.3)

@@ -109,7 +109,7 @@ def test_a_record_that_a_killed_process_left_half_written_is_left_out(tmp_path: 
     assert damage.startswith("00-0000.rec: a record is cut off at byte")
 
 
-def test_what_is_damaged_is_never_played_and_what_follows_is(tmp_path: Path) -> None:
+def test_damaged_readings_are_never_played_and_later_ones_are(tmp_path: Path) -> None:
     chunks, frames = session(seconds=0.2)
     record(tmp_path, chunks, frames)
     whole = {path: path.read_bytes() for path in tmp_path.glob("*.rec")}
@@ -271,7 +271,7 @@ def test_folders_without_a_recording_are_refused(tmp_path: Path) -> None:
         Recording(tmp_path)
 
 
-def test_what_is_no_regular_file_in_a_recording_is_named_and_not_waited_for(tmp_path: Path) -> None:
+def test_an_irregular_file_in_a_recording_is_named_and_never_blocks(tmp_path: Path) -> None:
     record(tmp_path, *session())
     os.mkfifo(tmp_path / "microphone-9999.rec")
     with pytest.raises(DataError, match=r"microphone-9999\.rec: is a FIFO"):
@@ -292,7 +292,7 @@ def ending(source: Source[Chunk]) -> tuple[int, dict[str, int], str]:
     return count, lost, changes[-1].reason
 
 
-def test_what_was_recorded_is_held_against_what_is_found(tmp_path: Path) -> None:
+def test_missing_readings_of_a_recording_are_found(tmp_path: Path) -> None:
     chunks, _ = session()
     record(tmp_path, chunks, [])
     path = tmp_path / "00-0000.rec"

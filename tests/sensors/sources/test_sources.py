@@ -213,7 +213,7 @@ def test_it_stops_within_a_second_even_when_blocked(subject: Subject, phase: str
     assert quickest(stop, 1.0) < 1.0
 
 
-def test_what_is_unread_at_the_end_can_be_read_then_it_has_ended(subject: Subject) -> None:
+def test_unread_readings_can_be_read_after_the_end(subject: Subject) -> None:
     source = subject.make()
     source.connect()
     assert wait_for(lambda: source.counts.given >= 3)
@@ -228,7 +228,7 @@ def test_what_is_unread_at_the_end_can_be_read_then_it_has_ended(subject: Subjec
         source.async_read(0.1)
 
 
-def test_async_read_gives_what_is_new_or_times_out(subject: Subject) -> None:
+def test_async_read_gives_new_readings_or_times_out(subject: Subject) -> None:
     source = subject.make()
     with source:
         assert wait_for(lambda: source.counts.given >= 3)
@@ -291,7 +291,7 @@ def test_it_says_what_it_is(subject: Subject) -> None:
     assert "closed" in str(source)
 
 
-def test_what_is_not_there_is_named_within_five_seconds(subject: Subject) -> None:
+def test_a_missing_source_is_named_within_five_seconds(subject: Subject) -> None:
     def look() -> None:
         with pytest.raises(SourceError) as raised:
             subject.missing().connect(warmup=PATIENCE)

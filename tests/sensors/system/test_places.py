@@ -57,7 +57,7 @@ def test_no_place_at_all_says_what_helps(temporary: Path) -> None:
         caches()
 
 
-def test_writable_looks_at_what_is_there(tmp_path: Path) -> None:
+def test_writable_looks_at_existing_folders(tmp_path: Path) -> None:
     assert writable(tmp_path / "a" / "b")
     (tmp_path / "file").touch()
     assert not writable(tmp_path / "file" / "a")

@@ -49,7 +49,7 @@ def test_the_variable_is_held_to_the_same_and_an_option_may_name_it(
         check_data(DataConfig(data=str(tmp_path)), digits=False, letters=True)
 
 
-def test_what_is_used_in_part_or_asked_for_is_no_mistake(tmp_path: Path, no_data: None) -> None:
+def test_a_directory_used_in_part_or_asked_for_is_accepted(tmp_path: Path, no_data: None) -> None:
     check_data(DataConfig(), digits=True, letters=True)
     config = DataConfig(data=str(tmp_path))
     check_data(config.replace(images="digits", speech="synthetic"), digits=True, letters=True)

@@ -57,7 +57,7 @@ def test_embedded_data_in_place_of_what_a_named_directory_lacks_are_told_in_a_li
     assert load_speech(DataConfig()).instead.startswith(told)
 
 
-def test_auto_says_what_is_missing_of_what_is_there_in_part(tmp_path: Path) -> None:
+def test_auto_names_the_missing_files_of_an_incomplete_dataset(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     (tmp_path / "train-labels-idx1-ubyte.gz").unlink()
     (tmp_path / "recordings").mkdir()
@@ -93,7 +93,7 @@ def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
         load_speech(DataConfig(data=str(tmp_path / "none"), speech="synthetic"))
 
 
-def test_what_is_no_directory_or_has_no_owner_is_refused(tmp_path: Path) -> None:
+def test_a_file_and_an_unknown_users_home_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     for name, cause in (("file", "is no directory"), ("file/x", "no such directory"), ("x" * 300, "too long")):
         with pytest.raises(DataError, match=rf"(?s)^--data .*{cause}"):

@@ -34,7 +34,7 @@ def refused(root: Path, **options: str) -> list[str]:
     return lines
 
 
-def test_teaches_what_is_there(tmp_path: Path) -> None:
+def test_the_things_in_the_folder_are_taught(tmp_path: Path) -> None:
     write_things(tmp_path / "things", count=10)
     things = load_things(tmp_path / "things")
     assert things.concepts == THINGS
@@ -82,7 +82,7 @@ def test_is_prepared_once_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.M
     assert load_things(tmp_path / "two").fingerprint != before.fingerprint
 
 
-def test_tells_what_is_left_out(tmp_path: Path) -> None:
+def test_left_out_files_are_told(tmp_path: Path) -> None:
     root = tmp_path / "things"
     write_things(root)
     (root / "image" / "mug" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")

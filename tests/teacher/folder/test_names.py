@@ -54,7 +54,7 @@ def test_a_sense_without_a_column_has_folders_named_as_concepts_are(tmp_path: Pa
         ("concept,image,audio\na/b,Apple,bed\n", ", line 2: 'a/b' is no concept's name"),
     ],
 )
-def test_refuses_what_is_wrong_in_it(tmp_path: Path, text: str, why: str) -> None:
+def test_a_wrong_line_is_refused(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(DataError) as error:
         match(csv(tmp_path, text), THERE)
     lines = str(error.value).split("\n")

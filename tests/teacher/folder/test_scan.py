@@ -96,7 +96,7 @@ def test_refuses_other_layouts_in_two_lines(tmp_path: Path, names: list[str], wh
     assert second.startswith("expected DIR/<sense>/<concept>/<files>, as in image/mug/1.jpg and audio/mug/1.wav")
 
 
-def test_refuses_what_is_no_folder(tmp_path: Path) -> None:
+def test_a_root_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for name, why in (("file", "is no directory"), ("nothing", "no such directory")):
         with pytest.raises(DataError, match=why):

@@ -134,7 +134,7 @@ def aged(entry: Path, days: float) -> None:
     os.utime(entry, (time.time() - days * 86_400,) * 2)
 
 
-def test_what_is_not_used_is_removed_and_what_is_used_stays(tmp_path: Path, own_cache: Path, read: list[str]) -> None:
+def test_unused_entries_are_removed_and_used_ones_stay(tmp_path: Path, own_cache: Path, read: list[str]) -> None:
     paths = pictures(tmp_path)
     rows(paths[:2])
     first = entries(own_cache)[0]

@@ -247,7 +247,7 @@ def test_ten_thousand_concepts_cost_a_batch_little_more_than_ten() -> None:
 
 
 @pytest.mark.parametrize("imbalance", [0.0, 1.0, 8.0])
-def test_a_passer_by_says_anything_but_what_is_meant(imbalance: float) -> None:
+def test_a_passer_by_says_any_concept_but_the_right_one(imbalance: float) -> None:
     concepts = tuple(map(str, range(300)))
     met = {name: frozenset(range(0, 300, 2)) for name in ("audio", "image")}
     config = TeacherConfig(style="classroom", wrong_pairs=1.0, imbalance=imbalance, lesson_length=1)

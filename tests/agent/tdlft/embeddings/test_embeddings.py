@@ -335,7 +335,7 @@ def found(search: Generator[None, None, str]) -> str:
             return str(end.value)
 
 
-def test_labels_as_groups_change_what_is_searched_for() -> None:
+def test_labels_as_groups_change_the_search() -> None:
     """Neighbours of the same group say nothing about a new one."""
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(30), 6)

@@ -21,7 +21,7 @@ def fitted() -> FrameEmbedding:
     return FrameEmbedding(CONFIG).fit(*utterances(120, 0), np.random.default_rng(0))
 
 
-def test_frames_are_told_from_what_is_said_at_their_time(fitted: FrameEmbedding) -> None:
+def test_frames_are_predicted_from_the_speech_at_their_time(fitted: FrameEmbedding) -> None:
     source, target = utterances(40, 1)
     error = np.square(fitted.transfer(source) - target).mean()
     assert error < 0.3 * target.var()

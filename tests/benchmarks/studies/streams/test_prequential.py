@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from agent.exams.judges import Judge
 from agent.networks.published import Networks, to_network
-from benchmarks.studies.streams.prequential import Answer, Prequential, published, running, share_right
+from benchmarks.studies.streams.prequential import BatchScore, Prequential, published, running, share_right
 from replay.config import ReplayConfig
 from runtime.trial import Concepts, Trial
 from sensors.core.event import EventBatch
@@ -61,7 +61,7 @@ def test_each_event_is_answered_with_the_networks_from_before_it(tmp_path: Path)
             if source in batch.samples:
                 evoked = networks.evoke(to_network(batch.samples[source], source), source, target).clone()
                 right = int((known[target].grade(evoked).numpy() == concepts[source]).sum())
-                expected.append(Answer(int(batch.seq[-1]) + 1, f"{source}_to_{target}", right, 16))
+                expected.append(BatchScore(int(batch.seq[-1]) + 1, f"{source}_to_{target}", right, 16))
     assert preq.answers == expected
     # Some came while the learner was at work, and single-modality events are answered in one direction.
     assert {n.step for _, _, n in met} > {0} and {len(b.samples) for b, _, _ in met} == {1, 2}
@@ -88,7 +88,12 @@ def test_answers_survive_their_state(tmp_path: Path) -> None:
         assert published(trial).step == 2
 
 
-ANSWERS = [Answer(10, "a", 0, 10), Answer(10, "b", 10, 10), Answer(20, "a", 5, 10), Answer(40, "a", 20, 20)]
+ANSWERS = [
+    BatchScore(10, "a", 0, 10),
+    BatchScore(10, "b", 10, 10),
+    BatchScore(20, "a", 5, 10),
+    BatchScore(40, "a", 20, 20),
+]
 
 
 def test_a_share_is_of_the_events_of_a_span_on_one_path() -> None:

@@ -24,7 +24,7 @@ def forgetful() -> list[dict[str, Any]]:
     return exams
 
 
-def test_forgetting_is_what_was_learned_minus_what_is_left_of_it() -> None:
+def test_forgetting_is_the_accuracy_learned_minus_the_accuracy_left() -> None:
     found = retention(forgetful(), "path", 100)
     assert found["learned"] == pytest.approx(0.9)
     assert found["forgetting"] == pytest.approx(0.9 - (3 * 0.1 + 0.3) / 4)

@@ -135,7 +135,7 @@ def test_every_seed_has_the_two_tables_and_the_curve_has_one() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"tables": ["nonsense"]}, {"learners": ["me"]}, {"set": {"learner.wrong": "1"}}])
-def test_what_is_unknown_is_named(changes: dict[str, Any]) -> None:
+def test_unknown_choices_are_named(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"nonsense|no me|wrong"):
         make_cells(options(**changes), Path("data"))
 
@@ -165,7 +165,7 @@ def finished(**changes: Any) -> list[dict[str, Any]]:
     return rows_of(judged, learned)
 
 
-def test_rows_have_what_is_asked_for_and_chance_beside_them() -> None:
+def test_rows_have_the_requested_figures_and_chance_beside_them() -> None:
     rows = finished(tables=["names"], seeds=[0])
     assert [row["learner"] for row in rows] == ["smart", "contrastive", "reference", "chance"]
     keys = {"table", "seed", "learner", "image_to_audio", "audio_to_image", "reference_image", "reference_audio"}

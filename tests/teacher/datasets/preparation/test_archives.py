@@ -82,7 +82,7 @@ def test_an_archive_that_is_cut_off_is_refused(tmp_path: Path) -> None:
             read(tmp_path / "a.tar.gz", packed[:size])
 
 
-def test_what_is_no_archive_and_what_is_too_large_is_refused(tmp_path: Path) -> None:
+def test_a_false_or_too_large_archive_is_refused(tmp_path: Path) -> None:
     for data in (b"", b"<html>404</html>", gzip.compress(b""), gzip.compress(b"no archive" * 100)):
         with pytest.raises(DataError, match="damaged archive"):
             read(tmp_path / "a.tar.gz", data)

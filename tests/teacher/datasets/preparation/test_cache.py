@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from teacher.datasets import Samples
-from teacher.datasets.core.report import Report
+from teacher.datasets.core.report import LoadReport
 from teacher.datasets.preparation import cache
 from teacher.datasets.preparation.cache import cached
 from tests.teacher.tiny import toy
@@ -25,7 +25,7 @@ class Maker:
 
     def __call__(self) -> Samples:
         self.calls += 1
-        made = dataclasses.replace(toy("toy", (1, 4, 4)), report=Report.of(250, [("a.wav", "silent")]))
+        made = dataclasses.replace(toy("toy", (1, 4, 4)), report=LoadReport.of(250, [("a.wav", "silent")]))
         return made.noted("one note")
 
 
@@ -84,7 +84,9 @@ def test_nothing_half_written_stays(own_cache: Path) -> None:
     assert lock == f".{entry}.lock" and entry.startswith("toy-k-")
 
 
-def test_other_code_prepares_anew_and_clears_what_is_outdated(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_code_prepares_anew_and_removes_outdated_entries(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make = Maker()
     old = cached("toy", "k", make, "image")
     monkeypatch.setattr(cache, "_code", lambda: "changed")

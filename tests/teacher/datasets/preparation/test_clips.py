@@ -65,7 +65,7 @@ def test_what_holds_no_word_is_left_out_and_named(reason: str) -> None:
     assert not clips.notes
 
 
-def test_what_is_taken_but_not_as_it_was_is_named() -> None:
+def test_recordings_that_were_changed_are_named() -> None:
     twice = np.column_stack([SAID, -SAID])
     clips = prepare_recordings(
         [
@@ -102,7 +102,7 @@ def test_files_give_what_their_waveforms_give_and_are_named_from_their_folder(tm
     assert "(two/b.wav)" in clips.report.line
 
 
-def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_an_irregular_file_is_refused_and_never_blocks(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.wav")
     for use in (files_key, prepare_files):
         with pytest.raises(DataError, match=r"a\.wav: is a FIFO"):

@@ -30,7 +30,7 @@ def common_folder() -> Iterator[Path]:
             os.seteuid(0)
 
 
-def test_what_is_in_a_folder_is_sorted_and_links_are_followed(tmp_path: Path) -> None:
+def test_a_folders_entries_are_sorted_and_links_are_followed(tmp_path: Path) -> None:
     for name in ("b", "A", "a"):
         (tmp_path / name).write_text(name)
     (tmp_path / "d" / "e").mkdir(parents=True)

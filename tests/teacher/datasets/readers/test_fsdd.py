@@ -163,7 +163,7 @@ def test_a_speaker_may_have_any_name(tmp_path: Path) -> None:
     assert len(fsdd.load(tmp_path, unicodedata.normalize("NFD", "Jörg")).test) == 40
 
 
-def test_what_is_left_out_by_name_is_counted_and_named(tmp_path: Path) -> None:
+def test_files_left_out_by_name_are_counted_and_named(tmp_path: Path) -> None:
     write_fsdd(tmp_path, ("ann",))
     whole = fsdd.load(tmp_path)
     for name in (

@@ -163,7 +163,7 @@ def test_nothing_there_is_named(tmp_path: Path) -> None:
         gcdd.load(tmp_path)
 
 
-def test_what_is_there_of_the_real_set(data_dir: Path) -> None:
+def test_the_real_set_is_read(data_dir: Path) -> None:
     samples = gcdd.load(data_dir)
     assert len(samples.train) + len(samples.test) >= 2_000
     assert set(samples.train_labels.tolist()) == set(range(10))

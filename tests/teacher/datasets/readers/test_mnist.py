@@ -136,7 +136,7 @@ def test_files_of_other_sets_and_far_below_are_not_taken(tmp_path: Path, name: s
     assert mnist.find(tmp_path) is None
 
 
-def test_the_name_of_a_directory_of_datasets_says_nothing_of_what_is_in_it(tmp_path: Path) -> None:
+def test_a_directory_is_judged_by_its_files_not_by_its_name(tmp_path: Path) -> None:
     write_mnist(tmp_path / "fashion-project" / "MNIST" / "raw")
     assert mnist.find(tmp_path / "fashion-project") is not None
     write_mnist(tmp_path / "fashion" / "deep" / "raw")

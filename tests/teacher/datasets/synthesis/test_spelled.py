@@ -113,7 +113,7 @@ def test_validation_takes_other_training_speakers_and_leaves_the_test_part_alone
     assert len(held.test) == 5 * 26 and not set(speakers[held.train]) & set(speakers[held.test])
 
 
-def test_what_is_damaged_is_prepared_anew(corpus: LetterData, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_entry_is_prepared_anew(corpus: LetterData, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
 
     def prepare(seed: int) -> object:

@@ -36,7 +36,7 @@ def test_two_fresh_processes_speak_the_same_to_the_last_bit(tmp_path: Path) -> N
     assert np.array_equal(spoken[0][0], spoken[1][0])
 
 
-def test_what_is_loaded_is_balanced_and_loud_enough() -> None:
+def test_the_loaded_speech_is_balanced_and_loud_enough() -> None:
     samples = synthetic.load()
     assert samples.train.shape == (3000, 1, 96, 96) and samples.test.shape == (500, 1, 96, 96)
     assert np.bincount(samples.train_labels).tolist() == [300] * 10
