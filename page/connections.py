@@ -31,18 +31,18 @@ class Connections:
     def __init__(self, refusals: Refusals, most: int, each: int, head_within: float = HEAD_WITHIN) -> None:
         self._refusals, self._most, self._each, self.head_within = refusals, most, each, head_within
         self._open: Counter[str] = Counter()
-        self._watched: dict[Any, Watched] = {}
+        self._watched: dict[Any, WatchedConnection] = {}
 
     def __len__(self) -> int:
         return self._open.total()
 
-    def watch(self, make: Callable[[], Any]) -> "Watched":
+    def watch(self, make: Callable[[], Any]) -> "WatchedConnection":
         """A protocol for a new connection.
 
         Args:
             make: the library's own protocol.
         """
-        return Watched(self, make())
+        return WatchedConnection(self, make())
 
     def begun(self, inner: Any) -> None:
         """The head of a request has arrived on the connection of this protocol."""
@@ -59,7 +59,7 @@ class Connections:
         if (watched := self._watched.get(inner)) is not None:
             watched.ended(last)
 
-    def admit(self, watched: "Watched", address: str) -> bool:
+    def admit(self, watched: "WatchedConnection", address: str) -> bool:
         """Whether one more connection of this address may be there; it is counted."""
         if self._open.total() >= self._most or self._open[address] >= self._each:
             self._refusals.count("connections")
@@ -68,7 +68,7 @@ class Connections:
         self._watched[watched.inner] = watched
         return True
 
-    def release(self, watched: "Watched", address: str) -> None:
+    def release(self, watched: "WatchedConnection", address: str) -> None:
         """The connection is gone."""
         self._open[address] -= 1
         if not self._open[address]:
@@ -80,7 +80,7 @@ class Connections:
         self._refusals.count("too_slow")
 
 
-class Watched(asyncio.Protocol):
+class WatchedConnection(asyncio.Protocol):
     """One connection around the library's protocol.
 
     Attributes:

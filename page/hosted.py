@@ -10,11 +10,11 @@ import torch
 
 from page.commands import Commands
 from page.config import PageConfig
-from page.exam_material import Subject
+from page.exam_material import ExaminedSubject
 from page.figures_file import FiguresFile
 from page.forms import can_be_heard
 from page.library import Library, describe_sense
-from page.machine import Machine
+from page.machine import MachineState
 from page.mind import Mind
 from page.questions import Questions
 from page.refusals import Refusals
@@ -45,13 +45,13 @@ class Hosted:
         self.thinker = Thinker(lambda: torch.set_num_threads(1))
         self.mind = Mind(self.thinker, self.library.material)
         self.figures = FiguresFile(run_dir / "metrics.jsonl")
-        self.machine = Machine(run_dir)
+        self.machine = MachineState(run_dir)
         self.pool = ThreadPoolExecutor(READERS, thread_name_prefix="page")
         self.viewers = 0
         self.connections = 0
         self.last_asked = -1e9
 
-    def take_exams(self, subjects: Sequence[Subject]) -> None:
+    def take_exams(self, subjects: Sequence[ExaminedSubject]) -> None:
         """The monitor told of its exams."""
         first = not self.library.subjects
         self.library.subjects = list(subjects)

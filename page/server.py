@@ -30,7 +30,7 @@ LINES = 64
 """Headers of one request, at most."""
 
 
-class Server:
+class PageServer:
     """Serves a run's page until it is closed.
 
     Args:

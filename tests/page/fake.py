@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from agent.networks.published import Networks
 from page.config import PageConfig
-from page.exam_material import Subject, Verdicts
+from page.exam_material import ExaminedSubject, JudgedRows
 from page.hosted import Hosted
-from page.server import Server
+from page.server import PageServer
 from page.told import RunFacts
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
@@ -77,7 +77,7 @@ class FakeRun:
         self.buffer = Buffer(path / "replay", SETTINGS)
         self.config = config or PageConfig(port=20_000)
         self.hosted = Hosted(path, self.config, FACTS)
-        self.server = Server(self.hosted, self.config, token, **options)
+        self.server = PageServer(self.hosted, self.config, token, **options)
         self.port = self.server.port
 
     def learn(self, networks: Networks) -> None:
@@ -99,8 +99,8 @@ class FakeRun:
         rows = np.arange(len(exam.parts["image"]))
         labels = exam.parts["image"].labels
         judged = np.where(rows % 3 == 0, (labels + 1) % len(exam.concepts), labels)
-        verdicts = {("image", "audio"): Verdicts(rows, judged)}
-        self.hosted.take_exams([Subject("", exam, 40, {"audio": 0.99}, verdicts)])
+        verdicts = {("image", "audio"): JudgedRows(rows, judged)}
+        self.hosted.take_exams([ExaminedSubject("", exam, 40, {"audio": 0.99}, verdicts)])
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None

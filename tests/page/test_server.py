@@ -92,7 +92,7 @@ def test_a_drawing_is_answered_with_what_it_evokes(learned: FakeRun, known: Netw
     sound, rate = soundfile.read(io.BytesIO(base64.b64decode(told["evoked"]["audio"]["data"]["wav"])))
     assert rate == 16_000 and len(sound) <= 24_000
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(told["remembered"]["data"]["png"]), np.uint8), 1)
-    assert picture.shape == (96, 96, 3) and told["remembered"]["data"]["wav"] is None
+    assert picture is not None and picture.shape == (96, 96, 3) and told["remembered"]["data"]["wav"] is None
     # Every sample has an address, too.
     same = learned.get(f"/v1/samples/{told['evoked']['audio']['id']}?as=npy")
     assert (read_array(same.body) == made).all() and same.headers["x-sense"] == "audio"

@@ -29,8 +29,9 @@ def read(data: bytes, kind: str = "", sense: str | None = None, prepare: str = "
 def why(data: bytes, **options: Any) -> str:
     with pytest.raises((Refused, NothingTold)) as error:
         read(data, **options)
-    assert str(error.value)
-    return str(error.value.reason)
+    refused = error.value
+    assert isinstance(refused, Refused | NothingTold) and str(refused)
+    return refused.reason
 
 
 def likeness(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
