@@ -1,8 +1,8 @@
 """What the page costs the run, and how fast it answers while the learner learns.
 
-    python benchmarks/speed/page.py                    # a table for people
-    python benchmarks/speed/page.py --json             # the same; the last line is one flat JSON object
-    python benchmarks/speed/page.py --sensors session  # sensors that play a recording, instead of a teacher
+    python benchmarks/speed/viewers.py                    # a table for people
+    python benchmarks/speed/viewers.py --json             # the same; the last line is one flat JSON object
+    python benchmarks/speed/viewers.py --sensors session  # sensors that play a recording, instead of a teacher
 
 A whole run of `launch.py`, as a person starts it. Intervals without a viewer and with ten of them alternate; a viewer
 reads the events as they come and fetches each newest sample, as the page's scripts do. The learner's and the sources'
