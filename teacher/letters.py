@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.core.errors import ConfigError, StateError
+from sensors.core.errors import ConfigError
 from sensors.core.event import NO_LESSON, EventBatch
 from sensors.core.modalities import modality
-from sensors.core.state import StateDict, check_state
+from sensors.core.state import StateDict, load_counts
 from teacher.config import LettersConfig
 from teacher.datasets.letters import LetterData
 from teacher.machine import NOMINAL_RATE
@@ -105,14 +105,8 @@ class LettersMachine:
             StateError: another version or teacher, a key too many or too few, or a value that is no count.
         """
         counts = ("seed", "generation", "batch", "seq")
-        check_state(state, {"name", *counts}, STATE_VERSION, f"teacher {self.name}")
-        if state["name"] != self.name:
-            raise StateError(f"teacher {self.name}: saved state belongs to {state['name']!r}")
-        for key in counts:
-            if isinstance(state[key], bool) or not isinstance(state[key], int) or state[key] < 0:
-                raise StateError(f"teacher {self.name}: saved {key}={state[key]!r}, expected an integer >= 0")
-        self.seed, self.generation = state["seed"], state["generation"]
-        self.cursor = Cursor(state["batch"], state["seq"])
+        found = load_counts(state, self.name, counts, STATE_VERSION, f"teacher {self.name}")
+        self.seed, self.generation, self.cursor = found[0], found[1], Cursor(*found[2:])
 
     def _plan(self, batch: int) -> tuple[bool, int, int]:
         """Whether batch number `batch` is of speech alone, its first event's number within its kind, and its size."""

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.core.errors import ConfigError, StateError
+from sensors.core.errors import ConfigError
 from sensors.core.event import NO_LESSON, EventBatch
 from sensors.core.modalities import kind_of
-from sensors.core.state import StateDict, check_state
+from sensors.core.state import StateDict, load_counts
 from sensors.senses import Flaws, sense
 from teacher.config import TeacherConfig
 from teacher.curriculum import Curriculum, Plan
@@ -144,15 +144,9 @@ class Machine:
         Raises:
             StateError: another version or teacher, a key too many or too few, or a value that is no count.
         """
-        keys = {"name", "seed", "generation", "batch", "seq", "lesson"}
-        check_state(state, keys, STATE_VERSION, f"teacher {self.name}")
-        if state["name"] != self.name:
-            raise StateError(f"teacher {self.name}: saved state belongs to {state['name']!r}")
-        for key in keys - {"name"}:
-            if isinstance(state[key], bool) or not isinstance(state[key], int) or state[key] < 0:
-                raise StateError(f"teacher {self.name}: saved {key}={state[key]!r}, expected an integer >= 0")
-        self.seed, self.generation = state["seed"], state["generation"]
-        self.cursor = Cursor(state["batch"], state["seq"], state["lesson"])
+        counts = ("seed", "generation", "batch", "seq", "lesson")
+        found = load_counts(state, self.name, counts, STATE_VERSION, f"teacher {self.name}")
+        self.seed, self.generation, self.cursor = found[0], found[1], Cursor(*found[2:])
 
     def _lessons(self, plan: Plan, count: int) -> NDArray[np.int64]:
         if plan.lessons is None:

@@ -39,7 +39,7 @@ from agent.config import ContrastiveConfig
 from agent.events.batches import draw, follow, load, modalities_of, rate_factor
 from agent.networks.augment import Augment
 from agent.networks.build import build_autoencoder
-from agent.networks.published import Networks, arrays_of, in_pieces
+from agent.networks.published import Networks, build_sides, in_pieces
 from agent.networks.weights import check_sizes, load_module, load_optimiser, optimiser_state, place, set_rate
 from agent.smart.contrast import leave_out_lessons
 from sensors.core.errors import StateError
@@ -283,13 +283,8 @@ class JointNetworks(Networks):
         Raises:
             StateError: arrays are missing, unknown or of another shape.
         """
-        sides = {}
-        for m in published["modalities"]:
-            with torch.device("meta"):
-                tower = Tower(m, published["preset"], published["latent"], published["width"])
-            load_module(tower, arrays_of(published["arrays"], m), f"published weights of {m}", assign=True)
-            sides[m] = tower.eval().requires_grad_(False)
-        return cls(int(published["step"]), sides)
+        sizes = published["preset"], published["latent"], published["width"]
+        return cls(int(published["step"]), build_sides(published, lambda m: Tower(m, *sizes)))
 
     def encode(self, x: Tensor, source: str) -> Tensor:
         """Embeddings (N, width) of samples (N, *shape) float 0…1 of `source`."""

@@ -8,9 +8,6 @@ that makes the grade about the digit, and costs nothing on clean test data.
 
 import contextlib
 import functools
-import hashlib
-import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +15,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from agent.exams.judge_cache import KeptJudge, code_of
 from agent.exams.judge_networks import NETWORKS, build_judge
 from agent.networks.layouts import layout_of
 from agent.networks.published import to_network
@@ -134,7 +130,7 @@ class Training:
         size = f"-{preset}" if network == "reference" else ""
         size += f"-{precision}" * self._bfloat16 + "-even" * even + "-unmirrored" * (self._layout is not usual)
         key = f"{samples.name}-{samples.fingerprint[:16]}-{concepts}-{steps}-{seed}{size}-{_code(network)}"
-        self._place = None if cache is None else cache / f"{self.judge.name}-{key}.safetensors"
+        self._kept = KeptJudge(cache, self.judge.name, key)
         self._load()
 
     @property
@@ -167,7 +163,7 @@ class Training:
         if self.done % max(self.steps // LOOKS, 1) == 0 or self.finished:
             self._look()
         if self.finished:
-            self._save()
+            self._kept.save(self.judge.net.state_dict(), {"accuracy": self.judge.accuracy})
 
     def _rows(self) -> Tensor:
         if self._chances is not None:
@@ -202,31 +198,17 @@ class Training:
         return x + noise * 0.05 * uniform(len(x), *(1 for _ in x.shape[1:]))
 
     def _load(self) -> None:
-        """Take a judge from the cache; one that cannot be read whole is trained anew."""
-        if self._place is None:
+        """Take the judge from the cache; one that cannot be read whole is trained anew."""
+        tensors, facts = self._kept.load(), self._kept.facts()
+        if tensors is None or facts is None:
             return
-        with contextlib.suppress(OSError, SafetensorError, RuntimeError, ValueError, KeyError):
-            facts: dict[str, Any] = json.loads(self._place.with_suffix(".json").read_text())
-            self.judge.net.load_state_dict(load_file(str(self._place)))
-            self.judge.accuracy = float(facts["accuracy"])
+        with contextlib.suppress(RuntimeError, ValueError, KeyError, TypeError):
+            accuracy = float(facts["accuracy"])
+            self.judge.net.load_state_dict(tensors)
+            self.judge.accuracy = accuracy
             self.judge.trained = 1.0
             self.done = self.steps
             self.cached = True
-
-    def _save(self) -> None:
-        """Keep the judge; a cache that cannot be written costs time on the next start, no more."""
-        if self._place is None:
-            return
-        with contextlib.suppress(OSError, SafetensorError):
-            self._place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            stage = self._place.with_name(f".{os.getpid()}-{self._place.name}")
-            tensors = {name: tensor.contiguous() for name, tensor in self.judge.net.state_dict().items()}
-            save_file(tensors, str(stage))
-            os.replace(stage, self._place)
-            facts = self._place.with_suffix(f".{os.getpid()}")
-            facts.write_text(json.dumps({"accuracy": self.judge.accuracy}))
-            # The facts come last: a judge without them does not count as cached.
-            os.replace(facts, self._place.with_suffix(".json"))
 
 
 def _steps(most: int, samples: int) -> int:
@@ -241,4 +223,4 @@ def _code(network: str) -> str:
     sources = [here / "judges.py", here / "judge_networks.py", *sorted((networks / "layouts").glob("*.py"))]
     if network == "reference":
         sources += [networks / "build.py", networks / "autoencoder.py"]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+    return code_of(sources)

@@ -7,19 +7,16 @@ than a film; and besides every training clip it has learned from small shifts of
 
 import contextlib
 import functools
-import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from scipy import ndimage
 from sklearn.svm import SVC
 
+from agent.exams.judge_cache import KeptJudge, code_of
 from agent.tdlft.lips import BLOCK, LENGTH, to_rows
 from sensors.signals.lips import FRAMES, HEIGHT, WIDTH
 from teacher.datasets.core.samples import Bytes, Labels, hash_arrays
@@ -101,12 +98,12 @@ def build_judge(data: LetterData, cache: Path | None) -> LipJudge:
     """
     utterances = data.utterances
     key = f"{utterances.name}-{utterances.fingerprint[:16]}-{hash_arrays([data.train])[:8]}-{_code()}"
-    place = None if cache is None else cache / f"lips-{key}.safetensors"
-    judge = None if place is None else _load(place)
+    kept = KeptJudge(cache, "lips", key)
+    judge = _load(kept)
     if judge is None:
         judge = train_judge(utterances.stored_lips[data.train], utterances.letters[data.train])
-        if place is not None:
-            _save(judge, place)
+        parts = {"labels": judge.labels, "planes": judge.planes, "offsets": judge.offsets}
+        kept.save({name: torch.from_numpy(np.ascontiguousarray(part)) for name, part in parts.items()})
     named = judge.grade(utterances.stored_lips[data.test])
     judge.accuracy = float((named == utterances.letters[data.test]).mean())
     return judge
@@ -144,25 +141,15 @@ def _planes(machine: SVC, rows: Rows) -> tuple[Rows, Rows]:
     return sign * np.stack(planes), sign * machine.intercept_.astype(np.float32)
 
 
-def _load(place: Path) -> LipJudge | None:
+def _load(kept: KeptJudge) -> LipJudge | None:
     """Take a judge from the cache; one that cannot be read whole is trained anew."""
-    with contextlib.suppress(OSError, SafetensorError, KeyError):
-        parts = {name: tensor.numpy() for name, tensor in load_file(str(place)).items()}
+    with contextlib.suppress(KeyError):
+        parts = {name: tensor.numpy() for name, tensor in (kept.load() or {}).items()}
         labels, planes, offsets = parts["labels"], parts["planes"], parts["offsets"]
         pairs = len(labels) * (len(labels) - 1) // 2
         if planes.shape == (pairs, LENGTH) and offsets.shape == (pairs,) and np.isfinite(planes).all():
             return LipJudge(labels, planes, offsets)
     return None
-
-
-def _save(judge: LipJudge, place: Path) -> None:
-    """Keep the judge; a cache that cannot be written costs time on the next start, no more."""
-    with contextlib.suppress(OSError, SafetensorError):
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        stage = place.with_name(f".{os.getpid()}-{place.name}")
-        parts = {"labels": judge.labels, "planes": judge.planes, "offsets": judge.offsets}
-        save_file({name: torch.from_numpy(np.ascontiguousarray(part)) for name, part in parts.items()}, str(stage))
-        os.replace(stage, place)
 
 
 @functools.cache
@@ -171,4 +158,4 @@ def _code() -> str:
     here, home = Path(__file__).parent, Path(__file__).parents[2]
     pictures = home / "sensors" / "signals" / "lips.py"
     sources = (here / "lip_judge.py", home / "agent" / "tdlft" / "lips.py", pictures)
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+    return code_of(sources)

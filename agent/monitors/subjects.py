@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.algorithms import CONSISTENCY, GENERATION, LIP_READING, RETRIEVAL, Declaration
 from agent.config import LearnerConfig, MonitorConfig
+from agent.exams.judge_cache import judges_folder
 from agent.inference import build_networks
 from agent.monitors.lip_monitor import LipMonitor
 from agent.monitors.monitor import Monitor
@@ -19,7 +20,6 @@ from replay.reader import Reader
 from sensors.core.errors import DataError
 from teacher.config import DataConfig
 from teacher.datasets import ExamSet
-from teacher.datasets.preparation.cache import cache_root
 from teacher.subjects import Subject, unlabelled
 from teacher.subjects.letters import TaughtLetters
 
@@ -83,7 +83,7 @@ def find_subjects(
         DataError: `monitor.judges` names a directory without datasets, or the data of a subject have changed since its
             teacher began, so that the judges would give other numbers to its concepts.
     """
-    samples, judges = run / "samples", cache_root() / "judges"
+    samples, judges = run / "samples", judges_folder()
     mirror = LearnerConfig.from_dict(sections.get("learner", {})).mirror
     found: list[Examined] = []
     for declared in learn:

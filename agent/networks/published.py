@@ -4,17 +4,21 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from agent.networks.weights import load_module
 from sensors.core.modalities import modality
 
 BATCH = 250
 """Samples that pass through a network at once: it bounds memory and does not change results."""
+
+
+M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,28 @@ def in_pieces(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         return torch.cat([network(part) for part in torch.split(x, BATCH)])
 
 
-def arrays_of(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, Tensor]:
+def build_sides(published: Mapping[str, Any], make: Callable[[str], M]) -> dict[str, M]:
+    """Networks with published weights, by modality, in evaluation mode.
+
+    Args:
+        published: holds `modalities` and `arrays`, named '<modality>/…'.
+        make: builds the network of a modality; the weights that it draws are not used.
+
+    Raises:
+        StateError: arrays are missing, unknown or of another shape.
+    """
+    sides = {}
+    for m in published["modalities"]:
+        # On the device 'meta' parameters have no memory: drawing weights only to replace them would take longer than
+        # all the rest.
+        with torch.device("meta"):
+            side = make(m)
+        load_module(side, _arrays_of(published["arrays"], m), f"published weights of {m}", assign=True)
+        sides[m] = side.eval().requires_grad_(False)
+    return sides
+
+
+def _arrays_of(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, Tensor]:
     """The arrays named '<name>/…' as tensors by what follows."""
     return {
         key.partition("/")[2]: torch.from_numpy(np.array(value))

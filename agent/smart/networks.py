@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.config import LearnerConfig
-from agent.networks.published import Networks, arrays_of, in_pieces
-from agent.networks.weights import load_module
+from agent.networks.published import Networks, build_sides, in_pieces
 from agent.smart.update import Side
 
 
@@ -36,15 +33,7 @@ class SmartNetworks(Networks):
         """
         names = tuple(published["modalities"])
         config = LearnerConfig(preset=published["preset"], latent=published["latent"])
-        arrays: Mapping[str, NDArray[Any]] = published["arrays"]
-        sides = {}
-        for m in names:
-            # On the device 'meta' parameters have no memory: drawing weights only to replace them would take longer
-            # than all the rest.
-            with torch.device("meta"):
-                side = Side(m, tuple(o for o in names if o != m), config)
-            load_module(side, arrays_of(arrays, m), f"published weights of {m}", assign=True)
-            sides[m] = side.eval().requires_grad_(False)
+        sides = build_sides(published, lambda m: Side(m, tuple(o for o in names if o != m), config))
         return cls(int(published["step"]), sides)
 
     def encode(self, x: Tensor, source: str) -> Tensor:

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.config import MonitorConfig
+from agent.exams.judge_cache import judges_folder
 from agent.exams.judge_networks import NETWORKS
 from agent.exams.judges import Judge, Training
 from agent.networks.published import Networks, to_network
 from teacher.datasets import ExamSet, Samples
-from teacher.datasets.preparation.cache import cache_root
 
 SEEDS = {"first": 0, "second": 100, "reference": 200}
 """Added to the judges' seed (`monitor.judge_seed`): the judges of one modality share no draw."""
@@ -37,7 +37,7 @@ def judge_training(
 ) -> Training:
     """The training of one judge, done at once when it is in the cache."""
     seed = settings.judge_seed + SEEDS[network]
-    return Training(modality, samples, settings.judge_steps, seed, cache_root() / "judges", network, preset, device)
+    return Training(modality, samples, settings.judge_steps, seed, judges_folder(), network, preset, device)
 
 
 def load_examiners(

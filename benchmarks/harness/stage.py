@@ -4,6 +4,7 @@ The script shows MNIST's digits on cards (slanted, noisy, in changing light) whi
 what is shown and said when, on the monotonic clock that the sensors use, so that events can be checked by their times.
 """
 
+import argparse
 import errno
 import os
 import shutil
@@ -212,6 +213,22 @@ class Stage:
                     pipe = -1
         if pipe >= 0:
             os.close(pipe)
+
+
+def parse_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The options of a benchmark on a stage: the parser's own, and `--data`, `--seed` and `--json`.
+
+    Without a folder of datasets, or where there can be no stage, the program ends with the reason.
+    """
+    parser.add_argument("--data", default=os.environ.get("RECIPROCAL_DATA"), help="directory with MNIST and FSDD")
+    parser.add_argument("--seed", type=int, default=0, help="of script, stage and learner")
+    parser.add_argument("--json", action="store_true", help="print one flat JSON object as the last line")
+    options = parser.parse_args()
+    if not options.data:
+        parser.error("--data: name a directory with MNIST and FSDD, or set RECIPROCAL_DATA")
+    if reason := missing():
+        parser.error(f"no stage: {reason}")
+    return options
 
 
 def missing() -> str:

@@ -9,7 +9,6 @@ while nothing was stopped.
 """
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -18,7 +17,7 @@ from typing import Any
 
 from benchmarks.harness.job import Job, actors, figures, latest
 from benchmarks.harness.measured import machine, tell
-from benchmarks.harness.stage import Stage, missing, write_script
+from benchmarks.harness.stage import Stage, parse_options, write_script
 
 VICTIMS = ("learner", "monitor", "agent")
 STOPPED = 8.0
@@ -85,15 +84,8 @@ def measure(data: Path, folder: Path, seconds: float, seed: int) -> dict[str, An
 def main() -> None:
     """Measure and print; the last line is JSON on request."""
     parser = argparse.ArgumentParser(description="sensors' rates while others stand still")
-    parser.add_argument("--data", default=os.environ.get("RECIPROCAL_DATA"), help="directory with MNIST and FSDD")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each rate (default 20)")
-    parser.add_argument("--seed", type=int, default=0, help="of script, stage and learner")
-    parser.add_argument("--json", action="store_true", help="print one flat JSON object as the last line")
-    options = parser.parse_args()
-    if not options.data:
-        parser.error("--data: name a directory with MNIST and FSDD, or set RECIPROCAL_DATA")
-    if reason := missing():
-        parser.error(f"no stage: {reason}")
+    options = parse_options(parser)
     with tempfile.TemporaryDirectory(prefix="reciprocal-") as folder:
         found = measure(Path(options.data), Path(folder), options.seconds, options.seed)
     tell(found, {**machine(), "seed": options.seed}, options.json)

@@ -20,13 +20,13 @@ from typing import Any
 import torch
 
 from agent.config import LearnerConfig, MonitorConfig
+from agent.exams.judge_cache import judges_folder
 from agent.exams.judges import Training
 from agent.hardware import choose_hardware
 from agent.smart.update import Smart
 from benchmarks.harness.measured import machine, tell
 from teacher.config import DataConfig
 from teacher.datasets import load_images, load_speech
-from teacher.datasets.preparation.cache import cache_root
 
 ROOT = Path(__file__).parents[2]
 SETTLE = 20.0
@@ -40,7 +40,7 @@ def train_judges(data: DataConfig) -> None:
         ("image", load_images(data), settings.judge_steps),
         ("audio", load_speech(data), settings.judge_steps),
     ):
-        training = Training(modality, samples, steps, settings.judge_seed, cache_root() / "judges")
+        training = Training(modality, samples, steps, settings.judge_seed, judges_folder())
         while not training.finished:
             training.step()
 

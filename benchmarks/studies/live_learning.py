@@ -32,7 +32,7 @@ from agent.smart.networks import SmartNetworks
 from benchmarks.harness.grades import load_examiners
 from benchmarks.harness.job import Job, latest
 from benchmarks.harness.measured import machine, tell
-from benchmarks.harness.stage import Stage, missing, write_script
+from benchmarks.harness.stage import Stage, parse_options, write_script
 from benchmarks.harness.truth import judge
 from replay.config import ReplayConfig
 from replay.files import read_json, write_json
@@ -126,16 +126,9 @@ def simulate(images: Samples, speech: Samples, live: Mapping[str, Any], out: Pat
 def main() -> None:
     """Perceive, grade, simulate, grade; the last line is JSON on request."""
     parser = argparse.ArgumentParser(description="learning from live sensors, beside the simulated teacher")
-    parser.add_argument("--data", default=os.environ.get("RECIPROCAL_DATA"), help="directory with MNIST and FSDD")
     parser.add_argument("--out", required=True, help="directory of the run and of what was measured")
     parser.add_argument("--minutes", type=float, default=30.0, help="length of the script (default 30)")
-    parser.add_argument("--seed", type=int, default=0, help="of script, stage and learner")
-    parser.add_argument("--json", action="store_true", help="print one flat JSON object as the last line")
-    options = parser.parse_args()
-    if not options.data:
-        parser.error("--data: name a directory with MNIST and FSDD, or set RECIPROCAL_DATA")
-    if reason := missing():
-        parser.error(f"no stage: {reason}")
+    options = parse_options(parser)
     out = Path(options.out)
     source = DataConfig(data=options.data, images="mnist", speech="fsdd")
     try:

@@ -16,6 +16,7 @@ FILES = (
     "config.json*",
     "secrets.json*",
     "actors.json*",
+    "starts.log",
     "metrics.jsonl",
     "output.log",
     "sensors.log*",

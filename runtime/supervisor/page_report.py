@@ -58,7 +58,7 @@ class PageReport:
         state = role.actor.state
         if self._since.get(name, ("", 0.0))[0] != state:
             self._since[name] = (state, now)
-        process = role.actor.liveness.process
+        process = role.actor.process.process
         return {
             "name": name,
             "state": state,

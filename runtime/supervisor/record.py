@@ -140,7 +140,7 @@ class Record:
         """Write the process numbers of the actors on this machine, for anyone who inspects them."""
         found = dict(self._told)
         for name, role in roles.items():
-            process = role.actor.liveness.process
+            process = role.actor.process.process
             # While an actor starts, its new number is not known yet: the file keeps that of the dead process.
             if role.actor.started and process is not None:
                 found[name] = process.pid

@@ -14,21 +14,25 @@ from runtime.reporting.run_status import RunStatus
 from runtime.reporting.terminal import Terminal
 from runtime.run_folder.rundir import RunDirectory
 from runtime.run_folder.shortage import RETRY, Shortage, full
-from runtime.supervisor.assembly import PAGE, assemble, shown_actors
+from runtime.supervisor.actor_errors import reason
+from runtime.supervisor.actor_wrapper import actor_class
+from runtime.supervisor.assembly import assemble, shown_actors
+from runtime.supervisor.call import arrived
+from runtime.supervisor.clock import Clock
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.ending import Ending
-from runtime.supervisor.failure_detector import FailureDetector
-from runtime.supervisor.liveness import Clock
 from runtime.supervisor.outcome import Outcome, RunFailure
 from runtime.supervisor.page_report import PageReport
 from runtime.supervisor.page_role import PageRole
 from runtime.supervisor.progress import Progress
 from runtime.supervisor.record import FINAL, STARTING, Record
-from runtime.supervisor.role_assignment import assign_roles
 from runtime.supervisor.roles import LearnerRole, MonitorRole, Role, TeacherRole
 from runtime.supervisor.saver import SaveError, Saver
 from runtime.supervisor.sensor_role import SensorRole
-from runtime.supervisor.supervised_actor import FETCH, actor_class, arrived, reason
+from runtime.supervisor.starts import NAME as STARTS
+from runtime.supervisor.starts import Starts
+from runtime.supervisor.supervised_actor import FETCH, Fault, SupervisedActor
+from runtime.supervisor.supervision import Supervision
 from sensors.core.errors import StateError, StorageError, UserError
 
 STOP_WITHIN = 9.0
@@ -78,7 +82,6 @@ class Supervisor:
         self._shortage = Shortage(run.path, terminal.remark)
         self._record = Record(config, run, terminal, self.status, self._shortage)
         self._clock = Clock()
-        self._detector = FailureDetector(config.run, self.status, terminal.remark)
         self._progress = Progress(self.status, self._record)
         self._ending = Ending(self.status, terminal.remark)
         if not run.fresh:
@@ -120,7 +123,8 @@ class Supervisor:
         """Bring up Ray and all actors at once; False when a stop was asked for meanwhile."""
         for line in self._saver.skipped:
             self._terminal.note(line)
-        classes = {role: actor_class(c) if isinstance(c, str) else c for role, c in self._actor_classes.items()}
+        for target in self._actor_classes.values():
+            actor_class(target)  # imports torch and the like while Ray starts
         while not self._cluster.ready(0.1):
             if self._stop.is_set():
                 return False
@@ -129,15 +133,16 @@ class Supervisor:
         for line in self._cluster.describe():
             self._terminal.note(line)
         gpus = check_resources(*self._cluster.resources(), self._config.learner.device)
-        here = (self._cluster.here(), self._cluster.joined)
-        actors = assemble(self._config, self._run.path, classes, gpus, *here, self._clock, self._progress.generations)
-        known = (self.status, self._config.run, self._progress.cursors, lambda: self._saver.newest)
-        self.roles |= assign_roles(actors, *known, self._terminal.remark, self._record.fresh)
-        if PAGE in actors:
-            report = PageReport(self._record, self.status, self._saver, self._terminal, self.roles)
-            shared = (self.status, self._config.run, self._terminal.remark, self._stop, report)
-            self.roles[PAGE] = PageRole(actors[PAGE], *shared)
+        here, starts = self._cluster.here(), Starts(self._run.path / STARTS)
+        shared = Supervision(self._config.run, self.status, self._terminal.remark, self._clock, here, starts)
+        told = (self._config, self._run.path, self._actor_classes, gpus, self._cluster.joined, shared)
+        places = (self._progress.cursors, self._progress.generations, lambda: self._saver.newest)
+        self.roles |= assemble(*told, *places, self._record.fresh, self._page_role)
         return True
+
+    def _page_role(self, actor: SupervisedActor) -> PageRole:
+        report = PageReport(self._record, self.status, self._saver, self._terminal, self.roles)
+        return PageRole(actor, self.status, self._config.run, self._terminal.remark, self._stop, report)
 
     # -- work ------------------------------------------------------------
 
@@ -169,14 +174,15 @@ class Supervisor:
             time.sleep(0.05)
         now = time.monotonic()
         self._clock.advance()
-        for role, why, dead in self._detector.detect(roles):
-            self._failed(role, why, dead)
+        actors = [role.actor for role in roles]
+        for actor in actors:
+            actor.observe()
         for role in roles:
             actor = role.actor
-            if why := actor.overdue:
-                self._failed(role, why)
+            if fault := actor.check(actors):
+                self._failed(role, fault)
             elif actor.restart_at is not None:
-                if actor.try_restart():
+                if actor.revive():
                     role.on_restart()
             elif actor.call is None and now >= actor.not_before and (planned := role.next(now)) is not None:
                 actor.ask(planned.method, *planned.arguments, expected=planned.expected, patience=planned.patience)
@@ -192,7 +198,7 @@ class Supervisor:
                 raise
             if isinstance(role, LearnerRole):
                 # The learner writes nothing here, so free space would not help, and a paused learner gets no calls.
-                self._failed(role, str(error))
+                self._failed(role, Fault(str(error)))
             elif full(error):
                 self._hold(role, error)
             else:
@@ -211,11 +217,9 @@ class Supervisor:
             if held and isinstance(cause, OSError) and full(cause):
                 self._hold(role, cause)
             else:
-                self._failed(role, reason(error), dead=isinstance(error, RayActorError))
+                self._failed(role, Fault(reason(error), dead=isinstance(error, RayActorError)))
             return
         self._shortage.clear(actor.name)
-        if not back and actor.failures:
-            self.status.values[f"recovered_s/{actor.name}"] = time.monotonic() - actor.failed_at
         role.on_answer(method, value, time.monotonic())
         for name in set(self.status.facts) - self._told:
             self._told.add(name)
@@ -234,21 +238,18 @@ class Supervisor:
         role.actor.not_before = time.monotonic() + RETRY
         self._shortage.note(role.actor.name, error)
 
-    def _failed(self, role: Role, why: str, dead: bool = False) -> None:
+    def _failed(self, role: Role, fault: Fault) -> None:
         actor = role.actor
-        actor.fault = why
-        if dead:
-            self._detector.note_fault(actor)
-        again = actor.fail()
-        if not dead:
-            actor.kill()
+        again = actor.put_down(fault)
         if not again and not role.needed:
             del self.roles[actor.name]
-            self._terminal.remark(f"{actor.name}: {why}; it failed {actor.failures} times, the run goes on without it")
+            self._terminal.remark(
+                f"{actor.name}: {fault.why}; it failed {actor.failures} times, the run goes on without it"
+            )
             return
         if not again:
-            raise RunFailure(f"{actor.name} failed {actor.failures} times: {why}")
-        self._terminal.remark(f"{actor.name}: {why}; restart {actor.failures} of {self._config.run.restarts}")
+            raise RunFailure(f"{actor.name} failed {actor.failures} times: {fault.why}")
+        self._terminal.remark(f"{actor.name}: {fault.why}; restart {actor.failures} of {self._config.run.restarts}")
 
     def _conclude(self) -> str:
         """The run's own end: a checkpoint, then the final exam; returns what went wrong with the exam."""

@@ -20,19 +20,17 @@ from sensors.core.event import EventBatch
 from sensors.core.state import StateDict
 from sensors.live.outbox import Delivery
 from sensors.perception.perception import Perception, warm_up
+from sensors.perception.source_reader import SourceReader
 from sensors.perception.streams import AnySource
 from sensors.robots.ingest import RemoteIngest
-from sensors.signals.readings import Chunk
 from sensors.sources.devices import connect
 from sensors.sources.own_playback import OwnPlayback, PlaybackFilter
 from sensors.sources.recorder import Recorder
 from sensors.sources.recording import RecordedSource
-from sensors.sources.source import Change, Ended
+from sensors.sources.source import Change
 
 HOST = "host"
 """Source of what this machine perceives itself; no robot may have this name."""
-TURN = 64
-"""Most readings taken from one source at once, so that a late rig still hears its robots."""
 ROBOTS_EVERY = 0.5
 """Seconds between two looks at the robots' states."""
 NOTES = 1024
@@ -72,9 +70,6 @@ class LiveRig:
         played: bool = False,
     ) -> None:
         self._sources = list(sources)
-        self._played = played
-        # The end of the newest reading of each source.
-        self._newest: dict[str, float] = {}
         self._perception = perception
         self._kinds = frozenset(kinds)
         self._ingest, self._recorder, self._playback = ingest, recorder, playback
@@ -83,16 +78,14 @@ class LiveRig:
             {} if playback is None or played else {source.name: PlaybackFilter(playback) for source in sources}
         )
         self._clock = clock
-        self._ended: set[str] = set()
+        self._reader = SourceReader(sources, perception, self._give, recorder, self._filters, played, clock)
+        self._found: list[Delivery] = []
         self._notes: deque[Note] = deque(maxlen=NOTES)
         self._unnoted = 0
         self._stalls, self._events = Counter[str](), Counter[str]()
         self._robots, self._robots_due = dict[str, str](), 0.0
         self._told = set[tuple[str, str]]()
-        self._flushed = False
         for source in self._sources:
-            # They are asked in turn; the wait is the rig's own.
-            source.timeout = 0.0
             source.observe(self._changed)
             if isinstance(source, RecordedSource):
                 source.recording.on_damage = self._note
@@ -117,22 +110,15 @@ class LiveRig:
 
     def step(self, seconds: float) -> list[Delivery]:
         """Take in what came, for `seconds` at most where nothing did; what it makes, each to be acknowledged."""
-        found: list[Delivery] = []
-        now = self._clock()
-        came = [self._read(source, found) for source in self._sources]
-        if max(came, default=0) < TURN:
-            # Only what was there by `now` has been read: sound that waits while a busy machine looks for cards is no
-            # silence.
-            self._add(found, self._perception.advance(self._reached(now)), now)
-        if self._sources and len(self._ended) == len(self._sources) and not self._flushed:
-            self._flushed = True
-            self._add(found, self._perception.flush(self._clock()), self._clock())
-        wait = 0.0 if any(came) or found else seconds
+        came = self._reader.step()
+        if self._reader.ended:
+            self._reader.flush()
+        wait = 0.0 if came or self._found else seconds
         if self._ingest is not None:
-            self._hear(self._ingest, wait, found)
+            self._hear(self._ingest, wait)
         elif wait:
             time.sleep(wait)
-        return found
+        return self._take_found()
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         """These are stored for good: robots may forget theirs."""
@@ -148,16 +134,8 @@ class LiveRig:
 
     def flush(self) -> list[Delivery]:
         """Give the devices back; all that they gave and that is under way, decided: nothing will follow."""
-        found: list[Delivery] = []
-        for source in self._sources:
-            source.disconnect()
-        for source in self._sources:
-            while self._read(source, found) == TURN:
-                pass
-        if self._sources and not self._flushed:
-            self._flushed = True
-            self._add(found, self._perception.flush(self._clock()), self._clock())
-        return found
+        self._reader.finish()
+        return self._take_found()
 
     @property
     def states(self) -> dict[str, str]:
@@ -167,7 +145,7 @@ class LiveRig:
     @property
     def over(self) -> bool:
         """Whether all its sources have ended and no robot is listened for: nothing more will come of it."""
-        return self._flushed and self._ingest is None
+        return self._reader.flushed and self._ingest is None
 
     @property
     def name(self) -> str:
@@ -233,48 +211,20 @@ class LiveRig:
         if self._playback is not None:
             self._playback.close()
 
-    def _read(self, source: AnySource, found: list[Delivery]) -> int:
-        """Take in what is there, up to a turn; how many readings there were."""
-        for count in range(TURN):
-            try:
-                reading = source.read()
-            except TimeoutError:
-                return count
-            except Ended:
-                self._ended.add(source.name)
-                return count
-            self._ended.discard(source.name)
-            if isinstance(reading, Chunk) and source.name in self._filters:
-                heard = self._filters[source.name].observe(reading)
-                if heard is None:
-                    continue
-                reading = heard
-            if self._recorder is not None:
-                self._recorder.write(source.name, reading)
-            now = self._clock()
-            self._newest[source.name] = reading.end
-            # Where a tape is late, its own time counts: its pictures and its sound are late together.
-            batches = self._perception.observe(reading, self._reached(now), source.name)
-            self._add(found, batches, min(reading.end, now))
-        return TURN
+    def _give(self, batch: EventBatch, captured: float) -> None:
+        self._events[batch.kind] += len(batch)
+        self._found.append(Delivery(batch, captured))
 
-    def _reached(self, now: float) -> float:
-        """Time up to which everything that there is has been read: a tape that waits for its reader is not silent."""
-        if not self._played:
-            return now
-        return min([now, *(end for name, end in self._newest.items() if name not in self._ended)])
+    def _take_found(self) -> list[Delivery]:
+        found, self._found = self._found, []
+        return found
 
-    def _add(self, found: list[Delivery], batches: Sequence[EventBatch], captured: float) -> None:
-        for batch in batches:
-            self._events[batch.kind] += len(batch)
-            found.append(Delivery(batch, captured))
-
-    def _hear(self, ingest: RemoteIngest, seconds: float, found: list[Delivery]) -> None:
+    def _hear(self, ingest: RemoteIngest, seconds: float) -> None:
         for received in ingest.run(seconds):
             batch = received.batch
             if batch.kind in self._kinds:
                 self._events[batch.kind] += len(batch)
-                found.append(Delivery(batch, self._clock(), received))
+                self._found.append(Delivery(batch, self._clock(), received))
             else:
                 ingest.refuse([received], "kind")
                 self._tell_of_refused(received.robot, batch.kind)

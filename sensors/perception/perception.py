@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.core.config import Config, setting
-from sensors.core.errors import ConfigError, StateError
+from sensors.core.errors import ConfigError
 from sensors.core.event import NO_LESSON, EventBatch
 from sensors.core.percept import Cutter, Percept, Reading
-from sensors.core.state import StateDict, check_state
+from sensors.core.state import StateDict, load_counts
 from sensors.cutters.segmentation import SegmentationConfig
 from sensors.cutters.views import ViewsConfig
 from sensors.perception.pairing import Moment, Pairing, PairingConfig
@@ -148,14 +148,9 @@ class Perception:
         Raises:
             StateError: another version or source, a key too many or too few, or a value that is no count.
         """
-        owner = f"perception {self.name}"
-        check_state(state, {"name", "generation", "seq", "lesson"}, STATE_VERSION, owner)
-        if state["name"] != self.name:
-            raise StateError(f"{owner}: saved state belongs to {state['name']!r}")
-        for key in ("generation", "seq", "lesson"):
-            if isinstance(state[key], bool) or not isinstance(state[key], int) or state[key] < 0:
-                raise StateError(f"{owner}: saved {key}={state[key]!r}, expected an integer >= 0")
-        self.generation, self._seq, self._pairing.lesson = state["generation"], state["seq"], state["lesson"]
+        self.generation, self._seq, self._pairing.lesson = load_counts(
+            state, self.name, ("generation", "seq", "lesson"), STATE_VERSION, f"perception {self.name}"
+        )
 
     def _take(self, found: Sequence[tuple[str, Percept]], now: float) -> list[Moment]:
         moments: list[Moment] = []

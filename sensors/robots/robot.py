@@ -1,19 +1,14 @@
 """A robot: its sources, what it perceives in them, and the way to its host, in one thread."""
 
-import time
 from collections.abc import Sequence
 
 from sensors.core.errors import SourceError
-from sensors.core.event import EventBatch
 from sensors.perception.perception import Perception
+from sensors.perception.source_reader import SourceReader
 from sensors.perception.streams import AnySource
 from sensors.robots.publisher import Publisher
 from sensors.sources.devices import connect
 from sensors.sources.recorder import Recorder
-from sensors.sources.source import Ended
-
-TURN = 64
-"""Most samples taken from one source at once, so that a late robot still talks to its host."""
 
 
 class Robot:
@@ -34,13 +29,8 @@ class Robot:
         recorder: Recorder | None = None,
     ) -> None:
         self._sources = list(sources)
-        self._perception = perception
         self._publisher = publisher
-        self._recorder = recorder
-        self._ended: set[str] = set()
-        for source in self._sources:
-            # They are asked in turn; the wait is the publisher's, who hears the host meanwhile.
-            source.timeout = 0.0
+        self._reader = SourceReader(sources, perception, lambda batch, captured: publisher.publish(batch), recorder)
 
     def start(self) -> dict[str, str]:
         """Connect all sources; one that is not there is sought in the background while others give.
@@ -61,12 +51,9 @@ class Robot:
         Returns:
             Whether any source may give more.
         """
-        now = time.monotonic()
-        if max([self._read(source) for source in self._sources], default=0) < TURN:
-            # What still waits to be read is no silence, however late it is.
-            self._publish(self._perception.advance(now))
+        self._reader.step()
         self._publisher.run(seconds)
-        return len(self._ended) < len(self._sources)
+        return not self._reader.ended
 
     def close(self, seconds: float) -> bool:
         """Disconnect the sources, publish what is under way and wait for the host; whether all is stored there.
@@ -74,31 +61,7 @@ class Robot:
         Args:
             seconds: longest wait for the host.
         """
-        for source in self._sources:
-            source.disconnect()
-        for source in self._sources:
-            while self._read(source) == TURN:
-                pass
-        self._publish(self._perception.flush(time.monotonic()))
+        self._reader.finish()
         stored = self._publisher.flush(seconds)
         self._publisher.close()
         return stored
-
-    def _read(self, source: AnySource) -> int:
-        """Take in what is there, up to a turn; how many samples there were."""
-        for count in range(TURN):
-            try:
-                sample = source.read()
-            except TimeoutError:
-                return count
-            except Ended:
-                self._ended.add(source.name)
-                return count
-            if self._recorder is not None:
-                self._recorder.write(source.name, sample)
-            self._publish(self._perception.observe(sample, time.monotonic(), source.name))
-        return TURN
-
-    def _publish(self, batches: Sequence[EventBatch]) -> None:
-        for batch in batches:
-            self._publisher.publish(batch)

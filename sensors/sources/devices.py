@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import cv2
 
 from sensors.core.errors import SourceError
-from sensors.sources.microphone import portaudio
+from sensors.sources.portaudio import portaudio
 from sensors.sources.sound_server import ALSA, NO_PLUGIN, NoPactlError, ServerSource, server_sources
 from sensors.sources.source import Change, Source
 

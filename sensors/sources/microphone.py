@@ -16,6 +16,7 @@ from sensors.signals.mixer import Mixer
 from sensors.signals.spectrogram import SAMPLE_RATE
 from sensors.sources.live_config import SensorsConfig
 from sensors.sources.loop import STALL, LoopSource
+from sensors.sources.portaudio import cause, count_open, known, names, opening, query
 from sensors.sources.sample_clock import SampleClock
 from sensors.sources.sound_server import (
     ALSA,
@@ -34,19 +35,8 @@ BLOCK = 0.02
 """Sound in a block asked of the device, seconds."""
 RATES = (48_000.0, 44_100.0, 16_000.0, 32_000.0, 96_000.0, 22_050.0, 8_000.0)
 """Rates that are tried after the one that the device reports, Hz: some report one that they refuse."""
-INSTALL = "install libportaudio2 (Debian/Ubuntu), portaudio (Homebrew) or portaudio (Fedora)"
-
-BUSY = 5.0
-"""Longest wait for another device that is being opened, seconds."""
 _BUSY = "close what else uses it, or choose another"
 _CABLE = "check its cable"
-
-_open_streams = 0
-_opened_before = False
-# PortAudio opens one device at a time. A device that hangs while it is opened keeps the lock: nobody waits for that
-# for ever, and closing needs it not.
-_portaudio = threading.Lock()
-_counting = threading.Lock()
 
 
 class Microphone(LoopSource[Chunk]):
@@ -90,22 +80,6 @@ class Microphone(LoopSource[Chunk]):
         return f"{self.name} {self.device!r} ({self.standing})"
 
 
-def portaudio() -> ModuleType:
-    """The sounddevice module, imported where it is needed: it cannot be without the PortAudio library.
-
-    Raises:
-        SourceError: it or the library is missing; says how to install it.
-    """
-    try:
-        import sounddevice
-    except ImportError:
-        raise SourceError("microphone: sounddevice is not installed; pip install 'reciprocal[live]'") from None
-    except OSError:
-        raise SourceError(f"microphone: the PortAudio library is missing; {INSTALL}") from None
-    module: ModuleType = sounddevice
-    return module
-
-
 def find(sounddevice: ModuleType, device: str) -> tuple[dict[str, Any], ServerSource | None]:
     """PortAudio's description of the input that `device` names, and the sound server's source to open it with.
 
@@ -114,24 +88,22 @@ def find(sounddevice: ModuleType, device: str) -> tuple[dict[str, Any], ServerSo
     Raises:
         SourceError: there is none, or several; the message lists what there is.
     """
-    which = None if device == "default" else int(device) if device.isdecimal() else device
     try:
-        found: dict[str, Any] = sounddevice.query_devices(which, "input")
-        return found, None
+        return query(sounddevice, device, "input"), None
     except (ValueError, sounddevice.PortAudioError) as error:
-        cause = _cause(error)
+        why = cause(error)
     devices = sounddevice.query_devices()
-    names = [f"{d['index']} {d['name']!r}" for d in devices if d["max_input_channels"] > 0]
+    listed = names(devices, "input")
     # Where a name fits several, PortAudio's own list of them has outputs in it, too.
-    several = "; give the index of one" if "ultiple" in cause else ""
+    several = "; give the index of one" if "ultiple" in why else ""
     lacking = ""
-    if which is not None and not several:
+    if device != "default" and not several:
         try:
             sources = server_sources()
-            names += [f"{len(devices) + i} {source}" for i, source in enumerate(sources)]
-            if isinstance(which, int):
+            listed += [f"{len(devices) + i} {source}" for i, source in enumerate(sources)]
+            if device.isdecimal():
                 # A number is never a part of a name: names of sources are full of digits.
-                at = which - len(devices)
+                at = int(device) - len(devices)
                 source = sources[at] if 0 <= at < len(sources) else None
             else:
                 source = choose(sources, device)
@@ -142,8 +114,7 @@ def find(sounddevice: ModuleType, device: str) -> tuple[dict[str, Any], ServerSo
             if pulse is None:
                 raise SourceError(f"microphone {device!r}: the sound server has {source}, but {NO_PLUGIN}")
             return pulse, source
-    known = f"there are {', '.join(names)}" if names else "this machine has none: plug one in, or start PulseAudio"
-    raise SourceError(f"microphone {device!r}: {cause}{several}; {known}{lacking}")
+    raise SourceError(f"microphone {device!r}: {why}{several}; {known(listed)}{lacking}")
 
 
 def _reaches_server(devices: Any) -> bool:
@@ -156,16 +127,7 @@ class _Stream:
     def __init__(
         self, device: str, lose: Callable[[str, int], None], remark: Callable[[str], None] = lambda text: None
     ) -> None:
-        global _open_streams, _opened_before
-        if not _portaudio.acquire(timeout=BUSY):
-            raise SourceError(f"microphone {device!r}: PortAudio hangs in opening a device; pull it out, or restart")
-        try:
-            sounddevice = portaudio()
-            if _opened_before and not _open_streams:
-                # PortAudio looks for devices only when it starts: without this, one plugged in later is not found.
-                sounddevice._terminate()
-                sounddevice._initialize()
-            _opened_before = True
+        with opening("microphone", device) as sounddevice:
             info, source = find(sounddevice, device)
             self._rate = 0.0
             self._lose, self._remark = lose, remark
@@ -174,10 +136,7 @@ class _Stream:
             self._overrun = self._overrun_told = 0  # blocks that had no room; written by one thread each
             with recording_from(source):
                 self._stream = self._open(sounddevice, info, source.description if source else str(info["name"]))
-            with _counting:
-                _open_streams += 1
-        finally:
-            _portaudio.release()
+            count_open(1)
         self._clock = SampleClock(self._rate)
         self._end: float | None = None
         self._mixer, self._alone = Mixer(), False
@@ -198,8 +157,8 @@ class _Stream:
                     stream = self._start(sounddevice, int(info["index"]), channels)
                 except sounddevice.PortAudioError as error:
                     refused = refused or error
-                    if "unavailable" in _cause(error):
-                        raise SourceError(f"microphone {name!r}: {_cause(error)}; {_BUSY}") from None
+                    if "unavailable" in cause(error):
+                        raise SourceError(f"microphone {name!r}: {cause(error)}; {_BUSY}") from None
                     continue
                 if self._rate != usual:
                     self._remark(f"it reports {usual:g} Hz and refuses them; opened at {self._rate:g} Hz")
@@ -207,7 +166,7 @@ class _Stream:
         if refused is None:
             raise SourceError(f"microphone {name!r}: no input channels; choose another")
         tried = f"{', '.join(f'{rate:g}' for rate in rates)} Hz with {' and '.join(map(str, numbers))} channels"
-        raise SourceError(f"microphone {name!r}: {_cause(refused)}, tried were {tried}; {_BUSY}")
+        raise SourceError(f"microphone {name!r}: {cause(refused)}, tried were {tried}; {_BUSY}")
 
     def _start(self, sounddevice: ModuleType, index: int, channels: int) -> Any:
         stream = sounddevice.InputStream(
@@ -275,15 +234,8 @@ class _Stream:
         return Chunk(start, out, gap, unsure)
 
     def close(self) -> None:
-        global _open_streams
         try:
             self._stream.abort(ignore_errors=True)
             self._stream.close(ignore_errors=True)
         finally:
-            with _counting:
-                _open_streams -= 1
-
-
-def _cause(error: Exception) -> str:
-    lines = str(error.args[0] if error.args else error).strip().splitlines()
-    return lines[0].rstrip(".:") if lines else type(error).__name__
+            count_open(-1)

@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from sensors.core.errors import SourceError
 from sensors.signals.spectrogram import SAMPLE_RATE
-from sensors.sources.microphone import portaudio
 from sensors.sources.own_playback import OwnPlayback
+from sensors.sources.portaudio import cause, count_open, known, names, opening, portaudio, query
 
 SLOW = 1.0
 """Seconds beyond a sound's length after which its device counts as hung: the microphone is not to be deaf for long."""
@@ -44,7 +44,6 @@ class Speaker:
         self.problem = "" if device is not None else "the setting answer.speaker is 'none'"
         self._playback = playback
         self._failed_at = -AGAIN
-        self._tried = False
         self._sounds: queue.Queue[NDArray[np.float32]] = queue.Queue(1)
         self._until: float | None = None
         self._stop = threading.Event()
@@ -104,30 +103,10 @@ class Speaker:
             SourceError: there is no such device, it refuses, or it does not play as fast as sound goes.
         """
         assert self.device is not None
+        sounddevice, done = portaudio("speaker"), threading.Event()
+        longest = len(wave) / SAMPLE_RATE + SLOW
         try:
-            sounddevice = portaudio()
-        except SourceError as error:
-            raise SourceError(str(error).replace("microphone", "speaker", 1)) from None
-        if self._tried and self.problem:
-            # PortAudio looks for devices only when it starts.
-            sounddevice._terminate()
-            sounddevice._initialize()
-        self._tried = True
-        try:
-            info = find_output(sounddevice, self.device)
-            rate = float(info["default_samplerate"])
-            sound = wave if rate == SAMPLE_RATE else soxr.resample(wave, SAMPLE_RATE, rate)
-            done = threading.Event()
-            stream = sounddevice.OutputStream(
-                device=info["index"],
-                channels=min(2, int(info["max_output_channels"])),
-                samplerate=rate,
-                dtype="float32",
-                callback=_feed(sound, sounddevice.CallbackStop),
-                finished_callback=done.set,
-            )
-            longest = len(wave) / SAMPLE_RATE + SLOW
-            with contextlib.closing(stream):
+            with self._opened(self.device, wave, done) as stream:
                 if self._playback is not None:
                     self._playback.begin(longest)
                 try:
@@ -142,7 +121,31 @@ class Speaker:
                     if self._playback is not None:
                         self._playback.end()
         except sounddevice.PortAudioError as error:
-            raise SourceError(f"speaker {self.device!r}: {_cause(error)}") from None
+            raise SourceError(f"speaker {self.device!r}: {cause(error)}") from None
+
+    @contextlib.contextmanager
+    def _opened(self, device: str, wave: NDArray[np.float32], done: threading.Event) -> Iterator[Any]:
+        """A stream of the sound, open within; `done` is set when it has been played."""
+        with opening("speaker", device, anew=bool(self.problem)) as sounddevice:
+            info = find_output(sounddevice, device)
+            rate = float(info["default_samplerate"])
+            sound = wave if rate == SAMPLE_RATE else soxr.resample(wave, SAMPLE_RATE, rate)
+            stream = sounddevice.OutputStream(
+                device=info["index"],
+                channels=min(2, int(info["max_output_channels"])),
+                samplerate=rate,
+                dtype="float32",
+                callback=_feed(sound, sounddevice.CallbackStop),
+                finished_callback=done.set,
+            )
+            count_open(1)
+        try:
+            yield stream
+        finally:
+            try:
+                stream.close()
+            finally:
+                count_open(-1)
 
 
 def _feed(sound: NDArray[np.float32], stop: type[Exception]) -> Callable[[NDArray[np.float32], int, Any, Any], None]:
@@ -166,15 +169,8 @@ def find_output(sounddevice: ModuleType, device: str) -> dict[str, Any]:
     Raises:
         SourceError: there is none, or several; the message lists what there is.
     """
-    which = None if device == "default" else int(device) if device.isdecimal() else device
     try:
-        found: dict[str, Any] = sounddevice.query_devices(which, "output")
+        return query(sounddevice, device, "output")
     except (ValueError, sounddevice.PortAudioError) as error:
-        names = [f"{d['index']} {d['name']!r}" for d in sounddevice.query_devices() if d["max_output_channels"] > 0]
-        known = f"there are {', '.join(names)}" if names else "this machine has none: plug one in, or start PulseAudio"
-        raise SourceError(f"speaker {device!r}: {_cause(error)}; {known}") from None
-    return found
-
-
-def _cause(error: Exception) -> str:
-    return str(error.args[0] if error.args else error).strip().rstrip(".")
+        listed = known(names(sounddevice.query_devices(), "output"))
+        raise SourceError(f"speaker {device!r}: {cause(error)}; {listed}") from None

@@ -12,6 +12,7 @@ import numpy as np
 
 from agent.config import LearnerConfig, MonitorConfig
 from agent.exams.exam import examine
+from agent.exams.judge_cache import judges_folder
 from agent.exams.judges import Judge, Training
 from agent.networks.published import to_network
 from benchmarks.harness.cells import Cell, Row, progress
@@ -25,7 +26,6 @@ from sensors.signals.flaws import add_noise, darken
 from teacher.config import DataConfig, TeacherConfig
 from teacher.datasets import ExamSet, Samples, load_images, load_speech
 from teacher.datasets.core.exam_set import ExamPart
-from teacher.datasets.preparation.cache import cache_root
 from teacher.subjects.digits import taught_digits
 
 PHASE_EXAMS = 8
@@ -151,7 +151,7 @@ def judges_of(cell: Cell, images: Samples, speech: Samples) -> dict[str, Judge]:
     """
     judges = {}
     for modality, samples in (("image", images), ("audio", speech)):
-        training = Training(modality, samples, cell["judge_steps"], MonitorConfig().judge_seed, cache_root() / "judges")
+        training = Training(modality, samples, cell["judge_steps"], MonitorConfig().judge_seed, judges_folder())
         while not training.finished:
             training.step()
         judges[modality] = training.judge

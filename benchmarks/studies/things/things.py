@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.config import LearnerConfig
+from agent.exams.judge_cache import judges_folder
 from agent.exams.judges import Training
 from agent.exams.retrieval import retrieve
 from agent.hardware import choose_hardware
@@ -45,7 +46,6 @@ from sensors.senses import configure
 from teacher.config import DataConfig
 from teacher.datasets import ExamSet
 from teacher.datasets.choose import data_root
-from teacher.datasets.preparation.cache import cache_root
 from teacher.folder.load import Things, load_things
 from teacher.subjects import Taught
 
@@ -103,7 +103,7 @@ def judge_training(things: Things, sense: str, network: str, seed: int, updates:
         things.datasets[sense],
         updates,
         seed,
-        cache_root() / "judges",
+        judges_folder(),
         network,
         PRESET,
         concepts=len(things.concepts),

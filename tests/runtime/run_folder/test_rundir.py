@@ -232,6 +232,7 @@ def fill(run: RunDirectory, count: int) -> None:
         "output.log",
         "sensors.log",
         "actors.json",
+        "starts.log",
         "hush",
         "config.json.new",
         "samples/sheet-000000000.png",

@@ -64,7 +64,9 @@ class Run:
         end = time.monotonic() + timeout
         while text not in self.text:
             assert time.monotonic() < end, f"no {text!r} in:\n{self.text}"
-            assert self.process.poll() is None, f"ended without {text!r}:\n{self.text}"
+            if self.process.poll() is not None:
+                assert self.process.stderr is not None
+                raise AssertionError(f"ended without {text!r}:\n{self.text}{self.process.stderr.read()}")
             time.sleep(0.05)
         self.family = psutil.Process(self.process.pid).children(recursive=True)
 

@@ -315,7 +315,7 @@ def test_a_loss_is_counted_as_long_as_it_was(portaudio: FakePortAudio) -> None:
 def test_a_device_that_hangs_while_it_is_opened_blocks_no_other(
     portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sensors.sources.microphone.BUSY", 0.2)
+    monkeypatch.setattr("sensors.sources.portaudio.BUSY", 0.2)
     hangs, freed, plain = threading.Event(), threading.Event(), portaudio.InputStream
 
     def hang(**settings: Any) -> Any:
