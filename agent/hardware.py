@@ -85,6 +85,7 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def _cpuinfo() -> list[str]:
+    # Neither psutil nor platform tells the processor's model and instructions.
     try:
         return Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

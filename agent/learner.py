@@ -96,7 +96,7 @@ class Learner:
 
     def __init__(self, algorithms: Sequence[Algorithm], replay: Replay, hardware: Hardware) -> None:
         if not algorithms:
-            raise ConfigError("the learner has nothing to do: name an algorithm that learns from what is taught")
+            raise ConfigError("the learner has nothing to do: name an algorithm that learns from the taught subjects")
         self.algorithms = {a.name: a for a in algorithms}
         self.replay = replay
         self.hardware = hardware

@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,12 @@ from page.exam_material import subjects_of
 from page.guard import is_loopback
 from page.hosted import Hosted, facts_of
 from page.server import PageServer
+from page.shares import Shared
+from page.sharing import Sharing
 from sensors.core.errors import StateError
 
+SENSORS = "sensors"
+"""Name of the actor that perceives."""
 FETCH = 10.0
 """Seconds in which an answer that is there already must be read."""
 LOOK = 0.5
@@ -61,6 +65,7 @@ class PageActor:
         self._weights = _Pull()
         self._exams = _Pull()
         self._exam_steps: list[int] = []
+        self._sharing = Sharing(self.hosted.shares, _SensorsByRay(), self.hosted.facts.live)
         self._thread = threading.Thread(target=self._pull, name="pulling", daemon=True)
         self._thread.start()
 
@@ -98,6 +103,7 @@ class PageActor:
     def close(self) -> None:
         """End all connections, and let go of replay's pages."""
         self._closing.set()
+        self._sharing.close()
         self.server.close()
         self.hosted.close()
 
@@ -132,6 +138,29 @@ class PageActor:
     def __repr__(self) -> str:
         # Ray asks for it, too, while it reports that the constructor failed.
         return f"Page({self.server.address if hasattr(self, 'server') else 'starting'})"
+
+
+class _SensorsByRay:
+    """The way to the sensors' actor, which is another one after a restart."""
+
+    def __init__(self) -> None:
+        self._actor: Any = None
+
+    def ask(self, messages: Sequence[Shared]) -> Any:
+        """Begin an exchange."""
+        if self._actor is None:
+            self._actor = ray.get_actor(SENSORS)
+        return self._actor.share.remote([tuple(message) for message in messages])
+
+    def answer(self, pending: Any, seconds: float) -> tuple[bool, Any]:
+        """The answer, if it is there."""
+        if not ray.wait([pending], timeout=seconds)[0]:
+            return False, None
+        try:
+            return True, ray.get(pending, timeout=FETCH)
+        except RayError:
+            self._actor = None
+            raise
 
 
 class _Pull:

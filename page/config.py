@@ -29,6 +29,9 @@ class PageConfig(Config):
     connections: int = setting(256, help="connections at one time", low=8, high=10_000)
     connections_each: int = setting(128, help="connections of one address at one time", low=4, high=10_000)
     upload_mib: int = setting(8, help="largest upload that is taken", unit="MiB", low=1, high=64)
+    shares: int = setting(
+        16, help="connections at one time by which browsers share their microphone and camera", low=0, high=256
+    )
     questions: int = setting(50, help="newest questions that are kept with their answers", low=1, high=10_000)
     known: int = setting(
         400, help="samples of each sense with which a question is compared, and which the map shows", low=16, high=8192

@@ -18,9 +18,10 @@ from page.machine import MachineState
 from page.mind import Mind
 from page.questions import Questions
 from page.refusals import Refusals
+from page.shares import Shares
 from page.stored_events import StoredEvents
 from page.thinker import Thinker
-from page.told import RunFacts, Told, status_of
+from page.told import RunFacts, RunReport, status_of
 from sensors.senses import sense
 
 READERS = 2
@@ -38,7 +39,7 @@ class Hosted:
 
     def __init__(self, run_dir: Path, config: PageConfig, facts: RunFacts) -> None:
         self.config, self.facts = config, facts
-        self.refusals, self.commands, self.told = Refusals(), Commands(), Told()
+        self.refusals, self.commands, self.told = Refusals(), Commands(), RunReport()
         self.events = StoredEvents(run_dir / "replay")
         self.questions = Questions(run_dir / "samples", config.questions)
         self.library = Library(self.events, self.questions, config.known, facts.senses)
@@ -47,6 +48,7 @@ class Hosted:
         self.figures = FiguresFile(run_dir / "metrics.jsonl")
         self.machine = MachineState(run_dir)
         self.pool = ThreadPoolExecutor(READERS, thread_name_prefix="page")
+        self.shares = Shares(config.shares)
         self.viewers = 0
         self.connections = 0
         self.last_asked = -1e9
@@ -77,6 +79,7 @@ class Hosted:
         return {
             "viewers": self.viewers,
             "connections": self.connections,
+            "shares": len(self.shares),
             "asked": 0.0,
             "answer_ms_p50": None,
             "answer_ms_p99": None,
@@ -91,7 +94,9 @@ class Hosted:
         """Figures of the page, for the run's record."""
         told = {f"page/{name}": value for name, value in self.mind.figures().items()}
         told |= {f"page/refused/{reason}": float(count) for reason, count in self.refusals.totals.items()}
+        told |= {f"page/unshared/{reason}": float(count) for reason, count in self.shares.lost.items()}
         return told | {
+            "page/shares": float(len(self.shares)),
             "page/viewers": float(self.viewers),
             "page/connections": float(self.connections),
             "page/questions_unwritten": float(self.questions.unwritten),

@@ -105,7 +105,7 @@ class Buffer:
         """Take the events of `batch` that are new, or none of them when its table's limiter says wait.
 
         Raises:
-            StorageError: the batch's table cannot be made, the buffer is closed, or the disk does not take it.
+            StorageError: the batch's table cannot be made, the buffer is closed, or the disk does not accept the data.
         """
         with self._work():
             if self._commit is not None:
@@ -234,7 +234,9 @@ class Buffer:
         with self._idle:
             self._closing = True
             if not self._idle.wait_for(lambda: not self._at_work, CLOSE_PATIENCE):
-                raise StorageError(f"{self.directory}: still being written after {CLOSE_PATIENCE:g} s; not let go of")
+                raise StorageError(
+                    f"{self.directory}: still being written after {CLOSE_PATIENCE:g} s; the directory stays locked"
+                )
         with self._mutex:
             if self._lock.closed:
                 return

@@ -42,7 +42,7 @@ class GroupCommit:
         """Return when everything that the caller wrote before is on the disk.
 
         Raises:
-            StorageError: the disk does not take it, now or earlier, or not in time.
+            StorageError: the disk does not accept the data, now or earlier, or not in time.
         """
         deadline = time.monotonic() + PATIENCE
         with self._turn:
@@ -50,7 +50,7 @@ class GroupCommit:
             mine = self._asked
             while self._running and self._done < mine and self._error is None:
                 if not self._turn.wait(deadline - time.monotonic()) and self._done < mine:
-                    raise StorageError(f"the disk has not taken anything for {PATIENCE:g} s")
+                    raise StorageError(f"the disk has not accepted any data for {PATIENCE:g} s")
             if self._done >= mine:
                 return
             self.check()

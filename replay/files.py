@@ -83,7 +83,7 @@ def sync(*paths: Path) -> None:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise StorageError(f"{path}: the disk does not take it ({error.strerror})") from None
+            raise StorageError(f"{path}: the disk does not accept the data ({error.strerror})") from None
 
 
 def sync_directory(path: Path) -> None:
@@ -99,7 +99,7 @@ def sync_directory(path: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise StorageError(f"{path}: the disk does not take it ({error.strerror})") from None
+        raise StorageError(f"{path}: the disk does not accept the data ({error.strerror})") from None
 
 
 def map_array(path: Path, dtype: DTypeLike, shape: Sequence[int], writable: bool) -> NDArray[Any]:

@@ -66,7 +66,7 @@ def lesson(view: SlotView, count: int, rng: np.random.Generator, *, views: int =
         StorageError: no stored event belongs to a lesson.
     """
     if views < 1 or count % views:
-        raise ConfigError(f"selector lesson: {count} events cannot be shared out in groups of views={views}")
+        raise ConfigError(f"selector lesson: {count} events cannot be divided into groups of views={views}")
     slots, ends = view.by_lesson
     if not len(ends):
         raise StorageError("selector lesson: no stored event belongs to a lesson; use another selector")

@@ -25,7 +25,7 @@ from runtime.run_folder.parts import changed_plugins, check_forms, check_install
 from runtime.run_folder.rundir import RunDirectory
 from sensors.core.errors import ConfigError, StateError, UserError
 from sensors.core.registrations import brought
-from sensors.live.rig_config import LIVE
+from sensors.live.rig_config import is_recording
 from sensors.plugins import plugins
 from sensors.senses import configure
 from sensors.senses.settings import form_changes
@@ -112,7 +112,7 @@ def _run(run: RunDirectory, config: RunConfig, terminal: Terminal, actor_classes
 def _tell_rest(run: RunDirectory, terminal: Terminal) -> None:
     """Say how to go on with the run, or remove it if it is new and holds nothing."""
     if run.discard():
-        terminal.note("nothing was learned and no event was kept: the run directory is removed")
+        terminal.note("nothing was learned and no event was stored: the run directory is removed")
         return
     kept = _held(run)
     terminal.note(f"{kept + '; ' if kept else ''}go on with: {program()} --resume {shlex.quote(str(run.path))}")
@@ -188,8 +188,8 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
         config = _absolute(before.override(request.changes))
         if changed := form_changes(saved.senses, config.senses):
             raise ConfigError(
-                f"{', '.join(changed)}: networks and tables of this run have the old form;\n"
-                "leave it as it is, or start a new run"
+                f"{', '.join(changed)}: the networks and tables of this run have the old form;\n"
+                "keep the old value, or start a new run"
             )
         configure(config.senses.to_dict())
         check_forms(run.path, run.saved)
@@ -236,10 +236,10 @@ def _absolute(config: RunConfig) -> RunConfig:
         "page.cert": ("--page-cert", config.page.cert),
         "page.key": ("--page-key", config.page.key),
     }
-    if config.run.sensors not in (None, LIVE):
+    if config.run.sensors is not None and is_recording(config.run.sensors):
         places["run.sensors"] = ("--sensors", config.run.sensors)
     camera = config.sensors.camera
-    if config.run.sensors == LIVE and camera is not None and file_of(camera) == camera:
+    if config.run.sensors is not None and not config.rig.played and camera is not None and file_of(camera) == camera:
         places["sensors.camera"] = ("--camera", camera)
     for option, given in places.values():
         check_link(option, given)
@@ -257,11 +257,10 @@ def _check_used(config: RunConfig, request: Request) -> None:
     for key in request.changes:
         section = key.partition(".")[0]
         if section in teaching or key in ("run.teachers", "data.data"):
-            raise ConfigError(f"{key}: nothing is taught where sensors perceive;\nleave it away")
+            raise ConfigError(f"{key}: a run with sensors has no teacher;\nleave it out")
         if (key == "run.teach" or section == "data") and config.monitor.judges is None:
             raise ConfigError(
-                f"{key}: nothing is taught where sensors perceive;\n"
-                "leave it away, or give --judges DIR to have what is learned examined on such data"
+                f"{key}: a run with sensors has no teacher;\nleave it out, or give --judges DIR for exams on such data"
             )
 
 
@@ -329,5 +328,5 @@ def _left(cluster: "Cluster", run: RunDirectory) -> str:
         return "the last checkpoint stands"
     # In a joined cluster replay still lives for a moment, and may store an event while its folder is being removed.
     if not cluster.joined and run.discard():
-        return "nothing was learned and no event was kept: the run directory is removed"
+        return "nothing was learned and no event was stored: the run directory is removed"
     return f"there is no checkpoint yet; {_held(run) or 'the run is kept'}"

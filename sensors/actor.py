@@ -10,6 +10,7 @@ import cv2
 import ray
 from ray.exceptions import RayError
 
+from sensors.browsers.browsers import Message
 from sensors.core.errors import EventError
 from sensors.core.state import StateDict
 from sensors.live.outbox import Delivery, Outbox
@@ -104,6 +105,17 @@ class SensorActor:
         if self._thread.is_alive():
             self._thread.join(seconds + CLOSE_WITHIN)
         return self._report()
+
+    def share(self, messages: Sequence[tuple[str, float, bool, bytes | None]]) -> list[tuple[str, str]] | None:
+        """Take in what browsers sent to the page; returns at once, beside any other call.
+
+        Args:
+            messages: see `sensors.browsers.browsers.Message`.
+
+        Returns:
+            Connections, each with a JSON text that it is to be told; None: no browser may share with this run.
+        """
+        return self._rig.exchange([Message(*message) for message in messages])
 
     def summary(self) -> list[str]:
         """Printable lines: what is listened to and looked at."""

@@ -71,18 +71,6 @@ def plugins() -> list[Plugin]:
     return list(_loaded.values())
 
 
-def given_plugins(arguments: Sequence[str]) -> list[str]:
-    """The files that a command line names with `--plugin`; read before anything else is, as plugins bring settings."""
-    found, rest = [], list(arguments)
-    while rest:
-        word = rest.pop(0)
-        if word == "--plugin" and rest:
-            found.append(rest.pop(0))
-        elif word.startswith("--plugin="):
-            found.append(word.partition("=")[2])
-    return found
-
-
 def replaced(saved: Sequence[str], given: Sequence[str]) -> list[str]:
     """The files of a run's plugins, in the order of the run, with those that are given.
 

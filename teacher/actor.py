@@ -125,7 +125,9 @@ class TeacherActor:
         """
         exam = self._machine.exam()
         if exam is None:
-            raise ConfigError(f"{self._machine.name}: teaches what has no exam set; its examiners read the data")
+            raise ConfigError(
+                f"{self._machine.name}: has no exam set; the examiners of its subject read the data themselves"
+            )
         return exam.to_dict()
 
     def summary(self) -> list[str]:

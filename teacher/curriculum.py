@@ -100,7 +100,7 @@ class Curriculum:
 
     def __init__(self, config: TeacherConfig, met: Mapping[str, frozenset[int]], concepts: tuple[str, ...]) -> None:
         if len(met) < 2:
-            raise ConfigError(f"{', '.join(met) or 'nothing'} is one sense; what co-occurs has two or more")
+            raise ConfigError(f"{', '.join(met) or 'nothing'} is one sense; co-occurring events need two or more")
         self._config = config
         self._concepts = concepts
         self.senses = tuple(met)
@@ -159,14 +159,14 @@ class Curriculum:
         where = f" of phase {', '.join(map(str, phase))}" if phase != self._everything else ""
         for sense, concepts in self._met.items():
             if not concepts.intersection(phase):
-                raise ConfigError(f"teacher.missing: no concept{where} is left to be met by {sense}")
+                raise ConfigError(f"teacher.missing: no concept{where} remains for {sense}")
             if self._config.wrong_pairs > 0 and len(concepts.intersection(phase)) < 2 and self._passes_by(sense):
                 raise ConfigError(
                     f"wrong_pairs={self._config.wrong_pairs:g}: no second concept{where} is met by {sense}"
                 )
         if not any(concepts.intersection(phase) for concepts in self._groups.values()):
             raise ConfigError(
-                f"teacher.missing: no concept{where} is left to be met by {' and '.join(self.senses)} together"
+                f"teacher.missing: no concept{where} remains that {' and '.join(self.senses)} meet together"
             )
 
     def _passes_by(self, sense: str) -> bool:

@@ -74,7 +74,7 @@ class Machine:
         self._derived = config.derives(tuple(self._samples))
         self._flaws = {m: sense(m).flaws or _NO_FLAWS for m in self._samples}
         if config.noise > 0 and (clean := [m for m in self._samples if sense(m).flaws is None]):
-            raise ConfigError(f"noise={config.noise:g}: {clean[0]} has no noise; set it to 0")
+            raise ConfigError(f"noise={config.noise:g}: noise is not defined for {clean[0]}; set it to 0")
         self._last: Plan | None = None
         self._emitted: tuple[str, ...] = ()
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 ORDER = (
     *("sensors.core", "sensors.system", "sensors.signals", "sensors.sources", "sensors.cameras", "sensors.cutters"),
-    *("sensors.senses", "sensors.plugins", "sensors.perception", "sensors.robots", "sensors.live"),
+    *("sensors.senses", "sensors.plugins", "sensors.perception", "sensors.robots", "sensors.browsers", "sensors.live"),
     *("sensors.remote", "sensors.actor"),
     *("teacher.config", "teacher.derived", "teacher.datasets.core", "teacher.datasets.preparation"),
     *("teacher.datasets.readers", "teacher.datasets.synthesis", "teacher.datasets"),

@@ -77,7 +77,7 @@ class Responder:
         """Look for new events, and answer one if it is time; a line about it now and then, or empty."""
         if self._speaker is not None and self._speaker.problem != self._problem:
             self._problem = self._speaker.problem
-            return f"{self._problem}; sounds go to files alone" if self._problem else "the speaker plays again"
+            return f"{self._problem}; sounds go to files only" if self._problem else "the speaker plays again"
         if not self._associations.modalities:
             return ""
         self._look()

@@ -11,8 +11,6 @@ Three presets share one idea: convolutions down to a latent z of 512 numbers, an
 A layout has networks for all of them or for some.
 """
 
-from torch import nn
-
 from agent.config import LATENT, PRESETS
 from agent.networks.autoencoder import Autoencoder
 from agent.networks.layouts import layout_of
@@ -40,12 +38,3 @@ def build_autoencoder(modality: Modality, preset: str, latent: int = LATENT) -> 
             f"set learner.preset to {' or '.join(layout.autoencoders)}"
         )
     return layout.autoencoders[preset](modality.shape, latent)
-
-
-def count_layers(module: nn.Module) -> dict[str, int]:
-    """Numbers of convolution and fully connected layers in a module."""
-    conv = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
-    return {
-        "convolution": sum(isinstance(m, conv) for m in module.modules()),
-        "fully_connected": sum(isinstance(m, nn.Linear) for m in module.modules()),
-    }

@@ -33,11 +33,11 @@ def look(job: Job) -> Look:
     found: Look = {}
     for process in job.family():
         try:
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            sizes = {line.split(":")[0]: line.split()[1] for line in status.splitlines() if line.startswith("Rss")}
-            anonymous = float(sizes["RssAnon"]) / 1e3
-            found[process.pid] = (process.memory_info().rss / 1e6, anonymous, process.num_fds())
-        except (OSError, KeyError, psutil.Error):
+            memory = process.memory_info()
+            # Resident memory that no file and no other process backs.
+            anonymous = (memory.rss - memory.shared) / 1e6
+            found[process.pid] = (memory.rss / 1e6, anonymous, process.num_fds())
+        except (OSError, psutil.Error):
             continue
     return found
 

@@ -145,7 +145,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
             raise ConfigError(f"--set {assignment}: expected section.field=value (see --help-settings)")
         changes[key.strip()] = text.strip()
     if "run.plugins" in changes:
-        raise ConfigError("--set run.plugins: is too late for settings that plugins bring; give --plugin FILE.py")
+        raise ConfigError("--set run.plugins: plugins must be known before settings are read; use --plugin FILE.py")
     if given.plugin:
         changes["run.plugins"] = SEPARATOR.join(plugins)
     run_dir, resume = (

@@ -78,7 +78,7 @@ def _place_token() -> list[str]:
     if named := os.environ.get("RAY_AUTH_TOKEN_PATH"):
         if not _readable(Path(named)):
             raise StorageError(
-                f"RAY_AUTH_TOKEN_PATH={named}: no token is there; write one into it, or unset the variable"
+                f"RAY_AUTH_TOKEN_PATH={named}: this file holds no token; write one into it, or unset the variable"
             )
         return []
     usual = _usual_token()
@@ -92,7 +92,9 @@ def _place_token() -> list[str]:
                 file.write(secrets.token_hex(32))
             stage.replace(path)  # whole or not at all, as another run may be reading it
         except OSError as error:
-            raise StorageError(f"{path}: cannot be written ({error.strerror}); set TMPDIR or HOME to a place") from None
+            raise StorageError(
+                f"{path}: cannot be written ({error.strerror}); set TMPDIR or HOME to a directory that can be written"
+            ) from None
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
     why = "there is no home directory" if usual is None else f"{usual} cannot be used"
     return [f"{why}: Ray's token is in {path}"]

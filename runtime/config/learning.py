@@ -77,7 +77,7 @@ def learning(config: RunConfig) -> Learning:
     if config.answer.respond and not any(d.decodes for d in active):
         raise ConfigError(
             f"answer.respond: {' and '.join(d.name for d in active)} cannot generate a sound or a picture;\n"
-            "leave --respond away, or let smart learn, too: --learn smart"
+            "leave --respond out, or let smart learn, too: --learn smart"
         )
     unread = tuple(k for k in tables if labelled(k) and not any(k in found for found in used.values()))
     resting = tuple(d for d, found in used.items() if not found)

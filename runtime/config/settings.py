@@ -13,6 +13,7 @@ from replay.config import ReplayConfig
 from runtime.config.groups import HOLDERS, flatten, groups, holders, inner_group
 from runtime.config.migrate import migrate, replaced, typed
 from runtime.config.part_settings import PartsConfig, parts_config
+from sensors.browsers.browsers_config import BrowsersConfig
 from sensors.core.config import Config, parse, setting
 from sensors.core.errors import ConfigError
 from sensors.live.rig_config import LIVE, LiveConfig, RigConfig
@@ -21,6 +22,7 @@ from sensors.perception.streams import perceivable
 from sensors.robots.remote_config import IngestConfig
 from sensors.senses import SensesConfig, senses_config
 from sensors.sources.live_config import SensorsConfig
+from sensors.sources.registry import live_sources
 from sensors.system.address import redact
 from teacher.config import DataConfig, LettersConfig, TeacherConfig
 from teacher.subjects.contract import SEPARATOR, Subject, read_subjects, settings_of, subjects, unlabelled
@@ -61,8 +63,9 @@ class RunSection(Config):
     )
     sensors: str | None = setting(
         None,
-        help="perceive instead of being taught; live: from microphone, camera and robots; a directory: from the "
-        "recording in it; none: a simulated teacher teaches",
+        help="perceive instead of being taught; "
+        + "; ".join(f"{source.name}: from {source.about}" for source in live_sources().values())
+        + "; a directory: from the recording in it; none: a simulated teacher teaches",
     )
     seed: int = setting(0, help="seed of everything random", low=0, high=2**31 - 1)
     teach: str = setting(
@@ -169,6 +172,7 @@ class RunConfig(Config):
     perception: PerceptionConfig = field(default_factory=PerceptionConfig)
     ingest: IngestConfig = field(default_factory=IngestConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
+    browsers: BrowsersConfig = field(default_factory=BrowsersConfig)
     senses: SensesConfig = field(default_factory=lambda: senses_config()())
     page: PageConfig = field(default_factory=PageConfig)
 
@@ -229,13 +233,13 @@ class RunConfig(Config):
         reached = max(replay.limiter_slack - max(s.batch_events for s in styles) + 1, replay.min_size)
         if replay.samples_per_insert > 0 and wanted > reached:
             raise ConfigError(
-                f"learner.min_events={wanted}: teachers are told to wait at {reached} events already; "
-                "raise replay.limiter_slack"
+                f"learner.min_events={wanted}: teachers must wait from {reached} events on, "
+                "and learning would never begin; raise replay.limiter_slack"
             )
 
     def _check_sensors(self) -> None:
         if labelled := [subject.name for subject in self.run.subjects if subject.labelled]:
-            raise ConfigError(f"run.teach={self.run.teach}: sensors bring no {labelled[0]} with labels; leave it away")
+            raise ConfigError(f"run.teach={self.run.teach}: sensors give no labelled {labelled[0]}; leave it out")
         given = perceivable()
         names = {name.strip() for name in self.learner.modalities.split(",")}
         if unknown := sorted(names - set(given)):
@@ -243,8 +247,14 @@ class RunConfig(Config):
                 f"learner.modalities={self.learner.modalities}: sensors do not give {', '.join(unknown)}; they give "
                 f"{', '.join(given)}"
             )
-        if self.run.sensors != LIVE and self.ingest.listen is not None:
-            raise ConfigError("--listen: a recording is played alone; use --sensors live for robots")
+        if self.rig.played and self.ingest.listen is not None:
+            raise ConfigError("--listen: a recording cannot be combined with robots; use --sensors live")
+        kind = live_sources().get(self.run.sensors or "")
+        if kind is not None and kind.browsers and not self.rig.browsers.most:
+            raise ConfigError(
+                f"--sensors {kind.name}: browsers share by the run's page, which is off; leave --page none and "
+                "browsers.most=0 away"
+            )
 
     @property
     def styles(self) -> tuple[TeacherConfig, ...]:
@@ -261,6 +271,8 @@ class RunConfig(Config):
             perception=self.perception,
             ingest=self.ingest,
             live=self.live,
+            # Browsers share by the page alone.
+            browsers=self.browsers if self.page.port is not None else self.browsers.replace(most=0),
             senses=self.learner.modalities,
         )
 

@@ -66,18 +66,19 @@ def check_senses(config: RunConfig) -> None:
         return
     if unsent := sorted(learned - set(names)):
         raise ConfigError(
-            f"learner.modalities: nothing sends {', '.join(unsent)}; leave it away, or see --set teacher.derived"
+            f"learner.modalities: no teacher sends {', '.join(unsent)}; "
+            "leave it out, or see teacher.derived in --help-settings"
         )
     if unread := sorted(set(names) - learned):
         # Nobody would draw what comes in these alone, and their tables would tell the teacher to wait.
         raise ConfigError(
-            f"learner.modalities: {', '.join(unread)} is sent and not learned from; "
+            f"learner.modalities: teachers send {', '.join(unread)}, from which nothing would be learned; "
             f"add --set learner.modalities={','.join(names)}"
         )
     derived = next((style.derived for style in config.styles if style.derived), "")
     if derived and "lesson" in (config.learner.guides, config.learner.selector):
         raise ConfigError(
-            f"teacher.derived: what has {derived} beside one sense alone has no lesson; use guides pair or cluster"
+            f"teacher.derived: events of one sense and {derived} have no lesson; use guides pair or cluster"
         )
 
 

@@ -194,7 +194,7 @@ def line(overview: Overview) -> str:
         elif waiting := v.get(f"{name}/waiting"):
             parts.append(f"{name} waits: {waiting}")
     if own := itself(v):
-        parts.append(f"with itself: {own}")
+        parts.append(f"self-consistency: {own}")
     if answers := answering(v):
         parts.append(f"answers: {answers}")
     losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if _is_loss(v, key)]
@@ -230,7 +230,7 @@ def view(overview: Overview, notes: "deque[str]", width: int) -> RenderableType:
     if not overview.exams and (found := finding(v)):
         facts.add_row("found", f"{found} (R@1)")
     if own := itself(v):
-        facts.add_row("itself", own)
+        facts.add_row("consistency", own)
     if answers := answering(v):
         facts.add_row("answers", answers)
     losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if _is_loss(v, key)]
@@ -307,14 +307,14 @@ def perceiving(v: Mapping[str, Value]) -> str:
     kinds = sorted((key.removeprefix(room) for key in v if key.startswith(room)), key=lambda kind: -kind.count("+"))
     parts = []
     for kind in kinds:
-        alone = "" if "+" in kind else " alone"
+        only = "" if "+" in kind else " only"
         broken = number(v, f"sensors/pairing/{kind}.broken")
-        parts.append(f"{number(v, room + kind) or 0:.0f} {kind}{alone}")
+        parts.append(f"{number(v, room + kind) or 0:.0f} {kind}{only}")
         if broken:
-            parts[-1] += f" ({broken:.0f} broken off)"
+            parts[-1] += f" ({broken:.0f} incomplete)"
     parts = parts or ["nothing yet"]
     if (p99 := number(v, "sensors/latency_p99")) is not None:
-        parts.append(f"kept within {1000 * p99:.0f} ms")
+        parts.append(f"stored within {1000 * p99:.0f} ms")
     return ", ".join(parts + losing(v))
 
 

@@ -183,7 +183,7 @@ class RunDirectory:
             # The same data may have been moved.
             if kind in before and told[kind].rpartition(":")[2] != before[kind].rpartition(":")[2]:
                 raise StateError(
-                    f"{self.path}: was taught {kind} {before[kind]}, found now {told[kind]};\n"
+                    f"{self.path}: was taught {kind} {before[kind]}, but the data are now {told[kind]};\n"
                     f"{same_again(kind, before[kind].rpartition(':')[0], told[kind].rpartition(':')[0])}, "
                     "or start a new run"
                 )

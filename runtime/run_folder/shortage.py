@@ -51,7 +51,7 @@ class Shortage:
         self._missing[what] = needed
         self._why = "disk is full" if full(error) else " ".join(str(error).split())
         if not known:
-            self._remark(f"{what} cannot be written: {self.waiting}; learning stands still until it can be")
+            self._remark(f"{what} cannot be written: {self.waiting}; learning pauses until it can be")
 
     def clear(self, what: str) -> None:
         """It was written after all."""

@@ -21,7 +21,7 @@ HEARTBEAT = "heartbeat"
 """Concurrency group of the heartbeat."""
 BACKGROUND = "background"
 """Concurrency group of calls that are answered beside the work."""
-BACKGROUND_METHODS = ("checkpoint", "give_up", "material")
+BACKGROUND_METHODS = ("checkpoint", "give_up", "material", "share")
 """Methods of actors in that group."""
 
 

@@ -1,10 +1,11 @@
 """The role of the actor that answers questions: which calls the supervisor makes, and what the answers mean."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from runtime.config.settings import RunSection
 from runtime.reporting.run_status import RunStatus
+from runtime.supervisor.metric import Metric
 from runtime.supervisor.roles import PlannedCall, Role
 from runtime.supervisor.supervised_actor import SupervisedActor
 
@@ -15,6 +16,11 @@ class AnswerRole(Role):
     Args:
         remark: shows a note.
     """
+
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("reciprocal_answers", "questions, responses, and how long answers take, by figure", "answer/", "figure"),
+        Metric("reciprocal_speaker_sounds", "sounds played, and not played by reason, so far", "speaker/", "outcome"),
+    )
 
     def __init__(
         self, actor: SupervisedActor, status: RunStatus, section: RunSection, remark: Callable[[str], None]

@@ -18,12 +18,14 @@ from runtime.config.version import version
 from runtime.reporting.figures import Value
 from runtime.supervisor.actor_wrapper import BACKGROUND, HEARTBEAT, StartNote, wrap_actor
 from runtime.supervisor.answer_role import AnswerRole
-from runtime.supervisor.roles import LearnerRole, MonitorRole, ReplayRole, Role, TeacherRole
+from runtime.supervisor.learner_role import LearnerRole
+from runtime.supervisor.monitor_role import MonitorRole
+from runtime.supervisor.roles import ReplayRole, Role, TeacherRole
 from runtime.supervisor.sensor_role import SensorRole
 from runtime.supervisor.supervised_actor import SupervisedActor
 from runtime.supervisor.supervision import Supervision
 from sensors.core.state import StateDict
-from sensors.live.rig_config import LIVE, RigConfig
+from sensors.live.rig_config import RigConfig
 from sensors.live.sensor_log import NAME as LOG
 from sensors.plugins import process_setup
 from sensors.sources.own_playback import NAME as PLAYBACK
@@ -197,5 +199,5 @@ def shown_actors(config: RunConfig) -> set[str]:
 def rig_of(config: RunConfig, path: Path) -> RigConfig:
     """The rig of a run that perceives for itself, with `path` as its directory."""
     # An agent that hears its own voice would learn what it imagines. A recording does not hold its voice.
-    own_playback = str(path / PLAYBACK) if config.answer.respond and config.rig.source == LIVE else None
+    own_playback = str(path / PLAYBACK) if config.answer.respond and not config.rig.played else None
     return config.rig.replace(own_playback=own_playback, log=str(path / LOG))

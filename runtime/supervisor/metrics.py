@@ -2,7 +2,6 @@
 
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -10,77 +9,35 @@ from ray.util.metrics import Counter, Gauge
 
 from agent.algorithms import algorithm, algorithms
 from runtime.reporting.figures import Value
+from runtime.supervisor.answer_role import AnswerRole
+from runtime.supervisor.learner_role import LearnerRole
+from runtime.supervisor.metric import Metric
+from runtime.supervisor.monitor_role import MonitorRole
+from runtime.supervisor.page_role import PageRole
+from runtime.supervisor.roles import ReplayRole, TeacherRole
+from runtime.supervisor.sensor_role import SensorRole
+from runtime.supervisor.supervised_actor import SupervisedActor
 
 EMIT_EVERY = 3.0
 """Seconds between emissions; Ray forgets gauges that nobody sets again."""
 
 
-@dataclass(frozen=True)
-class Metric:
-    """One Ray metric, seen by Prometheus as `ray_<name>`.
-
-    Attributes:
-        name: in Ray.
-        help: what it means, with its unit.
-        prefix: figures `<prefix><rest>` feed it.
-        tag: the label that takes `<rest>`; empty where the prefix is the whole key.
-        counter: whether it is a total that never falls.
-    """
-
-    name: str
-    help: str
-    prefix: str
-    tag: str = ""
-    counter: bool = False
-
-
-METRICS = (
-    Metric("reciprocal_events_total", "events accepted by replay, by kind", "events/", "kind", counter=True),
-    Metric("reciprocal_accepted_total", "events accepted of one teacher", "accepted/", "actor", counter=True),
-    Metric("reciprocal_replay_inserted_total", "events inserted into replay", "replay/inserted", counter=True),
-    Metric("reciprocal_replay_sampled_total", "events drawn from replay", "replay/sampled", counter=True),
-    # Not a Ray counter: those are invisible while they are zero, and zero is what one wants to see here.
-    Metric("reciprocal_dropped_events", "events lost or turned away so far, by reason", "dropped/", "reason"),
-    Metric("reciprocal_restarts_total", "restarts of actors", "restarts/", "actor", counter=True),
-    Metric("reciprocal_hangs_total", "times that an actor gave no heartbeat", "hangs/", "actor", counter=True),
-    Metric("reciprocal_actor_well", "1 while an actor is up, 0 while hung, late or being restarted", "well/", "actor"),
-    Metric("reciprocal_noticed_seconds", "seconds until its last death or hang was detected", "noticed_s/", "actor"),
-    Metric("reciprocal_recovered_seconds", "seconds from noticing it to its next answer", "recovered_s/", "actor"),
-    Metric("reciprocal_replay_events", "events in replay, by kind", "size/", "kind"),
-    Metric("reciprocal_replay_fill", "fullest table's fill, 0 to 1", "replay/fill"),
-    Metric("reciprocal_events_per_second", "events accepted each second", "replay/events_per_s"),
-    Metric("reciprocal_sensor_live", "whether a sensor gives, 1 or 0, by sensor", "sensor_live/", "sensor"),
-    Metric("reciprocal_sensor_stalls", "times that a sensor stopped giving, by sensor", "sensor_stalls/", "sensor"),
-    Metric("reciprocal_sensor_reconnects", "times that a lost sensor was opened again", "sensor_reconnects/", "sensor"),
-    Metric("reciprocal_sensor_samples", "pieces of sound, pictures and the like read so far", "sensor_read/", "sensor"),
-    Metric("reciprocal_sensor_lost", "samples and messages lost, by source and reason", "sensor_lost/", "reason"),
-    Metric("reciprocal_perceived", "percepts, events by kind, seconds to replay", "sensors/", "figure"),
-    Metric("reciprocal_learner_step", "learner steps so far", "learner/step"),
-    Metric("reciprocal_learner_steps_per_second", "learner steps each second", "learner/steps_per_s"),
-    Metric("reciprocal_learner_duty", "share of time that the learner computes, 0 to 1", "learner/duty"),
-    Metric(
-        "reciprocal_learner_held_seconds", "seconds that learning waited to be saved, or was paused", "learner/held_s"
-    ),
-    Metric(
-        "reciprocal_checkpoint_stall_ms",
-        "milliseconds of learning that the last checkpoint took",
-        "learner/checkpoint_stall_ms",
-    ),
-    Metric("reciprocal_loss", "losses, by term", "loss/", "term"),
-    Metric("reciprocal_exam_accuracy", "exam accuracy, 0 to 1", "exam/", "exam"),
-    Metric("reciprocal_self_consistency", "self-consistency exams without labels, by figure", "self/", "figure"),
-    Metric("reciprocal_answers", "questions, responses, and how long answers take, by figure", "answer/", "figure"),
-    Metric("reciprocal_speaker_sounds", "sounds played, and not played by reason, so far", "speaker/", "outcome"),
-    Metric("reciprocal_retrieval", "share of test samples that find their concept, 0 to 1", "retrieval/", "exam"),
-    Metric("reciprocal_retrieval_chance", "what guessing reaches there, 0 to 1", "retrieval_chance/", "exam"),
-    Metric("reciprocal_judge_accuracy", "a judge's own test accuracy, 0 to 1", "judge/", "judge"),
+MAKERS = (
+    SupervisedActor,
+    ReplayRole,
+    TeacherRole,
+    SensorRole,
+    LearnerRole,
+    MonitorRole,
+    AnswerRole,
+    PageRole,
 )
-"""Metrics that every run may have, whatever learns in it."""
+"""The classes whose figures are metrics; each declares its own in `metrics`."""
 
 
 def metrics() -> tuple[Metric, ...]:
-    """All metrics: `METRICS`, and the gauges that the registered algorithms declare."""
-    found = {metric.name: metric for metric in METRICS}
+    """All metrics: those that the `MAKERS` and the registered algorithms declare."""
+    found = {metric.name: metric for maker in MAKERS for metric in maker.metrics}
     for name in algorithms():
         shown = {**algorithm(name).gauges, "share": f"share of the learner's time that {name} takes, 0 to 1"}
         for figure, meaning in shown.items():

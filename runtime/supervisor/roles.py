@@ -5,18 +5,16 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from runtime.config.settings import RunSection
-from runtime.reporting.figures import Counters, Value
+from runtime.reporting.figures import Counters
 from runtime.reporting.run_status import RunStatus
+from runtime.supervisor.metric import Metric
 from runtime.supervisor.supervised_actor import SupervisedActor
 from sensors.core.modalities import labelled
 from sensors.core.state import StateDict
 
-FINAL_PATIENCE = 600.0
-"""Seconds that the final exam may take."""
 CURSOR_EVERY = 5.0
 """Seconds between two readings of a teacher's cursor: after a crash it repeats this much at most."""
 TOTALS = ("inserted", "sampled", "evicted", "duplicates", "throttled", "corrupt", "torn")
@@ -38,9 +36,11 @@ class Role(ABC):
 
     Attributes:
         needed: whether the run ends when the actor fails too often; else it goes on without it.
+        metrics: Ray metrics of the figures that the role makes, apart from those of the role that it extends.
     """
 
     needed: ClassVar[bool] = True
+    metrics: ClassVar[tuple[Metric, ...]] = ()
 
     def __init__(self, actor: SupervisedActor, status: RunStatus, section: RunSection) -> None:
         self.actor = actor
@@ -87,6 +87,17 @@ class ReplayRole(Role):
     Args:
         remark: shows a note.
     """
+
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("reciprocal_events_total", "events accepted by replay, by kind", "events/", "kind", counter=True),
+        Metric("reciprocal_replay_inserted_total", "events inserted into replay", "replay/inserted", counter=True),
+        Metric("reciprocal_replay_sampled_total", "events drawn from replay", "replay/sampled", counter=True),
+        # Not a Ray counter: those are invisible while they are zero, and zero is what one wants to see here.
+        Metric("reciprocal_dropped_events", "events lost or turned away so far, by reason", "dropped/", "reason"),
+        Metric("reciprocal_replay_events", "events in replay, by kind", "size/", "kind"),
+        Metric("reciprocal_replay_fill", "fullest table's fill, 0 to 1", "replay/fill"),
+        Metric("reciprocal_events_per_second", "events accepted each second", "replay/events_per_s"),
+    )
 
     def __init__(
         self, actor: SupervisedActor, status: RunStatus, section: RunSection, remark: Callable[[str], None]
@@ -166,6 +177,10 @@ class TeacherRole(Role):
     (by reason) + events held, as the teachers' last answers count them.
     """
 
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("reciprocal_accepted_total", "events accepted of one teacher", "accepted/", "actor", counter=True),
+    )
+
     def __init__(
         self, actor: SupervisedActor, status: RunStatus, section: RunSection, cursor: StateDict | None
     ) -> None:
@@ -216,140 +231,6 @@ class TeacherRole(Role):
     def _hold(self, events: int) -> None:
         """Note how many of the teacher's events have no final answer."""
         self._held = self.status.values[f"held/{self.actor.name}"] = events
-
-
-class LearnerRole(Role):
-    """Learns in chunks; after a restart the learner goes on from the newest checkpoint.
-
-    Args:
-        newest: finds that checkpoint; None where there is none.
-    """
-
-    def __init__(
-        self, actor: SupervisedActor, status: RunStatus, section: RunSection, newest: Callable[[], Path | None]
-    ) -> None:
-        self._newest = newest
-        self._idle = 0
-        super().__init__(actor, status, section)
-
-    def first_calls(self) -> list[PlannedCall]:
-        """Restore the newest checkpoint, describe the device."""
-        calls = [PlannedCall("describe", patience=self.section.start_deadline)]
-        self._restored = 0
-        if (checkpoint := self._newest()) is not None:
-            self._restored = int(checkpoint.name.split("-")[1])
-            calls.insert(0, PlannedCall("restore", (str(checkpoint),), patience=self.section.start_deadline))
-        return calls
-
-    def regular_call(self, now: float) -> PlannedCall | None:
-        """Learn, given how much of the run remains; None at the end of the run, or while learning pauses."""
-        if self.status.held_since is not None:
-            return None
-        share = self.status.share(self.section, now)
-        if share is not None:
-            if share >= 1.0:
-                return None
-            # Not waited for: an actor serves the calls of one caller in order, so it comes before the next chunk.
-            self.actor.handle.set_remaining.remote(1.0 - share)
-        steps = () if self.section.steps is None else (self.section.steps - self.status.step,)
-        return self._plan("run", self.section.chunk, *steps, expected=self.section.chunk)
-
-    @property
-    def resting(self) -> bool:
-        """Whether the learner is up and has no call under way or planned."""
-        return self.actor.started and self.actor.call is None and not self.todo
-
-    @property
-    def starved(self) -> bool:
-        """Whether the learner, since all sources ended, has twice in a row answered that it waits for events.
-
-        The first answer may be from before the end.
-        """
-        return self._idle >= 2
-
-    def on_answer(self, method: str, value: Any, now: float) -> None:
-        """Take in step, rate, turn and losses."""
-        status = self.status
-        if method == "describe":
-            status.facts[self.actor.name] = list(value)
-            status.step = self._restored
-        if method != "run":
-            return
-        step = int(value["step"])
-        if status.first_step_at is None and step > status.steps_before:
-            status.first_step_at = now
-        status.counters.add("learner/steps_done", max(0, step - status.step))
-        status.step = step
-        status.waiting = value.get("waiting", "")
-        self._idle = self._idle + 1 if status.over and status.waiting else 0
-        status.values |= {
-            "learner/step": step,
-            "learner/turn": value["turn"],
-            "learner/steps_per_s": float(value["steps_per_s"]),
-            "learner/duty": float(value["duty"]),
-            **{f"{name}/waiting": why for name, why in value.get("waits", {}).items()},
-            **{f"loss/{name}": float(loss) for name, loss in value.get("losses", {}).items()},
-            **value.get("figures", {}),
-        }
-
-
-class MonitorRole(Role):
-    """Examines in chunks.
-
-    Args:
-        remark: shows a note.
-        fresh: receives new figures.
-
-    Attributes:
-        graded: whether the final exam is done.
-    """
-
-    def __init__(
-        self,
-        actor: SupervisedActor,
-        status: RunStatus,
-        section: RunSection,
-        remark: Callable[[str], None],
-        fresh: dict[str, Value],
-    ) -> None:
-        self._remark = remark
-        self._fresh = fresh
-        self._final = False
-        self._began: float | None = None
-        self.graded = False
-        super().__init__(actor, status, section)
-
-    def first_calls(self) -> list[PlannedCall]:
-        """Ping the actor."""
-        return [PlannedCall("ping", patience=self.section.start_deadline)]
-
-    def regular_call(self, now: float) -> PlannedCall | None:
-        """Examine; at the end of the run once, on all test data."""
-        s = self.section
-        if self._final:
-            if self.graded:
-                return None
-            self._began = now if self._began is None else self._began
-            left = self._began + FINAL_PATIENCE - now
-            return PlannedCall("final", (s.chunk,), s.chunk, max(left - s.chunk, 1.0))
-        return PlannedCall("run", (s.chunk,), s.chunk, s.monitor_deadline)
-
-    def conclude(self) -> None:
-        """Make the final exam the next call."""
-        self._final = True
-
-    def on_answer(self, method: str, value: Any, now: float) -> None:
-        """Take in grades, and show a note."""
-        if method not in ("run", "final"):
-            return
-        if method == "final" and self._began is not None and (progress := value["progress"]):
-            self.status.examined = f"{progress}, {now - self._began:.0f} s"
-            return
-        self.graded = method == "final"
-        self.status.values |= value["figures"]
-        self._fresh |= value["figures"]
-        if value.get("note"):
-            self._remark(str(value["note"]))
 
 
 def _process(actor: Any) -> int:

@@ -1,10 +1,11 @@
 """The role of the sensors: which calls the supervisor makes, and what the answers mean."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from runtime.config.settings import RunSection
 from runtime.reporting.run_status import RunStatus
+from runtime.supervisor.metric import Metric
 from runtime.supervisor.roles import PlannedCall, TeacherRole, settle
 from runtime.supervisor.supervised_actor import SupervisedActor
 from sensors.core.state import StateDict
@@ -19,6 +20,19 @@ class SensorRole(TeacherRole):
     Args:
         remark: shows a note.
     """
+
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("reciprocal_sensor_live", "whether a sensor gives, 1 or 0, by sensor", "sensor_live/", "sensor"),
+        Metric("reciprocal_sensor_stalls", "times that a sensor stopped giving, by sensor", "sensor_stalls/", "sensor"),
+        Metric(
+            "reciprocal_sensor_reconnects", "times that a lost sensor was opened again", "sensor_reconnects/", "sensor"
+        ),
+        Metric(
+            "reciprocal_sensor_samples", "pieces of sound, pictures and the like read so far", "sensor_read/", "sensor"
+        ),
+        Metric("reciprocal_sensor_lost", "samples and messages lost, by source and reason", "sensor_lost/", "reason"),
+        Metric("reciprocal_perceived", "percepts, events by kind, seconds to replay", "sensors/", "figure"),
+    )
 
     def __init__(
         self,

@@ -21,12 +21,14 @@ from runtime.supervisor.call import arrived
 from runtime.supervisor.clock import Clock
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
 from runtime.supervisor.ending import Ending
+from runtime.supervisor.learner_role import LearnerRole
+from runtime.supervisor.monitor_role import MonitorRole
 from runtime.supervisor.outcome import Outcome, RunFailure
 from runtime.supervisor.page_report import PageReport
 from runtime.supervisor.page_role import PageRole
 from runtime.supervisor.progress import Progress
 from runtime.supervisor.record import FINAL, STARTING, Record
-from runtime.supervisor.roles import LearnerRole, MonitorRole, Role, TeacherRole
+from runtime.supervisor.roles import Role, TeacherRole
 from runtime.supervisor.saver import SaveError, Saver
 from runtime.supervisor.sensor_role import SensorRole
 from runtime.supervisor.starts import NAME as STARTS

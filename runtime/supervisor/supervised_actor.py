@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import ray
 from ray.exceptions import ActorUnavailableError, RayError
@@ -13,6 +13,7 @@ from runtime.supervisor.actor_process import ActorProcess
 from runtime.supervisor.call import LATE, Call
 from runtime.supervisor.hang import DOUBTFUL, SUSPECT, Hang, UnderWay, all_silent, find_hang, find_start_hang
 from runtime.supervisor.heartbeats import Heartbeats
+from runtime.supervisor.metric import Metric
 from runtime.supervisor.supervision import Supervision
 
 BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -61,6 +62,18 @@ class SupervisedActor:
         restart_at: monotonic time of the planned restart; None while none is planned.
         not_before: monotonic time before which it is not asked.
     """
+
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("reciprocal_restarts_total", "restarts of actors", "restarts/", "actor", counter=True),
+        Metric("reciprocal_hangs_total", "times that an actor gave no heartbeat", "hangs/", "actor", counter=True),
+        Metric(
+            "reciprocal_actor_well", "1 while an actor is up, 0 while hung, late or being restarted", "well/", "actor"
+        ),
+        Metric(
+            "reciprocal_noticed_seconds", "seconds until its last death or hang was detected", "noticed_s/", "actor"
+        ),
+        Metric("reciprocal_recovered_seconds", "seconds from noticing it to its next answer", "recovered_s/", "actor"),
+    )
 
     def __init__(
         self, name: str, create: Callable[[], Any], supervision: Supervision, keeps_handle: bool = False

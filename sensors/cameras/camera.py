@@ -179,7 +179,7 @@ class _Live:
     def read(self, timeout: float) -> Frame | None:
         """The next picture, unless it comes sooner than asked."""
         if not self._capture.grab():
-            raise SourceError("the device gives no picture any more")
+            raise SourceError("the device no longer gives pictures")
         now = time.monotonic()
         # Half a period of tolerance: a camera at just the wanted rate must not lose every other picture to jitter.
         if now < self._due - self._period / 2:

@@ -153,7 +153,7 @@ class Film:
 
     def _finish(self) -> NoReturn:
         if self._endless:
-            raise SourceError("the stream gives no picture any more")
+            raise SourceError("the stream no longer gives pictures")
         progress, declared = self._progress, self._declared
         if declared is None:
             if self._skip:

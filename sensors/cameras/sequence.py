@@ -150,7 +150,9 @@ def open_sequence(pattern: str, period: float, lose: Lose, idle: Callable[[], No
     folder, name = Path(pattern).parent, Path(pattern).name
     found = numbered(folder, name)
     if not found:
-        raise SourceError(f"camera {pattern!r}: no file of {str(folder)!r} is named so; check the name and its digits")
+        raise SourceError(
+            f"camera {pattern!r}: no file of {str(folder)!r} has such a name; check the name and its digits"
+        )
     paths = [folder / found[number] for number in sorted(found)]
     return Sequence(_files(paths, period, color), len(paths), missing_numbers(sorted(found)), lose, idle)
 

@@ -102,8 +102,9 @@ class Segmenter:
 
     Attributes:
         counts: what became of the sound: `utterances`, of these `broken` (not whole); `too_short` (dropped
-            utterances), `gaps` (announced by the source or seen in the times), `late` (chunks dropped because
-            sound as late came before them), `bad` (chunks dropped because they hold NaN, infinity or nothing).
+            utterances), `too_quiet` (sound as long as an utterance that never rose over `loud`), `gaps` (announced by
+            the source or seen in the times), `late` (chunks dropped because sound as late came before them), `bad`
+            (chunks dropped because they hold NaN, infinity or nothing).
     """
 
     def __init__(self, config: SegmentationConfig | None = None) -> None:
@@ -227,6 +228,8 @@ class Segmenter:
             return []
         self._scores.append(score)
         if not self._open and score < config.quiet:
+            if (self._fall - self._rise + 1) * HOP >= config.shortest * SAMPLE_RATE:
+                self.counts["too_quiet"] += 1
             self._rest()
         elif (k - self._fall) * HOP >= config.pause * SAMPLE_RATE:
             return self._close(whole=True)

@@ -98,8 +98,9 @@ class Views:
 
     Attributes:
         counts: `views`; `resumed` (the same view after a movement), `empty` (looks at which there was nothing to be
-            seen), `late` (frames dropped because they were older than one seen), `bad` (frames dropped because they
-            are no pictures), `gaps` (times without pictures that ended a hold).
+            seen), `moved` (pictures that ended a hold before it was looked at), `late` (frames dropped because they
+            were older than one seen), `bad` (frames dropped because they are no pictures), `gaps` (times without
+            pictures that ended a hold).
     """
 
     def __init__(self, look: Look, config: ViewsConfig | None = None) -> None:
@@ -137,6 +138,8 @@ class Views:
         changes = self._lose(frame.time)
         thumb = _thumbnail(frame.picture)
         if self._anchor is None or difference(thumb, self._anchor) > self.config.still:
+            if self._anchor is not None and self._looked is None:
+                self.counts["moved"] += 1
             self._anchor, self._since, self._looked, self._held = thumb, frame.time, None, False
         self._last = frame.time
         self._late = max(0.0, now - frame.time) if now is not None else 0.0

@@ -15,6 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from sensors.browsers.browsers import Browsers, Message
 from sensors.core.errors import SourceError
 from sensors.core.event import EventBatch
 from sensors.core.state import StateDict
@@ -56,6 +57,7 @@ class LiveRig:
         playback: intervals in which this machine plays a sound, whose chunks are left out; None: it plays nothing.
         clock: of monotonic seconds.
         played: the sources are tapes, which wait for their reader.
+        browsers: those that share their microphone and camera; None: none may.
     """
 
     def __init__(
@@ -68,11 +70,15 @@ class LiveRig:
         clock: Callable[[], float] = time.monotonic,
         playback: OwnPlayback | None = None,
         played: bool = False,
+        browsers: Browsers | None = None,
     ) -> None:
         self._sources = list(sources)
         self._perception = perception
         self._kinds = frozenset(kinds)
         self._ingest, self._recorder, self._playback = ingest, recorder, playback
+        self._browsers = browsers
+        if browsers is not None:
+            browsers.observer = self._changed
         # A recording contains nothing that this machine plays now.
         self._filters = (
             {} if playback is None or played else {source.name: PlaybackFilter(playback) for source in sources}
@@ -110,7 +116,7 @@ class LiveRig:
 
     def step(self, seconds: float) -> list[Delivery]:
         """Take in what came, for `seconds` at most where nothing did; what it makes, each to be acknowledged."""
-        came = self._reader.step()
+        came = self._reader.step() | self._perceive_browsers()
         if self._reader.ended:
             self._reader.flush()
         wait = 0.0 if came or self._found else seconds
@@ -135,17 +141,26 @@ class LiveRig:
     def flush(self) -> list[Delivery]:
         """Give the devices back; all that they gave and that is under way, decided: nothing will follow."""
         self._reader.finish()
+        if self._browsers is not None:
+            self._browsers.finish()
+            self._perceive_browsers()
         return self._take_found()
+
+    def exchange(self, messages: Sequence[Message]) -> list[tuple[str, str]] | None:
+        """Take in what browsers sent, and give what they are to be told; None: no browser may share. Any thread."""
+        return None if self._browsers is None else self._browsers.exchange(messages)
 
     @property
     def states(self) -> dict[str, str]:
         """Where every source and `robot/NAME` stands: `connecting`, `live`, `stalled` or `closed`."""
-        return {source.name: source.state for source in self._sources} | self._robots
+        shared = self._browsers.states if self._browsers is not None else {}
+        return {source.name: source.state for source in self._sources} | shared | self._robots
 
     @property
     def over(self) -> bool:
         """Whether all its sources have ended and no robot is listened for: nothing more will come of it."""
-        return self._reader.flushed and self._ingest is None
+        shared = self._browsers is not None and self._browsers.sharing
+        return self._reader.flushed and self._ingest is None and not shared
 
     @property
     def name(self) -> str:
@@ -177,6 +192,9 @@ class LiveRig:
         found["notes/lost"] = self._unnoted
         found |= {f"lost/{name}/own": float(it.own) for name, it in self._filters.items() if it.own}
         found |= {f"perceived/{what}": n for what, n in self._perception.counts.items()}
+        if self._browsers is not None:
+            for name, n in self._browsers.figures().items():
+                found[name] = found.get(name, 0.0) + n
         if self._ingest is not None:
             found |= {f"refused/{reason}": n for reason, n in self._ingest.counts.items()}
         if self._recorder is not None:
@@ -206,6 +224,8 @@ class LiveRig:
             source.disconnect()
         if self._ingest is not None:
             self._ingest.close()
+        if self._browsers is not None:
+            self._browsers.close()
         if self._recorder is not None:
             self._recorder.close()
         if self._playback is not None:
@@ -218,6 +238,15 @@ class LiveRig:
     def _take_found(self) -> list[Delivery]:
         found, self._found = self._found, []
         return found
+
+    def _perceive_browsers(self) -> bool:
+        """Perceive in what browsers sent; whether anything came."""
+        if self._browsers is None:
+            return False
+        came = self._browsers.step()
+        for batch, captured in self._browsers.take_found():
+            self._give(batch, captured)
+        return came
 
     def _hear(self, ingest: RemoteIngest, seconds: float) -> None:
         for received in ingest.run(seconds):

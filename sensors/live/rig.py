@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from sensors.browsers.browsers import Browsers
 from sensors.core.errors import SourceError
 from sensors.live.live_rig import HOST, LiveRig
-from sensors.live.rig_config import LIVE, RigConfig
+from sensors.live.rig_config import RigConfig
 from sensors.perception.perception import Perception
 from sensors.perception.streams import AnySource, devices, played, streams
 from sensors.robots.ingest import RemoteIngest
@@ -36,7 +37,12 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
         recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
     perception = Perception(HOST, generation, config.perception, config.names)
     playback = OwnPlayback(Path(config.own_playback)) if config.own_playback is not None else None
-    return LiveRig(sources, perception, kinds, ingest, recorder, playback=playback, played=config.source != LIVE)
+    browsers = None
+    if config.browsers.most and not config.played:
+        senses = (config.perception, config.names)
+        browsers = Browsers(config.browsers, *senses, config.sensors, generation, recorder)
+    played = config.played
+    return LiveRig(sources, perception, kinds, ingest, recorder, playback=playback, played=played, browsers=browsers)
 
 
 def make_sources(config: RigConfig) -> list[AnySource]:
@@ -46,10 +52,10 @@ def make_sources(config: RigConfig) -> list[AnySource]:
         SourceError: no such recording, or nothing to perceive with.
     """
     wanted = streams(config.names)
-    if config.source != LIVE:
+    if config.played:
         return played(wanted, config.source, config.live.speed)
-    sources = devices(wanted, config.sensors)
-    if not sources and config.ingest.listen is None:
+    sources = devices(wanted, config.devices)
+    if not sources and config.ingest.listen is None and not config.waits_for_browsers:
         raise SourceError(
             f"no device for {', '.join(wanted)}, and no robots: give --microphone, --camera or --listen, "
             "or the device of another sense by its settings"
@@ -73,7 +79,7 @@ def check(config: RigConfig, fresh: bool = True) -> None:
     sources = make_sources(config)
     if config.ingest.listen is not None:
         RemoteIngest(config.ingest).close()
-    if config.source != LIVE or config.ingest.listen is not None:
+    if config.played or config.ingest.listen is not None or config.waits_for_browsers:
         return
     try:
         connect(sources, CHECK)

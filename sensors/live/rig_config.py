@@ -2,13 +2,22 @@
 
 from dataclasses import dataclass, field
 
+from sensors.browsers.browsers_config import BrowsersConfig
 from sensors.core.config import Config, setting
 from sensors.perception.perception import PerceptionConfig
 from sensors.robots.remote_config import IngestConfig
 from sensors.sources.live_config import SensorsConfig
+from sensors.sources.registry import LiveSource, live_sources, register_live_source
 
-LIVE = "live"
-"""What `source` says for microphone, camera and robots; anything else is a recording's directory."""
+LIVE = register_live_source(
+    LiveSource("live", "this machine's microphone and camera, robots and browsers", devices=True)
+).name
+"""What `source` says for microphone, camera and robots."""
+
+
+def is_recording(source: str) -> bool:
+    """Whether what `--sensors` names is the directory of a recording."""
+    return source not in live_sources()
 
 
 @dataclass(frozen=True)
@@ -34,11 +43,12 @@ class LiveConfig(Config):
 class RigConfig(Config):
     """All that a rig is made from."""
 
-    source: str = setting(LIVE, help="live, or the directory of a recording")
+    source: str = setting(LIVE, help=f"{', '.join(live_sources())}, or the directory of a recording")
     sensors: SensorsConfig = field(default_factory=SensorsConfig)
     perception: PerceptionConfig = field(default_factory=PerceptionConfig)
     ingest: IngestConfig = field(default_factory=IngestConfig)
     live: LiveConfig = field(default_factory=LiveConfig)
+    browsers: BrowsersConfig = field(default_factory=BrowsersConfig)
     senses: str | None = setting(None, help="names of the senses that are perceived, by commas; none: all that can be")
     own_playback: str | None = setting(
         None, help="file with the times at which this machine plays a sound; none: no such file"
@@ -47,8 +57,27 @@ class RigConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.source == LIVE and self.sensors.camera is not None:
+        if self.devices.camera is not None and not self.played:
             self.perception.views.check_rate(self.sensors.fps)
+
+    @property
+    def played(self) -> bool:
+        """Whether a recording is played."""
+        return is_recording(self.source)
+
+    @property
+    def devices(self) -> SensorsConfig:
+        """The devices of this machine that are used; none where the source has no use of them."""
+        kind = live_sources().get(self.source)
+        if kind is None or kind.devices:
+            return self.sensors
+        return self.sensors.replace(microphone=None, camera=None)
+
+    @property
+    def waits_for_browsers(self) -> bool:
+        """Whether nothing need be there at the start, as browsers may come."""
+        kind = live_sources().get(self.source)
+        return kind is not None and kind.browsers and self.browsers.most > 0
 
     @property
     def names(self) -> list[str] | None:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,16 @@ class PerceptionConfig(Config):
             )
 
 
+class Witness(Protocol):
+    """Sees what is perceived, before events are made of it; called in the thread that perceives."""
+
+    def percept(self, sense: str, percept: Percept, now: float) -> None:
+        """A cutter reports a percept at a monotonic second."""
+
+    def moment(self, moment: Moment, now: float) -> bool:
+        """These percepts belong together; whether an event is made of them."""
+
+
 class Perception:
     """Readings in, event batches out; to be used by one thread.
 
@@ -57,6 +67,7 @@ class Perception:
         generation: counts restarts without the saved state, >= 0.
         config: how streams become events.
         senses: that are perceived; None: all that have a stream.
+        witness: sees what is perceived; None: nothing does.
 
     Raises:
         ConfigError: one of the senses has no stream.
@@ -68,8 +79,10 @@ class Perception:
         generation: int = 0,
         config: PerceptionConfig | None = None,
         senses: Sequence[str] | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self.config = config or PerceptionConfig()
+        self._witness = witness
         self.name = name
         self.generation = generation
         self._seq = 0
@@ -94,6 +107,16 @@ class Perception:
         return {**named, "events": self._seq}
 
     @property
+    def streams(self) -> Mapping[str, Stream]:
+        """How each sense is perceived, by its name."""
+        return self._streams
+
+    @property
+    def cutters(self) -> Mapping[str, Cutter]:
+        """What cuts the readings of each sense, by its name."""
+        return self._cutters
+
+    @property
     def senses(self) -> tuple[str, ...]:
         """The senses that are perceived."""
         return tuple(self._streams)
@@ -116,7 +139,7 @@ class Perception:
         found = [
             (sense, percept) for sense in self._takers[key] for percept in self._cutters[sense].observe(reading, now)
         ]
-        return self._batches(self._take(found, now))
+        return self._batches(self._take(found, now), now)
 
     def advance(self, now: float) -> list[EventBatch]:
         """Let time pass; to be called a few times a second whether or not anything came.
@@ -125,12 +148,12 @@ class Perception:
             What is decided because a source gives nothing any more.
         """
         found = [(sense, percept) for sense, cutter in self._cutters.items() for percept in cutter.expire(now)]
-        return self._batches(self._take(found, now))
+        return self._batches(self._take(found, now), now)
 
     def flush(self, now: float) -> list[EventBatch]:
         """The streams have ended: everything that is under way, decided."""
         found = [(sense, percept) for sense, cutter in self._cutters.items() for percept in cutter.flush()]
-        return self._batches(self._take(found, now) + self._pairing.flush())
+        return self._batches(self._take(found, now) + self._pairing.flush(), now)
 
     def state_dict(self) -> StateDict:
         """Which ids and lessons come next, JSON-able; what is under way is not kept."""
@@ -155,10 +178,15 @@ class Perception:
     def _take(self, found: Sequence[tuple[str, Percept]], now: float) -> list[Moment]:
         moments: list[Moment] = []
         for sense, percept in found:
+            if self._witness is not None:
+                self._witness.percept(sense, percept, now)
             moments += self._pairing.observe(sense, percept, now)
         return moments + self._pairing.advance(now, {sense: cutter.known for sense, cutter in self._cutters.items()})
 
-    def _batches(self, moments: Sequence[Moment]) -> list[EventBatch]:
+    def _batches(self, moments: Sequence[Moment], now: float) -> list[EventBatch]:
+        if self._witness is not None:
+            moments = [moment for moment in moments if self._witness.moment(moment, now)]
+
         def kind(moment: Moment) -> tuple[bool, ...]:
             return tuple(sense in moment.percepts for sense in self._streams)
 

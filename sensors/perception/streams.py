@@ -128,7 +128,7 @@ def played(wanted: Mapping[str, Stream], directory: str | Path, speed: float = 1
     if not found:
         kinds = ", ".join(sorted(set(recording.kinds.values())))
         raise SourceError(
-            f"{directory}: holds {kinds} alone, in which no sense of this run is perceived; name its sense in "
+            f"{directory}: holds only {kinds}, which no sense of this run perceives; name its sense in "
             "learner.modalities, and give --plugin FILE.py where it is no sense of the program itself"
         )
     if mixed := _mixed(taken, wanted):

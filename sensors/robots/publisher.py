@@ -117,7 +117,7 @@ class Publisher:
         if (batch.source, batch.generation) != (self.name, self.generation):
             raise LinkError(
                 f"batch of {batch.source} ({batch.generation}): expected {self.name} ({self.generation}); "
-                "a robot sends its own alone"
+                "a robot sends only its own"
             )
         self._window.add(len(batch), wire.encode(batch))
 

@@ -50,4 +50,11 @@ def _warm_up() -> list[Chunk]:
     return [Chunk(at / SAMPLE_RATE, sound[at : at + count]) for at in range(0, len(sound), count)]
 
 
-STREAM = Stream(reading=Chunk, sources=_sources, cutter=_cutter, samples=_samples, warm_up=_warm_up)
+STREAM = Stream(
+    reading=Chunk,
+    sources=_sources,
+    cutter=_cutter,
+    samples=_samples,
+    warm_up=_warm_up,
+    misses={"too_quiet": "too quiet: speak louder, or nearer to the microphone", "too_short": "too short"},
+)

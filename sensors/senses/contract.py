@@ -5,7 +5,7 @@ that name: what it looks and sounds like, how it is read from a file, disturbed,
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,10 @@ class Stream:
         warm_up: makes some readings, the first at second 0, with a percept in them. They are perceived once before
             the sources begin: libraries that load themselves at their first use would delay the first events. None:
             nothing is perceived beforehand.
+        in_color: whether its sources are to give pictures in colour; of streams that read pictures.
+        misses: what the cutter counts when something was there and was not taken: name of the count -> why, for people.
+        lacks: what the cutter counts while it takes nothing, likewise; told where what another sense perceived
+            meanwhile stays alone.
     """
 
     reading: type
@@ -76,6 +80,9 @@ class Stream:
     samples: Callable[[Sequence[Any], Any], Array]
     names: tuple[str, ...] = ()
     warm_up: Callable[[], Iterable[Any]] | None = None
+    in_color: Callable[[], bool] = lambda: False
+    misses: Mapping[str, str] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -44,4 +44,12 @@ def _warm_up() -> list[Frame]:
     return [Frame(i / 20, picture) for i in range(40)]
 
 
-STREAM = Stream(reading=Frame, sources=_sources, cutter=_cutter, samples=_samples, warm_up=_warm_up)
+STREAM = Stream(
+    reading=Frame,
+    sources=_sources,
+    cutter=_cutter,
+    samples=_samples,
+    warm_up=_warm_up,
+    in_color=_in_color,
+    lacks={"moved": "the picture moved: hold it still", "empty": "no card was seen, or nothing on it"},
+)

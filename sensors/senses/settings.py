@@ -97,7 +97,7 @@ def _form(each: Sense, config: SensesConfig) -> Modality:
         return each.modality
     form = each.form(each.modality, own)
     if (form.name, form.layout, form.dtype) != (each.name, each.modality.layout, each.modality.dtype):
-        raise ConfigError(f"sense {each.name!r}: its settings may change the shape, range and unit of samples alone")
+        raise ConfigError(f"sense {each.name!r}: its settings may change only the shape, range and unit of samples")
     return form
 
 

@@ -1,4 +1,4 @@
-"""Pictures to the stored form of `image` and `lips`. The form of `image` follows its settings: size and colour."""
+"""Pictures to the stored form of `image`, which follows its settings: size and colour."""
 
 from typing import Any
 
@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from sensors.core.errors import DataError
 from sensors.core.modalities import modality
-from sensors.signals.lips import FRAMES, HEIGHT, WIDTH
 
 
 def mnist_images(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -76,27 +75,6 @@ def fit_picture(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if channels == 1:
         return np.asarray(cv2.cvtColor(np.ascontiguousarray(middle), cv2.COLOR_BGR2GRAY), np.uint8)[None]
     return np.ascontiguousarray(middle[..., ::-1].transpose(2, 0, 1))
-
-
-def lip_frames(clips: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Twelve-frame mouth clips as `lips` samples, resized by area where they are not 60×80.
-
-    Args:
-        clips: (N, 12, height, width) uint8.
-
-    Returns:
-        (N, 12, 60, 80) uint8.
-
-    Raises:
-        DataError: another number of axes or frames, an empty picture, or another dtype.
-    """
-    if clips.ndim != 4 or clips.shape[1] != FRAMES or clips.dtype != np.uint8 or 0 in clips.shape[2:]:
-        raise DataError(f"lip clips: expected (N, {FRAMES}, height, width) uint8, got {clips.shape} {clips.dtype}")
-    if clips.shape[2:] == (HEIGHT, WIDTH):
-        return np.ascontiguousarray(clips)
-    flat = clips.reshape(-1, *clips.shape[2:])
-    resized: NDArray[np.uint8] = _resize(flat, (HEIGHT, WIDTH), cv2.INTER_AREA)
-    return resized.reshape(-1, FRAMES, HEIGHT, WIDTH)
 
 
 def _channels(grey: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:

@@ -8,16 +8,13 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from sensors.core.errors import SourceError
 from sensors.signals.mixer import Mixer
-from sensors.signals.spectrogram import SAMPLE_RATE
 from sensors.sources.live_config import SensorsConfig
 from sensors.sources.loop import STALL, LoopSource
 from sensors.sources.portaudio import cause, count_open, known, names, opening, query
-from sensors.sources.sample_clock import SampleClock
 from sensors.sources.sound_server import (
     ALSA,
     NO_PLUGIN,
@@ -28,6 +25,7 @@ from sensors.sources.sound_server import (
     server_sources,
 )
 from sensors.sources.source import Chunk
+from sensors.sources.timed_sound import TimedSound
 
 BLOCKS = 256
 """Blocks between PortAudio's thread and the reader, about 5 s; a full one means that the reader was not run."""
@@ -137,12 +135,8 @@ class _Stream:
             with recording_from(source):
                 self._stream = self._open(sounddevice, info, source.description if source else str(info["name"]))
             count_open(1)
-        self._clock = SampleClock(self._rate)
-        self._end: float | None = None
+        self._sound = TimedSound(self._rate, BLOCK, lose)
         self._mixer, self._alone = Mixer(), False
-        self._resampler: Any = None
-        self._taken = self._given = 0  # samples into and out of the resampler
-        self._gap = False
 
     def _open(self, sounddevice: ModuleType, info: dict[str, Any], name: str) -> Any:
         most, usual = int(info["max_input_channels"]), float(info["default_samplerate"])
@@ -209,29 +203,7 @@ class _Stream:
         if overrun := self._overrun - self._overrun_told:
             self._overrun_told += overrun
             self._lose("overflow", overrun)
-        return self._chunk(seen, samples, lost, overrun)
-
-    def _chunk(self, seen: float, samples: NDArray[np.float32], lost: bool, overrun: int) -> Chunk | None:
-        start, gap, unsure = self._clock.stamp(seen, len(samples), lost or overrun > 0)
-        if gap and not overrun:
-            # As far as the times tell: the device says that it lost sound, not how much.
-            missing = start - self._end if self._end is not None else 0.0
-            self._lose("device", max(1, round(missing / BLOCK)))
-        self._end = start + len(samples) / self._rate
-        if self._rate == SAMPLE_RATE:
-            return Chunk(start, samples, gap, unsure)
-        if self._resampler is None or gap:
-            self._resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float32")
-            self._taken, self._given, self._gap = 0, 0, gap
-        # What comes out lags behind what went in, and its times with it.
-        start += self._given / SAMPLE_RATE - self._taken / self._rate
-        out: NDArray[np.float32] = self._resampler.resample_chunk(samples)
-        self._taken += len(samples)
-        self._given += len(out)
-        if not len(out):
-            return None
-        gap, self._gap = self._gap, False
-        return Chunk(start, out, gap, unsure)
+        return self._sound.chunk(seen, samples, lost or overrun > 0, counted=overrun > 0)
 
     def close(self) -> None:
         try:

@@ -204,7 +204,7 @@ class _Reader:
             return process
         if self._closed:
             return None
-        raise DataError("a process that reads files ended before its first file; are there memory and processes left?")
+        raise DataError("a process that reads files ended before its first file; free memory, or allow more processes")
 
     def _ask(self, process: "subprocess.Popen[bytes]", path: Path) -> tuple[str, bytes]:
         """What became of a file: the reason or an empty text, and the sample's bytes."""

@@ -56,7 +56,7 @@ def speak(root: Path) -> list[str]:
     silent = [concept for concept in names.concepts if concept not in spoken]
     if not names.concepts:
         raise DataError(
-            f"--speak {printable(str(root))}: names nothing to say;\nmake a folder for each thing, as in image/mug"
+            f"--speak {printable(str(root))}: has no names to say;\nmake a folder for each thing, as in image/mug"
         )
     place = root / ("train" if found.parts else "") / SPOKEN
     if silent:

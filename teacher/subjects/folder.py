@@ -67,7 +67,7 @@ def _senses(data: DataConfig) -> tuple[str, ...]:
 
 def _root(data: DataConfig) -> Path:
     if data.folder is None:
-        raise ConfigError("folder: which one is to be taught? Give --teach DIR")
+        raise ConfigError("folder: no folder is named; give --teach DIR")
     return Path(data.folder)
 
 

@@ -76,7 +76,7 @@ def test_a_disk_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytest.Monkey
     leader = threading.Thread(target=group.wait)
     leader.start()
     assert entered.wait(30.0)
-    with pytest.raises(StorageError, match="not taken anything"):
+    with pytest.raises(StorageError, match="not accepted any data"):
         group.wait()
     go.set()
     leader.join(30.0)

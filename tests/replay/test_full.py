@@ -101,11 +101,11 @@ def test_nothing_is_recorded_in_a_file_that_lost_its_name(tmp_path: Path, monkey
     it.append(Taken(1, 0, [(0, 0), (2, 2), (4, 4)], 7, Totals(3, 3)))
 
     def broken(path: Path) -> None:
-        raise StorageError("the disk does not take it")
+        raise StorageError("the disk does not accept the data")
 
     with monkeypatch.context() as patched:
         patched.setattr(journal, "sync_directory", broken)
-        with pytest.raises(StorageError, match="does not take"):
+        with pytest.raises(StorageError, match="does not accept"):
             it.append(Taken(1, 0, [(10, 10), (12, 12)], 7, Totals(5, 5)))
     it.append(Taken(1, 0, [(20, 20)], 7, Totals(4, 4)))  # would have fitted into the old one
     assert sorted(first for _, _, first, _ in Journal(tmp_path).seen.intervals()) == [0, 2, 4, 20]

@@ -48,7 +48,7 @@ def test_ctrl_c_before_anything_was_started_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         run_session(parse_arguments(["--run-dir", str(tmp_path / "run")]))
     assert list(tmp_path.iterdir()) == []
-    assert "no event was kept: the run directory is removed" in capsys.readouterr().out
+    assert "no event was stored: the run directory is removed" in capsys.readouterr().out
 
 
 def test_ctrl_c_says_what_a_resumed_run_holds(
@@ -71,7 +71,7 @@ def cluster(joined: bool = False, kill: Callable[[], None] = lambda: None) -> An
 @pytest.mark.parametrize(
     ("events", "checkpoint", "told"),
     [
-        (0, False, "nothing was learned and no event was kept: the run directory is removed"),
+        (0, False, "nothing was learned and no event was stored: the run directory is removed"),
         (1, False, "there is no checkpoint yet; 1 event kept"),
         (12, True, "the last checkpoint stands"),
     ],
@@ -200,12 +200,12 @@ def test_a_run_of_an_earlier_format_is_resumed_and_then_has_the_present_one(
     [
         (
             ["--teach", "digits"],
-            r"run\.teach: nothing is taught .*;\nleave it away, or give --judges DIR",
+            r"run\.teach: a run with sensors has no teacher;\nleave it out, or give --judges DIR",
         ),
-        (["--images", "digits"], r"data\.images: nothing is taught .* --judges DIR"),
-        (["--set", "teacher.rate=3"], r"teacher\.rate: nothing is taught where sensors perceive;\nleave it away$"),
-        (["--teachers", "2"], r"run\.teachers: nothing is taught"),
-        (["--data", "."], r"data\.data: nothing is taught"),
+        (["--images", "digits"], r"data\.images: a run with sensors has no teacher;.* --judges DIR"),
+        (["--set", "teacher.rate=3"], r"teacher\.rate: a run with sensors has no teacher;\nleave it out$"),
+        (["--teachers", "2"], r"run\.teachers: a run with sensors has no teacher"),
+        (["--data", "."], r"data\.data: a run with sensors has no teacher"),
     ],
 )
 def test_a_run_without_a_teacher_names_no_subjects(tmp_path: Path, given: list[str], told: str) -> None:
@@ -242,8 +242,8 @@ def test_the_form_of_samples_stays_what_a_run_was_made_with(
     with pytest.raises(ConfigError) as caught:
         run_session(parse_arguments(["--resume", str(run.path), "--set", "image.size=96"]))
     assert str(caught.value).splitlines() == [
-        "image.size: 64 -> 96: networks and tables of this run have the old form;",
-        "leave it as it is, or start a new run",
+        "image.size: 64 -> 96: the networks and tables of this run have the old form;",
+        "keep the old value, or start a new run",
     ]
     with pytest.raises(KeyboardInterrupt):
         run_session(parse_arguments(["--resume", str(run.path)]))

@@ -16,7 +16,6 @@ from sensors.core.modalities import kind_of, modality
 from sensors.plugins import (
     GROUP,
     apply_setup,
-    given_plugins,
     load_plugins,
     plugins,
     process_setup,
@@ -210,11 +209,6 @@ def test_a_sense_cannot_take_the_name_of_a_section(tmp_path: Path, plugins_undon
     path = written(tmp_path, TOUCH.replace('"touch"', f'"{name}"').replace("settings=TouchConfig,", ""))
     with pytest.raises(UserError, match=rf"line \d+: sense '{name}': a section of the settings has this name"):
         load_plugins([path])
-
-
-def test_files_are_found_before_anything_else_is_read() -> None:
-    arguments = ["--plugin", "a.py", "--steps", "3", "--plugin=b.py", "--resume", "run", "--plugin"]
-    assert given_plugins(arguments) == ["a.py", "b.py"]
 
 
 def test_the_page_s_own_example_keeps_the_contract(tmp_path: Path, plugins_undone: Callable[[], None]) -> None:

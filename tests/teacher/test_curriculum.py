@@ -65,9 +65,9 @@ def test_missing_concepts_are_met_alone_only() -> None:
 
 def test_nothing_left_to_teach_is_refused() -> None:
     everything = "0,1,2,3,4,5,6,7,8,9"
-    with pytest.raises(ConfigError, match="no concept is left to be met by audio"):
+    with pytest.raises(ConfigError, match="no concept remains for audio"):
         curriculum_of(TeacherConfig(missing=f"audio:{everything}"))
-    with pytest.raises(ConfigError, match="audio and image together"):
+    with pytest.raises(ConfigError, match="audio and image meet together"):
         curriculum_of(TeacherConfig(missing="audio:0,1,2,3,4 image:5,6,7,8,9"))
 
 
@@ -90,7 +90,7 @@ def test_phases_begin_after_the_warm_up_and_the_last_one_may_be_smaller() -> Non
 
 def test_a_phase_in_which_nothing_can_be_taught_is_refused() -> None:
     config = TeacherConfig(phase_events=64, missing="audio:four,five")
-    with pytest.raises(ConfigError, match="no concept of phase 4, 5 is left to be met by audio"):
+    with pytest.raises(ConfigError, match="no concept of phase 4, 5 remains for audio"):
         curriculum_of(config)
 
 

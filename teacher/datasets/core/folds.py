@@ -32,11 +32,6 @@ def five_folds(utterances: Utterances, seed: int) -> list[Fold]:
     return stratified_folds(utterances.letters, utterances.speakers, seed)
 
 
-def speaker_folds(utterances: Utterances) -> list[Fold]:
-    """Leave one speaker out, by `group_folds`."""
-    return group_folds(utterances.speakers, utterances.speaker_names)
-
-
 def stratified_folds(labels: Labels, speakers: Labels, seed: int, count: int = 5) -> list[Fold]:
     """Folds in which every label and every speaker has its share.
 
@@ -55,7 +50,7 @@ def stratified_folds(labels: Labels, speakers: Labels, seed: int, count: int = 5
         DataError: fewer than two folds, or fewer rows than folds.
     """
     if not 2 <= count <= len(labels):
-        raise DataError(f"{len(labels)} utterances cannot be dealt into {count} folds")
+        raise DataError(f"{len(labels)} utterances cannot be divided into {count} folds")
     rng = np.random.default_rng(seed)
     dealt = np.empty(len(labels), np.int64)
     totals = np.zeros(count, np.int64)

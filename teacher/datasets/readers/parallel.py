@@ -117,7 +117,7 @@ def load_folder(folder: Path) -> ParallelCorpus:
     labels, speakers = (_number([line[k] for line in lines[1:]]) for k in (0, 1))
     names = [line[0] for line in _read_names(folder / "unseen.txt")]
     if absent := sorted(set(names) - set(labels[1])):
-        raise DataError(f"{folder / 'unseen.txt'}: nobody says {absent[0]!r} in labels.csv")
+        raise DataError(f"{folder / 'unseen.txt'}: no row of labels.csv has the label {absent[0]!r}")
     unseen = sorted(labels[1].index(name) for name in set(names))
     if min(len(unseen), len(labels[1]) - len(unseen)) < 2:
         raise DataError(

@@ -148,7 +148,7 @@ def test_it_says_once_that_the_speaker_is_gone_and_that_it_is_back(
     mouth = Mouth(False)
     it = responder(tmp_path, associations, mouth)
     mouth.problem = "speaker 'box': unplugged"
-    assert it.step() == "speaker 'box': unplugged; sounds go to files alone" and it.step() == ""
+    assert it.step() == "speaker 'box': unplugged; sounds go to files only" and it.step() == ""
     mouth.problem = ""
     assert it.step() == "the speaker plays again" and it.step() == ""
     tell(buffer, "image", 0)

@@ -5,14 +5,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from agent.config import PRESETS
 from agent.exams.judge_networks import build_judge
 from agent.networks.autoencoder import Transcoder
-from agent.networks.build import build_autoencoder, count_layers
+from agent.networks.build import build_autoencoder
 from agent.networks.layouts import contract
 from sensors.core.errors import ConfigError
 from sensors.core.modalities import Modality, modality
+
+
+def count_layers(module: nn.Module) -> dict[str, int]:
+    """Numbers of convolution and fully connected layers in a module."""
+    conv = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+    return {
+        "convolution": sum(isinstance(m, conv) for m in module.modules()),
+        "fully_connected": sum(isinstance(m, nn.Linear) for m in module.modules()),
+    }
 
 
 @pytest.mark.parametrize("modality", [modality("audio"), modality("image")], ids=lambda m: m.name)

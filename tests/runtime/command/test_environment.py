@@ -52,7 +52,7 @@ def test_a_token_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch, tm
     for content in (None, ""):
         if content is not None:
             named.write_text(content)
-        with pytest.raises(StorageError, match=r"RAY_AUTH_TOKEN_PATH=.*token: no token is there"):
+        with pytest.raises(StorageError, match=r"RAY_AUTH_TOKEN_PATH=.*token: this file holds no token"):
             prepare_environment(None)
     named.write_text("secret")
     assert prepare_environment(None) == []

@@ -26,7 +26,7 @@ def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
         "page",
     )
     senses = ("audio", "image")
-    perceiving = ("sensors", "perception", "ingest", "live")
+    perceiving = ("sensors", "perception", "ingest", "live", "browsers")
     assert {key.partition(".")[0] for key in listed} == {*sections, *perceiving, *senses}
     for s in listed.values():
         assert s.help, s.key
@@ -149,9 +149,9 @@ def test_a_run_that_perceives_has_defaults_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"run.teach": "digits+letters"}, "no letters with labels"),
+        ({"run.teach": "digits+letters"}, "no labelled letters"),
         ({"learner.modalities": "audio,image,audio_far"}, "do not give audio_far; they give audio, image"),
-        ({"run.sensors": "session", "ingest.listen": "tcp://127.0.0.1:0"}, "played alone"),
+        ({"run.sensors": "session", "ingest.listen": "tcp://127.0.0.1:0"}, "cannot be combined with robots"),
     ],
 )
 def test_sensors_give_what_they_give(changes: dict[str, str], told: str) -> None:

@@ -9,11 +9,11 @@ from sensors.core.errors import ConfigError
 
 def test_a_second_microphone_is_asked_for_where_it_is_learned_from() -> None:
     names = {"learner.modalities": "audio,image,audio_far"}
-    with pytest.raises(ConfigError, match=r"nothing sends audio_far; .* --set teacher\.derived"):
+    with pytest.raises(ConfigError, match=r"no teacher sends audio_far; .* teacher\.derived"):
         check_senses(RunConfig().override(names))
     far = {"teacher.derived": "audio_far"}
     check_senses(RunConfig().override(names | far))
-    with pytest.raises(ConfigError, match=r"audio_far is sent .* learner\.modalities=audio,image,audio_far"):
+    with pytest.raises(ConfigError, match=r"teachers send audio_far, .* learner\.modalities=audio,image,audio_far"):
         check_senses(RunConfig().override(far))
     assert with_senses(RunConfig().override(far)).learner.modalities == "audio,image,audio_far"
     assert with_senses(RunConfig()) == RunConfig()

@@ -137,7 +137,7 @@ def test_what_any_algorithm_waits_for_is_told() -> None:
 
 def test_what_sensors_do_is_told_in_place_of_teachers() -> None:
     overview = learning(VALUES | SENSORS)
-    assert "18 audio+image, 2 audio alone, 6 image alone, kept within 63 ms; camera stalled  microphone live" in line(
+    assert "18 audio+image, 2 audio only, 6 image only, stored within 63 ms; camera stalled  microphone live" in line(
         overview
     )
     console = Console(file=io.StringIO(), width=100, record=True)
@@ -172,7 +172,7 @@ def test_how_sure_a_match_is_and_what_wants_more_events_is_told() -> None:
         return learning(values)
 
     values: dict[str, Value] = SENSORS | {"self/waiting": "match and cycle want 4 held-out pairs, there are 1"}
-    assert "with itself: match and cycle want 4 held-out pairs, there are 1" in line(shown(values))
+    assert "self-consistency: match and cycle want 4 held-out pairs, there are 1" in line(shown(values))
     values |= {"self/match_image_to_audio": 0.75, "self/match_audio_to_image": 0.8, "self/cycle_image": 0.5}
     values |= {"self/low_match_image_to_audio": 0.3, "self/high_match_image_to_audio": 0.95, "self/pairs": 5.0}
     values |= {"self/low_match_audio_to_image": 0.35, "self/high_match_audio_to_image": 0.97}

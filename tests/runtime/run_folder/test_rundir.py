@@ -37,7 +37,9 @@ def test_a_new_run_is_whole_and_private(tmp_path: Path) -> None:
 def test_data_that_no_setting_chooses_stay_the_same_too(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", {}, "1.0")
     run.record_datasets({"felt/touch": "simulated:a"})
-    with pytest.raises(StateError, match=r"taught felt/touch simulated:a, found now .*;\ngive the same data as"):
+    with pytest.raises(
+        StateError, match=r"taught felt/touch simulated:a, but the data are now .*;\ngive the same data as"
+    ):
         run.record_datasets({"felt/touch": "simulated:b"})
     run.close()
 
@@ -55,7 +57,7 @@ def test_a_run_goes_on_with_the_same_data(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", {}, "1.0")
     run.record_datasets({"images": "digits:a", "speech": "fsdd:b"})
     run.record_datasets({"images": "digits:a", "speech": "fsdd:b"})
-    with pytest.raises(StateError, match=r"speech fsdd:b, found now gcdd:c"):
+    with pytest.raises(StateError, match=r"speech fsdd:b, but the data are now gcdd:c"):
         run.record_datasets({"images": "digits:a", "speech": "gcdd:c"})
     run.close()
     assert json.loads((run.path / "config.json").read_text())["datasets"]["speech"] == "fsdd:b"
@@ -63,7 +65,7 @@ def test_a_run_goes_on_with_the_same_data(tmp_path: Path) -> None:
     run.record_datasets({"letters": "avletters:d"})
     run.record_datasets({"images": "digits:a", "speech": "fsdd:b", "letters": "avletters:d"})
     with pytest.raises(
-        StateError, match=r"taught letters avletters:d, found now synthetic:e;\s.*data\.letters and --data"
+        StateError, match=r"taught letters avletters:d, but the data are now synthetic:e;\s.*data\.letters and --data"
     ):
         run.record_datasets({"letters": "synthetic:e"})
     saved = json.loads((run.path / "config.json").read_text())["datasets"]

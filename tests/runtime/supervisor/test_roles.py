@@ -8,7 +8,8 @@ import numpy as np
 from runtime.config.settings import RunSection
 from runtime.reporting.figures import Counters, Value
 from runtime.reporting.run_status import RunStatus
-from runtime.supervisor.roles import FINAL_PATIENCE, MonitorRole, ReplayRole, TeacherRole, settle
+from runtime.supervisor.monitor_role import FINAL_PATIENCE, MonitorRole
+from runtime.supervisor.roles import ReplayRole, TeacherRole, settle
 
 
 def actor(name: str, keeps_handle: bool = False) -> Any:

@@ -114,7 +114,7 @@ def test_pairs_only_heard_and_only_seen_are_all_that_is_stored_or_dropped(tmp_pa
     assert rig.figures()["perceived/audio.gaps"] >= 6 and v["sensors/pairing/audio.broken"] >= 6
     perceived = [v[f"sensors/events/{kind}"] for kind in ("audio+image", "audio", "image")]
     assert sum(perceived) == sum(tables.values()) + sum(v[f"dropped/{reason}"] for reason in outbox.dropped)
-    assert f"{perceived[1]:.0f} audio alone ({v['sensors/pairing/audio.broken']:.0f} broken off)" in perceiving(v)
+    assert f"{perceived[1]:.0f} audio only ({v['sensors/pairing/audio.broken']:.0f} incomplete)" in perceiving(v)
     if queue == 256:
         assert perceived == [tables[kind] for kind in ("audio+image", "audio", "image")]
         assert perceived[0] == 2 and perceived[1] > v["sensors/pairing/audio.broken"]

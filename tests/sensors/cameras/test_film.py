@@ -190,7 +190,7 @@ class Pieces:
 def test_a_live_stream_in_pieces_is_paced_and_never_ends() -> None:
     film = Film(Pieces(10), 15.0, FilmPosition(), lambda reason, count: None, lambda: None, endless=True)
     times = []
-    with pytest.raises(SourceError, match="gives no picture any more"):
+    with pytest.raises(SourceError, match="no longer gives pictures"):
         while True:
             if (frame := film.read(0.1)) is not None:
                 times.append(frame.time)

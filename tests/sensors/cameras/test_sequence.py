@@ -110,7 +110,7 @@ def test_of_nothing_that_can_be_read_it_is_said_at_the_start(tmp_path: Path) -> 
     with pytest.raises(SourceError, match=r"(?s)nothing to perceive with: camera.*0 of 3 pictures, 3 refused.*0…1"):
         connect([camera], PATIENCE)
     for address, message in (
-        (tmp_path / "no_%d.png", "no file of .* is named so"),
+        (tmp_path / "no_%d.png", "no file of .* has such a name"),
         (tmp_path / "nowhere" / "shot_%d.png", "cannot be read .*check the path"),
         (tmp_path, "is a folder"),
     ):

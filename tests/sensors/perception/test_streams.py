@@ -58,7 +58,7 @@ def test_what_was_recorded_for_a_sense_that_is_not_perceived_is_told(tmp_path: P
 def test_a_recording_in_which_nothing_is_perceived_says_what_it_holds(tmp_path: Path) -> None:
     with Recorder(tmp_path / "session") as recorder:
         recorder.write("nose", Values(np.arange(2.0), np.zeros((2, 3))))
-    with pytest.raises(SourceError, match=r"holds values alone.*--plugin FILE.py"):
+    with pytest.raises(SourceError, match=r"holds only values.*--plugin FILE.py"):
         played(streams(["audio"]), tmp_path / "session")
 
 

@@ -223,7 +223,7 @@ def test_what_contradicts_itself_is_refused(plugins_undone: None) -> None:
         sense("smell")
     other = dataclasses.replace(form, dtype=np.dtype(np.uint16))
     register_sense(dataclasses.replace(plain, settings=Wild, form=lambda modality, config: other))
-    with pytest.raises(ConfigError, match="'smell': its settings may change the shape, range and unit"):
+    with pytest.raises(ConfigError, match="'smell': its settings may change only the shape, range and unit"):
         forms(senses_config()())
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from sensors.core.errors import DataError
 from sensors.core.event import EventBatch
-from sensors.signals.frames import digit_images, lip_frames, mnist_images
+from sensors.signals.frames import digit_images, mnist_images
 from tests.sensors.batches import fields
 
 
@@ -45,17 +45,6 @@ def test_digits_fill_the_whole_range(dtype: Any) -> None:
     np.testing.assert_array_equal(large[1, 0], large[1, 0].T)
 
 
-def test_lips_of_their_own_size_are_untouched() -> None:
-    clips = np.random.default_rng(0).integers(0, 256, (3, 12, 60, 80), np.uint8)
-    np.testing.assert_array_equal(lip_frames(clips), clips)
-
-
-def test_larger_lips_are_averaged_by_area() -> None:
-    clips = np.random.default_rng(0).integers(0, 256, (2, 12, 120, 160), np.uint8)
-    mean = clips.reshape(2, 12, 60, 2, 80, 2).mean(axis=(3, 5))
-    assert np.abs(lip_frames(clips) - mean).max() <= 0.5 + 1e-6
-
-
 @pytest.mark.parametrize(
     ("prepare", "images", "message"),
     [
@@ -66,10 +55,6 @@ def test_larger_lips_are_averaged_by_area() -> None:
         (digit_images, np.zeros((2, 64)), r"digit images: .*got \(2, 64\)"),
         (digit_images, np.full((2, 8, 8), 17.0), "digit images: values outside 0…16"),
         (digit_images, np.full((2, 8, 8), np.nan), "digit images: values outside 0…16"),
-        (lip_frames, np.zeros((2, 11, 60, 80), np.uint8), r"lip clips: expected \(N, 12, height, width\)"),
-        (lip_frames, np.zeros((12, 60, 80), np.uint8), r"lip clips: .*got \(12, 60, 80\)"),
-        (lip_frames, np.zeros((2, 12, 0, 80), np.uint8), "lip clips"),
-        (lip_frames, np.zeros((2, 12, 60, 80)), "lip clips: .*float64"),
     ],
 )
 def test_other_pictures_are_refused(prepare: Any, images: Any, message: str) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.network_camera import MjpegServer
+from sensors.browsers.messages import Picture, Sound
+from sensors.browsers.shared_sources import SharedCamera, SharedMicrophone, _PictureDriver, _SoundDriver
 from sensors.cameras.camera import Camera
 from sensors.cameras.film import Film
 from sensors.cameras.sequence import Sequence
@@ -39,7 +41,7 @@ class Subject:
         silence: keeps its device from giving, until the test is over.
         free: lets a device that hangs go on.
         missing: the same kind of source where there is nothing of the name `absent`; may raise itself.
-        config: settings that make the same source.
+        config: settings that make the same source; None: it comes by itself.
     """
 
     make: Callable[[], Source[Any]]
@@ -49,7 +51,7 @@ class Subject:
     silence: Callable[[], None]
     missing: Callable[[], Source[Any]]
     absent: str
-    config: RigConfig
+    config: RigConfig | None
 
 
 class Gate:
@@ -95,7 +97,72 @@ def sequence(folder: Path) -> str:
     return str(folder / "shot_%03d.png")
 
 
-KINDS = ["microphone", "recorded sound", "recorded pictures", "video", "sequence", "mjpeg"]
+KINDS = [
+    "microphone",
+    "recorded sound",
+    "recorded pictures",
+    "video",
+    "sequence",
+    "mjpeg",
+    "shared sound",
+    "shared pictures",
+]
+
+
+class Sharing:
+    """A browser that shares: its messages come, until they are stopped."""
+
+    def __init__(self, source: SharedMicrophone | SharedCamera) -> None:
+        self.flowing, self.closing = threading.Event(), threading.Event()
+        self.flowing.set()
+        self._source, self._first = source, 0
+        source.inbox.begin()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.closing.set()
+        self._thread.join()
+
+    def _send(self) -> None:
+        while not self.closing.wait(0.02):
+            if not self.flowing.is_set():
+                continue
+            # The browser's clock began later than this machine's.
+            now = time.monotonic()
+            if isinstance(self._source, SharedMicrophone):
+                sound = Sound(now - 100.0 - 0.02, self._first, 16_000, np.zeros(320, np.float32))
+                self._source.inbox.put(sound, now)
+                self._first += 320
+            else:
+                self._source.inbox.put(Picture(now - 100.0, self._first, _PICTURE), now)
+                self._first += 1
+
+
+_PICTURE = cv2.imencode(".jpg", np.full((96, 128), 90, np.uint8))[1].tobytes()
+
+
+def shared(sound: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Subject]:
+    """What a browser shares, under test."""
+    sharing: list[Sharing] = []
+    gate = Gate(_SoundDriver if sound else _PictureDriver, monkeypatch)
+
+    def made() -> SharedMicrophone | SharedCamera:
+        if sound:
+            return SharedMicrophone("browser/anna/microphone", lambda: 100.0, SensorsConfig())
+        return SharedCamera("browser/anna/camera", lambda: 100.0, SensorsConfig(), 640, color=False)
+
+    def make() -> Source[Any]:
+        source = made()
+        sharing.append(Sharing(source))
+        return source
+
+    absent = "browser/anna/" + ("microphone" if sound else "camera")
+    yield Subject(make, sound, gate.open.clear, gate.open.set, gate.flowing.clear, made, absent, None)
+    for each in sharing:
+        each.close()
+    gate.open.set()
+    gate.flowing.set()
 
 
 @pytest.fixture(params=KINDS)
@@ -119,6 +186,9 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         stop, go, absent = server.flowing.clear, server.flowing.set, "http://127.0.0.1:9/camera.mjpg"
         config = RigConfig(sensors=SensorsConfig(microphone=None, camera=server.address))
         yield Subject(lambda: Camera(server.address), False, stop, go, stop, lambda: Camera(absent), absent, config)
+        return
+    if kind.startswith("shared"):
+        yield from shared(kind == "shared sound", monkeypatch)
         return
     gate = Gate(_Tape if "recorded" in kind else Film if kind == "video" else Sequence, monkeypatch)
     if "recorded" in kind:
@@ -301,6 +371,8 @@ def test_a_missing_source_is_named_within_five_seconds(subject: Subject) -> None
 
 
 def test_settings_make_the_same_source_again(subject: Subject) -> None:
+    if subject.config is None:
+        pytest.skip("no settings make what comes by itself")
     sensors = subject.config.sensors.replace(read_timeout=3.0)
     config = RigConfig.from_dict(json.loads(json.dumps(subject.config.replace(sensors=sensors).to_dict())))
     assert config.sensors == sensors

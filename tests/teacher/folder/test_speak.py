@@ -43,7 +43,7 @@ def test_says_what_a_folder_lacks(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=f"^--speak {tmp_path}: holds no folder of a sense"):
         speak(tmp_path)
     (tmp_path / "image").mkdir()
-    with pytest.raises(DataError, match=r"names nothing to say;\n.*as in image/mug"):
+    with pytest.raises(DataError, match=r"has no names to say;\n.*as in image/mug"):
         speak(tmp_path)
 
 

@@ -101,6 +101,6 @@ def test_its_samples_tell_their_concept(page: Path) -> None:
 
 def test_warnings_of_a_subject_s_own_pace_follow_its_settings(page: Path) -> None:
     load_plugins([page])
-    with pytest.raises(ConfigError, match=r"told to wait at \d+ events already"):
+    with pytest.raises(ConfigError, match=r"teachers must wait from \d+ events on"):
         RunConfig.of({"run.teach": "bars", "bars.batch_events": "2048", "learner.min_events": "512"})
     RunConfig.of({"run.teach": "bars", "teacher.batch_events": "2048", "learner.min_events": "512"})

@@ -297,7 +297,7 @@ def test_what_cannot_be_taught_is_refused() -> None:
         Machine(TeacherConfig(), many(1, THREE), ("a",), "t", 0)
     with pytest.raises(ConfigError, match="no second concept is met by audio"):
         Machine(TeacherConfig(wrong_pairs=0.1, missing="audio:a"), many(2, THREE), names, "t", 0)
-    with pytest.raises(ConfigError, match="letter has no noise"):
+    with pytest.raises(ConfigError, match="noise is not defined for letter"):
         Machine(TeacherConfig(noise=0.1), many(2, ("letter", "image")), names, "t", 0)
     assert sense("letter").flaws is None
 

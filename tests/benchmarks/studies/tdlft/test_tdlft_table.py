@@ -133,7 +133,7 @@ def test_a_folder_is_read_as_written(corpus: ParallelCorpus) -> None:
     [
         ("source.npy", None, "no such file"),
         ("source.npy", b"abc", "no array of numbers"),
-        ("unseen.txt", b"word9\n", "nobody says 'word9'"),
+        ("unseen.txt", b"word9\n", "no row of labels.csv has the label 'word9'"),
         ("unseen.txt", b"word1\n", "expected two of each or more"),
         ("labels.csv", b"label,speaker\nword0,voice0\n", "84 source rows, 84 target rows, 1 labels"),
         ("labels.csv", b"word0\n", "no lines 'label,speaker'"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sensors.core.errors import DataError
-from teacher.datasets.core.folds import Fold, five_folds, group_folds, speaker_folds, stratified_folds
+from teacher.datasets.core.folds import Fold, five_folds, group_folds, stratified_folds
 from teacher.datasets.core.samples import Labels
 from teacher.datasets.core.utterances import Utterances, make_utterances
 
@@ -76,13 +76,13 @@ def small() -> Utterances:
 def test_utterances_folds_are_by_their_letters_and_speakers() -> None:
     utterances = small()
     parts(five_folds(utterances, 0), 12)
-    by_speaker = speaker_folds(utterances)
+    by_speaker = group_folds(utterances.speakers, utterances.speaker_names)
     assert [f.name for f in by_speaker] == ["ann", "zoe"]
     assert by_speaker[0].test.tolist() == list(range(1, 12, 2))
 
 
 def test_too_few_rows_or_speakers() -> None:
-    with pytest.raises(DataError, match="3 utterances cannot be dealt into 5 folds"):
+    with pytest.raises(DataError, match="3 utterances cannot be divided into 5 folds"):
         stratified_folds(np.zeros(3, np.int64), np.zeros(3, np.int64), 0)
     with pytest.raises(DataError, match="takes two or more"):
         group_folds(np.zeros(5, np.int64))
