@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from agent.networks.published import Networks
 from page.config import PageConfig
-from page.exam_material import Subject, Verdicts
+from page.exam_material import ExaminedSubject, JudgedRows
 from page.hosted import Hosted
-from page.server import Server
+from page.server import PageServer
 from page.told import RunFacts
 from teacher.datasets import ExamSet
 
@@ -48,9 +48,11 @@ class StandIn:
         facts = RunFacts("stand-in", "0.0", ["digits"], False, settings_told(), ("image", "audio"), "ink")
         config = PageConfig(port=18_270, known=100, refresh=1.0)
         self.hosted = Hosted(self.directory, config, facts)
-        self.hosted.take_exams([Subject("", self.exam, 1180, {"image": 0.99, "audio": 0.98}, verdicts_of(self.exam))])
+        self.hosted.take_exams(
+            [ExaminedSubject("", self.exam, 1180, {"image": 0.99, "audio": 0.98}, verdicts_of(self.exam))]
+        )
         self.hosted.told.update(self.overview())
-        self.server = Server(self.hosted, config, "")
+        self.server = PageServer(self.hosted, config, "")
         self._thread = threading.Thread(target=self._report, daemon=True)
         self._thread.start()
 
@@ -119,12 +121,12 @@ def settings_told() -> Sequence[Mapping[str, Any]]:
     return [{"key": key, "value": value, "changed": value != 128, **about} for key, value in values.items()]
 
 
-def verdicts_of(exam: ExamSet) -> dict[tuple[str, str], Verdicts]:
+def verdicts_of(exam: ExamSet) -> dict[tuple[str, str], JudgedRows]:
     """Judges that are right but for every ninth sample."""
     found = {}
     for source, target in PATHS:
         rows: NDArray[np.int64] = np.arange(len(exam.parts[source]), dtype=np.int64)
         judged = exam.parts[source].labels.copy()
         judged[::9] = (judged[::9] + 1) % len(exam.concepts)
-        found[source, target] = Verdicts(rows, judged)
+        found[source, target] = JudgedRows(rows, judged)
     return found
