@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from agent.networks.published import Networks
 from page.config import PageConfig
-from page.exam_material import Subject, Verdicts
+from page.exam_material import ExaminedSubject, JudgedRows
 from page.hosted import Hosted
-from page.server import Server
+from page.server import PageServer
 from page.told import RunFacts
 from teacher.datasets import ExamSet
 
@@ -51,9 +51,10 @@ class StandIn:
         facts = RunFacts("stand-in", "0.0", ["digits"], True, settings_told(), ("image", "audio"), "ink")
         self.config = PageConfig(port=18_270, known=100, refresh=1.0)
         self.hosted = Hosted(self.directory, self.config, facts)
-        self.hosted.take_exams([Subject("", self.exam, 1180, {"image": 0.99, "audio": 0.98}, verdicts_of(self.exam))])
+        judges = {"image": 0.99, "audio": 0.98}
+        self.hosted.take_exams([ExaminedSubject("", self.exam, 1180, judges, verdicts_of(self.exam))])
         self.hosted.told.update(self.overview())
-        self.server = Server(self.hosted, self.config, "")
+        self.server = PageServer(self.hosted, self.config, "")
         self._thread = threading.Thread(target=self._report, daemon=True)
         self._thread.start()
 
@@ -91,7 +92,7 @@ class StandIn:
     def come_back(self) -> None:
         """Serve again at the same port."""
         config = dataclasses.replace(self.config, port=self.server.port)
-        self.server = Server(self.hosted, config, "")
+        self.server = PageServer(self.hosted, config, "")
 
     def close(self) -> None:
         """Serve no longer."""
@@ -132,12 +133,12 @@ def settings_told() -> Sequence[Mapping[str, Any]]:
     return [{"key": key, "value": value, "changed": value != 128, **about} for key, value in values.items()]
 
 
-def verdicts_of(exam: ExamSet) -> dict[tuple[str, str], Verdicts]:
+def verdicts_of(exam: ExamSet) -> dict[tuple[str, str], JudgedRows]:
     """Judges that are right but for every ninth sample."""
     found = {}
     for source, target in PATHS:
         rows: NDArray[np.int64] = np.arange(len(exam.parts[source]), dtype=np.int64)
         judged = exam.parts[source].labels.copy()
         judged[::9] = (judged[::9] + 1) % len(exam.concepts)
-        found[source, target] = Verdicts(rows, judged)
+        found[source, target] = JudgedRows(rows, judged)
     return found
