@@ -69,7 +69,7 @@ def visit(chromium: Any, run: StandIn) -> Iterator[Visit]:
         page.on("console", lambda line: told.append(line.text) if line.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: told.append(str(error)))
         page.goto(f"{run.address}#{view}")
-        page.wait_for_function("document.getElementById('state').textContent.includes('step')")
+        page.wait_for_function("() => document.getElementById('state').textContent.includes('step')")
         pages.append(page)
         return page
 

@@ -25,7 +25,7 @@ def test_a_visitor_sees_that_the_run_is_gone_and_that_it_is_back(chromium: Any, 
 def test_a_run_that_says_nothing_is_seen_to_hang(chromium: Any, run: StandIn) -> None:
     page = chromium.new_page()
     page.goto(run.address)
-    page.wait_for_function("document.getElementById('state').textContent.includes('step')")
+    page.wait_for_function("() => document.getElementById('state').textContent.includes('step')")
     run.silent = True
     page.wait_for_selector("#alarm:has-text('has said nothing')", timeout=30_000)
     run.silent = False

@@ -31,7 +31,7 @@ def test_a_visitor_is_answered_and_ends_the_run(chromium: Any, tmp_path: Path) -
         page.on("console", lambda line: told.append(line.text) if line.type == "error" else None)
         page.goto(address)
         page.wait_for_function(
-            "/learning · step [1-9]/.test(document.getElementById('state').textContent)", timeout=90_000
+            "() => /learning · step [1-9]/.test(document.getElementById('state').textContent)", timeout=90_000
         )
         answer = ask_digit(page, 3)
         while not answer["told"]:
