@@ -109,6 +109,8 @@ class Browser:
             # Another page has another clock and other numbers.
             self._clock.reset()
         self.session = session
+        # What an earlier connection was not told is no news any more.
+        self._replies.clear()
         self.microphone.inbox.begin()
         self.camera.inbox.begin()
         self.reply(

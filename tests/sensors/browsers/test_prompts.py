@@ -12,7 +12,7 @@ from benchmarks.harness.shown import drawing
 from sensors.browsers.browsers import Browsers
 from sensors.browsers.browsers_config import BrowsersConfig
 from sensors.browsers.prompts import Prompt, Prompts, read_prompt
-from sensors.browsers.said_letters import FRAMES, lip_film
+from sensors.browsers.said_letters import lip_film
 from sensors.core.errors import WireError
 from sensors.core.event import EventBatch
 from sensors.core.modalities import modality
@@ -20,6 +20,7 @@ from sensors.perception.pairing import Moment
 from sensors.perception.perception import Perception, PerceptionConfig, warm_up
 from sensors.senses import sense
 from sensors.signals.frames import mnist_images
+from sensors.signals.lips import FRAMES
 from sensors.signals.readings import Frame
 from sensors.sources.live_config import SensorsConfig
 from tests.sensors.browsers.tab import Tab
