@@ -109,7 +109,7 @@ class LearnerActor:
             StateError: the weights are no longer finite.
         """
         seconds = self.learner.snapshot(order)
-        # No error: nobody may be there any more to whom it would be told.
+        # No error: its receiver may have ended by now.
         return None if seconds is None else {"step": self.learner.steps, "stall_ms": 1000 * seconds}
 
     def checkpoint(self, directory: str, step: int | None = None) -> int:
@@ -117,7 +117,7 @@ class LearnerActor:
 
         Args:
             directory: the stage.
-            step: of the snapshot; None: of what is held of the last step, for whoever cannot wait for the present one.
+            step: of the snapshot; None: the kept copy of the last step, for a caller that cannot wait.
 
         Raises:
             RuntimeError: there is no such snapshot.
@@ -172,7 +172,7 @@ class MonitorActor:
         run_dir: of the run, whose `samples` are written.
         config: `MonitorConfig` as a dict.
         data: `DataConfig` as a dict.
-        learner: handle of the learner; when that dies, whoever takes the name 'learner'.
+        learner: handle of the learner; when that dies, the actor that takes the name 'learner'.
         teach: names of the subjects, joined by '+'; with the next, it says which exams there are.
         learn: names of the learner's algorithms.
         sections: their own settings by section, and the learner's, as dicts; defaults where they are not given.
@@ -234,7 +234,7 @@ class MonitorActor:
         return {"figures": found.figures, "note": found.note, "progress": progress}
 
     def _pull(self, number: int, anyway: bool) -> Any | None:
-        """What is examined by one of the subjects, if it is newer than at its last exam, or in any case."""
+        """The published networks for one subject's exam, if they are newer than at its last exam, or in any case."""
         examined = self.subjects.all[number]
         published = self._ask(number, examined.algorithm, -1 if anyway else self.versions[number], anyway)
         if published is None:
@@ -295,7 +295,7 @@ class AnswerActor:
     Args:
         run_dir: of the run, whose `replay` is watched and whose `samples` are written.
         config: `AnswerConfig` as a dict.
-        learner: name of the learner's actor; whoever bears it is asked, restarted ones too.
+        learner: name of the learner's actor; the actor of that name is asked, also after a restart.
         learned_by: the algorithm of the learner whose networks answer.
     """
 
@@ -383,7 +383,7 @@ class AnswerActor:
                 return
             published, self._pending = ray.get(self._pending, timeout=PULL_DEADLINE), None
         except (ValueError, RayError):
-            # It is not there, or died: whoever takes its name is asked at the next look.
+            # It is not there, or died: the next look asks the actor that has its name by then.
             self._pending = None
             return
         if published is not None:

@@ -31,7 +31,7 @@ from sensors.core.state import StateDict, check_state
 LONGEST = 1.0
 """Seconds that work beside the steps may take before the next step."""
 SLOW = 0.75
-"""Seconds of a step from which on each is followed by a snapshot: whoever stops a run cannot wait for the next one."""
+"""Seconds of a step from which on each is followed by a snapshot: the end of a run cannot wait for the next step."""
 
 
 @dataclass
@@ -240,7 +240,7 @@ class Learner:
             self._credit[name] = min(max(self._credit[name] + due - worked, -LONGEST), LONGEST)
 
     def _keep(self, took: float) -> None:
-        """After a step that took so many seconds: have it at hand for whoever cannot wait for the next."""
+        """After a step that took so many seconds: keep a copy for callers that cannot wait for the next step."""
         if took >= SLOW and not self.failure:
             self.held.take(self.parts(), self.steps)
 

@@ -11,12 +11,13 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
+from agent.answers.response import warm_up
 from agent.inference import build_networks
 from page.config import PageConfig
 from page.exam_material import subjects_of
 from page.guard import is_loopback
 from page.hosted import Hosted, facts_of
-from page.server import Server
+from page.server import PageServer
 from page.shares import Shared
 from page.sharing import Sharing
 from sensors.core.errors import StateError
@@ -57,7 +58,9 @@ class PageActor:
         self._learned_by = learned_by
         self._token = "" if is_loopback(self.settings.address) else token
         self.hosted = Hosted(Path(run_dir), self.settings, facts_of(facts))
-        self.server = Server(self.hosted, self.settings, self._token)
+        self.server = PageServer(self.hosted, self.settings, self._token)
+        # Beside the work, and before anybody asks: the library that makes sounds takes seconds to load.
+        self.hosted.pool.submit(warm_up)
         self._closing = threading.Event()
         self._weights = _Pull()
         self._exams = _Pull()

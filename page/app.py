@@ -9,6 +9,7 @@ from pathlib import Path
 from aiohttp import web
 
 from page.answers import HEADERS, refusal
+from page.bodies import Bodies
 from page.connections import Connections
 from page.guard import Asked, Guard
 from page.hosted import Hosted
@@ -40,7 +41,9 @@ CONNECTIONS = web.AppKey("connections", Connections)
 PORT = web.AppKey("port", list[int])
 
 
-def make_app(hosted: Hosted, guard: Guard, connections: Connections, static: Path = STATIC) -> web.Application:
+def make_app(
+    hosted: Hosted, guard: Guard, connections: Connections, static: Path = STATIC, bodies: Bodies | None = None
+) -> web.Application:
     """The application of one run's page.
 
     Args:
@@ -48,10 +51,12 @@ def make_app(hosted: Hosted, guard: Guard, connections: Connections, static: Pat
         guard: lets requests pass.
         connections: of the server.
         static: folder of the page's own files.
+        bodies: reads what is sent.
     """
     app = web.Application(middlewares=[_finish, _admit], client_max_size=hosted.config.upload_mib << 20)
     app[watch.HOSTED] = hosted
     app[watch.HUB] = Hub(hosted.config.viewers)
+    app[watch.BODIES] = bodies or Bodies()
     app[GUARD], app[CONNECTIONS], app[PORT] = guard, connections, [0]
     app.router.add_get("/", _index(static))
     app.router.add_get("/favicon.ico", _file(static, "favicon.ico"))
@@ -67,15 +72,17 @@ async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Make an answer of whatever happens, and give it its headers."""
     connections, hosted = request.app[CONNECTIONS], request.app[watch.HOSTED]
     connections.begun(request.protocol)
+    last = True
     try:
         answer = await _answered(request, handler, hosted)
         if not answer.prepared:
             for name, value in HEADERS.items():
                 answer.headers.setdefault(name, value)
+        last = answer.keep_alive is False
         return answer
     finally:
         hosted.connections = len(connections)
-        connections.ended(request.protocol)
+        connections.ended(request.protocol, last)
 
 
 async def _answered(request: web.Request, handler: Handler, hosted: Hosted) -> web.StreamResponse:
@@ -85,7 +92,7 @@ async def _answered(request: web.Request, handler: Handler, hosted: Hosted) -> w
         found = refused
     except web.HTTPException as error:
         if error.status < 400:
-            return error
+            raise
         reasons = {404: "not_found", 405: "method", 413: "too_large"}
         found = Refused(reasons.get(error.status, "bad_request"), error.reason)
     except (asyncio.CancelledError, ConnectionError):
@@ -109,11 +116,14 @@ async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     name = cookie_name(request)
     given = request.query.get("token", "")
     guard.check(Asked(request.method, request.path, request.headers, request.cookies.get(name, ""), given))
-    if guard.token and request.path == "/" and hmac.compare_digest(given.encode(), guard.token.encode()):
+    if (
+        guard.token
+        and request.path == "/"
+        and hmac.compare_digest(given.encode(errors="replace"), guard.token.encode())
+    ):
         # So that the token is neither kept in the browser's history nor told to others as the page that led there.
-        moved = web.HTTPSeeOther("/")
+        moved = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
         moved.set_cookie(name, guard.token, httponly=True, secure=guard.scheme == "https", samesite="Lax", path="/")
-        moved.headers["Cache-Control"] = "no-store"
         return moved
     return await handler(request)
 

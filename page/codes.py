@@ -181,7 +181,7 @@ def map_of(codes: Codes, sense: str) -> Map:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class CodeCluster:
     """Samples that lie together.
 
     Attributes:
@@ -193,7 +193,7 @@ class Cluster:
     ids: Mapping[str, Sequence[str]]
 
 
-def clusters_of(codes: Codes) -> list[Cluster]:
+def clusters_of(codes: Codes) -> list[CodeCluster]:
     """Clusters of the known samples, the largest first, by the codes of the sense that has the most of them.
 
     Samples of the other senses belong to the cluster whose middle is nearest to them as they are translated.
@@ -219,5 +219,5 @@ def clusters_of(codes: Codes) -> list[Cluster]:
         for sense, (cluster, distance) in members.items():
             rows = np.flatnonzero(cluster == number)
             ids[sense] = [codes.known[sense].ids[row] for row in rows[np.argsort(distance[rows])][:SHOWN]]
-        found.append(Cluster(int((members[leading][0] == number).sum()), ids))
+        found.append(CodeCluster(int((members[leading][0] == number).sum()), ids))
     return sorted(found, key=lambda cluster: -cluster.size)

@@ -12,6 +12,8 @@ from typing import Any
 
 from page.refusals import Refusals
 
+LINGER = 1.0
+"""Seconds for which what a refused client goes on sending is thrown away, so that it can read why it was refused."""
 HEAD_WITHIN = 10.0
 """Seconds in which the head of a request must arrive, from the connection or from its first byte on."""
 
@@ -29,30 +31,35 @@ class Connections:
     def __init__(self, refusals: Refusals, most: int, each: int, head_within: float = HEAD_WITHIN) -> None:
         self._refusals, self._most, self._each, self.head_within = refusals, most, each, head_within
         self._open: Counter[str] = Counter()
-        self._watched: dict[Any, Watched] = {}
+        self._watched: dict[Any, WatchedConnection] = {}
 
     def __len__(self) -> int:
         return self._open.total()
 
-    def watch(self, make: Callable[[], Any]) -> "Watched":
+    def watch(self, make: Callable[[], Any]) -> "WatchedConnection":
         """A protocol for a new connection.
 
         Args:
             make: the library's own protocol.
         """
-        return Watched(self, make())
+        return WatchedConnection(self, make())
 
     def begun(self, inner: Any) -> None:
         """The head of a request has arrived on the connection of this protocol."""
         if (watched := self._watched.get(inner)) is not None:
             watched.begun()
 
-    def ended(self, inner: Any) -> None:
-        """The request was answered."""
-        if (watched := self._watched.get(inner)) is not None:
-            watched.ended()
+    def ended(self, inner: Any, last: bool = False) -> None:
+        """The request was answered.
 
-    def admit(self, watched: "Watched", address: str) -> bool:
+        Args:
+            inner: the library's protocol.
+            last: whether nothing more is listened to on this connection.
+        """
+        if (watched := self._watched.get(inner)) is not None:
+            watched.ended(last)
+
+    def admit(self, watched: "WatchedConnection", address: str) -> bool:
         """Whether one more connection of this address may be there; it is counted."""
         if self._open.total() >= self._most or self._open[address] >= self._each:
             self._refusals.count("connections")
@@ -61,7 +68,7 @@ class Connections:
         self._watched[watched.inner] = watched
         return True
 
-    def release(self, watched: "Watched", address: str) -> None:
+    def release(self, watched: "WatchedConnection", address: str) -> None:
         """The connection is gone."""
         self._open[address] -= 1
         if not self._open[address]:
@@ -73,7 +80,7 @@ class Connections:
         self._refusals.count("too_slow")
 
 
-class Watched(asyncio.Protocol):
+class WatchedConnection(asyncio.Protocol):
     """One connection around the library's protocol.
 
     Attributes:
@@ -139,9 +146,12 @@ class Watched(asyncio.Protocol):
         self._busy = True
         self._forget_timer()
 
-    def ended(self) -> None:
-        """The request was answered."""
-        self._busy = False
+    def ended(self, last: bool) -> None:
+        """The request was answered; after the `last` one the connection is closed, whatever still comes."""
+        self._busy = last
+        if last and self._transport is not None:
+            self._forget_timer()
+            self._timer = asyncio.get_running_loop().call_later(LINGER, self._abort)
 
     def _await_head(self) -> None:
         loop = asyncio.get_running_loop()
@@ -153,8 +163,11 @@ class Watched(asyncio.Protocol):
             self._timer = None
 
     def _too_slow(self) -> None:
-        self._timer = None
         self._connections.slow()
+        self._abort()
+
+    def _abort(self) -> None:
+        self._timer = None
         if self._transport is not None:
             with contextlib.suppress(OSError):
                 self._transport.abort()

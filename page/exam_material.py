@@ -11,7 +11,7 @@ from teacher.datasets import ExamSet
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class JudgedRows:
     """What a judge said of what samples evoked.
 
     Attributes:
@@ -24,7 +24,7 @@ class Verdicts:
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExaminedSubject:
     """One subject's exam.
 
     Attributes:
@@ -39,22 +39,22 @@ class Subject:
     exam: ExamSet
     step: int = -1
     judges: Mapping[str, float] = field(default_factory=dict)
-    verdicts: Mapping[tuple[str, str], Verdicts] = field(default_factory=dict)
+    verdicts: Mapping[tuple[str, str], JudgedRows] = field(default_factory=dict)
 
 
-def subjects_of(told: list[Mapping[str, Any]], known: list[Subject]) -> list[Subject]:
+def subjects_of(told: list[Mapping[str, Any]], known: list[ExaminedSubject]) -> list[ExaminedSubject]:
     """What the monitor told, as `agent.actor.MonitorActor.material` answers.
 
     Args:
         told: a mapping for each subject; exam sets that are known already are None.
         known: what it told before.
     """
-    found: list[Subject] = []
+    found: list[ExaminedSubject] = []
     for number, one in enumerate(told):
         exam = known[number].exam if one["exam"] is None else ExamSet.from_dict(one["exam"])
         verdicts = {
-            (source, target): Verdicts(np.asarray(rows), np.asarray(judged))
+            (source, target): JudgedRows(np.asarray(rows), np.asarray(judged))
             for source, target, rows, judged in one["verdicts"]
         }
-        found.append(Subject(one["name"], exam, int(one["step"]), dict(one["judges"]), verdicts))
+        found.append(ExaminedSubject(one["name"], exam, int(one["step"]), dict(one["judges"]), verdicts))
     return found

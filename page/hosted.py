@@ -10,18 +10,18 @@ import torch
 
 from page.commands import Commands
 from page.config import PageConfig
-from page.exam_material import Subject
+from page.exam_material import ExaminedSubject
 from page.figures_file import FiguresFile
 from page.forms import can_be_heard
 from page.library import Library, describe_sense
-from page.machine import Machine
+from page.machine import MachineState
 from page.mind import Mind
 from page.questions import Questions
 from page.refusals import Refusals
 from page.shares import Shares
 from page.stored_events import StoredEvents
 from page.thinker import Thinker
-from page.told import RunFacts, Told, status_of
+from page.told import RunFacts, RunReport, status_of
 from sensors.senses import sense
 
 READERS = 2
@@ -39,21 +39,21 @@ class Hosted:
 
     def __init__(self, run_dir: Path, config: PageConfig, facts: RunFacts) -> None:
         self.config, self.facts = config, facts
-        self.refusals, self.commands, self.told = Refusals(), Commands(), Told()
+        self.refusals, self.commands, self.told = Refusals(), Commands(), RunReport()
         self.events = StoredEvents(run_dir / "replay")
         self.questions = Questions(run_dir / "samples", config.questions)
         self.library = Library(self.events, self.questions, config.known, facts.senses)
         self.thinker = Thinker(lambda: torch.set_num_threads(1))
         self.mind = Mind(self.thinker, self.library.material)
         self.figures = FiguresFile(run_dir / "metrics.jsonl")
-        self.machine = Machine(run_dir)
+        self.machine = MachineState(run_dir)
         self.pool = ThreadPoolExecutor(READERS, thread_name_prefix="page")
         self.shares = Shares(config.shares)
         self.viewers = 0
         self.connections = 0
         self.last_asked = -1e9
 
-    def take_exams(self, subjects: Sequence[Subject]) -> None:
+    def take_exams(self, subjects: Sequence[ExaminedSubject]) -> None:
         """The monitor told of its exams."""
         first = not self.library.subjects
         self.library.subjects = list(subjects)

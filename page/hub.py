@@ -22,10 +22,11 @@ class Viewer:
 
     async def take(self, patience: float) -> bytes:
         """All events that wait, in the order in which their kinds came first; empty after `patience` seconds."""
-        try:
-            await asyncio.wait_for(self._there.wait(), patience)
-        except TimeoutError:
-            return b""
+        if not self._there.is_set():
+            try:
+                await asyncio.wait_for(self._there.wait(), patience)
+            except TimeoutError:
+                return b""
         taken = b"".join(self._waiting.values())
         self._waiting.clear()
         self._there.clear()

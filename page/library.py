@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from page.codes import Material
-from page.exam_material import Subject
+from page.exam_material import ExaminedSubject
 from page.questions import Questions
 from page.refusals import Refused
 from page.stored_events import StoredEvents
@@ -22,7 +22,7 @@ _ALLOWED = re.compile(r"[A-Za-z0-9_+.\-]+")
 
 
 @dataclass(frozen=True)
-class Reference:
+class SampleReference:
     """A reference, read.
 
     Attributes:
@@ -34,7 +34,7 @@ class Reference:
     target: str = ""
 
 
-def read_reference(text: str) -> Reference:
+def read_reference(text: str) -> SampleReference:
     """Take a reference apart.
 
     Raises:
@@ -44,11 +44,11 @@ def read_reference(text: str) -> Reference:
         raise Refused("not_found", "no such sample")
     kind, _, rest = text.partition(".")
     if kind != "evoked":
-        return Reference(text)
+        return SampleReference(text)
     base, _, target = rest.rpartition(".")
     if not base or base.startswith("evoked."):
         raise Refused("not_found", f"sample {text}: expected evoked.REFERENCE.SENSE")
-    return Reference(base, target)
+    return SampleReference(base, target)
 
 
 class Library:
@@ -66,7 +66,7 @@ class Library:
 
     def __init__(self, events: StoredEvents, questions: Questions, known: int, senses: tuple[str, ...]) -> None:
         self.events, self.questions = events, questions
-        self.subjects: Sequence[Subject] = ()
+        self.subjects: Sequence[ExaminedSubject] = ()
         self.senses = senses
         self._known = known
 
@@ -85,7 +85,7 @@ class Library:
             return self.questions.sample(int(parts[0][:18]), parts[1])
         raise Refused("not_found", f"no such sample: {base}")
 
-    def subject(self, number: int) -> Subject | None:
+    def subject(self, number: int) -> ExaminedSubject | None:
         """One subject's exam; None in a run without exams.
 
         Raises:

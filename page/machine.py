@@ -15,7 +15,7 @@ LOOK_EVERY = 2.0
 MIB = 2**20
 
 
-class Machine:
+class MachineState:
     """Looks at the run's machine; used in one thread.
 
     Args:

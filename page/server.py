@@ -11,11 +11,13 @@ from pathlib import Path
 from aiohttp import web
 
 from page.app import PORT, STATIC, make_app
+from page.bodies import WITHIN, Bodies
 from page.certificate import tls_context
 from page.config import PageConfig
-from page.connections import HEAD_WITHIN, Connections
+from page.connections import HEAD_WITHIN, LINGER, Connections
 from page.guard import Guard
 from page.hosted import Hosted
+from page.refusals import Refusals
 from sensors.core.errors import ConfigError
 
 TRIES = 100
@@ -28,7 +30,7 @@ LINES = 64
 """Headers of one request, at most."""
 
 
-class Server:
+class PageServer:
     """Serves a run's page until it is closed.
 
     Args:
@@ -37,6 +39,7 @@ class Server:
         token: that every request needs; empty: none.
         static: folder of the page's own files.
         head_within: seconds for the head of a request.
+        body_within: seconds for its body.
 
     Attributes:
         port: at which it listens.
@@ -52,6 +55,7 @@ class Server:
         token: str,
         static: Path = STATIC,
         head_within: float = HEAD_WITHIN,
+        body_within: float = WITHIN,
     ) -> None:
         # Answers are logged nowhere: a viewer that asks every second would fill the run's log.
         logging.getLogger("aiohttp.access").setLevel(logging.ERROR)
@@ -60,7 +64,7 @@ class Server:
         self._socket = listen(config)
         self.port = int(self._socket.getsockname()[1])
         self._guard = Guard("http" if self._context is None else "https", token)
-        self._static, self._head_within = static, head_within
+        self._static, self._head_within, self._body_within = static, head_within, body_within
         self._loop = asyncio.new_event_loop()
         self._up = threading.Event()
         self._error: BaseException | None = None
@@ -98,7 +102,7 @@ class Server:
         self._stop = asyncio.Event()
         bounds = self._config
         connections = Connections(self._hosted.refusals, bounds.connections, bounds.connections_each, self._head_within)
-        app = make_app(self._hosted, self._guard, connections, self._static)
+        app = make_app(self._hosted, self._guard, connections, self._static, Bodies(self._body_within))
         app[PORT][0] = self.port
         # Compressed bodies are refused by their header: a small one could hold gigabytes.
         runner = web.AppRunner(
@@ -107,6 +111,8 @@ class Server:
             auto_decompress=False,
             keepalive_timeout=IDLE,
             max_headers=LINES,
+            lingering_time=LINGER,
+            logger=_counting(self._hosted.refusals),
             shutdown_timeout=0.2,
         )
         await runner.setup()
@@ -120,6 +126,25 @@ class Server:
         server.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(runner.cleanup(), CLOSE_WITHIN)
+
+
+def _counting(refusals: Refusals) -> logging.Logger:
+    """A log for the HTTP library that counts what it cannot read, as `bad_request`, and writes nothing.
+
+    It would write some lines for each such request; whoever sends many could fill the disk.
+    """
+    counted = logging.Logger("page.http", logging.ERROR)
+    counted.addHandler(_Counter(refusals))
+    return counted
+
+
+class _Counter(logging.Handler):
+    def __init__(self, refusals: Refusals) -> None:
+        super().__init__()
+        self._refusals = refusals
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._refusals.count("bad_request")
 
 
 def listen(config: PageConfig) -> socket.socket:

@@ -34,7 +34,7 @@ class RunFacts:
     prepares: str
 
 
-class Told:
+class RunReport:
     """The newest that the supervisor told; from any thread."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Told:
             return time.monotonic() - self._at
 
 
-def status_of(facts: RunFacts, told: Told) -> dict[str, Any]:
+def status_of(facts: RunFacts, told: RunReport) -> dict[str, Any]:
     """The status of the run, JSON-ready, but for what the page itself knows.
 
     What is told has: `time_s`, `learning_s`, `step`, `phase`, `share`, `paused`, `waiting`, `values` (figures by key),

@@ -133,7 +133,7 @@ def picture_sample(data: bytes, prepare: str, color: bool) -> NDArray[np.uint8]:
             width, height = image.size
     except UnidentifiedImageError:
         raise Refused("damaged", "the picture is damaged at its beginning") from None
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Refused("bomb", f"the picture has more than {MOST_PIXELS:,} pixels") from None
     except Exception as error:  # whatever a decoder raises means that the picture is damaged
         raise Refused("damaged", f"the picture is damaged ({str(error)[:80]})") from None

@@ -13,7 +13,7 @@ from sensors.core.event import EventBatch
 
 
 class ReplayActor:
-    """A `Buffer` behind calls that may come from anywhere: what is malformed is refused and counted."""
+    """A `Buffer` as a Ray actor. It refuses and counts malformed batches, as calls may come from any process."""
 
     def __init__(
         self,

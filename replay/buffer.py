@@ -79,7 +79,7 @@ class Buffer:
         self._seed = seed
         self._free = frozenset(kind_of(kind.split("+")) for kind in free)
         self._mutex = threading.Lock()
-        # Apart from the mutex: who leaves its work need not wait for others.
+        # Apart from the mutex: a thread that leaves its work need not wait for others.
         self._idle = threading.Condition()
         self._at_work = 0
         self._closing = False
@@ -173,7 +173,7 @@ class Buffer:
         """Change the limiter of one table, or of all there are and will be; None leaves a value as it is.
 
         All means all that hold sources back: tables of labelled events, and those that nothing draws from, are
-        changed by name alone.
+        changed only by name.
 
         Raises:
             ConfigError: a value is out of range.
@@ -241,13 +241,13 @@ class Buffer:
             if self._lock.closed:
                 return
             write_json(self.directory / STATE, self._state())
-            # Under the mutex: who checks beside the work looks whether the directory is ours.
+            # Under the mutex: the thread that checks slots looks whether the directory is still ours.
             self._lock.close()
         self._sweep.close()
 
     @contextmanager
     def _work(self) -> Iterator[None]:
-        """Be one of those whom `close` waits for."""
+        """Count as a call that `close` waits for."""
         with self._idle:
             self._check_open()
             self._at_work += 1

@@ -11,11 +11,11 @@ PATIENCE = 60.0
 
 
 class GroupCommit:
-    """Runs `flush` for those who wait: whoever comes while one runs waits for the next, together with all others.
+    """Runs `flush` for waiting threads: a thread that comes during a flush waits for the next one, as all others do.
 
-    The first of those who wait runs it, so that no thread is needed, and the rate of flushes follows the disk's.
+    The first waiting thread runs it, so that no thread of its own is needed. The rate of flushes follows the disk's.
     A flush that failed is final: what the disk holds is not known any more, and nothing is called committed after it.
-    One that found no room has written nothing, and is tried again by whoever waits next.
+    A flush that found no room has written nothing; the next waiting thread tries again.
 
     Args:
         flush: has the disk take all that was written before it was called; raises StorageError when it does not.

@@ -136,7 +136,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON object so that whoever reads it, even after a crash, finds the old or the new one.
+    """Write a JSON object so that a reader, even after a crash, finds the old or the new one.
 
     Raises:
         StorageError: it cannot be written.

@@ -36,7 +36,7 @@ def last_generation(directory: Path, sources: Collection[str]) -> int:
     """
     keys = {source_key(name) for name in sources}
     found = {-1}
-    # Events that were stored in the moment of a kill are in their slots alone.
+    # Events that were stored in the moment of a kill are only in their slots.
     for table in _tables(directory):
         ids = table.meta[table.live()]
         found |= {int(generation) for key in keys for generation in ids["generation"][ids["source"] == key]}

@@ -63,7 +63,7 @@ class Taken:
     """Events that a table took from one source at one time.
 
     Attributes:
-        source: `source_key` of who sent them.
+        source: `source_key` of their source.
         generation: of the source.
         runs: their sequence numbers, as intervals (first, last).
         table: `source_key` of the kind of event.

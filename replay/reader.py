@@ -119,7 +119,7 @@ class Reader:
         Args:
             kind: of the table.
             count: events.
-            keep: of these alone; from serials and lessons, (N,) int64 each, to (N,) bool.
+            keep: restricts the draw to these events; from serials and lessons, (N,) int64 each, to (N,) bool.
 
         Raises:
             StorageError: no such table.

@@ -1,6 +1,6 @@
 """Removers: where the next events of a stream go, and so which stored ones make room.
 
-A remover is a function of the stream position alone, so it carries on after a crash as if there was none.
+A remover depends only on the position in the stream, so a crash does not change its choices.
 """
 
 from collections.abc import Mapping

@@ -128,7 +128,7 @@ class Sampler:
 
         Args:
             count: events.
-            keep: of these alone; from serials and lessons, (N,) int64 each, to (N,) bool.
+            keep: restricts the draw to these events; from serials and lessons, (N,) int64 each, to (N,) bool.
 
         Raises:
             ConfigError: `count` is less than one.
@@ -153,7 +153,7 @@ class Sampler:
     def _whole(
         self, slots: NDArray[np.int64], version: NDArray[np.uint64], samples: Mapping[str, NDArray[Any]]
     ) -> NDArray[np.bool_]:
-        """(N,): whose copies are of that version, and undamaged where nobody has looked at them yet."""
+        """(N,): copies that are of that version and, if not yet checked, undamaged."""
         storage = self._storage
         whole: NDArray[np.bool_] = np.ones(len(slots), np.bool_)
         doubted = np.flatnonzero(storage.unchecked[slots])

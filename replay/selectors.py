@@ -59,7 +59,7 @@ def uniform(view: SlotView, count: int, rng: np.random.Generator) -> NDArray[np.
 def lesson(view: SlotView, count: int, rng: np.random.Generator, *, views: int = VIEWS) -> NDArray[np.int64]:
     """`count / views` lessons, each drawn with the same chance, and `views` events of each, side by side.
 
-    Lessons differ while there are enough of them, and so do a lesson's events; else they are drawn again.
+    Lessons differ as long as there are enough of them, and so do the events of a lesson. Else some come twice.
 
     Raises:
         ConfigError: `count` is no multiple of `views`.

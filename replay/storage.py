@@ -7,7 +7,7 @@ from survives SIGKILL; after `sync` a power cut, too. A slot's version is odd wh
 it odd, or changed after it copied the slot, copied something torn.
 
 Reading everything back when a table is opened would take as long as the table is large. `unchecked.col` marks the slots
-whose checksums have not been looked at since: who draws one of them looks first.
+whose checksums have not been checked since. A draw checks them first.
 """
 
 import shutil

@@ -18,7 +18,7 @@ class Sweep:
 
     Args:
         tables: of one replay.
-        mutex: held by whoever changes them.
+        mutex: held while they are changed.
         ours: whether they may still be changed.
     """
 

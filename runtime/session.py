@@ -325,7 +325,7 @@ def _leave(cluster: "Cluster", run: RunDirectory) -> None:
 
 
 def _left(cluster: "Cluster", run: RunDirectory) -> str:
-    """What is left of a run whose processes were just ended; one that is new and holds nothing is removed."""
+    """Say what is left of a run whose processes were just ended; a new run without events is removed."""
     if run.checkpoint_step is not None:
         return "the last checkpoint stands"
     # In a joined cluster replay still lives for a moment, and may store an event while its folder is being removed.

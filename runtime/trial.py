@@ -98,7 +98,7 @@ class Trial:
             replay: sizes of the tables, which lie in `directory/replay` until `close`.
             learner: settings; `threads` 0 leaves torch's number of threads as it is.
             seed: of everything random.
-            directory: of this trial alone.
+            directory: used by no other trial.
             steps: learner steps of the whole trial, > 0.
             most_events: events after which the teacher falls silent; None: it goes on.
             learn: names of the algorithms that learn.

@@ -29,7 +29,7 @@ UNSAID = 0.2
 
 
 class SensorActor:
-    """A `LiveRig` that sends; made a Ray actor by whoever starts it.
+    """A `LiveRig` that sends; the supervisor makes it a Ray actor.
 
     Sensing goes on between two calls, however late the next one comes, and never waits for replay: what replay does
     not take stays in a bounded queue whose oldest batch goes first.
@@ -172,7 +172,7 @@ class SensorActor:
                     for delivery in found:
                         self._outbox.add(delivery)
                     self._send()
-                # Without the lock, so that whoever asks for figures is not kept waiting.
+                # Without the lock, so that a call for figures need not wait.
                 if not found:
                     self._wait()
                 with self._lock:

@@ -135,7 +135,7 @@ class TeacherActor:
         return list(self._summary)
 
     def datasets(self) -> dict[str, str]:
-        """What is taught, by the setting of `data` that chooses it, each as `choice:fingerprint`."""
+        """The taught data, by the setting of `data` that chooses them, each as `choice:fingerprint`."""
         return dict(self._datasets)
 
     def state_dict(self) -> StateDict:

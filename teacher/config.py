@@ -212,9 +212,9 @@ class TeacherConfig(Config):
 
 @dataclass(frozen=True)
 class LettersConfig(Config):
-    """How the letters teacher speaks: its pace, its mix of pairs and speech alone, and when letters are first met.
+    """How the teacher of letters teaches: its rate, its share of speech-only events, and when letters are first met.
 
-    A pair is speech, lips and letter of a letter seen; the letters unseen come as speech and letter alone.
+    A pair is speech, lips and letter of a letter seen; unseen letters come only as speech and letter.
     """
 
     rate: float = setting(

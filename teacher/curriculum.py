@@ -83,7 +83,7 @@ class Weights:
 
 
 class Curriculum:
-    """Plans batch after batch; the plan depends on the batch's number and generator alone.
+    """Plans batch after batch; the plan depends only on the batch's number and generator.
 
     A concept co-occurs in all the senses that meet it: where some senses never meet it, in the others, if there are two
     or more.
@@ -125,7 +125,7 @@ class Curriculum:
 
     @property
     def kinds(self) -> tuple[Group, ...]:
-        """The senses of every kind of event that is planned: each alone, then what co-occurs."""
+        """The senses of every planned kind of event: single senses first, then co-occurring ones."""
         return (*((sense,) for sense in self.senses), *self._groups)
 
     def plan(self, batch: int, rng: np.random.Generator) -> Plan:

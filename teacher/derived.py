@@ -22,7 +22,7 @@ def add_derived(batch: EventBatch, derived: Mapping[str, str], seed: int) -> Eve
         seed: of the teacher's machine.
 
     Returns:
-        The same events, with the same ids, times and lessons: a function of the arguments alone.
+        The same events, with the same ids, times and lessons: a function of only the arguments.
     """
     samples = dict(batch.samples)
     alone = len(samples) == 1

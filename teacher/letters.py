@@ -109,7 +109,7 @@ class LettersMachine:
         self.seed, self.generation, self.cursor = found[0], found[1], Cursor(*found[2:])
 
     def _plan(self, batch: int) -> tuple[bool, int, int]:
-        """Whether batch number `batch` is of speech alone, its first event's number within its kind, and its size."""
+        """Whether batch number `batch` has only speech, its first event's number within its kind, and its size."""
         size, k = self.config.batch_events, batch - self._opening
         if k < 0:
             done = batch * size

@@ -5,7 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("sensors", "teacher", "replay", "agent", "runtime", "benchmarks")
+ROOMS = ("sensors", "teacher", "replay", "agent", "page", "runtime", "benchmarks")
 
 
 def classes(source: str) -> set[str]:

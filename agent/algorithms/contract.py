@@ -60,7 +60,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Declaration:
-    """What is known of an algorithm before it is built; `register_algorithm` takes it.
+    """The properties of an algorithm before it is built; given to `register_algorithm`.
 
     Attributes:
         name: as `--learn` names it, and its part of a checkpoint.

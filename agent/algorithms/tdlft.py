@@ -47,7 +47,7 @@ class LipReading(Algorithm):
         return self.turns.waiting()
 
     def describe(self) -> list[str]:
-        """What is learned from what, and how large the networks are."""
+        """The tables that it learns from, and the sizes of its networks."""
         return self.turns.describe()
 
     def figures(self) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Responses: what is perceived in one modality alone is answered in the others, now and then, by sound and picture.
 
-Events are looked up in replay, after whoever perceived them was told that they are kept: nothing here can delay
+Events are looked up in replay, after their source was told that they are stored: nothing here can delay
 sensing. Of what comes faster than it may be answered the newest is answered, and the rest is counted.
 """
 
@@ -46,7 +46,7 @@ class Responder:
         events: replay; what it holds already is not answered.
         associations: answer.
         samples: directory of PNG and WAV files.
-        speaker: plays evoked sounds; None: files alone.
+        speaker: plays evoked sounds; None: sounds go to files only.
 
     Attributes:
         counts: responses `given`, events `skipped` because newer ones came, responses `unwritten`.

@@ -1,4 +1,4 @@
-"""A window that shows a picture file and follows its changes; ends with whoever started it.
+"""A window that shows a picture file and follows its changes; it ends with the process that started it.
 
     python -m agent.answers.viewer runs/2026-01-31_12-00-00/samples/response.png
 

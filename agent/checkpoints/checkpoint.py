@@ -1,6 +1,6 @@
 """Checkpoints: written beside the run in a stage directory, listed in a manifest, made visible by one rename.
 
-A directory that bears a checkpoint's name is complete: every part is named in its `manifest.json` with size and
+A directory with a checkpoint's name is complete: every part is named in its `manifest.json` with size and
 SHA-256, and was flushed to disk before the rename. What a crash interrupts stays a stage directory, which the next
 writer removes. Tensors travel as safetensors, everything else as JSON; nothing is pickled.
 """
@@ -67,7 +67,7 @@ def write_checkpoint(
         target = _free_name(directory, step)
         stage.rename(target)
         _flush(directory)
-        # Whatever else bears a later name, the one that was just written stays.
+        # The checkpoint that was just written stays, even if others have later names.
         others = [p for p in list_checkpoints(directory) if p != target]
         for old in others[: max(len(others) - keep + 1, 0)]:
             # Out of sight first: what is half removed must not pass for a checkpoint.

@@ -4,7 +4,7 @@
 * Until format 2 of SMART's state, guided steps were not told from others.
 * Until format 2 of the turns' state, co-occurring events were owed nothing.
 
-Parts of later versions are refused by whoever they belong to.
+The component that a part belongs to refuses later versions.
 """
 
 from collections.abc import Mapping

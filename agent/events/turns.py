@@ -33,7 +33,7 @@ class Batch(Protocol):
 
 
 class Replay(Protocol):
-    """What the learner asks of replay: the mapped reader keeps this, and so does a list in a test."""
+    """What the learner needs of replay: the mapped reader fulfils this, and a list in a test, too."""
 
     def kinds(self) -> list[str]:
         """Tables that exist now."""
@@ -70,7 +70,7 @@ class Turn:
 
     @property
     def name(self) -> str:
-        """'image<audio' where the image side learns from audio; 'image' where it learns alone."""
+        """'image<audio' where the image side learns from audio; 'image' where only images are learned."""
         others = [m for m in self.kind.split("+") if m != self.side]
         return f"{self.side}<{'+'.join(others)}" if others else self.side
 
@@ -130,7 +130,7 @@ class Turns:
     def _usable(self, kind: str) -> bool:
         """Events of one modality train its autoencoder; those of several guide each other, be they all or some.
 
-        What bears a label is none of SMART's, whatever else is in it.
+        SMART uses no labelled table, whatever other senses it has.
         """
         return bool(self._sides(kind)) and not labelled(kind)
 

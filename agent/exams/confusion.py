@@ -10,7 +10,7 @@ from agent.exams.tiles import write
 SIDE = 420
 """Rows and columns of one table, pixels."""
 NAMED = 40
-"""Concepts up to which rows bear their names."""
+"""Most concepts whose rows are named."""
 MARGIN, TITLE, GAP = 96, 30, 24
 Picture = NDArray[np.uint8]
 

@@ -2,7 +2,7 @@
 
 'Unimodal' is the network as the parallel corpus alone taught it. The 'oracle' had the perfect transfer: in place of
 transferred speech, the real lips of the letters that the learner only ever heard of, at the same layer and mixed in the
-same way. No learner can have those lips: the oracle exists in the monitor alone.
+same way. No learner can have those lips: the oracle exists only in the monitor.
 """
 
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ def examine_lips(
         stored_lips: (N, 12, 60, 80) uint8 test clips.
         letters: (N,) their letters.
         seen: labels of letters of which training uses lips.
-        unseen: labels of letters of which training uses speech alone.
+        unseen: labels of letters of which training uses only speech.
     """
     rows = to_rows(stored_lips)
     top = networks.tuned.depth + 1
@@ -125,7 +125,7 @@ class TrainingPart:
         rows: (N, 3600) float32 real lips, by `to_rows`.
         letters: (N,) their letters.
         pair_keys: (N,) int64 keys of the utterances as parallel events.
-        heard_keys: (N,) likewise, as labelled speech alone.
+        heard_keys: (N,) likewise, as labelled speech only.
     """
 
     rows: NDArray[np.float32]

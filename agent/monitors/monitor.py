@@ -279,7 +279,7 @@ def file_name(word: str) -> str:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write beside its place and rename: whoever looks sees the old content or the new one."""
+    """Write beside its place and rename: a reader sees the old content or the new one."""
     stage = path.with_name(f".{path.name}")
     stage.write_bytes(content)
     os.replace(stage, path)

@@ -16,7 +16,7 @@ TRAINING = 1.0
 
 
 class Examiner(Protocol):
-    """What is examined by itself: digits, or lip reading."""
+    """The judges and exams of one subject, such as digits or lip reading."""
 
     @property
     def ready(self) -> bool:

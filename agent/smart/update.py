@@ -6,7 +6,7 @@ For one side's turn (image learns from audio; the audio turn is its mirror), ove
 
 is minimised over E_I, D_I and T_I->A. z_A,c(n) is the guide: the frozen representation closest to the centre of the
 cluster that event n belongs to. Everything of the other side stays as it is. With more than two modalities the second
-term is summed over the others. Single-modality events contribute the first term alone.
+term is summed over the others. Single-modality events contribute only the first term.
 
 We divide the sum by B, so that the learning rate does not depend on the batch size.
 """

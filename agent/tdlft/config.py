@@ -72,7 +72,7 @@ class DbnConfig(PretrainConfig, BackpropagationConfig):
 
 @dataclass(frozen=True)
 class EmbeddingConfig(Config):
-    """Embeddings from one network's layer into another's. What is 0 is searched inside the training pairs."""
+    """Embeddings from one network's layer into another's. A setting of 0 is searched inside the training pairs."""
 
     embedding: str = setting("knn", help="which embedding", choices=(*EMBEDDINGS, FRAMES))
     search_folds: int = setting(3, help="folds of the search among the training pairs", low=2, high=100)

@@ -9,7 +9,7 @@
 
 At i = l+1 there is no weight to fine-tune: transfer is between labels, and N_V comes back as it was.
 
-Alone, the transferred rows make N_V forget the labels that it knew, since every one of them bears a new label. So the
+By themselves, the transferred rows make N_V forget the known labels, since each of them has a new label. So the
 rows that N_V was trained with may be mixed into every step: `parallel`, and what the embedding makes of their audio:
 `echo`. Without either this is Algorithm 1 to the letter.
 """

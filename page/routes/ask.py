@@ -12,13 +12,12 @@ from aiohttp import web
 from numpy.typing import NDArray
 
 from page.answers import flag_of, json_answer, text_of
-from page.bodies import read_body
 from page.codes import Near
 from page.forms import FORMS, can_be_heard, encoded
 from page.hosted import Hosted
 from page.questions import ASKED, REMEMBERED
 from page.refusals import Refused
-from page.routes.watch import HOSTED, HUB, in_pool, thought
+from page.routes.watch import BODIES, HOSTED, HUB, in_pool, thought
 from page.uploads import NothingTold, Upload, read_upload
 
 SIDE = 96
@@ -59,7 +58,7 @@ async def _evoke(request: web.Request) -> web.StreamResponse:
     alone = _form_alone(request)
     if alone and len(wanted.targets) != 1:
         raise Refused("bad_request", "name one sense with ?target= to get its sample alone")
-    body = await read_body(request, hosted.config.upload_mib << 20)
+    body = await request.app[BODIES].read(request, hosted.config.upload_mib << 20)
     given = (request.content_type, hosted.mind.senses, request.query.get("sense"))
     prepare, cut = text_of(request, "prepare", hosted.facts.prepares), text_of(request, "cut", "auto")
     try:

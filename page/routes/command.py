@@ -5,9 +5,8 @@ import json
 from aiohttp import web
 
 from page.answers import json_answer
-from page.bodies import read_body
 from page.refusals import Refused
-from page.routes.watch import HOSTED
+from page.routes.watch import BODIES, HOSTED
 
 LARGEST = 4096
 """Bytes of the largest body."""
@@ -23,7 +22,7 @@ async def _command(request: web.Request) -> web.StreamResponse:
     # A form of another site can send text, but no JSON, without asking first.
     if request.content_type != "application/json":
         raise Refused("unsupported", "send application/json")
-    body = await read_body(request, LARGEST)
+    body = await request.app[BODIES].read(request, LARGEST)
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from page.answers import json_answer, number_of
 from page.codes import SHOWN, Codes, clusters_of, map_of
-from page.exam_material import Subject, Verdicts
+from page.exam_material import ExaminedSubject, JudgedRows
 from page.hosted import Hosted
 from page.library import evoked_id, exam_id
 from page.refusals import Refused
@@ -49,7 +49,7 @@ async def _confusion(request: web.Request) -> web.StreamResponse:
     return json_answer(await in_pool(hosted, _tables, number, hosted.library.subject(number)))
 
 
-def _labelled(hosted: Hosted, number: int, subject: Subject, first: int, count: int) -> dict[str, Any]:
+def _labelled(hosted: Hosted, number: int, subject: ExaminedSubject, first: int, count: int) -> dict[str, Any]:
     """Cards of an exam's concepts."""
     names, parts = subject.exam.concepts, subject.exam.parts
     by_label = {sense: _first_rows(part.labels, len(names)) for sense, part in parts.items()}
@@ -149,7 +149,7 @@ def _map(hosted: Hosted, sense: str | None) -> dict[str, Any]:
     }
 
 
-def _tables(number: int, subject: Subject | None) -> dict[str, Any]:
+def _tables(number: int, subject: ExaminedSubject | None) -> dict[str, Any]:
     """The confusion tables of an exam, each cell with samples behind it."""
     found: dict[str, Any] = {"step": None, "subject": number, "names": [], "why": "", "paths": []}
     if subject is None:
@@ -191,7 +191,7 @@ def _first_rows(labels: NDArray[np.int64], concepts: int) -> list[NDArray[np.int
     return [order[low : min(high, low + SHOWN)] for low, high in itertools.pairwise(bounds)]
 
 
-def _right(verdicts: Verdicts | None, row: int, concept: int) -> bool | None:
+def _right(verdicts: JudgedRows | None, row: int, concept: int) -> bool | None:
     """Whether the judge named the concept; None where it has not judged this sample."""
     if verdicts is None:
         return None
@@ -199,7 +199,7 @@ def _right(verdicts: Verdicts | None, row: int, concept: int) -> bool | None:
     return bool(verdicts.judged[found[0]] == concept) if len(found) else None
 
 
-def _accuracy(verdicts: Verdicts | None, labels: NDArray[np.int64], concept: int) -> float | None:
+def _accuracy(verdicts: JudgedRows | None, labels: NDArray[np.int64], concept: int) -> float | None:
     """Share of a concept's samples that the judge recognised; None where it judged none."""
     if verdicts is None:
         return None

@@ -30,7 +30,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/v1/share", _share)
 
 
-class Allowance:
+class MessageAllowance:
     """What a browser may send for now.
 
     Args:
@@ -78,7 +78,7 @@ async def _share(request: web.Request) -> web.StreamResponse:
 
 async def _hear(socket: web.WebSocketResponse, shares: Shares, share: Share) -> str:
     """Take in what comes until the connection ends; why the page ends it, if so."""
-    allowance = Allowance(time.monotonic())
+    allowance = MessageAllowance(time.monotonic())
     async for message in socket:
         now = time.monotonic()
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):

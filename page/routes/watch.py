@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from page.answers import HEADERS, json_answer, number_of, seconds_of, text_of
+from page.bodies import Bodies
 from page.forms import FORMS, SIDES, encoded, form_of
 from page.hosted import Hosted
 from page.hub import Hub, Viewer
@@ -20,6 +21,7 @@ from page.told import drops_of, learner_of
 
 HOSTED = web.AppKey("hosted", Hosted)
 HUB = web.AppKey("hub", Hub)
+BODIES = web.AppKey("bodies", Bodies)
 
 LOOK_EVERY = 0.2
 """Seconds between two looks for new events, while somebody watches."""

@@ -94,7 +94,7 @@ class Request:
 
 
 class Page(Exception):
-    """What is to be printed, and nothing else to be done."""
+    """A text to print; nothing else is done."""
 
 
 class _Help(argparse.Action):

@@ -29,7 +29,7 @@ def prepare_environment(address: str | None) -> list[str]:
         StorageError: no place for them can be written.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # A cluster is joined by --address alone, never because the environment names one.
+    # Only --address joins a cluster; a cluster that the environment names is ignored.
     os.environ.pop("RAY_ADDRESS", None)
     if address is None:
         # Said by name: an inherited `disabled` would open the dashboard to everyone on the machine.

@@ -1,4 +1,4 @@
-"""Which algorithms of a run learn from something in it, which rest, and what each is given."""
+"""Which algorithms of a run have something to learn from, which have not, and which tables each is given."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

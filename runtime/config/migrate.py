@@ -1,9 +1,9 @@
-"""Settings as earlier versions of the program saved and spelt them: all that is done about them is done here.
+"""Settings that earlier versions of the program saved: this module converts all of them to today's.
 
 What a robot's settings may hold, too, is in `sensors/core/retired.py`.
 
-A run directory of an earlier version is resumed: its settings become those of today, and what it did before there was a
-setting for it, it goes on doing. What is learned and kept is not touched.
+A run of an earlier version resumes: its settings are converted to today's. If there was no setting yet for something
+that the run did, the run continues to do it. Learned weights and stored events are not changed.
 """
 
 import math
@@ -30,14 +30,14 @@ MONITOR = {
     "judge_steps_image": (1400, "judge_steps"),
     "judge_steps_audio": (900, "judge_steps"),
 }
-"""Settings of the monitor that are no more: the default that they had, and what takes their place."""
+"""Removed settings of the monitor: the default that they had, and the settings that replace them."""
 RETIRED = {
     "teacher.missing_audio": "teacher.missing, as in teacher.missing=audio:three,nine",
     "teacher.missing_image": "teacher.missing, as in teacher.missing=image:three,nine",
     "teacher.far_microphone": "teacher.derived, as in teacher.derived=audio_far",
     **{f"monitor.{name}": f"monitor.{now}" for name, (_, now) in MONITOR.items()},
 }
-"""Settings that are no more, and how to ask for the same today."""
+"""Removed settings, and the settings that replace them."""
 
 
 def migrate(saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sensors.core.config import Config
 from sensors.core.registrations import brought
 
 KINDS = ("algorithm", "subject")
-"""Parts that may bring settings to a run alone; those of senses are a robot's, too."""
+"""Parts that may bring settings only to a run; the settings of senses are a robot's, too."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -141,7 +141,7 @@ class RunSection(Config):
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
-        """What is taught: first what has no labels. Where the run perceives, what its judges' data are of."""
+        """The taught subjects, unlabelled ones first. Where the run perceives, the subjects of its judges' data."""
         return tuple(sorted(read_subjects(self.teach), key=lambda subject: subject.labelled))
 
     @property

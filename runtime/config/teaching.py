@@ -29,7 +29,7 @@ class Teacher:
 
 
 def teachers_of(run: RunSection) -> list[Teacher]:
-    """The simulated teachers of a run: first those of what has no labels, whose seeds differ from each other."""
+    """The simulated teachers of a run: first those of unlabelled subjects, each with its own seed."""
     found: list[Teacher] = []
     number = 0
     for subject in run.subjects if run.sensors is None else ():
@@ -87,7 +87,7 @@ def check_senses(config: RunConfig) -> None:
             "leave it out, or see teacher.derived in --help-settings"
         )
     if unread := sorted(set(names) - learned):
-        # Nobody would draw what comes in these alone, and their tables would tell the teacher to wait.
+        # Nothing would draw the events of these senses, and their full tables would make the teacher wait.
         raise ConfigError(
             f"learner.modalities: teachers send {', '.join(unread)}, from which nothing would be learned; "
             f"add --set learner.modalities={','.join(names)}"

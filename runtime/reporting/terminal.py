@@ -1,4 +1,4 @@
-"""What a person sees: one live view on a terminal, one line a tick elsewhere."""
+"""The screen of a run: a live view on a terminal, and lines elsewhere."""
 
 import itertools
 import sys

@@ -1,4 +1,4 @@
-"""How much disk a new run will want, told before anything is made; on the safe side, and without torch.
+"""An upper estimate of a new run's disk space, before anything is made and without torch.
 
 A checkpoint grows with the networks, and these with the samples' forms and the preset. The sizes below bound the
 parameters of the networks in `agent/networks/layouts/`; `tests/runtime/run_folder/test_disk.py` compares them with the

@@ -22,7 +22,7 @@ Kept = dict[str, dict[str, str]]
 
 
 def kept(config: RunConfig, before: Mapping[str, Any] | None = None) -> Kept:
-    """What is kept with a run: `plugins`, name -> SHA-256, and `senses`, name -> form.
+    """The parts that a run keeps: `plugins`, name -> SHA-256, and `senses`, name -> form.
 
     Args:
         config: of the run, whose senses' settings are applied.

@@ -1,4 +1,4 @@
-"""What helps where a run is resumed with other data than it was taught before."""
+"""The advice for a run that is resumed with other data than it was taught before."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""No room on the disk: learning that cannot be saved stands still until there is, and says so."""
+"""No room on the disk: learning that cannot be saved pauses until there is room, and says so."""
 
 import errno
 import os
@@ -70,7 +70,7 @@ class Shortage:
 
     @property
     def waiting(self) -> str:
-        """What is waited for, for people; empty when nothing is."""
+        """What learning waits for, in words; empty when it does not wait."""
         if not self._missing:
             return ""
         if self._why != "disk is full":
@@ -89,7 +89,7 @@ class Shortage:
 
 
 def full(error: BaseException | None) -> bool:
-    """Whether an error says that there is no room; one that came from another process may be text alone."""
+    """Whether an error says that there is no room; one from another process may be only text."""
     while error is not None:
         if isinstance(error, NoRoomError):
             return True

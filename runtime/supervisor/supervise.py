@@ -194,7 +194,8 @@ class Supervisor:
         assert actor.call is not None
         method, back = actor.call.method, actor.started
         try:
-            value = actor.take_answer(learning=self.status.first_step_at is not None)
+            learning = self.status.first_step_at is not None
+            value = actor.take_answer(learning, mistakes=role.needed or not learning)
         except StorageError as error:
             if not back or self.status.first_step_at is None:
                 raise
@@ -276,13 +277,15 @@ class Supervisor:
         """Examine once, on all test data; the other actors rest, and their calls under way are not waited for."""
         role = self.roles["monitor"]
         assert isinstance(role, MonitorRole)
+        # Viewers see how far the exam is, and may stop the run.
+        at_work = MonitorRole | PageRole
         for other in self.roles.values():
-            if other is not role:
+            if not isinstance(other, at_work):
                 other.actor.call = None
         role.conclude()
         asked = False
         while not self._stop.is_set() and not role.graded:
-            self._poll([role])
+            self._poll([other for other in self.roles.values() if isinstance(other, at_work)])
             self._observe(time.monotonic())
             call = role.actor.call
             if asked and not role.actor.started:

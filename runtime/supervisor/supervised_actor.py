@@ -115,11 +115,12 @@ class SupervisedActor:
         if not self.started and self._first is None:
             self._first = self.call
 
-    def take_answer(self, learning: bool = False) -> Any:
+    def take_answer(self, learning: bool = False, mistakes: bool = True) -> Any:
         """The answer of a call that is done; afterwards the actor can be asked again.
 
         Args:
             learning: whether the run has learned a step; see `user_error`.
+            mistakes: whether the user's mistakes are told as such; else as failures of the actor.
 
         Raises:
             UserError: the actor says that something the user gave is wrong.
@@ -130,7 +131,7 @@ class SupervisedActor:
         try:
             value = ray.get(call.answer, timeout=FETCH)
         except RayError as error:
-            raise user_error(error, learning) or error from None
+            raise (user_error(error, learning) if mistakes else None) or error from None
         now = time.monotonic()
         if not self.started:
             # The time that the actor took to start is no time of work.

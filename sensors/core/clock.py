@@ -5,7 +5,7 @@ answer is here at `returned` (NTP's four times). However the way's delays divide
 
     [answered - returned, received - sent]
 
-Each exchange gives such an interval; what is known is the intersection of all of them, each widened by what two
+Each exchange gives such an interval. The result is the intersection of all of them, each widened by what two
 crystals can drift apart since. The estimate is its middle, the error bound half its width. An exchange that
 contradicts the others means that a clock was set or had slept: what was known is forgotten.
 """

@@ -1,4 +1,4 @@
-"""Settings that had no effect and are no more: settings of a run or a robot that were written earlier may hold them."""
+"""Removed settings that had no effect; saved settings of a run or a robot may still hold them."""
 
 from collections.abc import Mapping
 from typing import Any

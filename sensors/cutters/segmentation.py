@@ -188,7 +188,7 @@ class Segmenter:
         return self._cut_off()
 
     def _cut_off(self) -> list[Utterance]:
-        """What is unsure and what is under way, neither of them whole."""
+        """The unsure utterances and the one under way; none of them is whole."""
         done, self._unsure = [self._broken(utterance) for utterance in self._unsure], []
         return done + self._close(whole=False)
 
@@ -278,7 +278,7 @@ class Segmenter:
         """Let go of sound that no utterance can reach back to."""
         frame = self._scored if self._rise is None else self._rise
         needed = self._sample_of(frame) - SMOOTHED * HOP
-        # In pieces, so that what is held is not copied for every chunk.
+        # In pieces, so that the held sound is not copied for every chunk.
         if needed - self._first > _KEPT_S * SAMPLE_RATE:
             self._sound = self._sound[needed - self._first :].copy()
             self._first = needed

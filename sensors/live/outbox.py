@@ -146,7 +146,7 @@ class Outbox(Generic[D]):
         self._window.settle(delivery, "refused")
 
     def stop(self, reason: str = "stopped") -> None:
-        """Drop what is kept of this machine's own events; robots send theirs to whoever listens next."""
+        """Drop what is kept of this machine's own events; robots keep theirs and send them to the next host."""
         for delivery in self._window:
             if delivery.receipt is None:
                 self._window.settle(delivery, reason)

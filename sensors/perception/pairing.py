@@ -1,10 +1,10 @@
-"""From percepts of several senses to what was perceived together, by time alone, on one monotonic clock.
+"""Percepts of several senses become moments, only by their times on one monotonic clock.
 
 Two percepts of different senses are together when they come within `window` of each other. A momentary percept (an
 utterance) is in exactly one moment, with the best percept of each other sense: the one that it overlaps longest, then
 the nearest. A lasting percept (a view) may be in several moments, which are one lesson. A lasting percept that no
 momentary one can belong to any more, and that was in no moment, is joined with the lasting percepts of other senses
-that it overlaps. What stays alone becomes a moment of one sense.
+that it overlaps. A percept without a partner becomes a moment of one sense.
 
 Nothing waits longer than it has to: each sense says up to which moment all of it is known (`Cutter.known`), and what
 these moments have passed is decided. Where a sense stands still, `patience` decides.

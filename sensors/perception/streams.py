@@ -39,7 +39,7 @@ def streams(names: Sequence[str] | None = None) -> dict[str, Stream]:
 
 
 def perceived_kinds(names: Iterable[str]) -> list[str]:
-    """The kinds of events in which senses are perceived: each alone, and any of them together.
+    """The kinds of events that perception makes: of each single sense, and of each combination of senses.
 
     Raises:
         EventError: one of them is not registered.

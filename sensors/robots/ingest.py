@@ -150,7 +150,7 @@ class RemoteIngest:
         return self._table.robots(time.monotonic())
 
     def close(self) -> None:
-        """Stop hearing; what is not acknowledged will be sent again to whoever listens next. Again is harmless."""
+        """Stop hearing; robots send unacknowledged batches again to the next host. A second call is harmless."""
         if not self._closed:
             self._closed = True
             if self._meter is not None:

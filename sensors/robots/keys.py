@@ -1,9 +1,9 @@
-"""Addresses and CURVE keys of robots and their host: who may talk to whom, and the files that say so.
+"""Addresses and CURVE keys of robots and their host: which connections are allowed, and the key files.
 
     DIR/host/host.secret           the host's own key; stays on the host
     DIR/host/robots/NAME.public    each robot that the host knows
     DIR/NAME/robot.secret          a robot's own key; DIR/NAME is copied to the robot, and nothing else is
-    DIR/NAME/host.public           the host whom it trusts
+    DIR/NAME/host.public           public key of the trusted host
 
 A robot's name is its key's: with keys nobody can speak in another's name. Secret files can be read by their owner
 alone, or they are refused.

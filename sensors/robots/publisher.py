@@ -256,7 +256,9 @@ class Publisher:
 
     def _welcomed(self, terms: Welcome) -> None:
         if terms.protocol != link.PROTOCOL:
-            raise WireError("protocol: another one")
+            raise WireError(
+                f"protocol mismatch: the host speaks version {terms.protocol}, this robot version {link.PROTOCOL}"
+            )
         reason = ""
         if self._terms is None or self._terms.session != terms.session:
             self.clock.reset()

@@ -48,7 +48,7 @@ class Kept(NamedTuple):
 
 
 class RobotJournal:
-    """The batches of one robot; locked until `close`. How many there are is bounded by whoever writes them.
+    """The batches of one robot; locked until `close`. The writer bounds their number.
 
     Args:
         directory: made where it is not there.
@@ -147,7 +147,7 @@ class RobotJournal:
                     )
 
     def _begin(self) -> int:
-        """Check whose folder it is, take away what a killed process was writing, and note this start's generation."""
+        """Check the folder's owner, remove files that a killed process left half written, note this generation."""
         about = self.directory / ABOUT
         newest = max((_generation(path) for path in self.directory.glob(f"*{_SUFFIX}")), default=-1)
         if about.exists():

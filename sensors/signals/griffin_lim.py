@@ -61,7 +61,7 @@ def invert(db: NDArray[np.float32], *, iterations: int = 32, seed: int = 0) -> N
         raise DataError("log-mel: holds NaN or infinite values")
     if db.max() <= -TOP_DB:
         return np.zeros((db.shape[1] - 1) * HOP, np.float32)
-    # librosa imports numba: seconds that only those pay who listen.
+    # librosa imports numba, which takes seconds: only programs that make sound import it.
     import librosa
 
     power = np.where(db > -TOP_DB, 10 ** (np.clip(db.astype(np.float64), -TOP_DB, 0) / 10), 0)

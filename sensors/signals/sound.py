@@ -37,7 +37,7 @@ class SoundError(SampleError):
 
 
 @dataclass(frozen=True)
-class Sound:
+class DecodedSound:
     """What a sound file holds.
 
     Attributes:
@@ -75,7 +75,7 @@ def read_sound(path: str | Path) -> NDArray[np.float32]:
     return sound.wave
 
 
-def load_sound(path: str | Path) -> Sound:
+def load_sound(path: str | Path) -> DecodedSound:
     """What a sound file holds, as `decode` reads it.
 
     Raises:
@@ -84,7 +84,7 @@ def load_sound(path: str | Path) -> Sound:
     return decode(read_regular(path, LARGEST_FILE, "no clip; cut it to at most 10 minutes"), str(path))
 
 
-def decode(data: bytes, name: str) -> Sound:
+def decode(data: bytes, name: str) -> DecodedSound:
     """What the bytes of a sound file hold: channels mixed, resampled to 16 kHz.
 
     The mix is the average of the channels. Where they cancel each other (a balanced cable in a stereo input gives
@@ -129,7 +129,7 @@ def decode(data: bytes, name: str) -> Sound:
     return _sound(channels, rate, cut, name, len(data))
 
 
-def _sound(channels: NDArray[np.float32], rate: int, cut: bool, name: str, size: int) -> Sound:
+def _sound(channels: NDArray[np.float32], rate: int, cut: bool, name: str, size: int) -> DecodedSound:
     if not len(channels):
         if cut:
             raise SoundError(f"{name}: cut off before its first sample; remove the file or record it again", "cut off")
@@ -151,7 +151,7 @@ def _sound(channels: NDArray[np.float32], rate: int, cut: bool, name: str, size:
     wave = resample(np.ascontiguousarray(wave), rate)
     if not len(wave):
         raise SoundError(f"{name}: shorter than one sample at {SAMPLE_RATE} Hz; remove the file", "too short")
-    return Sound(wave, cut, alone, silent)
+    return DecodedSound(wave, cut, alone, silent)
 
 
 def resample(wave: NDArray[np.float32], rate: int) -> NDArray[np.float32]:

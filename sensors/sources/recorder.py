@@ -5,7 +5,7 @@ has) and, for each source, `NN-SSSS.rec`: segments whose first line (JSON) names
 readings, which follow as checked records. Records are appended whole and at once, so a process that is killed leaves at
 most one cut-off record in each, which playing back leaves out and reports.
 
-Packing and writing are done by a thread of the recorder's own: a disk that takes seconds holds nobody up who listens.
+Packing and writing are done by a thread of the recorder's own: a disk that takes seconds delays no source.
 """
 
 import contextlib

@@ -21,7 +21,7 @@ _KINDS = (
 def open_regular(path: str | Path) -> BinaryIO:
     """Open a file to read its bytes.
 
-    A FIFO that nobody writes to blocks whoever opens it, and a device may never end: both are refused, not waited for.
+    Opening a FIFO without a writer blocks, and a device may never end: both are refused at once.
 
     Raises:
         DataError: names the file that is missing, must not be read, or is no regular file.

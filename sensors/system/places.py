@@ -42,7 +42,7 @@ def private_folder() -> Path:
 
 
 def check_link(option: str, path: str | Path | None) -> None:
-    """Refuse a path that leads through a broken link: whoever looks sees it there, and it is not.
+    """Refuse a path through a broken link, which `ls` lists although its target is missing.
 
     Args:
         option: by which it was given.

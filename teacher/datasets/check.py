@@ -23,7 +23,7 @@ LAYOUTS = (
 
 
 def check_files(config: DataConfig, choices: Mapping[str, Choice], source: str = "") -> None:
-    """Tell at once what would stop whoever loads these datasets, as far as names and permissions show it.
+    """Refuse at once datasets that could not be loaded, as far as names and permissions show it.
 
     Args:
         config: where they are.

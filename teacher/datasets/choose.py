@@ -22,7 +22,7 @@ VARIABLE = "RECIPROCAL_DATA"
 
 @dataclass(frozen=True)
 class Choice:
-    """What is taken of one kind of data.
+    """The choice for one kind of data.
 
     Attributes:
         name: of the dataset, as `--images`, `--speech` and `--letters` spell it.

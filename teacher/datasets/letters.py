@@ -31,7 +31,7 @@ class LetterData:
         test: (m,) int64, sorted row numbers; shares none with `train`.
         split: how the two were told apart, one sentence.
         seen: labels of letters of which training may use lips.
-        unseen: labels of letters of which training may use speech alone.
+        unseen: labels of letters of which training may use only speech.
         names: of letters, by label.
         instead: a line of its own, where these are embedded data in place of what a named directory lacks.
     """

@@ -1,1 +1,1 @@
-"""What is in a user's folder, `DIR/<sense>/<concept>/<files>`: found, matched, split, prepared and told."""
+"""The files of a user's folder, `DIR/<sense>/<concept>/<files>`: found, matched, split, prepared and reported."""

@@ -53,7 +53,7 @@ class _Listed:
 
 
 def find_senses(root: Path, wanted: Sequence[str] = ()) -> tuple[str, ...]:
-    """The senses that a folder teaches, in the order in which they were registered, from names alone.
+    """The senses that a folder teaches, in the order in which they were registered, by the names of files only.
 
     Raises:
         DataError: as in `load_things`, as far as names tell.

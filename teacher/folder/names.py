@@ -27,7 +27,7 @@ _FIX = (
 
 @dataclass(frozen=True)
 class Names:
-    """What is of which concept.
+    """Which folder belongs to which concept.
 
     Attributes:
         concepts: in the order in which they are numbered.

@@ -1,7 +1,7 @@
 """Files read by processes of their own, one a core, and one alone for few files.
 
 Processes, not threads: Python code of a sense runs in one thread at a time, and a file on which its decoder breaks down
-or hangs is to cost that file alone.
+or hangs costs only that file.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ _TICK = 0.1
 def read_files(
     name: str, paths: Sequence[Path], reach: Callable[[int], None], processes: int | None = None
 ) -> tuple[NDArray[Any], list[str]]:
-    """Read the samples of files; those on which a process broke down are read once more, by one process alone.
+    """Read the samples of files; those on which a process broke down are read once more, by a process of their own.
 
     Args:
         name: of the sense.

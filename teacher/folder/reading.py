@@ -61,7 +61,7 @@ def _fault_of_system(error: BaseException | None) -> str | None:
     """What the system failed on, such as 'Input/output error', where that is what an error comes from.
 
     Readers turn what the system raises into errors of their own, which keep it as their context. Errors of decoders may
-    be `OSError`s, too, but bear no number.
+    be `OSError`s, too, but have no number.
     """
     while error is not None:
         if isinstance(error, MemoryError):

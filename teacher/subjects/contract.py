@@ -101,7 +101,7 @@ class Subject(ABC):
         settings: what it is taught by. The name of a section of the run's settings that subjects share, 'teacher' or
             'letters'; or a class of settings of its own, which appear as a section of the subject's name and all have
             defaults. What `teacher.machine.Machine` teaches derives its class from `TeacherConfig`.
-        labelled: whether its events carry labels. What learns without labels never reads such events.
+        labelled: whether its events carry labels. Algorithms that learn without labels never read such events.
     """
 
     name: str

@@ -25,7 +25,7 @@ class Digits(Subject):
         return senses_of(SENSES, settings)
 
     def kinds(self, data: DataConfig, settings: TeacherConfig) -> list[str]:
-        """Each sense alone, all together, and sounds that are heard twice."""
+        """Each single sense, all senses together, and sounds that are heard by two microphones."""
         return kinds_of(SENSES, settings)
 
     def load(self, data: DataConfig) -> Taught:
@@ -60,12 +60,12 @@ class Digits(Subject):
         fetch_missing(data, source)
 
     def teachers(self, count: int) -> list[str]:
-        """Numbers alone: these were the only teachers once, and events of earlier runs bear such names."""
+        """Only numbers: digits' teachers were once the only ones, and events of earlier runs have such names."""
         return [f"teacher-{n}" for n in range(count)]
 
 
 def taught_digits(images: "Samples", speech: "Samples") -> Taught:
-    """What is taught where these are the images and the speech."""
+    """The taught data, with these images and this speech."""
     used = {"images": images, "speech": speech}
     lines = [f"{kind}: {samples.summary}" for kind, samples in used.items()]
     lines += [samples.instead for samples in used.values() if samples.instead]

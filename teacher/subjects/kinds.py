@@ -12,7 +12,7 @@ def senses_of(senses: Sequence[str], settings: TeacherConfig) -> tuple[str, ...]
 
 
 def kinds_of(senses: Sequence[str], settings: TeacherConfig) -> list[str]:
-    """Each sense alone, all together, and a sense together with what is derived from it alone.
+    """Each single sense, all senses together, and each sense together with the senses derived from it.
 
     Concepts that are met in some of three senses or more make kinds beside these; replay makes their tables when the
     first such event comes.

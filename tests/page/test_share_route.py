@@ -11,7 +11,7 @@ import pytest
 
 from page.config import PageConfig
 from page.hosted import Hosted
-from page.server import Server
+from page.server import PageServer
 from page.told import RunFacts
 from sensors.browsers.messages import LARGEST
 from tests.patience import wait_for
@@ -23,7 +23,7 @@ def hosted(tmp_path: Path) -> Hosted:
     return Hosted(tmp_path, PageConfig(shares=1), facts)
 
 
-def talk(server: Server, act: Any, **headers: str) -> Any:
+def talk(server: PageServer, act: Any, **headers: str) -> Any:
     async def run() -> Any:
         async with aiohttp.ClientSession() as session:
             address = f"http://127.0.0.1:{server.port}/v1/share"
@@ -34,7 +34,7 @@ def talk(server: Server, act: Any, **headers: str) -> Any:
 
 
 def test_time_is_told_at_once_and_the_rest_is_passed_on_and_answered(hosted: Hosted) -> None:
-    server = Server(hosted, PageConfig(port=18_970), "")
+    server = PageServer(hosted, PageConfig(port=18_970), "")
 
     async def act(socket: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
         await socket.send_str('{"type": "time", "sent": 3.5}')
@@ -59,7 +59,7 @@ def test_time_is_told_at_once_and_the_rest_is_passed_on_and_answered(hosted: Hos
 
 
 def test_strangers_and_floods_are_refused_and_counted(hosted: Hosted) -> None:
-    server = Server(hosted, PageConfig(port=18_980), "")
+    server = PageServer(hosted, PageConfig(port=18_980), "")
 
     async def nothing(socket: aiohttp.ClientWebSocketResponse) -> None:
         return None

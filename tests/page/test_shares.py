@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from page.refusals import Refused
-from page.routes.share import BURST, RATE, Allowance, clock_question
+from page.routes.share import BURST, RATE, MessageAllowance, clock_question
 from page.shares import REPLIES, WAITING, Shared, Shares
 from page.sharing import Sharing
 from tests.patience import wait_for
@@ -117,10 +117,10 @@ def test_there_is_a_bound_on_connections(shares: Shares) -> None:
 
 
 def test_a_flood_is_stopped_and_a_usual_browser_is_not() -> None:
-    usual, flood = Allowance(0.0), Allowance(0.0)
+    usual, flood = MessageAllowance(0.0), MessageAllowance(0.0)
     assert all(usual.take(30_000, i / 35) for i in range(35 * 600))
     assert not all(flood.take(10, 0.0) for _ in range(int(RATE * BURST) + 1))
-    large = Allowance(0.0)
+    large = MessageAllowance(0.0)
     assert not all(large.take(2**20, i / 10) for i in range(1000))
 
 

@@ -333,6 +333,7 @@ class PageActor:
             if number == self._told + 1 and overview.get("step", 0) >= int(step):
                 self._told = number
                 commands = [(number, name)]
+                break
         return {"commands": commands, "figures": {"page/viewers": 0.0}}
 
     def ping(self) -> None: ...

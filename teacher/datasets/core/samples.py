@@ -82,8 +82,8 @@ def hold_out(samples: Samples, count: int, seed: int, people: str = "people") ->
     Args:
         samples: what to choose from.
         count: samples to hold out, below the number of training samples.
-        seed: chooses them, at random: whoever spoke or wrote one sample may be in both parts.
-        people: who made the samples, as the split's sentence names them.
+        seed: of the random choice; samples of one speaker or writer may be in both parts.
+        people: the speakers or writers of the samples, as the split's sentence names them.
 
     Raises:
         DataError: nothing would be left to train on, or to test on.

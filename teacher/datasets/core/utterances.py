@@ -1,4 +1,4 @@
-"""What a corpus of spoken letters is: each utterance's speech and lips over the same 480 ms, who said what."""
+"""A corpus of spoken letters: the speech and lips of each utterance over the same 480 ms, its speaker, its letter."""
 
 import dataclasses
 from collections.abc import Sequence

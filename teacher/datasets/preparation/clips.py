@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.core.modalities import modality
-from sensors.signals.sound import LARGEST_FILE, Sound, SoundError, decode
+from sensors.signals.sound import LARGEST_FILE, DecodedSound, SoundError, decode
 from sensors.signals.spectrogram import SAMPLE_RATE, log_mel, longest, quantise, too_long
 from sensors.system.files import read_regular
 from teacher.datasets.core.report import LoadReport
@@ -117,7 +117,7 @@ def files_key(paths: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _usable(data: bytes, name: str) -> tuple[Sound | None, str]:
+def _usable(data: bytes, name: str) -> tuple[DecodedSound | None, str]:
     """What a file holds; None, and why, where it holds no word."""
     try:
         sound = decode(data, name)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Listing:
-    """What is in a folder, by name.
+    """The entries of a folder, by name.
 
     Attributes:
         path: of the folder.
@@ -67,7 +67,7 @@ class Match(Generic[T]):
 
 
 def list_folder(folder: Path) -> Listing | None:
-    """What is in a folder; None where there is no such folder.
+    """The entries of a folder; None where there is no such folder.
 
     Raises:
         DataError: it must not be read or searched, or is a broken link.

@@ -77,7 +77,7 @@ def load(root: Path | None, by_speaker: bool = False) -> Samples:
 
 
 def split_names(words: Sequence[str], names: Sequence[str], by_speaker: bool = False) -> tuple[NDArray[np.bool_], str]:
-    """Tell test recordings from training by their names alone.
+    """Tell test recordings from training recordings by their names.
 
     Args:
         words: digit word of each recording.

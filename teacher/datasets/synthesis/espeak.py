@@ -79,7 +79,7 @@ class Espeak:
         self.rate = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), options))
         if self.rate <= 0:
             raise DataError(f"synthetic speech: espeak-ng does not start with its data at {data}; {_FIX}")
-        # Left alone, the engine seeds the noise of its breathing voices with the time of day.
+        # By default, the engine seeds the noise of its breathing voices with the time of day.
         self._library.espeak_ng_SetRandSeed(1)
         self.phonemes: list[tuple[float, str]] = []
         self._pieces: list[NDArray[np.int16]] = []

@@ -47,7 +47,7 @@ _FORM = form_of(Utterances, ("speech", "stored_lips", "letters", "speakers", "re
 
 @dataclass(frozen=True)
 class LetterTake:
-    """One letter to spell: its number, who does, the engine's voice, words per minute, pitch, expression (0…100)."""
+    """One letter to spell: its number, its speaker, the engine's voice, words per minute, pitch, expression (0…100)."""
 
     letter: int
     speaker: str

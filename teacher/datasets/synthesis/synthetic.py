@@ -72,7 +72,7 @@ def available() -> bool:
 
 
 def missing() -> str:
-    """What is not installed, and the fix, in one line."""
+    """The missing package and the fix, in one line."""
     return "synthetic: espeakng-loader is not installed; pip install 'reciprocal[speech]'"
 
 

@@ -9,7 +9,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from sensors.core.errors import DataError
-from sensors.signals.sound import Sound, SoundError, decode
+from sensors.signals.sound import DecodedSound, SoundError, decode
 from sensors.signals.sound_containers import FORMATS
 from sensors.signals.spectrogram import SAMPLE_RATE
 
@@ -39,7 +39,7 @@ def writable() -> list[tuple[str, str]]:
     return pairs
 
 
-def outcome(data: bytes) -> Sound | str:
+def outcome(data: bytes) -> DecodedSound | str:
     """What is read, or the error, which is one line."""
     try:
         return decode(data, "a.wav")
@@ -61,13 +61,13 @@ def test_every_kind_is_read_whole_told_as_cut_or_refused_in_a_line(kind: str, su
     if kind not in FORMATS:
         assert isinstance(whole, str) and "does not tell whether it is whole; convert it to WAV or FLAC" in whole
         return
-    assert isinstance(whole, Sound) and not whole.cut, whole
+    assert isinstance(whole, DecodedSound) and not whole.cut, whole
     # A block of samples is filled up to its end.
     assert SAMPLE_RATE <= len(whole.wave) < SAMPLE_RATE + 512
     assert likeness(whole.wave) > 0.98
     for share in (0.99, 0.5, 0.2, 0.02):
         part = outcome(data[: int(len(data) * share)])
-        if isinstance(part, Sound):
+        if isinstance(part, DecodedSound):
             assert part.cut, f"{share} of the file is taken for all of it"
             assert 0 < len(part.wave) <= len(whole.wave)
             np.testing.assert_array_equal(part.wave, whole.wave[: len(part.wave)])
@@ -149,7 +149,7 @@ def test_a_flipped_bit_never_shortens_a_checked_file_in_silence(kind: str, subty
         damaged = bytearray(data)
         damaged[at] ^= 1 << int(rng.integers(8))
         found = outcome(bytes(damaged))
-        if isinstance(found, Sound) and not found.cut:
+        if isinstance(found, DecodedSound) and not found.cut:
             assert len(found.wave) == len(whole)
         else:
             told += 1

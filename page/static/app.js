@@ -1,0 +1,63 @@
+// The page: which view is shown, and the line that says how the run is.
+
+import { number, percent, say, show } from "./core/dom.js";
+import { last, listen, on } from "./core/live.js";
+import { mount as mountAsk } from "./ask/ask.js";
+
+const VIEWS = {
+  ask: mountAsk,
+  watch: async (section) => (await import("./watch/watch.js")).mount(section),
+  knows: async (section) => (await import("./knows/knows.js")).mount(section),
+  health: async (section) => (await import("./health/health.js")).mount(section),
+};
+const mounted = new Map();
+
+/** Show the view that the address names. */
+async function go(byHand) {
+  const wanted = location.hash.slice(1);
+  if (wanted === "main") return;
+  const name = wanted in VIEWS ? wanted : "ask";
+  for (const section of document.querySelectorAll("section.view")) show(section, section.id === name);
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${document.getElementById(`${name}-title`).textContent} · Reciprocal`;
+  const section = document.getElementById(name);
+  if (byHand) document.getElementById(`${name}-title`).focus({ preventScroll: true });
+  if (byHand) scrollTo(0, 0);
+  if (!mounted.has(name)) mounted.set(name, VIEWS[name](section));
+  const view = await mounted.get(name);
+  // A view learns that it is shown again: what it fetched may be old.
+  if (byHand && !section.hidden) view?.shown?.();
+}
+
+/** One line: what the run does, at which step, how fast. */
+function tellRun({ run, learner }) {
+  const parts = [run.phase];
+  if (run.step) parts.push(`step ${number(run.step)}`);
+  if (learner.steps_per_s && !run.paused) parts.push(`${number(learner.steps_per_s)} steps/s`);
+  if (run.share != null && run.share < 1) parts.push(`${percent(run.share)} done`);
+  say(document.getElementById("state"), parts.join(" · "));
+  const dot = document.getElementById("dot");
+  dot.className = `dot ${run.paused ? "paused" : run.phase === "learning" ? "good" : "busy"}`;
+  alarm();
+}
+
+function alarm() {
+  const connection = last("connection");
+  const age = last("status")?.run.age_s ?? 0;
+  let why = "";
+  if (connection && !connection.open) why = connection.why;
+  else if (age > 5) why = `The run has said nothing for ${Math.round(age)} seconds. It may hang, or has ended.`;
+  const line = document.getElementById("alarm");
+  say(line, why);
+  show(line, why !== "");
+  if (why) document.getElementById("dot").className = "dot bad";
+}
+
+addEventListener("hashchange", () => go(true));
+on("status", tellRun);
+on("connection", alarm);
+go(false);
+listen();
