@@ -259,7 +259,8 @@ def _check_used(config: RunConfig, request: Request) -> None:
         section = key.partition(".")[0]
         if section in teaching or key in ("run.teachers", "data.data"):
             raise ConfigError(f"{key}: a run with sensors has no teacher;\nleave it out")
-        if (key == "run.teach" or section == "data") and config.monitor.judges is None:
+        # Letters are taught by people, whom the page prompts.
+        if ((key == "run.teach" and not config.run.labelled) or section == "data") and config.monitor.judges is None:
             raise ConfigError(
                 f"{key}: a run with sensors has no teacher;\nleave it out, or give --judges DIR for exams on such data"
             )

@@ -44,8 +44,8 @@ class Keeper(Protocol):
     def refuse(self, label: str) -> str:
         """Why nothing of such a label can be kept; empty where it can."""
 
-    def keep(self, prompt: Prompt, moment: Moment) -> str:
-        """Keep a moment; why it cannot be kept, empty where it was."""
+    def keep(self, prompt: Prompt, moment: Moment) -> str | None:
+        """Keep a moment; why it cannot be kept, empty where it was, None where nobody meant it to be."""
 
 
 class Prompts:

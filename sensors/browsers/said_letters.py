@@ -56,11 +56,11 @@ class SaidLetters:
         """Why nothing of such a label can be kept: it must be a letter."""
         return "" if label.upper() in LETTERS and len(label) == 1 else f"{label!r} is no letter from A to Z"
 
-    def keep(self, prompt: Prompt, moment: Moment) -> str:
-        """Make an event of what was said."""
+    def keep(self, prompt: Prompt, moment: Moment) -> str | None:
+        """Make an event of what was said; what is only seen is none."""
         said = next((one for one in moment.percepts.values() if isinstance(one, Utterance)), None)
         if said is None:
-            return "nothing was said"
+            return None
         samples: dict[str, NDArray[Any]] = {"speech": mfcc([said.samples])}
         if not prompt.alone:
             try:

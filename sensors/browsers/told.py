@@ -120,6 +120,8 @@ class Told:
         """Have a moment that bears a label kept, and tell of it."""
         whole = all(percept.whole for percept in moment.percepts.values())
         why = self.keepers[prompt.use].keep(prompt, moment) if whole else "cut off: a part of it was lost"
+        if why is None:
+            return
         self._tell(told | {"type": "prompted", "label": prompt.label, "use": prompt.use, "kept": not why, "why": why})
 
     def _lacked(self, name: str, moment: Moment) -> str:
