@@ -40,12 +40,12 @@ def _run(arguments: Sequence[str], actor_classes: Mapping[str, Any] | None) -> i
     try:
         # Before any other room is imported: a module of the same name would fail in its own way.
         check_rooms()
-        from runtime.command.cli import Page, parse_arguments
+        from runtime.command.cli import PrintedText, parse_arguments
 
         try:
             request = parse_arguments(arguments)
-        except Page as page:
-            print(page)
+        except PrintedText as text:
+            print(text)
             if why := failure():
                 print(f"error: {why}", file=sys.stderr)
                 return 1

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from page.app import PORT, STATIC, make_app
 from page.bodies import WITHIN, Bodies
@@ -19,6 +20,8 @@ from page.guard import Guard
 from page.hosted import Hosted
 from page.refusals import Refusals
 from sensors.core.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 TRIES = 100
 """Ports that are tried, from the one that was asked for."""
@@ -144,7 +147,12 @@ class _Counter(logging.Handler):
         self._refusals = refusals
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._refusals.count("bad_request")
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            self._refusals.count("bad_request")
+        elif not isinstance(error, ConnectionError):
+            self._refusals.count("failed")
+            log.error(record.getMessage(), exc_info=record.exc_info)
 
 
 def listen(config: PageConfig) -> socket.socket:

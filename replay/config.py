@@ -66,7 +66,7 @@ class ReplayConfig(Config):
     )
     min_size: int = setting(
         256,
-        help="events in a table before the learner draws from it; until then, sources never wait",
+        help="events that a table must hold before sources may have to wait",
         unit="events",
         low=1,
         high=100_000_000,

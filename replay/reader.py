@@ -56,10 +56,6 @@ class Reader:
         """Events that the table has taken so far."""
         return int(self._counters(kind)["inserted"])
 
-    def ready(self, kind: str) -> bool:
-        """Whether the table holds the `min_size` events that drawing from it should wait for."""
-        return kind in self.kinds() and self.size(kind) >= max(1.0, self._counters(kind)["min_size"])
-
     def deficit(self, kind: str) -> float:
         """Samples that this and the other readers still owe the table; negative: drawn ahead.
 

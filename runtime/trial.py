@@ -1,6 +1,6 @@
 """A teacher, replay and the learner in one process, without Ray: step by step and deterministic.
 
-A newcomer starts reading here. This page names the parts of a run with a teacher, in the order in which data flow: a
+A newcomer starts reading here. This module names the parts of a run with a teacher, in the order in which data flow: a
 teacher makes events, replay keeps them, the learner learns from them, and exams say what has been learned. `launch.py`
 runs the same parts as Ray actors, which `runtime/supervisor/` starts and watches. A live run has sensors in place of
 the teacher: for these begin at `sensors/live/live_rig.py`.

@@ -125,10 +125,10 @@ async def _events(request: web.Request) -> web.StreamResponse:
     """Server-sent events."""
     hosted, hub = request.app[HOSTED], request.app[HUB]
     viewer = hub.join()
+    answer = web.StreamResponse(
+        headers={**HEADERS, "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store"}
+    )
     try:
-        answer = web.StreamResponse(
-            headers={**HEADERS, "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store"}
-        )
         await answer.prepare(request)
         await answer.write(b"retry: 2000\n\n")
         await _send(answer, viewer)
@@ -138,7 +138,10 @@ async def _events(request: web.Request) -> web.StreamResponse:
         # What it did not take is not waited for.
         if request.transport is not None:
             request.transport.abort()
-        raise ConnectionResetError from None
+        return answer
+    except ConnectionError:
+        # The viewer is gone.
+        return answer
     finally:
         hub.leave(viewer)
 

@@ -93,7 +93,7 @@ class Request:
     resume: Path | None
 
 
-class Page(Exception):
+class PrintedText(Exception):
     """A text to print; nothing else is done."""
 
 
@@ -101,7 +101,7 @@ class _Help(argparse.Action):
     """`--help`: nothing that follows on the command line matters, right or wrong."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        raise Page(parser.format_help().rstrip("\n"))
+        raise PrintedText(parser.format_help().rstrip("\n"))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -113,7 +113,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     """Read the command line.
 
     Raises:
-        Page: `--help`, `--help-settings` and `--list-devices` ask for it.
+        PrintedText: `--help`, `--help-settings` and `--list-devices` ask for it.
         ConfigError: an unknown option or a bad value.
     """
     given = _parser({s.key: s for s in settings()}).parse_args(arguments)
@@ -126,15 +126,15 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     # Before settings are read, as plugins bring some.
     plugins = _load_plugins(given.plugin, None if page else given.resume)
     if given.help_settings:
-        raise Page(describe_settings(list(settings()), min(shutil.get_terminal_size().columns, 110)))
+        raise PrintedText(describe_settings(list(settings()), min(shutil.get_terminal_size().columns, 110)))
     if given.list_devices:
         from sensors.sources.devices import list_devices
 
-        raise Page("\n".join(line for devices in list_devices() for line in devices.lines()))
+        raise PrintedText("\n".join(line for devices in list_devices() for line in devices.lines()))
     if given.speak is not None:
         from teacher.folder.speak import speak
 
-        raise Page("\n".join(speak(place(given.speak, "--speak"))))
+        raise PrintedText("\n".join(speak(place(given.speak, "--speak"))))
     changes: dict[str, str] = {}
     for options in OPTIONS.values():
         for flag, key in options.items():

@@ -28,7 +28,10 @@ class SensorRole(TeacherRole):
             "reciprocal_sensor_reconnects", "times that a lost sensor was opened again", "sensor_reconnects/", "sensor"
         ),
         Metric(
-            "reciprocal_sensor_samples", "pieces of sound, pictures and the like read so far", "sensor_read/", "sensor"
+            "reciprocal_sensor_samples",
+            "readings of each source so far: pieces of sound, pictures and the like",
+            "sensor_read/",
+            "sensor",
         ),
         Metric("reciprocal_sensor_lost", "samples and messages lost, by source and reason", "sensor_lost/", "reason"),
         Metric("reciprocal_perceived", "percepts, events by kind, seconds to replay", "sensors/", "figure"),

@@ -1,7 +1,7 @@
 """Settings: frozen dataclasses whose fields carry their help, unit and bounds.
 
-A component declares `class ReplayConfig(Config)` with fields made by `setting(...)`; the command line, the
-`--help` page and a run's `config.json` are generated from these declarations.
+A component declares `class ReplayConfig(Config)` with fields made by `setting(...)`; the command line,
+`--help-settings` and a run's `config.json` are generated from these declarations.
 """
 
 import dataclasses

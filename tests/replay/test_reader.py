@@ -176,14 +176,11 @@ def test_readers_report_what_they_draw_and_the_limiter_listens(tmp_path: Path) -
     buffer = Buffer(tmp_path, config)
     first, second = Reader(tmp_path), Reader(tmp_path)
     assert first.kinds() == []
-    assert not first.ready("image")
     with pytest.raises(StorageError, match="image"):
         first.size("image")
     buffer.insert(batch_of(range(8)))
     assert first.kinds() == ["image"]
-    assert not first.ready("image")
     buffer.insert(batch_of(range(8, 64)))
-    assert first.ready("image")
     assert (first.size("image"), first.inserted("image"), first.deficit("image")) == (64, 64, 128.0)
     assert buffer.insert(batch_of(range(64, 80))).throttled_ms > 0
     first.sample("image", 20)

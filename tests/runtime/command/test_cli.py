@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.command.cli import OPTIONS, Page, describe_settings, parse_arguments
+from runtime.command.cli import OPTIONS, PrintedText, describe_settings, parse_arguments
 from runtime.config.settings import RunConfig, settings
 from sensors.core.errors import ConfigError
 
@@ -58,7 +58,7 @@ def test_mistakes_are_named_in_one_line(arguments: list[str], told: str) -> None
 
 
 def test_help_shows_options_with_defaults_and_examples() -> None:
-    with pytest.raises(Page) as shown:
+    with pytest.raises(PrintedText) as shown:
         parse_arguments(["--help"])
     page = str(shown.value)
     assert all(flag in page for options in OPTIONS.values() for flag in options)
