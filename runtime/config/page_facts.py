@@ -18,7 +18,8 @@ def page_facts(config: RunConfig, path: Path, version: str) -> dict[str, Any]:
         version: of the program.
     """
     # Photographs are seen whole; digits and cards by their ink.
-    whole = config.data.folder is not None or flatten(config.to_dict()).get("image.color", False)
+    taught = config.run.sensors is None
+    whole = (taught and config.data.folder is not None) or flatten(config.to_dict()).get("image.color", False)
     return {
         "name": path.name,
         "version": version,

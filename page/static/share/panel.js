@@ -1,19 +1,10 @@
 // The panel: share this browser's microphone and camera, and see what the agent perceives in them.
 
+import { make } from "./make.js";
+import { mountPrompts } from "./prompts.js";
 import { Share, usualName } from "./share.js";
 
 const KEPT = 12;
-
-/** An element with properties and children; `class` and `aria-…` are attributes. */
-export function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name in element && !name.includes("-")) element[name] = value;
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
 
 /** Paint a PNG in base64 on a canvas: the page's policy keeps pictures from being given as addresses of data. */
 export async function paint(canvas, png) {
@@ -56,6 +47,7 @@ export function mountShare(root, share = new Share()) {
     make("h3", {}, "Pairs"),
     pairs,
   );
+  mountPrompts(root, share);
 
   root.querySelector("form").addEventListener("submit", (event) => {
     event.preventDefault();
