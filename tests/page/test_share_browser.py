@@ -32,21 +32,8 @@ pytestmark = [
     pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is missing"),
 ]
 KINDS = ("audio", "image", "audio+image")
-BOARD = """() => {
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = 280;
-    const context = canvas.getContext("2d");
-    context.fillStyle = "#ffffff";
-    context.fillRect(0, 0, 280, 280);
-    context.lineWidth = 18;
-    context.beginPath();
-    context.moveTo(90, 60);
-    context.lineTo(190, 60);
-    context.lineTo(120, 220);
-    context.stroke();
-    share.setBoard({canvas, empty: () => false});
-    share.boardDrawn();
-}"""
+SEVEN = ((0.3, 0.2), (0.7, 0.2), (0.42, 0.8))
+"""Corners of what is drawn, as shares of the board."""
 
 
 class Run:
@@ -112,6 +99,18 @@ def until(stage: BrowserStage, condition: Any, seconds: float = 30.0) -> bool:
     return False
 
 
+def draw(page: Any) -> None:
+    """Draw a seven with the mouse."""
+    board = page.locator(".share .board canvas")
+    board.scroll_into_view_if_needed()
+    box = board.bounding_box()
+    for number, (x, y) in enumerate(SEVEN):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=8)
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
 def test_a_person_shares_is_told_prompted_and_draws(run: Run, tmp_path: Path) -> None:
     home = tmp_path / "stage"
     home.mkdir()
@@ -133,7 +132,7 @@ def test_a_person_shares_is_told_prompted_and_draws(run: Run, tmp_path: Path) ->
         assert until(stage, lambda: kept.is_dir() and "done" in page.inner_text("#prompts-place")), run.notes
         # Draw and say: the board takes the camera's place.
         before = pairs()
-        page.evaluate(BOARD)
+        draw(page)
         assert until(stage, lambda: pairs() > before + 1), run.notes
         drawn = [batch for batch in run.found if batch.kind == "audio+image"][-1].samples["image"][-1, 0]
         # A seven: a bar on top, and nothing below on the right.

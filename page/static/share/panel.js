@@ -1,5 +1,6 @@
 // The panel: share this browser's microphone and camera, and see what the agent perceives in them.
 
+import { Board } from "../ask/board.js";
 import { make } from "./make.js";
 import { mountPrompts } from "./prompts.js";
 import { Share, usualName } from "./share.js";
@@ -27,6 +28,9 @@ export function mountShare(root, share = new Share()) {
   const seen = lately("Seen", "share-seen", "Nothing was seen yet.");
   const why = make("p", { id: "share-why", class: "share-why", role: "status" });
   const pairs = make("ol", { id: "share-pairs", class: "share-pairs", "aria-label": "pairs that were made" });
+  const drawn = () => share.boardDrawn();
+  const board = new Board(drawn, drawn);
+  share.setBoard({ canvas: board.canvas, empty: () => board.empty });
   const lines = { microphone: make("li"), camera: make("li") };
 
   root.classList.add("share");
@@ -44,6 +48,10 @@ export function mountShare(root, share = new Share()) {
     make("ul", { class: "share-sources" }, lines.microphone, lines.camera),
     make("div", { class: "share-senses" }, video, heard.box, seen.box),
     why,
+    make("h3", {}, "Draw and say"),
+    make("p", {}, "While something is drawn here, it is what the agent sees."),
+    board.element,
+    make("button", { type: "button", id: "share-wipe", onclick: () => board.clear() }, "Wipe"),
     make("h3", {}, "Pairs"),
     pairs,
   );
