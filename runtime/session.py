@@ -17,7 +17,7 @@ from runtime.command.signals import StopSignals
 from runtime.config.learning import learning
 from runtime.config.migrate import FORMAT
 from runtime.config.settings import RunConfig
-from runtime.config.teaching import check_senses, teachers_of, with_senses
+from runtime.config.teaching import check_senses, teachers_of, with_exam, with_senses
 from runtime.config.version import version
 from runtime.reporting.terminal import Terminal, clock, counted_events
 from runtime.run_folder.disk import needed_bytes
@@ -159,7 +159,7 @@ def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
     if config.data.data is None and (found := os.environ.get(DATA_VARIABLE)):
         check_link(DATA_VARIABLE, found)
         config = config.override({"data.data": found})
-    config = _absolute(config)
+    config = with_exam(_absolute(config))
     check_page(config.page)
     _check_used(config, request)
     _check_sensors(config)
@@ -185,7 +185,7 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
             before = saved.override(chosen)
         except ConfigError as error:
             raise StateError(f"{run.path}/config.json: damaged, or of another version ({error})") from None
-        config = _absolute(before.override(request.changes))
+        config = with_exam(_absolute(before.override(request.changes)))
         if changed := form_changes(saved.senses, config.senses):
             raise ConfigError(
                 f"{', '.join(changed)}: the networks and tables of this run have the old form;\n"
@@ -233,6 +233,7 @@ def _absolute(config: RunConfig) -> RunConfig:
         "live.record": ("--record", config.live.record),
         "ingest.keys": ("--keys", config.ingest.keys),
         "monitor.judges": ("--judges", config.monitor.judges),
+        "browsers.exam": ("--exam", config.browsers.exam),
         "page.cert": ("--page-cert", config.page.cert),
         "page.key": ("--page-key", config.page.key),
     }
@@ -258,7 +259,8 @@ def _check_used(config: RunConfig, request: Request) -> None:
         section = key.partition(".")[0]
         if section in teaching or key in ("run.teachers", "data.data"):
             raise ConfigError(f"{key}: a run with sensors has no teacher;\nleave it out")
-        if (key == "run.teach" or section == "data") and config.monitor.judges is None:
+        # Letters are taught by people, whom the page prompts.
+        if ((key == "run.teach" and not config.run.labelled) or section == "data") and config.monitor.judges is None:
             raise ConfigError(
                 f"{key}: a run with sensors has no teacher;\nleave it out, or give --judges DIR for exams on such data"
             )
@@ -269,8 +271,9 @@ def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
     if (judges := config.monitor.judges) is not None:
         check_readable(Path(judges), "--judges", "name one with labelled datasets")
     if config.run.sensors is not None:
-        if config.live.record is not None:
-            check_writable(Path(config.live.record), "--record")
+        for option, written in (("--record", config.live.record), ("--exam", config.browsers.exam)):
+            if written is not None:
+                check_writable(Path(written), option)
         if config.monitor.judges is not None:
             labelled = config.data.replace(data=config.monitor.judges, download=False)
             check_subjects(config.run.subjects, labelled, config, "--judges")

@@ -1,6 +1,6 @@
 // The page: which view is shown, and the line that says how the run is.
 
-import { number, percent, say, show } from "./core/dom.js";
+import { el, number, percent, say, show } from "./core/dom.js";
 import { last, listen, on } from "./core/live.js";
 import { mount as mountAsk } from "./ask/ask.js";
 
@@ -9,9 +9,16 @@ const VIEWS = {
   watch: async (section) => (await import("./watch/watch.js")).mount(section),
   knows: async (section) => (await import("./knows/knows.js")).mount(section),
   health: async (section) => (await import("./health/health.js")).mount(section),
-  teach: async (section) => (await import("./teach/teach.js")).mount(section),
+  teach: async (section) => teach(section, await import("./share/panel.js")),
 };
 const mounted = new Map();
+
+/** The panel of shared sensors, in a box like those of the other views. */
+function teach(section, { mountShare }) {
+  const root = el("div.panel");
+  section.append(root);
+  mountShare(root);
+}
 
 /** Show the view that the address names. */
 async function go(byHand) {

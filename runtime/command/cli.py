@@ -27,6 +27,7 @@ OPTIONS = {
         "--listen": "ingest.listen",
         "--keys": "ingest.keys",
         "--record": "live.record",
+        "--exam": "browsers.exam",
         "--respond": "answer.respond",
         "--judges": "monitor.judges",
     },

@@ -100,6 +100,8 @@ def kinds(config: RunConfig) -> list[str]:
     """Tables that what is taught fills, each once; where the run perceives, those of every modality and of all."""
     if config.run.sensors is not None:
         names = [name.strip() for name in config.learner.modalities.split(",")]
-        return perceived_kinds(names)
+        prompted = [one for one in config.run.subjects if one.labelled]
+        shown = [kind for one in prompted for kind in one.kinds(config.data, settings_of(one, config))]
+        return [*perceived_kinds(names), *shown]
     found = (one.kinds(config.data, settings_of(one, config)) for one in config.run.subjects)
     return list(dict.fromkeys(kind for kinds in found for kind in kinds))

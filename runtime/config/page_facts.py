@@ -36,9 +36,10 @@ def prepares(config: RunConfig) -> str:
         `fit`: photographs are seen whole. `coarse_ink`: the embedded handwriting of 8×8 pixels is taught. `ink`: MNIST
         is, or cards are seen, which become samples of its form.
     """
-    if config.data.folder is not None or flatten(config.to_dict()).get("image.color", False):
+    taught = config.run.sensors is None
+    if (taught and config.data.folder is not None) or flatten(config.to_dict()).get("image.color", False):
         return "fit"
-    return "coarse_ink" if config.run.sensors is None and choose_images(config.data).embedded else "ink"
+    return "coarse_ink" if taught and choose_images(config.data).embedded else "ink"
 
 
 def told_settings(config: RunConfig) -> list[Mapping[str, Any]]:

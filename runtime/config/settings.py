@@ -238,8 +238,12 @@ class RunConfig(Config):
             )
 
     def _check_sensors(self) -> None:
-        if labelled := [subject.name for subject in self.run.subjects if subject.labelled]:
-            raise ConfigError(f"run.teach={self.run.teach}: sensors give no labelled {labelled[0]}; leave it out")
+        labelled = [subject.name for subject in self.run.subjects if subject.labelled]
+        if labelled and (not self.rig.browsers.most or self.rig.played):
+            raise ConfigError(
+                f"run.teach={self.run.teach}: labelled {labelled[0]} come from prompts that the run's page shows; "
+                "leave it out where a recording is played, or there is no page"
+            )
         given = perceivable()
         names = {name.strip() for name in self.learner.modalities.split(",")}
         if unknown := sorted(names - set(given)):
@@ -274,6 +278,7 @@ class RunConfig(Config):
             # Browsers share by the page alone.
             browsers=self.browsers if self.page.port is not None else self.browsers.replace(most=0),
             senses=self.learner.modalities,
+            letters=self.run.labelled,
         )
 
     def _check_letters(self) -> None:

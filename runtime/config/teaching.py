@@ -1,11 +1,14 @@
 """Who teaches what in a run, and whether the learner learns from the senses that are taught."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from runtime.config.settings import SEEDS, RunConfig, RunSection
+from runtime.config.teach import FOLDER
 from sensors.core.errors import ConfigError
 from sensors.core.modalities import kind_of
-from teacher.subjects.contract import Subject, settings_of, unlabelled
+from sensors.senses import senses
+from teacher.subjects.contract import SEPARATOR, Subject, settings_of, unlabelled
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,20 @@ def with_senses(config: RunConfig) -> RunConfig:
     if not names or set(names) == _learned(config):
         return config
     return config.replace(learner=config.learner.replace(modalities=",".join(names)))
+
+
+def with_exam(config: RunConfig) -> RunConfig:
+    """A copy of a run that perceives, which is examined on the exam set that prompted sessions have written before.
+
+    Judges that the user names, or a directory without such a set, leave it as it is.
+    """
+    kept = config.browsers.exam
+    if kept is None or config.run.sensors is None or config.monitor.judges is not None:
+        return config
+    if not any((Path(kept) / name).is_dir() for name in senses()):
+        return config
+    taught = SEPARATOR.join([FOLDER, *(one.name for one in config.run.subjects if one.labelled)])
+    return config.override({"run.teach": taught, "data.folder": kept, "monitor.judges": kept})
 
 
 def check_senses(config: RunConfig) -> None:

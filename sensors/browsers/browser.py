@@ -4,9 +4,12 @@ import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from sensors.browsers import kept_exam, said_letters
 from sensors.browsers.messages import Picture, Sound, number, unpack
+from sensors.browsers.prompts import Prompt, read_prompt
 from sensors.browsers.shared_sources import SharedCamera, SharedMicrophone
 from sensors.browsers.told import Told
 from sensors.core.clock import ClockEstimator
@@ -19,6 +22,13 @@ from sensors.sources.live_config import SensorsConfig
 from sensors.sources.recorder import Recorder
 from sensors.sources.source import Observer
 
+LOOK_BACK = 75
+"""Pictures that are kept to look for lips in: 3 s of them."""
+NO_KEEPER = {
+    kept_exam.USE: "this run keeps no exam set: start it with --exam DIR",
+    said_letters.USE: "this run learns no letters: start it with --teach letters",
+}
+"""Why a prompt cannot be kept, by its use."""
 REPLIES = 128
 """Messages that wait for a browser; of more the oldest are lost, and counted."""
 STATE_EVERY = 1.0
@@ -38,6 +48,8 @@ class Browser:
         give: called with each batch of events, and the monotonic second at which it was captured.
         observer: called at every change of a source's state.
         recorder: records what the sources give; None: nothing is recorded.
+        exam: directory to which prompted sessions are written as exam sets; None: none is kept.
+        letters: whether letters that are said to prompts become labelled events.
 
     Attributes:
         name: likewise.
@@ -57,12 +69,15 @@ class Browser:
         give: Callable[[EventBatch, float], None],
         observer: Observer,
         recorder: Recorder | None = None,
+        exam: str | None = None,
+        letters: bool = False,
     ) -> None:
         self.name, self.share, self.session, self.since = name, "", "", time.monotonic()
         self.counts: Counter[str] = Counter()
         self._clock = ClockEstimator()
         self._replies: deque[str] = deque(maxlen=REPLIES)
         self._next_state = 0.0
+        self._shown: deque[Prompt | float] = deque(maxlen=REPLIES)
         self._told = Told(self.reply, self._theirs)
         source = f"browser/{name}"
         self._perception = Perception(source, generation, perception, senses, self._told)
@@ -70,7 +85,15 @@ class Browser:
         streams = self._perception.streams.values()
         self.microphone = SharedMicrophone(f"{source}/microphone", self._offset, sensors)
         color = any(stream.in_color() for stream in streams if stream.reading is Frame)
-        self.camera = SharedCamera(f"{source}/camera", self._offset, sensors, side, color)
+        self.camera = SharedCamera(f"{source}/camera", self._offset, sensors, side, color, LOOK_BACK if letters else 0)
+        if exam is not None:
+            self._told.keepers[kept_exam.USE] = kept_exam.KeptExam(
+                Path(exam), self._perception.streams, perception, name
+            )
+        if letters:
+            self._told.keepers[said_letters.USE] = said_letters.SaidLetters(
+                f"prompts/{name}", generation, self.camera.recent, give
+            )
         read = {stream.reading for stream in streams}
         self.sources: list[AnySource] = [
             one for one, kind in ((self.microphone, Chunk), (self.camera, Frame)) if kind in read
@@ -86,9 +109,18 @@ class Browser:
             # Another page has another clock and other numbers.
             self._clock.reset()
         self.session = session
+        # What an earlier connection was not told is no news any more.
+        self._replies.clear()
         self.microphone.inbox.begin()
         self.camera.inbox.begin()
-        self.reply({"type": "welcome", "name": self.name, "senses": list(self._perception.senses)})
+        self.reply(
+            {
+                "type": "welcome",
+                "name": self.name,
+                "senses": list(self._perception.senses),
+                "prompts": list(self._told.keepers),
+            }
+        )
 
     def end(self, why: str) -> None:
         """The connection is gone; the browser may come again."""
@@ -118,6 +150,10 @@ class Browser:
         if told["type"] == "clock":
             times = [number(dict(told), key) for key in ("sent", "received", "answered", "returned")]
             self._clock.observe(*times)
+        elif told["type"] == "prompt":
+            self._show(read_prompt(dict(told), self._ours(number(dict(told), "at"), at)))
+        elif told["type"] == "prompt_over":
+            self._shown.append(self._ours(number(dict(told), "at"), at))
         else:
             self.counts["unknown"] += 1
 
@@ -128,6 +164,13 @@ class Browser:
 
     def step(self) -> bool:
         """Perceive in what has come; whether anything has."""
+        while self._shown:
+            # In the thread that perceives, in the order in which they came.
+            change = self._shown.popleft()
+            if isinstance(change, Prompt):
+                self._told.prompts.show(change)
+            else:
+                self._told.prompts.hide(change)
         came = self._reader.step()
         now = time.monotonic()
         self._told.look(now)
@@ -160,6 +203,24 @@ class Browser:
     def perceived(self) -> dict[str, int]:
         """Counts of its perception."""
         return self._perception.counts
+
+    def _show(self, prompt: Prompt) -> None:
+        """A prompt is shown, if what it is for can be kept."""
+        keeper = self._told.keepers.get(prompt.use)
+        why = (
+            NO_KEEPER.get(prompt.use, "nothing of this kind is kept") if keeper is None else keeper.refuse(prompt.label)
+        )
+        if why:
+            self._shown.append(prompt.start)
+            told = {"type": "prompted", "label": prompt.label, "use": prompt.use, "kept": False, "why": why}
+            self.reply(told | {"senses": []})
+        else:
+            self._shown.append(prompt)
+
+    def _ours(self, theirs: float, arrived: float) -> float:
+        """A second of the browser's clock on this machine's; where that is not known, when the message arrived."""
+        offset = self._offset()
+        return arrived if offset is None else min(theirs + offset, arrived)
 
     def _state(self, now: float) -> dict[str, Any]:
         error = self._clock.error(self._theirs(now))

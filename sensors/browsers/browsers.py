@@ -55,6 +55,7 @@ class Browsers:
         sensors: bounds and patience of the sources.
         generation: never used before by this machine's events.
         recorder: records what the sources give; None: nothing is recorded.
+        letters: whether letters that are said to prompts become labelled events.
 
     Attributes:
         observer: called at every change of a source's state, in the source's own thread.
@@ -68,9 +69,11 @@ class Browsers:
         sensors: SensorsConfig,
         generation: int,
         recorder: Recorder | None = None,
+        letters: bool = False,
     ) -> None:
         self._config, self._perception, self._senses, self._sensors = config, perception, senses, sensors
         self._generation, self._recorder = generation, recorder
+        self._letters = letters
         self.observer: Observer = lambda change: None
         self._lock = threading.Lock()
         self._browsers: dict[str, Browser] = {}
@@ -208,6 +211,8 @@ class Browsers:
             lambda batch, captured: self._found.append((batch, captured)),
             lambda change: self.observer(change),
             self._recorder,
+            self._config.exam,
+            self._letters,
         )
         self._names.add(name)
         self._browsers[name] = browser

@@ -1,6 +1,8 @@
 """The sources that a browser's messages become: a microphone and a camera like those of this machine."""
 
 import io
+import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -60,18 +62,30 @@ class SharedCamera(LoopSource[Frame]):
         config: bounds and patience.
         side: longest side of a picture that is decoded, pixels.
         color: whether pictures keep their colours.
+        kept: newest pictures that are kept for whoever looks back.
     """
 
-    def __init__(self, name: str, clock: Clock, config: SensorsConfig, side: int, color: bool) -> None:
+    def __init__(self, name: str, clock: Clock, config: SensorsConfig, side: int, color: bool, kept: int = 0) -> None:
+        self._recent: deque[Frame] = deque(maxlen=kept)
+        self._looking = threading.Lock()
         self.inbox = Inbox[Picture](config.picture_buffer)
         super().__init__(
             name,
-            lambda: _PictureDriver(self.inbox, clock, self.lose, side, color),
+            lambda: _PictureDriver(self.inbox, clock, self.lose, side, color, self._keep),
             capacity=config.picture_buffer,
             timeout=config.read_timeout,
             stall=config.stall,
             pauses=PAUSES,
         )
+
+    def recent(self) -> list[Frame]:
+        """The newest pictures, oldest first."""
+        with self._looking:
+            return list(self._recent)
+
+    def _keep(self, frame: Frame) -> None:
+        with self._looking:
+            self._recent.append(frame)
 
 
 class _Driver:
@@ -129,10 +143,16 @@ class _SoundDriver(_Driver):
 
 class _PictureDriver(_Driver):
     def __init__(
-        self, inbox: Inbox[Picture], clock: Clock, lose: Callable[[str, int], None], side: int, color: bool
+        self,
+        inbox: Inbox[Picture],
+        clock: Clock,
+        lose: Callable[[str, int], None],
+        side: int,
+        color: bool,
+        keep: Callable[[Frame], None],
     ) -> None:
         super().__init__(inbox, clock, lose)
-        self._side, self._color = side, color
+        self._side, self._color, self._keep = side, color, keep
 
     def read(self, timeout: float) -> Frame | None:
         """The next picture."""
@@ -150,10 +170,12 @@ class _PictureDriver(_Driver):
             self._lose(refused, 1)
             return None
         try:
-            return Frame(at, decode_picture(message.data, self._color))
+            frame = Frame(at, decode_picture(message.data, self._color))
         except PictureError:
             self._lose("damaged", 1)
             return None
+        self._keep(frame)
+        return frame
 
 
 def refuse_jpeg(data: bytes, side: int) -> str:

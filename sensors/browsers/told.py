@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import cv2
 
+from sensors.browsers.prompts import Keeper, Prompt, Prompts
 from sensors.core.percept import Percept
 from sensors.perception.pairing import Moment
 from sensors.perception.perception import Perception
@@ -28,15 +29,24 @@ class _Reason(NamedTuple):
 class Told:
     """Sees what is perceived and tells it, see `Perception.witness`.
 
+    A moment that began while a prompt was shown bears its label: no event is made of it, and its keeper gets it.
+
     Messages: `perceived` (a percept as it was cut or found), `pair` and `alone` (what came of it), `missed` (something
-    was there and was not taken). Pictures in them are PNG files in base64. Times are those of the browser's clock.
+    was there and was not taken), `prompted` (what came of a prompt). Pictures in them are PNG files in base64. Times
+    are those of the browser's clock.
 
     Args:
         tell: takes a message.
         theirs: from a monotonic second to the browser's clock.
+
+    Attributes:
+        prompts: of the browser.
+        keepers: of what bears a label, by their uses.
     """
 
     def __init__(self, tell: Callable[[Mapping[str, Any]], None], theirs: Callable[[float], float]) -> None:
+        self.prompts = Prompts()
+        self.keepers: dict[str, Keeper] = {}
         self._tell, self._theirs = tell, theirs
         self._perception: Perception | None = None
         self._counts: dict[tuple[str, str], int] = {}
@@ -79,7 +89,10 @@ class Told:
         }
         if told["type"] == "pair":
             told["png"] = {name: self._png(name, percept) for name, percept in moment.percepts.items()}
-        else:
+        if (prompt := self.prompts.of(moment)) is not None:
+            self._keep(prompt, moment, told)
+            return False
+        if told["type"] == "alone":
             (percept,) = moment.percepts.values()
             others = [name for name in self._reasons if name not in moment.percepts]
             told["why"] = {name: self._lacked(name, moment) for name in others}
@@ -102,6 +115,14 @@ class Told:
                 if count in stream.misses:
                     at = round(self._theirs(now), 3)
                     self._tell({"type": "missed", "sense": name, "reason": count, "why": why, "at": at})
+
+    def _keep(self, prompt: Prompt, moment: Moment, told: dict[str, Any]) -> None:
+        """Have a moment that bears a label kept, and tell of it."""
+        whole = all(percept.whole for percept in moment.percepts.values())
+        why = self.keepers[prompt.use].keep(prompt, moment) if whole else "cut off: a part of it was lost"
+        if why is None:
+            return
+        self._tell(told | {"type": "prompted", "label": prompt.label, "use": prompt.use, "kept": not why, "why": why})
 
     def _lacked(self, name: str, moment: Moment) -> str:
         """Why a sense brought nothing to a moment: the last reason that its cutter counted meanwhile."""

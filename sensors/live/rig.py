@@ -40,7 +40,7 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
     browsers = None
     if config.browsers.most and not config.played:
         senses = (config.perception, config.names)
-        browsers = Browsers(config.browsers, *senses, config.sensors, generation, recorder)
+        browsers = Browsers(config.browsers, *senses, config.sensors, generation, recorder, config.letters)
     played = config.played
     return LiveRig(sources, perception, kinds, ingest, recorder, playback=playback, played=played, browsers=browsers)
 

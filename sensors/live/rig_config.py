@@ -53,6 +53,7 @@ class RigConfig(Config):
     own_playback: str | None = setting(
         None, help="file with the times at which this machine plays a sound; none: no such file"
     )
+    letters: bool = setting(False, help="letters that are said to prompts become labelled events")
     log: str | None = setting(None, help="file to which every change of a sensor's state is added")
 
     def __post_init__(self) -> None:

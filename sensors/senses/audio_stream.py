@@ -1,5 +1,6 @@
 """How `audio` is perceived live: a microphone, cut into utterances."""
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,13 +33,23 @@ def _cutter(config: Any) -> Segmenter:
 
 def _samples(percepts: Sequence[Utterance], config: Any) -> NDArray[np.uint8]:
     """Utterances as spectrograms, without the room's noise where the settings ask for that."""
+    return quantise(log_mel([_sound(utterance, config) for utterance in percepts]))
 
-    def sound(utterance: Utterance) -> NDArray[np.float32]:
-        if not config.clean or utterance.background is None:
-            return utterance.samples
-        return clean(utterance.samples, utterance.background)
 
-    return quantise(log_mel([sound(utterance) for utterance in percepts]))
+def _sound(utterance: Utterance, config: Any) -> NDArray[np.float32]:
+    if not config.clean or utterance.background is None:
+        return utterance.samples
+    return clean(utterance.samples, utterance.background)
+
+
+def _file(utterance: Utterance, config: Any) -> tuple[str, bytes]:
+    """An utterance as a sound file."""
+    # A robot writes no files, and need not have the library.
+    import soundfile
+
+    data = io.BytesIO()
+    soundfile.write(data, _sound(utterance, config), SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    return ".wav", data.getvalue()
 
 
 def _warm_up() -> list[Chunk]:
@@ -56,5 +67,6 @@ STREAM = Stream(
     cutter=_cutter,
     samples=_samples,
     warm_up=_warm_up,
+    file=_file,
     misses={"too_quiet": "too quiet: speak louder, or nearer to the microphone", "too_short": "too short"},
 )

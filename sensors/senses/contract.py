@@ -68,6 +68,8 @@ class Stream:
         warm_up: makes some readings, the first at second 0, with a percept in them. They are perceived once before
             the sources begin: libraries that load themselves at their first use would delay the first events. None:
             nothing is perceived beforehand.
+        file: a percept as a file that `Sense.load` reads: its ending and its bytes, given the settings of perception;
+            None: it cannot be kept as one.
         in_color: whether its sources are to give pictures in colour; of streams that read pictures.
         misses: what the cutter counts when something was there and was not taken: name of the count -> why, for people.
         lacks: what the cutter counts while it takes nothing, likewise; told where what another sense perceived
@@ -80,6 +82,7 @@ class Stream:
     samples: Callable[[Sequence[Any], Any], Array]
     names: tuple[str, ...] = ()
     warm_up: Callable[[], Iterable[Any]] | None = None
+    file: Callable[[Any, Any], tuple[str, bytes]] | None = None
     in_color: Callable[[], bool] = lambda: False
     misses: Mapping[str, str] = field(default_factory=dict)
     lacks: Mapping[str, str] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +33,12 @@ def _samples(percepts: Sequence[View], config: Any) -> NDArray[np.uint8]:
     return np.stack([view.sample for view in percepts])
 
 
+def _file(view: View, config: Any) -> tuple[str, bytes]:
+    """What was on a card as a picture file, as large as a sample is."""
+    picture = view.sample.transpose(1, 2, 0)[..., ::-1]
+    return ".png", cv2.imencode(".png", np.ascontiguousarray(picture))[1].tobytes()
+
+
 def _in_color() -> bool:
     return modality("image").shape[0] == 3
 
@@ -50,6 +57,7 @@ STREAM = Stream(
     cutter=_cutter,
     samples=_samples,
     warm_up=_warm_up,
+    file=_file,
     in_color=_in_color,
     lacks={"moved": "the picture moved: hold it still", "empty": "no card was seen, or nothing on it"},
 )

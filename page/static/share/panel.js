@@ -1,19 +1,11 @@
 // The panel: share this browser's microphone and camera, and see what the agent perceives in them.
 
+import { Board } from "../ask/board.js";
+import { make } from "./make.js";
+import { mountPrompts } from "./prompts.js";
 import { Share, usualName } from "./share.js";
 
 const KEPT = 12;
-
-/** An element with properties and children; `class` and `aria-…` are attributes. */
-export function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name in element && !name.includes("-")) element[name] = value;
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
 
 /** Paint a PNG in base64 on a canvas: the page's policy keeps pictures from being given as addresses of data. */
 export async function paint(canvas, png) {
@@ -36,6 +28,9 @@ export function mountShare(root, share = new Share()) {
   const seen = lately("Seen", "share-seen", "Nothing was seen yet.");
   const why = make("p", { id: "share-why", class: "share-why", role: "status" });
   const pairs = make("ol", { id: "share-pairs", class: "share-pairs", "aria-label": "pairs that were made" });
+  const drawn = () => share.boardDrawn();
+  const board = new Board(drawn, drawn);
+  share.setBoard({ canvas: board.canvas, empty: () => board.empty });
   const lines = { microphone: make("li"), camera: make("li") };
 
   root.classList.add("share");
@@ -53,9 +48,14 @@ export function mountShare(root, share = new Share()) {
     make("ul", { class: "share-sources" }, lines.microphone, lines.camera),
     make("div", { class: "share-senses" }, video, heard.box, seen.box),
     why,
+    make("h3", {}, "Draw and say"),
+    make("p", {}, "While something is drawn here, it is what the agent sees."),
+    board.element,
+    make("button", { type: "button", id: "share-wipe", onclick: () => board.clear() }, "Wipe"),
     make("h3", {}, "Pairs"),
     pairs,
   );
+  mountPrompts(root, share);
 
   root.querySelector("form").addEventListener("submit", (event) => {
     event.preventDefault();

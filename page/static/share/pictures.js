@@ -1,18 +1,26 @@
 // The camera, or the board: JPEG pictures at ten a second.
 
 export const EVERY_MS = 100;
+export const LIPS_MS = 40;
 const QUALITY = 0.85;
 const WIDTH = 640;
 const HEIGHT = 480;
 /** Seconds for which the board is shown instead of the camera after something was drawn on it. */
 const BOARD_S = 12;
 
+/** What is asked of the browser. */
+export const PICTURES_WANTED = {
+  width: { ideal: WIDTH },
+  height: { ideal: HEIGHT },
+  frameRate: { ideal: 30 },
+  facingMode: "environment",
+};
+
 /** Takes pictures of a camera, or of a board while somebody draws on it. */
 export class Pictures {
   /** `onPicture(number, jpeg, at)`: `at` on performance.now()'s clock in seconds. */
-  constructor(onPicture, onEnded) {
+  constructor(onPicture) {
     this.onPicture = onPicture;
-    this.onEnded = onEnded;
     this.video = document.createElement("video");
     this.video.muted = true;
     this.video.playsInline = true;
@@ -24,19 +32,22 @@ export class Pictures {
     this.drawn = -1e9;
   }
 
-  async open() {
-    this.stream = await navigator.mediaDevices.getUserMedia({
-      video: { width: { ideal: WIDTH }, height: { ideal: HEIGHT }, frameRate: { ideal: 15 }, facingMode: "environment" },
-    });
-    const [track] = this.stream.getVideoTracks();
-    track.onended = this.onEnded;
+  async open(track, onEnded) {
+    this.stream = new MediaStream([track]);
+    track.onended = onEnded;
     this.video.srcObject = this.stream;
     await this.video.play();
     this.watch();
   }
 
   start() {
-    this.timer ??= setInterval(() => this.take(), EVERY_MS);
+    this.setPace(EVERY_MS);
+  }
+
+  /** Milliseconds from one picture to the next. */
+  setPace(milliseconds) {
+    clearInterval(this.timer);
+    this.timer = setInterval(() => this.take(), milliseconds);
   }
 
   close() {

@@ -2,11 +2,15 @@
 
 const RATE = 16000;
 
-/** Opens the microphone; `onPiece(first, rate, samples, at)` is called with each piece, `at` on performance.now()'s clock in seconds. */
-export async function openSound(onPiece, onEnded) {
-  const stream = await navigator.mediaDevices.getUserMedia({
-    audio: { echoCancellation: false, autoGainControl: false, noiseSuppression: false, channelCount: 1 },
-  });
+/** What is asked of the browser. */
+export const SOUND_WANTED = { echoCancellation: false, autoGainControl: false, noiseSuppression: false, channelCount: 1 };
+
+/**
+ * Takes the sound of a microphone's track; `onPiece(first, rate, samples, at)` is called with each piece, `at` on
+ * performance.now()'s clock in seconds.
+ */
+export async function openSound(track, onPiece, onEnded) {
+  const stream = new MediaStream([track]);
   let context;
   let source;
   try {
@@ -20,7 +24,6 @@ export async function openSound(onPiece, onEnded) {
   }
   await context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
   const gather = new AudioWorkletNode(context, "gather", { numberOfInputs: 1, numberOfOutputs: 0 });
-  const [track] = stream.getAudioTracks();
   const latency = track.getSettings().latency ?? 0;
   gather.port.onmessage = ({ data }) => {
     const at = performance.now() / 1000 - data.samples.length / context.sampleRate - latency;

@@ -149,7 +149,7 @@ def test_a_run_that_perceives_has_defaults_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"run.teach": "digits+letters"}, "no labelled letters"),
+        ({"run.teach": "digits+letters", "page.port": "none"}, "labelled letters come from prompts"),
         ({"learner.modalities": "audio,image,audio_far"}, "do not give audio_far; they give audio, image"),
         ({"run.sensors": "session", "ingest.listen": "tcp://127.0.0.1:0"}, "cannot be combined with robots"),
     ],

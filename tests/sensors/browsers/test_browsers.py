@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from sensors.browsers.browsers_config import BrowsersConfig
 from sensors.core.event import EventBatch
 from sensors.perception.perception import Perception, PerceptionConfig, warm_up
 from sensors.sources.live_config import SensorsConfig
+from sensors.sources.recorder import Recorder
+from sensors.sources.recording import Recording
 from tests.patience import wait_for
 from tests.sensors.browsers.tab import PIECE, RATE, Tab, jpeg, pieces
 from tests.sensors.speech import stream
@@ -235,3 +238,32 @@ def test_damaged_messages_are_counted_and_change_nothing(browsers: Browsers) -> 
     browsers.exchange([Message("s1", now, False, b"x"), Message("s1", now, True, b"{"), Message("zz", now, True, b"[")])
     assert browsers.figures()["refused/browser_damaged"] == 3
     assert browsers.sharing
+
+
+def test_what_a_browser_shares_is_recorded_under_its_name(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "session")
+    browsers = Browsers(BrowsersConfig(), PerceptionConfig(), NAMES, SensorsConfig(), 1, recorder)
+    tab = Tab(browsers)
+    tab.hello()
+    tab.clock()
+    for number in range(5):
+        tab.sound(np.full(PIECE, 0.1, np.float32), time.monotonic() - 0.3 + number * PIECE / RATE)
+        tab.picture(np.full((48, 64), 90, np.uint8), time.monotonic())
+    settle(browsers)
+    browsers.close()
+    recorder.close()
+    recording = Recording(tmp_path / "session")
+    assert recording.kinds == {"browser/anna/microphone": "sound", "browser/anna/camera": "pictures"}
+    assert len(list(recording.samples("browser/anna/microphone"))) == 5
+
+
+def test_news_of_an_earlier_connection_is_not_told_to_a_later_one(browsers: Browsers) -> None:
+    tab = Tab(browsers)
+    tab.hello()
+    tab.look()
+    # The page dies: nobody says that the connection is gone, and what is to be told waits.
+    perceive(browsers, 1.2)
+    again = Tab(browsers, share="s2")
+    again.hello()
+    told = again.look()
+    assert told[0]["type"] == "welcome"
