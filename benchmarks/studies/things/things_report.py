@@ -57,10 +57,12 @@ def plot(rows: Rows, path: Path) -> None:
     own = [row for row in rows if row["learner"] == "smart" and row["table"] != "words"]
     counts = sorted({row["concepts"] for row in own})
     for number, (way, reference) in enumerate(WAYS.items()):
-        for name, style, label in ((way, "o-", way.replace("_to_", " → ")), (reference, "x:", reference)):
+        said = way.replace("_to_", " → ")
+        for name, style, label in ((way, "o-", said), (reference, "x:", f"{said}, same encoder with labels")):
             points = [(c, [r[name] for r in own if r["concepts"] == c and name in r]) for c in counts]
             there = [(c, 100 * fmean(values)) for c, values in points if values]
-            axes.plot([c for c, _ in there], [v for _, v in there], style, color=f"C{number}", label=label)
+            if there:
+                axes.plot([c for c, _ in there], [v for _, v in there], style, color=f"C{number}", label=label)
     axes.plot(counts, [100 / c for c in counts], "--", color="grey", label="chance")
     axes.set_xticks(counts, [str(c) for c in counts])
     axes.set(xlabel="concepts", ylabel="accuracy, %", ylim=(0, 100))
