@@ -6,6 +6,7 @@ from typing import Any
 from page.commands import COMMANDS
 from page.forms import FORMS
 from page.refusals import STATUS
+from page.uploads import PREPARATIONS
 
 SAMPLE_BODIES = ("image/png", "image/jpeg", "audio/wav", "application/x-npy")
 """Media types of samples that are sent."""
@@ -49,7 +50,7 @@ def description(version: str) -> dict[str, Any]:
                 {**_json("what it evokes, and what is near to it"), **_media(*FORMS.values())},
                 _query("sense", "of an npy body"),
                 _query("target", "senses that are to be evoked, separated by commas; none: all"),
-                _query("prepare", "how a sample is made of a picture", "string", ["ink", "card", "fit"]),
+                _query("prepare", "how a sample is made of a picture", "string", list(PREPARATIONS)),
                 _query("cut", "which part of a sound is taken", "string", ["auto", "whole"]),
                 _query("data", "forms that the answer holds as base64, separated by commas: png, wav, npy"),
                 _query("as", "the answer is the sample of the one target alone", "string", list(FORMS)),

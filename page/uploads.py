@@ -4,6 +4,7 @@ Nothing is decoded before its header says that it is small: a file of a few kilo
 """
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +17,17 @@ from sensors.core.errors import DataError
 from sensors.core.modalities import Modality, modality
 from sensors.cutters.segmentation import SegmentationConfig, Segmenter, Utterance
 from sensors.senses import senses
-from sensors.signals.cards import card_image, card_picture, ink_of, mnist_form
-from sensors.signals.frames import fit_picture, mnist_images
+from sensors.signals.cards import card_image, card_picture, ink_of, mnist_sample
+from sensors.signals.coarse_digits import coarse_sample
+from sensors.signals.frames import fit_picture
 from sensors.signals.pictures import PictureError, decode_picture
 from sensors.signals.readings import Chunk
 from sensors.signals.spectrogram import SAMPLE_RATE, log_mel, longest, quantise
 
 PICTURES, SOUNDS, ARRAYS = ("image/png", "image/jpeg"), ("audio/wav", "audio/x-wav", "audio/wave"), "application/x-npy"
 INK, CARD, FIT = "ink", "card", "fit"
-PREPARATIONS = (INK, CARD, FIT)
+COARSE_INK, COARSE_CARD = "coarse_ink", "coarse_card"
+PREPARATIONS = (INK, CARD, FIT, COARSE_INK, COARSE_CARD)
 """Ways to make a sample of a picture."""
 MOST_PIXELS = 16_000_000
 """Pixels of the largest picture that is decoded."""
@@ -149,15 +152,16 @@ def picture_sample(data: bytes, prepare: str, color: bool) -> NDArray[np.uint8]:
         if int(np.ptp(picture.reshape(-1, 3), axis=0).max()) < 8:
             raise NothingTold("empty", "the picture is of one colour")
         return fit_picture(picture)
-    if prepare == CARD:
-        seen = (card_picture if color else card_image)(picture)
+    form = coarse_sample if prepare in (COARSE_INK, COARSE_CARD) else mnist_sample
+    if prepare in (CARD, COARSE_CARD):
+        seen = card_picture(picture) if color else card_image(picture, form)
         if seen is None:
             raise NothingTold("no_card", "no card is seen, or nothing is on it: hold it still, whole and well lit")
         return seen
-    return _drawn(picture)
+    return _drawn(picture, form)
 
 
-def _drawn(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _drawn(picture: NDArray[np.uint8], form: Callable[[NDArray[np.float32]], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """What is drawn on a board that fills the picture, (H, W, 3) BGR, in the form of handwritten digits."""
     import cv2
 
@@ -174,8 +178,7 @@ def _drawn(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     ink = ink_of(np.asarray(framed, np.uint8))
     if ink is None:
         raise NothingTold("small", "what is drawn is too small, too faint, or fills the board: draw larger lines")
-    sample: NDArray[np.uint8] = mnist_images(mnist_form(ink)[None])[0]
-    return sample
+    return form(ink)
 
 
 def sound_sample(data: bytes, cut: str) -> tuple[NDArray[np.uint8], tuple[float, float]]:

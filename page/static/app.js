@@ -1,6 +1,6 @@
 // The page: which view is shown, and the line that says how the run is.
 
-import { number, percent, say, show } from "./core/dom.js";
+import { el, number, percent, say, show } from "./core/dom.js";
 import { last, listen, on } from "./core/live.js";
 import { mount as mountAsk } from "./ask/ask.js";
 
@@ -9,8 +9,16 @@ const VIEWS = {
   watch: async (section) => (await import("./watch/watch.js")).mount(section),
   knows: async (section) => (await import("./knows/knows.js")).mount(section),
   health: async (section) => (await import("./health/health.js")).mount(section),
+  teach: async (section) => teach(section, await import("./share/panel.js")),
 };
 const mounted = new Map();
+
+/** The panel of shared sensors, in a box like those of the other views. */
+function teach(section, { mountShare }) {
+  const root = el("div.panel");
+  section.append(root);
+  mountShare(root);
+}
 
 /** Show the view that the address names. */
 async function go(byHand) {
@@ -34,6 +42,8 @@ async function go(byHand) {
 
 /** One line: what the run does, at which step, how fast. */
 function tellRun({ run, learner }) {
+  // Only a run that perceives for itself takes in what a browser shares.
+  show(document.querySelector("nav a[href='#teach']"), run.live);
   const parts = [run.phase];
   if (run.step) parts.push(`step ${number(run.step)}`);
   if (learner.steps_per_s && !run.paused) parts.push(`${number(learner.steps_per_s)} steps/s`);

@@ -7,6 +7,7 @@ from typing import Any
 from runtime.config.groups import flatten
 from runtime.config.settings import RunConfig, settings
 from sensors.system.address import redact
+from teacher.datasets.choose import choose_images
 
 
 def page_facts(config: RunConfig, path: Path, version: str) -> dict[str, Any]:
@@ -17,9 +18,6 @@ def page_facts(config: RunConfig, path: Path, version: str) -> dict[str, Any]:
         path: the run directory.
         version: of the program.
     """
-    # Photographs are seen whole; digits and cards by their ink.
-    taught = config.run.sensors is None
-    whole = (taught and config.data.folder is not None) or flatten(config.to_dict()).get("image.color", False)
     return {
         "name": path.name,
         "version": version,
@@ -27,8 +25,21 @@ def page_facts(config: RunConfig, path: Path, version: str) -> dict[str, Any]:
         "live": config.run.sensors is not None,
         "settings": told_settings(config),
         "senses": [name.strip() for name in config.learner.modalities.split(",")],
-        "prepares": "fit" if whole else "ink",
+        "prepares": prepares(config),
     }
+
+
+def prepares(config: RunConfig) -> str:
+    """How a picture that is asked about becomes a sample that looks like those from which the run learns.
+
+    Returns:
+        `fit`: photographs are seen whole. `coarse_ink`: the embedded handwriting of 8×8 pixels is taught. `ink`: MNIST
+        is, or cards are seen, which become samples of its form.
+    """
+    taught = config.run.sensors is None
+    if (taught and config.data.folder is not None) or flatten(config.to_dict()).get("image.color", False):
+        return "fit"
+    return "coarse_ink" if taught and choose_images(config.data).embedded else "ink"
 
 
 def told_settings(config: RunConfig) -> list[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ In colour the straightened card is the picture, all of it but the edge, as a pho
 of one colour shows nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,11 +48,20 @@ class Card:
     score: float
 
 
-def card_image(picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+def mnist_sample(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Ink (h, w) float32 0…1 as an `image` sample (*shape) uint8 in MNIST's form."""
+    sample: NDArray[np.uint8] = mnist_images(mnist_form(ink)[None])[0]
+    return sample
+
+
+def card_image(
+    picture: NDArray[np.uint8], form: Callable[[NDArray[np.float32]], NDArray[np.uint8]] = mnist_sample
+) -> NDArray[np.uint8] | None:
     """What is drawn on the card in a picture.
 
     Args:
         picture: (H, W) uint8 grey or (H, W, 3) uint8 BGR, any size.
+        form: makes a sample of ink (h, w) float32 0…1.
 
     Returns:
         (*shape of `image`) uint8, bright ink on black, as `mnist_images` gives it; None without a card, or nothing on
@@ -62,8 +72,7 @@ def card_image(picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         for card in find_cards(picture, flat):
             ink = ink_of(straighten(picture, card))
             if ink is not None:
-                sample: NDArray[np.uint8] = mnist_images(mnist_form(ink)[None])[0]
-                return sample
+                return form(ink)
     return None
 
 

@@ -81,7 +81,7 @@ async function askBoard() {
 }
 
 function askCamera(jpeg, byHand) {
-  const prepare = last("status")?.page.prepares === "fit" ? "fit" : "card";
+  const prepare = { fit: "fit", coarse_ink: "coarse_card" }[last("status")?.page.prepares] ?? "card";
   return evoke(jpeg, "image/jpeg", `?prepare=${prepare}`, !byHand);
 }
 

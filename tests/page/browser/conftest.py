@@ -1,7 +1,6 @@
 """Chromium, and a page over a run that is a stand-in."""
 
 import importlib.util
-import shutil
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.harness.page_visitor import browser, program
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from sensors.core.event import NO_LESSON, EventBatch
@@ -17,7 +17,6 @@ from tests.agent.answers.test_associations import networks
 from tests.agent.rigs import datasets, exam_set, tables
 from tests.page.browser.standin import StandIn
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 RATE = 16_000
 RECORD_VIOLATIONS = """
 window.violations = [];
@@ -31,20 +30,13 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The browser; its microphone hears a tone again and again."""
     if importlib.util.find_spec("playwright") is None or importlib.util.find_spec("axe_core_python") is None:
         pytest.skip("needs the extra 'browser': pip install -e '.[browser]'")
-    program = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if program is None:
+    if program() is None:
         pytest.skip("needs Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
     spoken = tmp_path_factory.mktemp("microphone") / "tone.wav"
     write_tone(spoken)
-    flags = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=[*flags, f"--use-file-for-fake-audio-capture={spoken}"]
-        )
-        yield browser
-        browser.close()
+    devices = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+    with browser(*devices, f"--use-file-for-fake-audio-capture={spoken}") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +69,7 @@ def visit(chromium: Any, run: StandIn) -> Iterator[Visit]:
         page.on("console", lambda line: told.append(line.text) if line.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: told.append(str(error)))
         page.goto(f"{run.address}#{view}")
-        page.wait_for_function("document.getElementById('state').textContent.includes('step')")
+        page.wait_for_function("() => document.getElementById('state').textContent.includes('step')")
         pages.append(page)
         return page
 

@@ -1,5 +1,6 @@
 """A page whose run is a stand-in: it has events, networks, an exam and figures, but nothing learns and no Ray runs."""
 
+import dataclasses
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ class StandIn:
         exam: what is known, with names.
         values: figures that the run tells.
         commands: names of the commands that viewers gave.
+        silent: whether it tells the page nothing.
     """
 
     directory: Path
@@ -39,20 +41,20 @@ class StandIn:
     values: dict[str, Any] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
     paused: bool = False
+    silent: bool = False
     phase: str = "learning"
     step: int = 1200
 
     def __post_init__(self) -> None:
         self._closing = threading.Event()
         self._figures()
-        facts = RunFacts("stand-in", "0.0", ["digits"], False, settings_told(), ("image", "audio"), "ink")
-        config = PageConfig(port=18_270, known=100, refresh=1.0)
-        self.hosted = Hosted(self.directory, config, facts)
-        self.hosted.take_exams(
-            [ExaminedSubject("", self.exam, 1180, {"image": 0.99, "audio": 0.98}, verdicts_of(self.exam))]
-        )
+        facts = RunFacts("stand-in", "0.0", ["digits"], True, settings_told(), ("image", "audio"), "ink")
+        self.config = PageConfig(port=18_270, known=100, refresh=1.0)
+        self.hosted = Hosted(self.directory, self.config, facts)
+        judges = {"image": 0.99, "audio": 0.98}
+        self.hosted.take_exams([ExaminedSubject("", self.exam, 1180, judges, verdicts_of(self.exam))])
         self.hosted.told.update(self.overview())
-        self.server = PageServer(self.hosted, config, "")
+        self.server = PageServer(self.hosted, self.config, "")
         self._thread = threading.Thread(target=self._report, daemon=True)
         self._thread.start()
 
@@ -83,6 +85,15 @@ class StandIn:
             "notes": [{"number": 1, "at": 1_760_000_000.0, "text": "exam at step 1,000 <b>of digits</b>"}],
         }
 
+    def leave(self) -> None:
+        """Serve no longer, until `come_back`."""
+        self.server.close()
+
+    def come_back(self) -> None:
+        """Serve again at the same port."""
+        config = dataclasses.replace(self.config, port=self.server.port)
+        self.server = PageServer(self.hosted, config, "")
+
     def close(self) -> None:
         """Serve no longer."""
         self._closing.set()
@@ -92,7 +103,8 @@ class StandIn:
 
     def _report(self) -> None:
         while not self._closing.is_set():
-            self.hosted.told.update(self.overview())
+            if not self.silent:
+                self.hosted.told.update(self.overview())
             for command in self.hosted.commands.take(REPORT_EVERY):
                 self.commands.append(command.name)
                 self.paused = {"pause": True, "resume": False}.get(command.name, self.paused)

@@ -23,7 +23,7 @@ def test_a_drawn_digit_is_answered_and_heard(visit: Visit) -> None:
     page.wait_for_selector(".headline")
     assert page.locator(".nearest li").count() in (0, 5)
     assert page.locator(".evoked img").count() == 3
-    page.wait_for_function("window.played.length > 0")
+    page.wait_for_function("() => window.played.length > 0")
     assert "question." in page.evaluate("played[0]") and "as=wav" in page.evaluate("played[0]")
     assert "step" in page.inner_text(".foot")
 
