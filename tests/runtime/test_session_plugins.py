@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runtime import session
-from runtime.command.cli import Page, parse_arguments
+from runtime.command.cli import PrintedText, parse_arguments
 from runtime.config.migrate import FORMAT
 from runtime.config.settings import RunConfig
 from runtime.run_folder.parts import kept
@@ -142,7 +142,7 @@ def test_a_plugin_of_a_run_is_executed_only_once_the_run_may_be_used(
     plugin, seen = tmp_path / "first.py", tmp_path / "executed"
     plugin.write_text(f"open({str(seen)!r}, 'w').close()\n" + plugin.read_text())
     resume = ["--resume", str(path)]
-    with pytest.raises(Page):
+    with pytest.raises(PrintedText):
         parse_arguments([*resume, "--help-settings"])
     with pytest.raises(ConfigError, match="--bogus"):
         parse_arguments([*resume, "--bogus"])

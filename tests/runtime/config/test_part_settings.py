@@ -8,7 +8,7 @@ import pytest
 
 from agent.algorithms import Setup, algorithm
 from agent.hardware import choose_hardware
-from runtime.command.cli import Page, parse_arguments
+from runtime.command.cli import PrintedText, parse_arguments
 from runtime.config.learning import sections
 from runtime.config.settings import RunConfig, settings
 from sensors.core.errors import ConfigError, UserError
@@ -65,7 +65,7 @@ def plugin(folder: Path, *parts: str, name: str = "mine") -> str:
 
 def test_an_algorithm_s_settings_are_a_section_of_its_name(tmp_path: Path, plugins_undone: Callable[[], None]) -> None:
     file = plugin(tmp_path, ALGORITHM)
-    with pytest.raises(Page, match=r"\[mine\]\n(.*\n)*  mine\.depth = 2   \(int, 1…9, layers\)"):
+    with pytest.raises(PrintedText, match=r"\[mine\]\n(.*\n)*  mine\.depth = 2   \(int, 1…9, layers\)"):
         parse_arguments(["--plugin", file, "--help-settings"])
     request = parse_arguments(["--plugin", file, "--learn", "mine", "--teach", "digits", "--set", "mine.depth=4"])
     config = RunConfig.of(request.changes)

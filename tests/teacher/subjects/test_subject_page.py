@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.command.cli import Page, parse_arguments
+from runtime.command.cli import PrintedText, parse_arguments
 from runtime.config.learning import kinds, learning
 from runtime.config.settings import RunConfig
 from runtime.config.teaching import check_senses, teachers_of
@@ -41,7 +41,7 @@ def machine(config: RunConfig) -> tuple[Taught, Any]:
 
 
 def test_its_settings_are_shown_and_set_on_the_command_line(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(Page, match=r"\[bars\]\n(.*\n)*  bars\.unheard = 0   \(int, 0…4\)"):
+    with pytest.raises(PrintedText, match=r"\[bars\]\n(.*\n)*  bars\.unheard = 0   \(int, 0…4\)"):
         parse_arguments(["--plugin", str(page), "--help-settings"])
     request = parse_arguments(["--plugin", str(page), "--teach", "bars", "--set", "bars.unheard=2"])
     config = RunConfig.of(request.changes)
