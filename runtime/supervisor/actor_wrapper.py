@@ -73,6 +73,10 @@ def wrap_actor(target: Any, setup: Mapping[str, Any] | None = None, note: StartN
                 apply_setup(setup)
             self._actor = actor_class(target)(*arguments, **named)
 
+        def __repr__(self) -> str:
+            # Ray names the actor by it in its dashboard and logs, and asks for it when the constructor fails, too.
+            return repr(self._actor) if hasattr(self, "_actor") else str(kind.__name__)
+
         @ray.method(concurrency_group=HEARTBEAT)
         def heartbeat(self) -> tuple[int, str, float]:
             """Process number, node, and seconds of processor time so far."""

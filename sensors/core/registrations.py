@@ -13,7 +13,7 @@ from sensors.core.config import Config
 SECTIONS = frozenset(
     (
         *("data", "teacher", "letters", "replay", "learner", "monitor", "answer", "run", "sensors", "perception"),
-        *("ingest", "live", "senses", "parts", "publisher", "page"),
+        *("ingest", "live", "senses", "parts", "publisher", "page", "browsers"),
     )
 )
 """Sections of the settings of a run and of a robot that no sense, subject or algorithm brings."""

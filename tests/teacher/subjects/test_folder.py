@@ -64,7 +64,7 @@ def test_settings_that_name_no_concept_of_it_are_refused(tmp_path: Path) -> None
 
 
 def test_a_folder_must_be_named_and_there() -> None:
-    with pytest.raises(ConfigError, match="Give --teach DIR"):
+    with pytest.raises(ConfigError, match="give --teach DIR"):
         FOLDER.load(DataConfig())
     with pytest.raises(DataError, match="no such directory"):
         FOLDER.senses(DataConfig(folder="/nowhere/things"), TeacherConfig())
