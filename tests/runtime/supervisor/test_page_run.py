@@ -31,6 +31,7 @@ def test_viewers_pause_resume_save_and_stop_the_run(tmp_path: Path) -> None:
     assert "page http://127.0.0.1:1/" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("faults", ["always-dies:page", "page-refuses"])
 def test_a_page_that_cannot_be_kept_alive_takes_nothing_with_it(tmp_path: Path, faults: str) -> None:
     """Also where it cannot come back, as its port is taken by then."""
