@@ -18,7 +18,7 @@ def load(root: Path | None, held_out: str = "") -> Samples:
 
     Args:
         root: directory with both datasets.
-        held_out: a speaker of FSDD who is held out for testing: all recordings of this speaker are test samples.
+        held_out: a speaker of FSDD held out for testing: all recordings of this speaker are test samples.
 
     Raises:
         DataError: one of the two is missing, damaged or too small for a split, or no such speaker.
