@@ -34,10 +34,10 @@ from teacher.subjects import settings_of
 ACTOR_CLASSES: Mapping[str, Any] = {
     "replay": "replay.actor:ReplayActor",
     "learner": "agent.actor:LearnerActor",
-    "monitor": "agent.actor:MonitorActor",
+    "monitor": "agent.monitors.actor:MonitorActor",
     "teacher": "teacher.actor:TeacherActor",
     "sensors": "sensors.actor:SensorActor",
-    "agent": "agent.actor:AnswerActor",
+    "agent": "agent.answers.actor:AnswerActor",
     "page": "page.actor:PageActor",
 }
 """Class of each role's actor, or where to import it from."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.actor import AnswerActor
+from agent.answers.actor import AnswerActor
 from agent.config import AnswerConfig
 from agent.inference import build_networks
 from agent.networks.published import to_network

@@ -10,10 +10,10 @@ import pytest
 import ray
 from ray.exceptions import RayActorError
 
-from agent.actor import PULL_DEADLINE, MonitorActor
 from agent.algorithms import CONTRASTIVE, Setup
 from agent.config import LearnerConfig
 from agent.monitors import subjects
+from agent.monitors.actor import PULL_DEADLINE, MonitorActor
 from agent.monitors.monitor import Monitor
 from agent.networks.layouts import layout_of
 from sensors.core.errors import DataError
