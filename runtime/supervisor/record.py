@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from agent.algorithms import named
 from runtime.config.settings import RunConfig
 from runtime.reporting.figures import Figures, Value
+from runtime.reporting.overview import Exam, Overview, exams_of
 from runtime.reporting.run_status import RunStatus
-from runtime.reporting.terminal import Exam, Overview, Terminal, exams_of
+from runtime.reporting.terminal import Terminal
 from runtime.run_folder.rundir import RunDirectory
 from runtime.run_folder.shortage import Shortage
 from runtime.supervisor.assembly import AGENT, PAGE

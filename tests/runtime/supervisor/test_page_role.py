@@ -8,8 +8,9 @@ import pytest
 
 from runtime.config.settings import RunSection
 from runtime.reporting.figures import Counters
+from runtime.reporting.overview import Overview
 from runtime.reporting.run_status import RunStatus
-from runtime.reporting.terminal import Overview, Terminal
+from runtime.reporting.terminal import Terminal
 from runtime.supervisor.page_report import PageReport, checkpoint_of
 from runtime.supervisor.page_role import PageRole
 from runtime.supervisor.record import doing

@@ -10,8 +10,8 @@ import pytest
 from benchmarks.harness.shown import drawing, show
 from benchmarks.proofs.sensor_rates import PAIRS
 from runtime.config.settings import RunSection
+from runtime.reporting.phrases import perceiving
 from runtime.reporting.run_status import RunStatus
-from runtime.reporting.terminal import perceiving
 from runtime.supervisor.metrics import metric_of
 from runtime.supervisor.roles import ReplayRole
 from runtime.supervisor.sensor_role import SensorRole
