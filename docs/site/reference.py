@@ -25,7 +25,8 @@ from typing import Any
 
 from agent.algorithms import contract as algorithm_contract
 from runtime.command.cli import OPTIONS
-from runtime.config.settings import LIVE_DEFAULTS, RunConfig, Setting, settings
+from runtime.config.settings import LIVE_DEFAULTS, RunConfig
+from runtime.config.settings_list import Setting, settings
 from runtime.supervisor.reports.metrics import metrics
 from sensors.core import event, modalities, wire
 from sensors.robots import link

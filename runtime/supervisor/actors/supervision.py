@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.actors.clock import Clock
 from runtime.supervisor.actors.starts import Starts

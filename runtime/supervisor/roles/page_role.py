@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.actors.supervised_actor import SupervisedActor
 from runtime.supervisor.roles.role import PlannedCall, Role

@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.metric import Metric
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.actors.supervised_actor import SupervisedActor

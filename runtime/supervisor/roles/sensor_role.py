@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.metric import Metric
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.actors.supervised_actor import SupervisedActor

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.figures import Counters
 from runtime.reporting.metric import Metric
 from runtime.reporting.run_status import RunStatus

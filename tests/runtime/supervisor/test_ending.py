@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.ending import Ending
 from runtime.supervisor.roles.learner_role import LearnerRole

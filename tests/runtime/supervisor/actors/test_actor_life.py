@@ -14,7 +14,7 @@ import pytest
 import ray
 from ray.exceptions import ActorUnavailableError
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.actors.actor_wrapper import BACKGROUND, HEARTBEAT, StartNote, wrap_actor
 from runtime.supervisor.actors.clock import Clock

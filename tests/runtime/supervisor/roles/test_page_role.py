@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.figures import Counters
 from runtime.reporting.overview import Overview
 from runtime.reporting.run_status import RunStatus

@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.roles.replay_role import ReplayRole
 

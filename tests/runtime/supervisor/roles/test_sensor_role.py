@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.harness.shown import drawing, show
 from benchmarks.proofs.sensor_rates import PAIRS
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.phrases import perceiving
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.reports.metrics import metric_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.figures import Counters
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.roles.teacher_role import TeacherRole, settle
