@@ -29,13 +29,14 @@ settings.register_profile("patient", deadline=None, derandomize=True, suppress_h
 settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[1]
-WORKERS = 2
-"""Processes that share the quick tests: one begins with the tests that start Ray, the other with all others."""
+WORKERS = 3
+"""Processes that share the quick tests: one begins with the tests that start Ray, the others with all others. They are
+more than the two cores for which the suite is made, because tests of sensors, links and robots mostly wait for time."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Have two processes run the quick tests, where all of them are asked for and `-n` does not say otherwise.
+    """Have several processes run the quick tests, where all of them are asked for and `-n` does not say otherwise.
 
     Slow tests, tests that the command line chooses, and those that are debugged are run by this process.
     """
@@ -52,7 +53,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep tests in one process where that matters: those that start Ray, and those of one file.
 
-    Only one Ray runs at a time. What the tests of a file share is made once, not in both processes.
+    Only one Ray runs at a time. What the tests of a file share is made once, not in each process.
     """
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
