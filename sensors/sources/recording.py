@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import threading
 import time
@@ -32,7 +33,8 @@ class Recording:
 
     Args:
         directory: that a `Recorder` wrote.
-        speed: how many times faster than it was recorded it is played; times keep their recorded distances.
+        speed: how many times faster than it was recorded it is played; 0: as fast as it is read. Times keep their
+            recorded distances.
         shift: move the times so that the recording begins when it is first connected; False leaves every bit.
         readings: classes of the readings that are wanted.
 
@@ -172,7 +174,7 @@ class Recording:
         with self._lock:
             if self._began is None:
                 self._began = time.monotonic()
-            return self._began + (recorded - self._origin) / self._speed
+            return self._began + ((recorded - self._origin) / self._speed if self._speed else 0.0)
 
     def shifted(self, sample: Reading) -> Reading:
         """The sample as it is given: moved to now, unless the recording keeps its times."""
@@ -226,6 +228,11 @@ class _Tape:
 
     def close(self) -> None:
         self._samples.close()
+
+
+def is_recording(place: str | Path) -> bool:
+    """Whether a path is the directory of a recording, whole or not."""
+    return os.path.lexists(Path(place) / ABOUT)
 
 
 def _read_about(directory: Path) -> dict[str, Any]:
