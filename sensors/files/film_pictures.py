@@ -32,7 +32,7 @@ def play_pictures(
     # A second thread halves the time that H.264 takes.
     stream.thread_type, stream.codec_context.thread_count = "AUTO", 2
     period = float(1 / stream.average_rate) if stream.average_rate else _USUAL
-    given, last, broken = 0, -float("inf"), []
+    given, last, broken = 0, -float("inf"), list[str]()
     for frame in decoded(container, stream, report, broken):
         if frame.is_corrupt:
             report.lose("damaged")

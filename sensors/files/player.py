@@ -19,8 +19,8 @@ from sensors.sources.source import Ended
 
 AHEAD = 1.0
 """Seconds of the file by which one stream may be read ahead of another."""
-PAUSE = 2.0
-"""Seconds between two parts."""
+PAUSE = 6.5
+"""Seconds between two parts: longer than what senses remember of the background, as the next may be of another room."""
 SEARCHED = 32
 """Most parts that are opened beforehand in search of what the channels play."""
 

@@ -1,7 +1,6 @@
 """What a path that the user names holds to be played: a file or folder that a reader owns, or a folder of such."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from sensors.core.errors import SourceError
@@ -53,5 +52,5 @@ def _unreadable(name: str, error: SourceError) -> Part:
     return Part(name, fail)
 
 
-def _natural(path: Path) -> Sequence[tuple[bool, int, str]]:
+def _natural(path: Path) -> list[tuple[bool, int, str]]:
     return [(text.isdigit(), int(text) if text.isdigit() else 0, text) for text in _NUMBERS.split(path.name.lower())]
