@@ -1,6 +1,6 @@
 """Files that are played as sources of readings. Importing this package registers its own readers."""
 
-from sensors.files import films
+from sensors.files import films, lerobot, recordings
 from sensors.files.contract import (
     FileReader,
     FileStream,
@@ -19,7 +19,9 @@ __all__ = [
     "Part",
     "Report",
     "films",
+    "lerobot",
     "reader_of",
     "readers",
+    "recordings",
     "register_reader",
 ]

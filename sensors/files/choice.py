@@ -31,16 +31,16 @@ class Channel:
     def pick(self, streams: Sequence[FileStream]) -> FileStream | None:
         """The stream of a file that this channel plays; None: the file has none.
 
-        Rows of values are taken by their name alone: of several that a robot logs, each means something else.
+        Rows of values are taken by their name or kind alone: of several that a robot logs, each means something else.
 
         Raises:
             SourceError: the stream that the user names is not there, or does not fit.
         """
         if self.topic is not None:
             return self._named(self.topic, streams)
-        fitting = [stream for stream in streams if fits(stream, self.reading)]
+        fitting = [s for s in streams if fits(s, self.reading) and s.kind in ("", self.reading.kind)]
         if issubclass(self.reading, Values):
-            fitting = [stream for stream in fitting if stream.name in self.aliases]
+            fitting = [stream for stream in fitting if stream.kind or stream.name in self.aliases]
         return next(iter(fitting), None)
 
     def _named(self, topic: str, streams: Sequence[FileStream]) -> FileStream:

@@ -27,6 +27,8 @@ class FileStream:
         about: for people, such as '640 × 480, h264'.
         count: readings that the file declares; None: it does not say.
         refused: why no readings can be made of it; empty: they can.
+        kind: of the readings that were recorded, where the file says so: senses that have another kind take them
+            only where the user says so. Empty: it does not say.
     """
 
     name: str
@@ -35,6 +37,7 @@ class FileStream:
     about: str
     count: int | None = None
     refused: str = ""
+    kind: str = ""
 
 
 class Report(Protocol):

@@ -18,7 +18,12 @@ _USUAL = 1 / 25
 
 
 def play_pictures(
-    container: Any, stream: Any, report: Report, color: bool, cut: bool | None
+    container: Any,
+    stream: Any,
+    report: Report,
+    color: bool,
+    cut: bool | None,
+    span: tuple[float, float] | None = None,
 ) -> Generator[Frame, None, str]:
     """The pictures of one stream; see `OpenFile.play`.
 
@@ -28,10 +33,14 @@ def play_pictures(
         report: takes what is damaged or missing.
         color: give them in colour.
         cut: whether the file is known to be cut off.
+        span: seconds of the file that are played, the last one without; None: all.
     """
     # A second thread halves the time that H.264 takes.
     stream.thread_type, stream.codec_context.thread_count = "AUTO", 2
     period = float(1 / stream.average_rate) if stream.average_rate else _USUAL
+    begin, until = (-float("inf"), float("inf")) if span is None else (each - period / 2 for each in span)
+    if span is not None:
+        container.seek(round(span[0] / stream.time_base), stream=stream)
     given, last, broken = 0, -float("inf"), list[str]()
     for frame in decoded(container, stream, report, broken):
         if frame.is_corrupt:
@@ -39,12 +48,18 @@ def play_pictures(
             broken.append("damaged")
             continue
         time = frame.time if frame.time is not None else last + period if given else 0.0
+        if time < begin:
+            continue
+        if time >= until:
+            return ""
         if time <= last:
             report.lose("disordered")
             continue
         last = time
         given += 1
         yield Frame(float(time), camera_pixels(_upright(frame, stream.sample_aspect_ratio), color))
+    if span is not None:
+        return f"{len(broken)} pictures are damaged" if broken else ""
     missing = _missing(stream, container, last + period, period) if given else 0
     told = f"{given} pictures"
     if missing:

@@ -21,6 +21,8 @@ SHORTEST, LONGEST = SAMPLE_RATE // 50, SAMPLE_RATE // 10
 """Samples of a chunk."""
 TOLERANCE = 0.25
 """Seconds by which what a film declares may differ from what comes."""
+PREROLL = 0.1
+"""Seconds that are decoded before a span: codecs such as AAC need what came before."""
 _LOST = 0.02  # seconds of sound that count as one loss
 
 
@@ -88,7 +90,9 @@ class SoundClock:
             self._gap = False
 
 
-def play_sound(container: Any, stream: Any, report: Report, cut: bool | None) -> Generator[Chunk, None, str]:
+def play_sound(
+    container: Any, stream: Any, report: Report, cut: bool | None, span: tuple[float, float] | None = None
+) -> Generator[Chunk, None, str]:
     """The sound of one stream; see `OpenFile.play`.
 
     Args:
@@ -96,12 +100,26 @@ def play_sound(container: Any, stream: Any, report: Report, cut: bool | None) ->
         stream: of the container.
         report: takes what is damaged or missing.
         cut: whether the file is known to be cut off.
+        span: seconds of the file that are played, the last one without; None: all.
     """
     clock, broken = SoundClock(report), list[str]()
+    if span is not None:
+        container.seek(round(max(span[0] - PREROLL, 0.0) / stream.time_base), stream=stream)
     for frame in decoded(container, stream, report, broken):
-        if frame.samples:
-            yield from clock.observe(frame.time, mono(frame), frame.sample_rate)
+        time, samples = frame.time, mono(frame) if frame.samples else None
+        if samples is None:
+            continue
+        if span is not None and time is not None:
+            first, last = (round((each - time) * frame.sample_rate) for each in span)
+            if last <= 0:
+                break
+            samples = samples[max(first, 0) : last]
+            time = max(time, span[0])
+        if len(samples):
+            yield from clock.observe(time, samples, frame.sample_rate)
     yield from clock.flush()
+    if span is not None:
+        return f"{len(broken)} pieces of sound are damaged" if broken else ""
     declared = declared_end(stream, container)
     short = declared - clock.end if cut and declared and clock.end > -float("inf") else 0.0
     if short > TOLERANCE:

@@ -124,7 +124,7 @@ def played(
             sense cannot tell its own.
         ConfigError: `topics` cannot be read.
     """
-    if is_recording(place):
+    if is_recording(place) and speed:
         return _recorded(wanted, place, speed)
     channels = channels_of(wanted, read_topics(topics))
     return [*sources_of(Player(str(place), parts_of(Path(place)), channels, speed))]

@@ -7,20 +7,17 @@ from sensors.files.contract import FileStream, fits
 from sensors.files.playlist import parts_of
 from sensors.perception.streams import perceivable, streams
 from sensors.signals.readings import Values
-from sensors.sources.recording import Recording, is_recording
 
 MOST = 100
 """Parts whose streams are listed."""
 
 
 def list_topics(path: Path) -> list[str]:
-    """The streams of a file, recording or folder, a line each; parts that have the same ones share their lines.
+    """The streams of a file or folder, a line each; parts that have the same ones share their lines.
 
     Raises:
         SourceError: nothing there can be played.
     """
-    if is_recording(path):
-        return [f"{path}:", *(f"  {name}  {kind}" for name, kind in Recording(path).kinds.items())]
     parts = parts_of(path)
     groups: dict[tuple[str, ...], list[str]] = {}
     for part in parts[:MOST]:

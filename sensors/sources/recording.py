@@ -91,6 +91,16 @@ class Recording:
         """Kinds of readings of the sources that were recorded, wanted or not, by the sources' names."""
         return {name: kind for name, (kind, _) in self._segments.items()}
 
+    @property
+    def origin(self) -> float:
+        """Second of the recording machine's clock at which it begins."""
+        return self._origin
+
+    def declared(self, name: str) -> int | None:
+        """How many samples of one source were recorded; None: the recording does not say."""
+        count = (self._declared or {}).get(name)
+        return count if isinstance(count, int) else None
+
     def sources(self, *readings: type[Reading]) -> "list[RecordedSource[Any]]":
         """A source for each recorded one that gave such readings, those of the first class first; None: all wanted."""
         wanted = readings or self._classes.values()
