@@ -14,7 +14,7 @@ from runtime.supervisor.saver import Saver
 
 
 class PageReport:
-    """Gathers what viewers are shown; see `page.told.status_of`.
+    """Gathers what viewers are shown; see `page.feed.run_report.status_of`.
 
     Args:
         record: of the run, whose newest overview is told.

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sensors.browsers import kept_exam, said_letters
+from sensors.browsers.feedback import Feedback
 from sensors.browsers.messages import Picture, Sound, number, unpack
 from sensors.browsers.prompts import Prompt, read_prompt
 from sensors.browsers.shared_sources import SharedCamera, SharedMicrophone
-from sensors.browsers.told import Told
 from sensors.core.clock import ClockEstimator
 from sensors.core.event import EventBatch
 from sensors.perception.perception import Perception, PerceptionConfig
@@ -78,20 +78,20 @@ class Browser:
         self._replies: deque[str] = deque(maxlen=REPLIES)
         self._next_state = 0.0
         self._shown: deque[Prompt | float] = deque(maxlen=REPLIES)
-        self._told = Told(self.reply, self._theirs)
+        self._feedback = Feedback(self.reply, self._theirs)
         source = f"browser/{name}"
-        self._perception = Perception(source, generation, perception, senses, self._told)
-        self._told.follow(self._perception)
+        self._perception = Perception(source, generation, perception, senses, self._feedback)
+        self._feedback.follow(self._perception)
         streams = self._perception.streams.values()
         self.microphone = SharedMicrophone(f"{source}/microphone", self._offset, sensors)
         color = any(stream.in_color() for stream in streams if stream.reading is Frame)
         self.camera = SharedCamera(f"{source}/camera", self._offset, sensors, side, color, LOOK_BACK if letters else 0)
         if exam is not None:
-            self._told.keepers[kept_exam.USE] = kept_exam.KeptExam(
+            self._feedback.keepers[kept_exam.USE] = kept_exam.KeptExam(
                 Path(exam), self._perception.streams, perception, name
             )
         if letters:
-            self._told.keepers[said_letters.USE] = said_letters.SaidLetters(
+            self._feedback.keepers[said_letters.USE] = said_letters.SaidLetters(
                 f"prompts/{name}", generation, self.camera.recent, give
             )
         read = {stream.reading for stream in streams}
@@ -118,7 +118,7 @@ class Browser:
                 "type": "welcome",
                 "name": self.name,
                 "senses": list(self._perception.senses),
-                "prompts": list(self._told.keepers),
+                "prompts": list(self._feedback.keepers),
             }
         )
 
@@ -168,12 +168,12 @@ class Browser:
             # In the thread that perceives, in the order in which they came.
             change = self._shown.popleft()
             if isinstance(change, Prompt):
-                self._told.prompts.show(change)
+                self._feedback.prompts.show(change)
             else:
-                self._told.prompts.hide(change)
+                self._feedback.prompts.hide(change)
         came = self._reader.step()
         now = time.monotonic()
-        self._told.look(now)
+        self._feedback.look(now)
         if now >= self._next_state and self.share:
             self._next_state = now + STATE_EVERY
             self.reply(self._state(now))
@@ -206,7 +206,7 @@ class Browser:
 
     def _show(self, prompt: Prompt) -> None:
         """A prompt is shown, if what it is for can be kept."""
-        keeper = self._told.keepers.get(prompt.use)
+        keeper = self._feedback.keepers.get(prompt.use)
         why = (
             NO_KEEPER.get(prompt.use, "nothing of this kind is kept") if keeper is None else keeper.refuse(prompt.label)
         )
