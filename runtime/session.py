@@ -19,7 +19,8 @@ from runtime.config.migrate import FORMAT
 from runtime.config.settings import RunConfig
 from runtime.config.teaching import check_senses, teachers_of, with_exam, with_senses
 from runtime.config.version import version
-from runtime.reporting.terminal import Terminal, clock, counted_events
+from runtime.reporting.phrases import clock, counted_events
+from runtime.reporting.terminal import Terminal
 from runtime.run_folder.disk import needed_bytes
 from runtime.run_folder.parts import changed_plugins, check_forms, check_installed, kept
 from runtime.run_folder.rundir import RunDirectory
