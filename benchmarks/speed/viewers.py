@@ -17,6 +17,8 @@ import json
 import math
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -63,7 +65,6 @@ class WatchingViewer:
         self._thread.join(5.0)
 
     def _watch(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
         with urllib.request.urlopen(f"{self._address}v1/events", timeout=30) as stream:
             name = b""
             while not self._stop.is_set() and (line := stream.readline()):
@@ -82,6 +83,41 @@ class WatchingViewer:
             except OSError:
                 # A busy replay drops an event before it is fetched.
                 continue
+
+
+class Audience:
+    """Viewers in a process of their own, which gets CPU time last: viewers compute on other machines.
+
+    Args:
+        address: of the page.
+        count: viewers.
+    """
+
+    def __init__(self, address: str, count: int) -> None:
+        command = [sys.executable, str(Path(__file__).absolute()), "--watch", address, "--viewers", str(count)]
+        # A session of its own: Linux shares CPU time among sessions first, and their priority is the autogroup's.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+
+    def close(self) -> int:
+        """End; how many events the viewers saw."""
+        told, _ = self._process.communicate("\n", timeout=30)
+        return int(told)
+
+
+def watch(address: str, count: int) -> None:
+    """Be so many viewers until a line comes on standard input; print the events that they saw."""
+    Path("/proc/self/autogroup").write_text("19")
+    os.nice(19)
+    watching = [WatchingViewer(address) for _ in range(count)]
+    print("watching", flush=True)
+    sys.stdin.readline()
+    for viewer in watching:
+        viewer.close()
+    print(sum(viewer.events for viewer in watching))
 
 
 class Rates:
@@ -162,12 +198,10 @@ def measure(
     events = 0
     for number in range(repeats):
         for count in (0, viewers) if number % 2 == 0 else (viewers, 0):
-            watching = [WatchingViewer(address) for _ in range(count)]
+            audience = Audience(address, count)
             time.sleep(2.0)
             intervals[count].append(rates.over(seconds))
-            for viewer in watching:
-                viewer.close()
-            events += sum(viewer.events for viewer in watching)
+            events += audience.close()
     alone, watched = intervals[0], intervals[viewers]
     found: dict[str, float] = {"viewers": viewers, "events_seen": events}
     for name in ("learner", "sources"):
@@ -176,6 +210,8 @@ def measure(
         found[f"{name}_cost"] = statistics.median(costs)
         # The standard error of a median is about 1.25 times that of a mean.
         found[f"{name}_cost_error"] = 1.25 * statistics.pstdev(costs) / math.sqrt(max(1, len(costs) - 1))
+    costs = [1 - two["learner_cpu"] / one["learner_cpu"] for one, two in zip(alone, watched, strict=True)]
+    found["learner_cpu_cost"] = statistics.median(costs)
     for name in ("learner_cpu", "page_cpu"):
         found |= {f"{name}_alone": median(alone, name), f"{name}_watched": median(watched, name)}
     ask(address, 10, rate)
@@ -200,7 +236,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100, help="learner steps before it begins (default 100)")
     parser.add_argument("--sensors", help="directory of a recording that is played (default: a simulated teacher)")
     parser.add_argument("--seed", type=int, default=0, help="of the run (default 0)")
+    parser.add_argument("--watch", metavar="ADDRESS", help="be viewers of a page until a line comes on standard input")
     arguments = parser.parse_args()
+    if arguments.watch is not None:
+        watch(arguments.watch, arguments.viewers)
+        return
     about = {**machine(), "seed": arguments.seed}
     source = ["--teacher", "simulated", "--teach", "digits"]
     if arguments.sensors is not None:
