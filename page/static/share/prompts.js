@@ -30,6 +30,13 @@ export function mountPrompts(root, share) {
   const file = el("input", { type: "file", accept: ".csv,.txt,text/*", id: "prompts-file" });
   const times = el("input", { type: "number", min: 1, max: 100, value: 1, id: "prompts-times" });
   const use = el("select", { id: "prompts-use" });
+  const of = el(
+    "select",
+    { id: "prompts-of" },
+    el("option", { value: "browser" }, "this browser"),
+    el("option", { value: "host" }, "the machine's own"),
+  );
+  const whose = el("label", { hidden: true }, "Microphone and camera: ", of);
   const start = el("button", { type: "button", id: "prompts-start" }, "Start prompting");
   const word = el("p", { id: "prompts-word", class: "share-word", "aria-live": "assertive" });
   const place = el("p", { id: "prompts-place", role: "status" });
@@ -43,6 +50,7 @@ export function mountPrompts(root, share) {
     el("label", {}, "or names.csv ", file),
     el("label", {}, "Times ", times),
     el("label", {}, "For ", use),
+    whose,
     start,
     word,
     place,
@@ -65,7 +73,7 @@ export function mountPrompts(root, share) {
       return;
     }
     word.textContent = current.label;
-    share.prompt(current.label, use.value, current.alone);
+    share.prompt(current.label, use.value, current.alone, of.value);
   }
 
   file.addEventListener("change", async () => {
@@ -94,7 +102,9 @@ export function mountPrompts(root, share) {
     use.replaceChildren(...detail.prompts.map((one) => el("option", { value: one }, USES[one] ?? one)));
     box.hidden = !detail.prompts.length;
     // The sensors may be others than before: they are told what is shown.
-    if (current) share.prompt(current.label, use.value, current.alone);
+    whose.hidden = !detail.host;
+    if (!detail.host) of.value = "browser";
+    if (current) share.prompt(current.label, use.value, current.alone, of.value);
   });
   share.addEventListener("prompted", ({ detail }) => {
     if (!current || detail.label !== current.label) return;
