@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.job import Job, actors
 from benchmarks.harness.measured import machine, tell
-from page.forms import wav
+from page.samples.formats import wav
 
 LIMIT = 100.0
 """Milliseconds within which 99 of 100 answers should come."""
