@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 ORDER = (
-    *("sensors.core", "sensors.system", "sensors.signals", "sensors.sources", "sensors.cameras", "sensors.cutters"),
-    *("sensors.senses", "sensors.plugins", "sensors.perception", "sensors.robots", "sensors.browsers", "sensors.live"),
+    *("sensors.core", "sensors.system", "sensors.signals", "sensors.sources", "sensors.cameras", "sensors.files"),
+    *("sensors.cutters", "sensors.senses", "sensors.plugins", "sensors.perception", "sensors.robots"),
+    *("sensors.browsers", "sensors.live"),
     *("sensors.remote", "sensors.actor"),
     *("teacher.config", "teacher.derived", "teacher.datasets.core", "teacher.datasets.preparation"),
     *("teacher.datasets.readers", "teacher.datasets.synthesis", "teacher.datasets"),
@@ -21,7 +22,8 @@ ORDER = (
     *("agent.config", "agent.hardware", "agent.checkpoints", "agent.events", "agent.networks", "agent.smart"),
     *("agent.tdlft", "agent.algorithms", "agent.inference", "agent.exams", "agent.monitors", "agent.answers"),
     *("agent.learner", "agent.actor"),
-    *("page", "page.routes", "page.app", "page.server", "page.actor"),
+    *("page.config", "page.access", "page.commands", "page.inference", "page.samples", "page.feed", "page.sharing"),
+    *("page.context", "page.routes", "page.server", "page.actor"),
     *("runtime.config", "runtime.trial", "runtime.run_folder", "runtime.reporting", "runtime.command"),
     *("runtime.supervisor.actors", "runtime.supervisor.roles", "runtime.supervisor.reports", "runtime.supervisor"),
     *("runtime.session", "launch", "runtime.package"),
@@ -113,7 +115,7 @@ def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def test_every_module_has_its_place() -> None:
-    packages = {"sensors", "teacher", "agent", "runtime", "benchmarks", "benchmarks.studies"}
+    packages = {"sensors", "teacher", "agent", "page", "runtime", "benchmarks", "benchmarks.studies"}
     assert {name for name in modules() if place(name) is None} == packages
     assert {room for room in ORDER if room not in modules() and room != "runtime.package"} == set()
 
