@@ -7,7 +7,7 @@ from sensors.browsers.browsers import Browsers
 from sensors.core.errors import SourceError
 from sensors.live.live_rig import HOST, LiveRig
 from sensors.live.rig_config import RigConfig
-from sensors.perception.perception import Perception
+from sensors.perception.perception import Perception, StreamConfig
 from sensors.perception.streams import AnySource, devices, played, streams
 from sensors.robots.ingest import RemoteIngest
 from sensors.sources.devices import connect
@@ -34,12 +34,15 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
     recorder = None
     ingest = RemoteIngest(config.ingest) if config.ingest.listen is not None else None
     if config.live.record is not None:
-        recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
-    perception = Perception(HOST, generation, config.perception, config.names)
+        recorder = Recorder(
+            free_directory(config.live.record), config.sensors.record_mib * 2**20, config.sensors.picture_rate
+        )
+    perceiving = StreamConfig.of(config.perception, config.sensors)
+    perception = Perception(HOST, generation, perceiving, config.names)
     playback = OwnPlayback(Path(config.own_playback)) if config.own_playback is not None else None
     browsers = None
     if config.browsers.most and not config.played:
-        senses = (config.perception, config.names)
+        senses = (perceiving, config.names)
         browsers = Browsers(config.browsers, *senses, config.sensors, generation, recorder, config.letters)
     played = config.played
     return LiveRig(sources, perception, kinds, ingest, recorder, playback=playback, played=played, browsers=browsers)

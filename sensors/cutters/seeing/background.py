@@ -1,0 +1,166 @@
+"""What is new before a camera: the scene behind is learned, and what differs from it is the foreground.
+
+The scene is OpenCV's mixture of Gaussians at a sixteenth of the picture's pixels or fewer. Three things are added:
+
+- The picture's light is compared with the scene's where nothing is new, for each colour, and evened out. A lamp that is
+  switched, a cloud, or a camera that adjusts itself is not new.
+- Where something is new the scene is not learned, so that what is held still does not fade into it. What stays in one
+  place for `absorb` seconds belongs to the scene from then on.
+- What was taken away leaves a hole in the scene, which differs from it too. There the scene has an outline that the
+  picture lacks. Holes are learned at once.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 160
+"""Columns of the small picture; its rows follow from the camera's."""
+LEARNING = 0.02
+"""Share by which each picture changes the scene."""
+FIRST = 12
+"""Pictures from which the scene is learned before anything can be new."""
+THRESHOLD = 20.0
+"""Squared distance from the scene, in variances, beyond which a pixel is new."""
+CHANGED = 0.65
+"""Share of new pixels beyond which the scene itself is another: the camera was moved, or the light is quite another."""
+SMALLEST = 0.002
+"""Share of the picture that a new region covers at least."""
+_COARSE = (32, 24)
+
+
+class Background:
+    """Pictures in, masks of what is new out.
+
+    Args:
+        absorb: seconds after which what stays in one place belongs to the scene.
+    """
+
+    def __init__(self, absorb: float) -> None:
+        self._absorb = absorb
+        self._reset()
+
+    def _reset(self) -> None:
+        self._model = cv2.createBackgroundSubtractorMOG2(history=200, varThreshold=THRESHOLD, detectShadows=True)
+        self._model.setShadowThreshold(0.6)
+        self._model.setVarInit(60)
+        self._model.setVarMin(12)
+        self._seen = 0
+        self._scene: NDArray[np.uint8] | None = None
+        self._age: NDArray[np.float32] | None = None
+        self._gain = np.ones(3, np.float32)
+        self._last: float | None = None
+        self._changed_since: float | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the scene is known."""
+        return self._seen >= FIRST
+
+    def shrink(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The small picture (h, w, 3) uint8 in which all is sought.
+
+        Args:
+            picture: (H, W, 3) uint8 BGR.
+        """
+        rows = max(8, round(SIDE * picture.shape[0] / picture.shape[1]))
+        return np.asarray(cv2.resize(picture, (SIDE, rows), interpolation=cv2.INTER_AREA), np.uint8)
+
+    def observe(self, small: NDArray[np.uint8], time: float) -> NDArray[np.uint8] | None:
+        """The mask (h, w) uint8 of what is new, 255 where it is; None while the scene is not known.
+
+        Args:
+            small: as `shrink` gives it.
+            time: monotonic second at which it was taken.
+        """
+        if self._scene is not None and self._scene.shape != small.shape:
+            self._reset()
+        passed = 0.0 if self._last is None else min(max(time - self._last, 0.0), 1.0)
+        self._last = time
+        if self._scene is None or not self.ready:
+            return self._learn_first(small)
+        even = self._even(small)
+        found = np.asarray(self._model.apply(even, learningRate=0), np.uint8)
+        mask = clean(np.where(found == 255, 255, 0).astype(np.uint8))
+        if self._is_changed(mask, time):
+            self._reset()
+            return self._learn_first(small)
+        mask = self._without_holes(mask, even)
+        self._learn(even, mask, passed)
+        return mask
+
+    def _learn_first(self, small: NDArray[np.uint8]) -> None:
+        self._seen += 1
+        self._model.apply(small, learningRate=1 / self._seen)
+        self._scene = np.asarray(self._model.getBackgroundImage(), np.uint8)
+        self._age = np.zeros(small.shape[:2], np.float32)
+
+    def _even(self, small: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture in the light of the scene."""
+        assert self._scene is not None and self._age is not None
+        now = cv2.resize(small, _COARSE, interpolation=cv2.INTER_AREA).astype(np.float32)
+        then = cv2.resize(self._scene, _COARSE, interpolation=cv2.INTER_AREA).astype(np.float32)
+        known = cv2.resize((self._age > 0).astype(np.float32), _COARSE, interpolation=cv2.INTER_AREA) < 0.1
+        for channel in range(3):
+            usable = known & (now[..., channel] > 15) & (now[..., channel] < 245) & (then[..., channel] < 245)
+            if usable.sum() >= 40:
+                self._gain[channel] = np.clip(np.median(then[usable, channel] / now[usable, channel]), 0.3, 3.0)
+        table = np.clip(np.arange(256, dtype=np.float32)[:, None] * self._gain, 0, 255).astype(np.uint8)
+        return np.asarray(cv2.LUT(small, table[:, None, :]), np.uint8)
+
+    def _is_changed(self, mask: NDArray[np.uint8], time: float) -> bool:
+        """Whether nearly all has been new for a second."""
+        if np.count_nonzero(mask) < CHANGED * mask.size:
+            self._changed_since = None
+            return False
+        self._changed_since = time if self._changed_since is None else self._changed_since
+        return time - self._changed_since > 1.0
+
+    def _without_holes(self, mask: NDArray[np.uint8], even: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The mask without regions whose outline only the scene has; these are learned from now on."""
+        assert self._scene is not None and self._age is not None
+        count, marks, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        if count == 1:
+            return mask
+        now, then = _edges(even), _edges(self._scene)
+        for i in range(1, count):
+            x, y, w, h = (int(v) for v in stats[i, :4])
+            part = (slice(max(y - 2, 0), y + h + 2), slice(max(x - 2, 0), x + w + 2))
+            region = (marks[part] == i).astype(np.uint8)
+            rim = cv2.morphologyEx(region, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).astype(bool)
+            if then[part][rim].mean() > 2.0 * now[part][rim].mean() + 8:
+                mask[part][region > 0] = 0
+                self._age[part][region > 0] = self._absorb
+        return mask
+
+    def _learn(self, even: NDArray[np.uint8], mask: NDArray[np.uint8], passed: float) -> None:
+        """Let the scene follow the picture, but not where something is new."""
+        assert self._scene is not None and self._age is not None
+        near = cv2.dilate(mask, np.ones((5, 5), np.uint8)) > 0
+        self._age = np.where(near | (self._age >= self._absorb), self._age + passed, 0).astype(np.float32)
+        kept = near & (self._age < self._absorb)
+        learned = np.where(kept[..., None], self._scene, even).astype(np.uint8)
+        self._model.apply(learned, learningRate=LEARNING)
+        self._scene = np.asarray(self._model.getBackgroundImage(), np.uint8)
+        self._age[(self._age >= self._absorb + 3) & ~near] = 0
+
+
+def clean(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask without specks, its gaps closed.
+
+    Args:
+        mask: (h, w) uint8, 255 where something is.
+    """
+    mask = np.asarray(cv2.medianBlur(mask, 5), np.uint8)
+    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)), np.uint8)
+    _, marks, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST * mask.size
+    large[0] = False
+    return np.asarray(np.where(large[marks], 255, 0), np.uint8)
+
+
+def _edges(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    across = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
+    down = cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    return np.asarray(cv2.magnitude(across, down), np.float32)
