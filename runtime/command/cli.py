@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from runtime.config.settings import Setting, settings
+from runtime.config.settings_list import Setting, settings
 from runtime.config.teach import read_teach
 from runtime.run_folder.rundir import RunDirectory
 from sensors.core.errors import ConfigError

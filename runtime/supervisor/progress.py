@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 from runtime.config.settings import RunConfig
 from runtime.config.teaching import teachers_of
+from runtime.reporting.phrases import counted_events
 from runtime.reporting.run_status import RunStatus
-from runtime.reporting.terminal import counted_events
 from runtime.run_folder.rundir import RunDirectory
-from runtime.supervisor.record import Record
-from runtime.supervisor.roles import Role, TeacherRole, settle
+from runtime.supervisor.reports.record import Record
+from runtime.supervisor.roles.role import Role
+from runtime.supervisor.roles.teacher_role import TeacherRole, settle
 from sensors.core.state import StateDict
 
 
@@ -62,5 +63,5 @@ class Progress:
         names = [one.name for one in teachers_of(config.run)]
         self.generations = dict.fromkeys(names, run.saved.get("generation", 0) - 1)
         events = run.events
-        held = "the events that replay holds" if events is None else f"{counted_events(events)} in replay"
-        return f"no checkpoint yet: learning begins at step 0, with {held}"
+        stored = "the events that replay holds" if events is None else f"{counted_events(events)} in replay"
+        return f"no checkpoint yet: learning begins at step 0, with {stored}"
