@@ -107,10 +107,9 @@ class Scene:
                 at = self._add(rng, at, None, sleeve)
             at = self._add(rng, at, thing, sleeve)
         self.seconds = at + 0.5
-        # Lamps that are switched while nobody holds anything, or while something is held.
-        self._steps = [
-            (float(rng.uniform(2, at)), float(rng.uniform(-0.22, 0.22))) for _ in range(max(1, int(at / 12)))
-        ]
+        # Lamps that are switched on and off, or the other way, whether something is held or not.
+        lamps = ((float(rng.uniform(2, at)), float(rng.uniform(2, 8))) for _ in range(max(1, int(at / 12))))
+        self._lamps = [(on, on + stays, float(rng.uniform(-0.22, 0.22))) for on, stays in lamps]
         self._tint = rng.uniform(-0.05, 0.05, 3)
 
     def _add(self, rng: np.random.Generator, at: float, thing: Thing | None, sleeve: Any) -> float:
@@ -150,8 +149,8 @@ class Scene:
     def _seen(self, picture: NDArray[np.float32], time: float, rng: np.random.Generator) -> NDArray[np.uint8]:
         a, b, c, _ = self._phases
         gain = 1 + 0.08 * self._light * math.sin(time / 3 + a) + 0.03 * self._light * math.sin(time * 1.3 + b)
-        for when, change in self._steps:
-            gain += self._light * change * (1 / (1 + math.exp(-(time - when) / 0.08)))
+        for on, off, change in self._lamps:
+            gain += self._light * change * (_switched(time - on) - _switched(time - off))
         slope = 0.06 * self._light * math.sin(time / 5 + c)
         x = np.linspace(-1, 1, WIDTH, dtype=np.float32)[None, :, None]
         tint = (1 + self._light * self._tint * math.sin(time / 7)).astype(np.float32)
@@ -160,6 +159,11 @@ class Scene:
         down, across = (int(v) for v in rng.integers(0, (HEIGHT, WIDTH)))
         lit += np.roll(self._grain, (down, across), (0, 1))[:: int(rng.choice((-1, 1)))]
         return np.asarray(cv2.convertScaleAbs(np.maximum(lit, 0)), np.uint8)
+
+
+def _switched(since: float) -> float:
+    """How far a lamp has come so many seconds after it was switched, 0…1."""
+    return 1 / (1 + math.exp(-min(max(since / 0.08, -30.0), 30.0)))
 
 
 def _draw(picture: NDArray[np.float32], showing: Showing, time: float) -> Box | None:
@@ -259,7 +263,7 @@ def _thing(picture: Any, thing: Thing, centre: Any, size: float, angle: float, n
     matrix[:, 2] = np.array(centre) - middle
     source, mask = thing.picture.astype(np.float32), thing.mask
     if unit < 0.6:
-        source = cv2.GaussianBlur(source, (0, 0), 0.5 / unit)
+        source = np.asarray(cv2.GaussianBlur(source, (0, 0), 0.5 / unit), np.float32)
     shown = cv2.warpAffine(source, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     cover = cv2.warpAffine(mask, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
     box = cv2.boundingRect((cover > 0.5).astype(np.uint8))
@@ -298,8 +302,7 @@ def photographed(paths: Sequence[Path], rng: np.random.Generator, name: str = ""
     """Things cut out of photographs: their middle, in the outline of a rounded, more or less regular body."""
     found = []
     for path in paths:
-        picture = cv2.imread(str(path))
-        assert picture is not None, path
+        picture = np.asarray(cv2.imread(str(path)), np.uint8)
         height, width = picture.shape[:2]
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
@@ -326,10 +329,8 @@ def rendered(name: str, rng: np.random.Generator) -> Thing:
     """A drawing of a household thing of some colour, 200 pixels a side."""
     side = 200
     picture, mask = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.uint8)
-    colour = np.array(
-        cv2.cvtColor(np.uint8([[[rng.integers(180), 200, rng.integers(120, 240)]]]), cv2.COLOR_HSV2BGR)[0, 0],
-        np.float64,
-    )
+    hue = np.array([[[rng.integers(180), 200, rng.integers(120, 240)]]], np.uint8)
+    colour = cv2.cvtColor(hue, cv2.COLOR_HSV2BGR)[0, 0].astype(np.float64)
     second = 255 - colour
     draw: dict[str, Any] = {
         "ball": lambda: cv2.circle(mask, (100, 100), 95, 255, -1, cv2.LINE_AA),
@@ -353,7 +354,7 @@ def rendered(name: str, rng: np.random.Generator) -> Thing:
             cv2.rectangle(picture, (0, at), (side, at + 18), second.tolist(), -1)
     depth = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 3)
     picture *= (0.65 + 0.35 * np.clip(depth / 40, 0, 1))[..., None]
-    return Thing(np.clip(picture, 0, 255).astype(np.uint8), mask.astype(np.float32) / 255, name)
+    return Thing(np.clip(picture, 0, 255).astype(np.uint8), mask.astype(np.float32) / np.float32(255), name)
 
 
 def overlap(one: Box, other: Box) -> float:

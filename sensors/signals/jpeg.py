@@ -1,6 +1,7 @@
 """Colour pictures as JPEG, as a recording keeps them: written within a number of bytes, read without surprises."""
 
 import io
+from math import isfinite
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ class JpegBudget:
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
-        self._quality = 85.0
+        self._quality = 85.0 if isfinite(rate) else BEST
         self._spare = 0.0
         self._last: float | None = None
 

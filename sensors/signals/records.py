@@ -5,6 +5,7 @@ import mmap
 import struct
 import zlib
 from collections.abc import Callable, Generator
+from math import inf
 from typing import BinaryIO
 
 import cv2
@@ -44,12 +45,12 @@ class Damaged(Exception):
     """Bytes that are no record, or only the beginning of one."""
 
 
-def pack(sample: Reading, budget: JpegBudget) -> bytes:
+def pack(sample: Reading, budget: JpegBudget | None = None) -> bytes:
     """A reading as bytes: sound and rows of values as they are, a grey picture as PNG, one in colour as JPEG.
 
     Args:
         sample: the reading.
-        budget: of its source's pictures.
+        budget: of its source's pictures; None: each has the best quality.
 
     Raises:
         ValueError: it is empty or larger than a record may be, or of a class that no record holds.
@@ -67,7 +68,9 @@ def pack(sample: Reading, budget: JpegBudget) -> bytes:
             raise ValueError(f"picture of shape {sample.picture.shape} and {sample.picture.dtype} cannot be packed")
         colour = sample.picture.ndim == 3
         kind, payload = (
-            (_JPEG, budget.encode(sample.picture, sample.time)) if colour else (_PICTURE, _png(sample.picture))
+            (_JPEG, (budget or JpegBudget(inf)).encode(sample.picture, sample.time))
+            if colour
+            else (_PICTURE, _png(sample.picture))
         )
         flags, time, size = 0, sample.time, (sample.picture.shape[0], sample.picture.shape[1])
     else:

@@ -27,16 +27,7 @@ class CardsOrThings:
         self._next = 0
         self._shown: tuple[bool, int, View] | None = None  # whether it is a card, its finder's number, as it was given
         self._refused: int | None = None  # the thing that is a card
-
-    @property
-    def counts(self) -> Counter[str]:
-        """What became of the pictures, by reason."""
-        counts = self._cards.counts + self._things.counts
-        # Both are given each picture.
-        for shared in ("late", "bad", "gaps"):
-            counts[shared] = self._cards.counts[shared]
-        counts["views"] = self._next
-        return counts
+        self.counts: Counter[str] = Counter()
 
     @property
     def known(self) -> float:
@@ -62,6 +53,11 @@ class CardsOrThings:
                 self._refused = view.number
             if view.number != self._refused:
                 found += self._take(False, view)
+        self.counts.clear()
+        self.counts.update(self._things.counts)
+        # Both are given each picture: what is wrong with pictures is counted once.
+        self.counts.update({why: n for why, n in self._cards.counts.items() if why not in ("late", "bad", "gaps")})
+        self.counts["views"] = self._next
         return found
 
     def _is_card(self, thing: View, frame: Frame | None) -> bool:

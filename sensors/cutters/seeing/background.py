@@ -2,8 +2,8 @@
 
 The scene is OpenCV's mixture of Gaussians at a sixteenth of the picture's pixels or fewer. Three things are added:
 
-- The picture's light is compared with the scene's where nothing is new, for each colour, and evened out. A lamp that is
-  switched, a cloud, or a camera that adjusts itself is not new.
+- The picture's light is compared with the scene's where nothing is new, for each colour, as a plane over the picture,
+  and evened out. A lamp that is switched, a cloud, or a camera that adjusts itself is not new.
 - Where something is new the scene is not learned, so that what is held still does not fade into it. What stays in one
   place for `absorb` seconds belongs to the scene from then on.
 - What was taken away leaves a hole in the scene, which differs from it too. There the scene has an outline that the
@@ -27,6 +27,10 @@ CHANGED = 0.65
 SMALLEST = 0.002
 """Share of the picture that a new region covers at least."""
 _COARSE = (32, 24)
+_TERMS = np.stack([np.ones((24, 32)), *np.meshgrid(np.linspace(-1, 1, 32), np.linspace(-1, 1, 24))], axis=-1).astype(
+    np.float32
+)
+"""What the light is made of: the same everywhere, rising across, rising downwards."""
 
 
 class Background:
@@ -48,7 +52,7 @@ class Background:
         self._seen = 0
         self._scene: NDArray[np.uint8] | None = None
         self._age: NDArray[np.float32] | None = None
-        self._gain = np.ones(3, np.float32)
+        self._light = np.tile(np.array([1, 0, 0], np.float32), (3, 1))  # of each colour: the middle, across, down
         self._last: float | None = None
         self._changed_since: float | None = None
 
@@ -78,13 +82,15 @@ class Background:
         passed = 0.0 if self._last is None else min(max(time - self._last, 0.0), 1.0)
         self._last = time
         if self._scene is None or not self.ready:
-            return self._learn_first(small)
+            self._learn_first(small)
+            return None
         even = self._even(small)
         found = np.asarray(self._model.apply(even, learningRate=0), np.uint8)
         mask = clean(np.where(found == 255, 255, 0).astype(np.uint8))
         if self._is_changed(mask, time):
             self._reset()
-            return self._learn_first(small)
+            self._learn_first(small)
+            return None
         mask = self._without_holes(mask, even)
         self._learn(even, mask, passed)
         return mask
@@ -102,11 +108,13 @@ class Background:
         then = cv2.resize(self._scene, _COARSE, interpolation=cv2.INTER_AREA).astype(np.float32)
         known = cv2.resize((self._age > 0).astype(np.float32), _COARSE, interpolation=cv2.INTER_AREA) < 0.1
         for channel in range(3):
-            usable = known & (now[..., channel] > 15) & (now[..., channel] < 245) & (then[..., channel] < 245)
+            a, b = now[..., channel], then[..., channel]
+            usable = known & (a > 15) & (a < 245) & (b > 15) & (b < 245)
             if usable.sum() >= 40:
-                self._gain[channel] = np.clip(np.median(then[usable, channel] / now[usable, channel]), 0.3, 3.0)
-        table = np.clip(np.arange(256, dtype=np.float32)[:, None] * self._gain, 0, 255).astype(np.uint8)
-        return np.asarray(cv2.LUT(small, table[:, None, :]), np.uint8)
+                self._light[channel] = _plane(b[usable] / a[usable], usable)
+        rows, columns = small.shape[:2]
+        gain = cv2.resize(_TERMS @ self._light.T, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.convertScaleAbs(small * np.clip(gain, 0.3, 3.0)), np.uint8)
 
     def _is_changed(self, mask: NDArray[np.uint8], time: float) -> bool:
         """Whether nearly all has been new for a second."""
@@ -157,6 +165,17 @@ def clean(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST * mask.size
     large[0] = False
     return np.asarray(np.where(large[marks], 255, 0), np.uint8)
+
+
+def _plane(ratios: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The plane through most of the ratios (n,) of two lights, whatever the others are: (3,) of `_TERMS`."""
+    terms = _TERMS[where]
+    used = np.abs(ratios - np.median(ratios)) < 0.3
+    for _ in range(3):
+        weights = np.linalg.lstsq(terms[used], ratios[used], rcond=None)[0]
+        off = np.abs(ratios - terms @ weights)
+        used = off <= max(0.03, 2.5 * float(np.median(off)))
+    return np.asarray(weights, np.float32)
 
 
 def _edges(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

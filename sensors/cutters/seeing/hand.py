@@ -6,15 +6,17 @@ Of a thing that has the colour of skin little is left: there, the part of the fo
 arm is the thing, if some of it has other colours.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 EDGE = 10
 """Pixels from the picture's edge within which the foreground is taken for the arm, if there is one."""
-_BINS = (32, 32)
+_BINS = (64, 64)
 """Steps of colour, red against green and yellow against blue."""
-ALIKE = 0.04
+ALIKE = 0.06
 """Share of the commonest colour of the arm from which a colour is the arm's."""
 LEAST = 0.006
 """Share of the picture that a thing covers at least."""
@@ -39,7 +41,7 @@ def without_hand(small: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[n
     total = int(foreground.sum())
     if not total:
         return None
-    lab = cv2.cvtColor(cv2.GaussianBlur(small, (3, 3), 0), cv2.COLOR_BGR2LAB)
+    lab = np.asarray(cv2.cvtColor(cv2.GaussianBlur(small, (3, 3), 0), cv2.COLOR_BGR2LAB), np.uint8)
     border = np.zeros_like(foreground)
     border[-EDGE:], border[:, :EDGE], border[:, -EDGE:] = True, True, True
     seed = foreground & border
@@ -51,7 +53,11 @@ def without_hand(small: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[n
     found = _largest(foreground & ~arm)
     if found is not None and np.count_nonzero(found) < max(LEAST * mask.size, SHARE * total):
         found = None
-    wide = _wide(foreground, seed)
+    depth = cv2.distanceTransform(foreground.astype(np.uint8), cv2.DIST_L2, 3)
+    half = float(depth[seed].max()) if seed.any() else 0.0
+    if found is not None and _is_hand(lab, found > 0, depth, half):
+        return None
+    wide = _wide(foreground, half)
     if wide is None or (found is not None and np.count_nonzero(found) > PART * np.count_nonzero(wide)):
         return found
     strange = np.count_nonzero((wide > 0) & ~alike & ~skin) / np.count_nonzero(wide)
@@ -70,13 +76,10 @@ def _like_arm(lab: NDArray[np.uint8], foreground: NDArray[np.bool_], seed: NDArr
     return foreground & (like >= 255)
 
 
-def _wide(foreground: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
+def _wide(foreground: NDArray[np.bool_], half: float) -> NDArray[np.uint8] | None:
     """The largest part of the foreground that is much wider than the arm."""
-    if not seed.any():
-        return None
-    depth = cv2.distanceTransform(foreground.astype(np.uint8), cv2.DIST_L2, 3)
-    across = 2 * round(WIDER * float(depth[seed].max())) + 1
-    if across >= min(foreground.shape) / 2:
+    across = 2 * round(WIDER * half) + 1
+    if not half or across >= min(foreground.shape) / 2:
         return None
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, across))
     return _largest(cv2.morphologyEx(foreground.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0)
@@ -85,13 +88,22 @@ def _wide(foreground: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.
 def is_skin(lab: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Where a picture (h, w, 3) in OpenCV's Lab of 8 bits has the colour of skin, of any darkness."""
     a, b, light = lab[..., 1].astype(np.int16) - 128, lab[..., 2].astype(np.int16) - 128, lab[..., 0]
-    angle_low, angle_high = b > 0.45 * a, b < 2.6 * a
+    hue = (a > 2) & (b > 2) & (b > 0.5 * a) & (b < 2.7 * a)
+    # In dim light all colours are weaker.
     strength = a + b
-    return (a > 3) & (b > 3) & angle_low & angle_high & (strength > 14) & (strength < 62) & (light > 25)
+    return np.asarray(hue & (strength > 0.12 * light) & (strength < 62) & (light > 20))
+
+
+def _is_hand(lab: NDArray[np.uint8], found: NDArray[np.bool_], depth: NDArray[Any], half: float) -> bool:
+    """Whether a part is no wider than the arm and of one warm colour: a hand in light that skin's colour is lost in."""
+    if float(depth[found].max()) > 1.25 * half:
+        return False
+    a, b = (lab[..., channel][found].astype(np.float32) - 128 for channel in (1, 2))
+    return bool(a.mean() > -2 and b.mean() > 0 and a.std() + b.std() < 12)
 
 
 def _open(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0)
 
 
 def _reached(mask: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -210,7 +210,7 @@ def crop(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     if any(missing):
         down, right = missing
         edges = (down // 2, down - down // 2, right // 2, right - right // 2)
-        part = cv2.copyMakeBorder(part, *edges, cv2.BORDER_REPLICATE)
+        part = np.asarray(cv2.copyMakeBorder(part, *edges, cv2.BORDER_REPLICATE), np.uint8)
     return np.ascontiguousarray(part, np.uint8)
 
 
