@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from page.certificate import check_page
+from page.access.certificate import check_page
 from replay.stored import last_generation
 from runtime.command.cli import Request
 from runtime.command.environment import prepare_environment
