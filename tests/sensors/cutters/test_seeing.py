@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from sensors.senses import configure
 from sensors.signals.frames import fit_picture
 from sensors.signals.readings import Frame
 from sensors.sources.live_config import SensorsConfig
-from tests.sensors.cutters.hands import shown
+from tests.sensors.cutters.hands import SKIN, shown
 
 FPS = 15
 Picture = NDArray[np.uint8]
@@ -156,6 +157,23 @@ def test_a_card_is_seen_as_before_whatever_else_may_be_seen() -> None:
     for one, other in zip(alone, either, strict=True):
         assert (one.number, one.start, one.end, one.lasting) == (other.number, other.start, other.end, other.lasting)
         assert np.array_equal(one.sample, other.sample)
+
+
+def test_a_card_that_a_hand_brings_is_a_card_and_no_thing() -> None:
+    def script(at: float) -> Picture:
+        picture = shown(None, seed=int(1000 * at))
+        if 1.5 <= at < 4.0:
+            away = max(0.0, 0.5 - (at - 1.5), 0.5 - (4.0 - at)) / 0.5
+            x, y = 110, 50 + round(220 * away**2 + np.cos(7 * at))
+            cv2.line(picture, (x + 60, y + 120), (x + 90, 280), SKIN, 34, cv2.LINE_AA)
+            cv2.rectangle(picture, (x, y), (x + 120, y + 120), (228, 230, 229), -1)
+            cv2.line(picture, (x + 60, y + 30), (x + 60, y + 90), (30, 30, 30), 8)
+        return picture
+
+    found = watch("auto", script, 5.5, color=False)
+    assert {view.number for view in found} == {0}
+    # Ink is bright on black; a thing would be its grey self.
+    assert all((view.sample < 20).mean() > 0.7 for view in found)
 
 
 def test_cards_and_things_are_numbered_together(colour: None) -> None:
