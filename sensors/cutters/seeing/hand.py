@@ -16,7 +16,7 @@ EDGE = 10
 """Pixels from the picture's edge within which the foreground is taken for the arm, if there is one."""
 _BINS = (64, 64)
 """Steps of colour, red against green and yellow against blue."""
-ALIKE = 0.06
+ALIKE = 0.1
 """Share of the commonest colour of the arm from which a colour is the arm's."""
 LEAST = 0.006
 """Share of the picture that a thing covers at least."""
@@ -26,7 +26,9 @@ STRANGE = 0.15
 """Share of such a part that has neither the arm's colours nor skin's; a hand with spread fingers has less."""
 PART = 0.4
 """Share of such a part that was found by its colours, from which these say best where the thing is."""
-SHARE = 0.12
+JOINED = 0.4
+"""Share of a thing's largest part that another part of it has at least, where a hand hides what is between them."""
+SHARE = 0.06
 """Share of the foreground that a thing covers at least: less than that are the gaps between fingers, or a shadow."""
 
 
@@ -50,7 +52,7 @@ def without_hand(small: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[n
     alike = _like_arm(lab, foreground, seed)
     skin = is_skin(lab) & foreground
     arm = _reached(_open(alike | seed), seed) | _open(skin)
-    found = _largest(foreground & ~arm)
+    found = _largest(foreground & ~arm, skin)
     if found is not None and np.count_nonzero(found) < max(LEAST * mask.size, SHARE * total):
         found = None
     depth = cv2.distanceTransform(foreground.astype(np.uint8), cv2.DIST_L2, 3)
@@ -115,12 +117,20 @@ def _reached(mask: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.boo
     return touched[marks]
 
 
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
-    """The largest part of a mask, its gaps closed."""
+def _largest(mask: NDArray[np.bool_], hand: NDArray[np.bool_] | None = None) -> NDArray[np.uint8] | None:
+    """The largest part of a mask, its gaps closed, with the other large parts that a hand joins to it."""
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     count, marks, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     if count == 1:
         return None
-    best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    return np.asarray(np.where(marks == best, 255, 0), np.uint8)
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    chosen = np.zeros(count, bool)
+    chosen[int(np.argmax(areas))] = True
+    if hand is not None and count > 2:
+        _, joined = cv2.connectedComponents(((closed > 0) | hand).astype(np.uint8), connectivity=8)
+        home = int(joined[marks == int(np.argmax(areas))][0])
+        for i in np.flatnonzero(areas >= JOINED * areas.max()):
+            chosen[i] = chosen[i] or int(joined[marks == i][0]) == home
+    return np.asarray(np.where(chosen[marks], 255, 0), np.uint8)
