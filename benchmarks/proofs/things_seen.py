@@ -130,7 +130,7 @@ def scenes(root: Path, part: str, count: int, seed: int, kind: dict[str, float])
         rng = np.random.default_rng((first, seed, number))
         chosen = [paths[i] for i in rng.choice(len(paths), 6, replace=False)]
         things = [*photographed(chosen[:4], rng), rendered(str(rng.choice(RENDERED)), rng)]
-        textures = [t for path in chosen[4:] if (t := cv2.imread(str(path))) is not None]
+        textures = [np.asarray(cv2.imread(str(path)), np.uint8) for path in chosen[4:]]
         made.append(Scene(things, first + 100 * seed + number, textures=textures, **kind))
     return made
 

@@ -136,7 +136,8 @@ def write_script(root: Path, things: list[Thing], seconds: float, seed: int) -> 
             continue
         at = showing.held + rng.uniform(0.2, 0.4)
         for _ in range(2):
-            sound, _rate = soundfile.read(rng.choice(voices[things[number].name]), dtype="float32")
+            paths = voices[things[number].name]
+            sound, _ = soundfile.read(paths[int(rng.integers(len(paths)))], dtype="float32")
             voice = np.asarray(0.08 * sound / max(float(np.sqrt(np.mean(sound**2))), 1e-4), np.float32)
             heard = at + len(voice) / SAMPLE_RATE
             if heard > showing.let:

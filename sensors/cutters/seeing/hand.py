@@ -114,7 +114,7 @@ def _reached(mask: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.boo
     touched = np.zeros(int(marks.max()) + 1, bool)
     touched[np.unique(marks[seed & mask])] = True
     touched[0] = False
-    return touched[marks]
+    return np.asarray(touched[marks])
 
 
 def _largest(mask: NDArray[np.bool_], hand: NDArray[np.bool_] | None = None) -> NDArray[np.uint8] | None:

@@ -1,6 +1,7 @@
 """The ways of finding views: what each sees, and that the setting chooses among them."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,6 @@ from benchmarks.harness.shown import drawing, show
 from sensors.core.errors import ConfigError, StateError
 from sensors.cutters.seeing import ViewFinder, register_view_finder, view_finder, view_finders
 from sensors.cutters.seeing.thing import Things, crop
-from sensors.cutters.views import View
 from sensors.perception.perception import StreamConfig
 from sensors.senses import configure
 from sensors.signals.frames import fit_picture
@@ -30,10 +30,10 @@ def colour() -> Iterator[None]:
     configure({})
 
 
-def watch(name: str, script: Callable[[float], Picture], seconds: float, color: bool = True) -> list[View]:
+def watch(name: str, script: Callable[[float], Picture], seconds: float, color: bool = True) -> list[Any]:
     """All reports of a finder that is shown what a script says."""
     finder = view_finder(name).make(StreamConfig(), color, fit_picture)
-    found: list[View] = []
+    found: list[Any] = []
     for i in range(round(seconds * FPS)):
         found += finder.observe(Frame(100 + i / FPS, script(i / FPS)), 100 + i / FPS)
     return [*found, *finder.flush()]
