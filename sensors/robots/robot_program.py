@@ -117,7 +117,7 @@ def make_parser(page: str = "") -> argparse.ArgumentParser:
         "--camera", metavar="NAME", help="camera: index, file, image sequence or URL; none: no pictures [0]"
     )
     parser.add_argument("--view", metavar="NAME", help=f"what is seen in pictures: {', '.join(view_finders())} [auto]")
-    parser.add_argument("--play", metavar="DIR", help="a recorded session instead of devices")
+    parser.add_argument("--play", metavar="PATH", help="a recorded session, or a film or folder, instead of devices")
     parser.add_argument(
         "--keys", metavar="DIR", help="this robot's folder of keys; required where the host is another machine"
     )
