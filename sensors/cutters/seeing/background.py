@@ -1,11 +1,12 @@
 """What is new before a camera: the scene behind is learned, and what differs from it is the foreground.
 
-The scene is OpenCV's mixture of Gaussians at a sixteenth of the picture's pixels or fewer. Three things are added:
+The scene is OpenCV's mixture of Gaussians at a sixteenth of the picture's pixels or fewer. Four things are added:
 
 - The picture's light is compared with the scene's where nothing is new, for each colour, as a plane over the picture,
   and evened out. A lamp that is switched, a cloud, or a camera that adjusts itself is not new.
 - Where something is new the scene is not learned, so that what is held still does not fade into it. What stays in one
   place for `absorb` seconds belongs to the scene from then on.
+- What is new comes in over the edge of the picture. What lights up in its middle, as a lamp's spot does, is scene.
 - What was taken away leaves a hole in the scene, which differs from it too. There the scene has an outline that the
   picture lacks. Holes are learned at once.
 """
@@ -26,6 +27,10 @@ CHANGED = 0.65
 """Share of new pixels beyond which the scene itself is another: the camera was moved, or the light is quite another."""
 SMALLEST = 0.002
 """Share of the picture that a new region covers at least."""
+WHITE = 250
+"""Brightness of a colour from which a camera may have cut it off."""
+LOST = 0.5
+"""Seconds for which what has entered may be lost from sight."""
 _COARSE = (32, 24)
 _TERMS = np.stack([np.ones((24, 32)), *np.meshgrid(np.linspace(-1, 1, 32), np.linspace(-1, 1, 24))], axis=-1).astype(
     np.float32
@@ -55,6 +60,8 @@ class Background:
         self._light = np.tile(np.array([1, 0, 0], np.float32), (3, 1))  # of each colour: the middle, across, down
         self._last: float | None = None
         self._changed_since: float | None = None
+        self._there: NDArray[np.uint8] | None = None  # what was new in the last picture in which something was
+        self._there_at = 0.0
 
     @property
     def ready(self) -> bool:
@@ -91,7 +98,7 @@ class Background:
             self._reset()
             self._learn_first(small)
             return None
-        mask = self._without_holes(mask, even)
+        mask = self._entered(self._without_holes(mask, even), time)
         self._learn(even, mask, passed)
         return mask
 
@@ -114,7 +121,9 @@ class Background:
                 self._light[channel] = _plane(b[usable] / a[usable], usable)
         rows, columns = small.shape[:2]
         gain = cv2.resize(_TERMS @ self._light.T, (columns, rows), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.convertScaleAbs(small * np.clip(gain, 0.3, 3.0)), np.uint8)
+        even = np.asarray(cv2.convertScaleAbs(small * np.clip(gain, 0.3, 3.0)), np.uint8)
+        # What is too bright for the camera may be as bright as the scene was.
+        return np.where((small >= WHITE) & (self._scene > even), self._scene, even)
 
     def _is_changed(self, mask: NDArray[np.uint8], time: float) -> bool:
         """Whether nearly all has been new for a second."""
@@ -140,6 +149,23 @@ class Background:
                 mask[part][region > 0] = 0
                 self._age[part][region > 0] = self._absorb
         return mask
+
+    def _entered(self, mask: NDArray[np.uint8], time: float) -> NDArray[np.uint8]:
+        """The mask without regions that never touched the picture's edge; these are learned from now on."""
+        assert self._age is not None
+        count, marks = cv2.connectedComponents(mask, connectivity=8)
+        inside = np.zeros(mask.shape, bool)
+        inside[2:-2, 2:-2] = True
+        if self._there is not None and time - self._there_at <= LOST:
+            inside &= ~cv2.dilate(self._there, np.ones((15, 15), np.uint8)).astype(bool)
+        came = np.zeros(count, bool)
+        came[np.unique(marks[~inside])] = True
+        came[0] = False
+        entered = np.where(came[marks], 255, 0).astype(np.uint8)
+        self._age[(mask > 0) & (entered == 0)] = self._absorb
+        if entered.any() or self._there is None:
+            self._there, self._there_at = entered, time
+        return entered
 
     def _learn(self, even: NDArray[np.uint8], mask: NDArray[np.uint8], passed: float) -> None:
         """Let the scene follow the picture, but not where something is new."""
