@@ -92,7 +92,7 @@ class BrowserStage:
         sound, film = home / "sound.wav", home / "film.mjpeg"
         write_sound(sound, lines, seconds)
         write_film(film, lines, seconds)
-        self._playwright = sync_playwright().start() if kind is None else None
+        self._playwright: Any = sync_playwright().start() if kind is None else None
         self._browser = (kind or self._playwright.chromium).launch(
             executable_path=str(CHROMIUM),
             args=[
