@@ -92,8 +92,11 @@ class BrowserStage:
         sound, film = home / "sound.wav", home / "film.mjpeg"
         write_sound(sound, lines, seconds)
         write_film(film, lines, seconds)
-        self._playwright: Any = sync_playwright().start() if kind is None else None
-        self._browser = (kind or self._playwright.chromium).launch(
+        self._playwright: Any = None
+        if kind is None:
+            started = sync_playwright().start()
+            self._playwright, kind = started, started.chromium
+        self._browser = kind.launch(
             executable_path=str(CHROMIUM),
             args=[
                 "--no-sandbox",
