@@ -13,8 +13,8 @@ from page.exam_material import ExaminedSubject
 from page.questions import Questions
 from page.refusals import Refused
 from page.stored_events import StoredEvents
-from page.uploads import in_color
 from sensors.core.modalities import modality
+from sensors.given import in_color
 
 LONGEST = 200
 """Longest reference, characters."""

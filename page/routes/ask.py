@@ -18,7 +18,8 @@ from page.hosted import Hosted
 from page.questions import ASKED, REMEMBERED
 from page.refusals import Refused
 from page.routes.watch import BODIES, HOSTED, HUB, in_pool, thought
-from page.uploads import NothingTold, Upload, read_upload
+from page.uploads import NothingTold, read_upload
+from sensors.given import Given
 
 SIDE = 96
 """Rows and columns of pictures in answers, pixels."""
@@ -62,7 +63,7 @@ async def _evoke(request: web.Request) -> web.StreamResponse:
     given = (request.content_type, hosted.mind.senses, request.query.get("sense"))
     prepare, cut = text_of(request, "prepare", hosted.facts.prepares), text_of(request, "cut", "auto")
     try:
-        upload: Upload = await in_pool(hosted, read_upload, body, *given, prepare, cut)
+        upload: Given = await in_pool(hosted, read_upload, body, *given, prepare, cut)
     except NothingTold as nothing:
         return _untold(nothing.reason, str(nothing), alone, began)
     try:
@@ -91,7 +92,7 @@ async def _again(request: web.Request) -> web.StreamResponse:
     began = time.monotonic()
     number = int(request.match_info["number"])
     sense, sample = hosted.questions.sample(number, ASKED)
-    upload = Upload(sense, sample[None])
+    upload = Given(sense, sample[None])
     wanted = Wanted((), again=number)
     answered: Answered = await thought(hosted, _answer, hosted, upload, wanted.targets)
     told = await in_pool(hosted, _told, hosted, upload, answered, wanted, began)
@@ -99,7 +100,7 @@ async def _again(request: web.Request) -> web.StreamResponse:
     return json_answer(told)
 
 
-def _answer(hosted: Hosted, upload: Upload, targets: tuple[str, ...]) -> Answered:
+def _answer(hosted: Hosted, upload: Given, targets: tuple[str, ...]) -> Answered:
     """What the samples evoke, and what is near to the first of them."""
     step, made = hosted.mind.evoke(upload.sense, upload.samples, targets)
     near, names = hosted.mind.nearest(upload.sense, upload.samples[0]) if len(upload.samples) == 1 else ([], ())
@@ -107,7 +108,7 @@ def _answer(hosted: Hosted, upload: Upload, targets: tuple[str, ...]) -> Answere
     return step, made, near, names
 
 
-def _told(hosted: Hosted, upload: Upload, answered: Answered, wanted: Wanted, began: float) -> dict[str, Any]:
+def _told(hosted: Hosted, upload: Given, answered: Answered, wanted: Wanted, began: float) -> dict[str, Any]:
     """The answer to one sample, JSON-ready; it is kept where that is wanted."""
     step, made, near, names = answered
     number = hosted.questions.next() if wanted.keep else None
@@ -159,7 +160,7 @@ def _told(hosted: Hosted, upload: Upload, answered: Answered, wanted: Wanted, be
     return told
 
 
-def _batch(upload: Upload, answered: Answered, wanted: Wanted) -> dict[str, Any]:
+def _batch(upload: Given, answered: Answered, wanted: Wanted) -> dict[str, Any]:
     """The answer to several samples, JSON-ready."""
     evoked: dict[str, dict[str, Any]] = {}
     for sense, rows in answered[1].items():
@@ -169,7 +170,7 @@ def _batch(upload: Upload, answered: Answered, wanted: Wanted) -> dict[str, Any]
     return {"told": True, "why": "", "step": answered[0], "asked": _count(upload), "evoked": evoked}
 
 
-def _count(upload: Upload) -> dict[str, Any]:
+def _count(upload: Given) -> dict[str, Any]:
     return {"sense": upload.sense, "count": len(upload.samples)}
 
 
