@@ -15,7 +15,7 @@ from page.guard import Asked, Guard
 from page.hosted import Hosted
 from page.hub import Hub
 from page.refusals import Refused
-from page.routes import ask, command, know, share, watch
+from page.routes import ask, command, encode, know, share, watch
 
 STATIC = Path(__file__).parent / "static"
 """The page's own files."""
@@ -61,7 +61,7 @@ def make_app(
     app.router.add_get("/", _index(static))
     app.router.add_get("/favicon.ico", _file(static, "favicon.ico"))
     app.router.add_get("/static/{name:.+}", _static(static))
-    for routes in (watch, ask, know, command, share):
+    for routes in (watch, ask, encode, know, command, share):
         routes.add_routes(app)
     app.cleanup_ctx.append(watch.publishing)
     return app

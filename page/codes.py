@@ -14,6 +14,8 @@ PIECE = 8
 """Samples that are encoded at once; a question waits for no longer."""
 NEAREST = 5
 """Known samples that are told of a question."""
+MOST_NEAREST = 100
+"""Most known samples that are told where a program asks for them."""
 CLUSTERS = 10
 """Clusters of samples without labels, where there are enough."""
 SHOWN = 12
@@ -85,15 +87,26 @@ class Codes:
     names: Sequence[str]
     known: Mapping[str, Known]
 
-    def nearest(self, sense: str, sample: NDArray[np.generic]) -> list[Near]:
-        """The known samples of a sense that are nearest to one sample (*shape), the nearest first."""
-        known = self.known.get(sense)
+    def nearest(
+        self, sense: str, sample: NDArray[np.generic], target: str | None = None, count: int = NEAREST
+    ) -> list[Near]:
+        """The known samples that are nearest to what one sample means, the nearest first.
+
+        Args:
+            sense: of the sample.
+            sample: (*shape), stored.
+            target: the sense of the known samples; None: that of the sample.
+            count: how many at most.
+        """
+        searched = sense if target is None else target
+        known = self.known.get(searched)
         if known is None or not len(known.ids):
             return []
         with torch.inference_mode():
             code = self.networks.encode(to_network(sample[None], sense), sense)
+            code = self.networks.translate(code, sense, searched)
             distances = torch.cdist(code, known.codes)[0]
-            found = distances.topk(min(NEAREST, len(known.ids)), largest=False)
+            found = distances.topk(min(count, len(known.ids)), largest=False)
         rows: list[int] = found.indices.tolist()
         return [
             Near(

@@ -9,19 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.learned.saved_run import FORMAT, check_forms, check_installed
 from page.certificate import check_page
 from replay.held import last_generation
 from runtime.command.cli import Request
 from runtime.command.environment import prepare_environment
 from runtime.command.signals import StopSignals
 from runtime.config.learning import learning
-from runtime.config.migrate import FORMAT
 from runtime.config.settings import RunConfig
 from runtime.config.teaching import check_senses, teachers_of, with_exam, with_senses
 from runtime.config.version import version
 from runtime.reporting.terminal import Terminal, clock, counted_events
 from runtime.run_folder.disk import needed_bytes
-from runtime.run_folder.parts import changed_plugins, check_forms, check_installed, kept
+from runtime.run_folder.parts import changed_plugins, kept
 from runtime.run_folder.rundir import RunDirectory
 from sensors.core.errors import ConfigError, StateError, UserError
 from sensors.core.registrations import brought

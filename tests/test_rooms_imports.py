@@ -11,7 +11,15 @@ ROOT = Path(__file__).parents[1]
 
 ORDER = (
     *("sensors.core", "sensors.system", "sensors.signals", "sensors.sources", "sensors.cameras", "sensors.cutters"),
-    *("sensors.senses", "sensors.plugins", "sensors.perception", "sensors.robots", "sensors.browsers", "sensors.live"),
+    *(
+        "sensors.senses",
+        "sensors.given",
+        "sensors.plugins",
+        "sensors.perception",
+        "sensors.robots",
+        "sensors.browsers",
+        "sensors.live",
+    ),
     *("sensors.remote", "sensors.actor"),
     *("teacher.config", "teacher.derived", "teacher.datasets.core", "teacher.datasets.preparation"),
     *("teacher.datasets.readers", "teacher.datasets.synthesis", "teacher.datasets"),
@@ -20,7 +28,7 @@ ORDER = (
     "replay",
     *("agent.config", "agent.hardware", "agent.checkpoints", "agent.events", "agent.networks", "agent.smart"),
     *("agent.tdlft", "agent.algorithms", "agent.inference", "agent.exams", "agent.monitors", "agent.answers"),
-    *("agent.learner", "agent.actor"),
+    *("agent.learned", "agent.export", "agent.learner", "agent.actor"),
     *("page", "page.routes", "page.app", "page.server", "page.actor"),
     *("runtime.config", "runtime.trial", "runtime.run_folder", "runtime.reporting", "runtime.command"),
     *("runtime.supervisor", "runtime.session", "launch", "runtime.package"),
@@ -35,6 +43,7 @@ REGISTRIES = {
     ("agent.algorithms", "agent.algorithms.smart"),
     ("agent.algorithms", "agent.algorithms.tdlft"),
     ("agent.algorithms", "agent.algorithms.contrastive"),
+    ("runtime.command.entry", "runtime.command.entries"),
 }
 """Registries that load their entries, which import the registry, inside a function."""
 

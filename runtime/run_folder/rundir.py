@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from runtime.config.migrate import FORMAT
+from agent.learned.saved_run import FORMAT, read_config
 from runtime.run_folder.own_files import (
     CHECKPOINTS,
     CONFIG,
@@ -118,7 +118,7 @@ class RunDirectory:
                 os.stat(path / ".")
             except (FileNotFoundError, NotADirectoryError):
                 raise StateError(f"{path}: no such directory; --resume takes the directory of an earlier run") from None
-            saved = _read_config(path)
+            saved = read_config(path)
             run = cls(path, fresh=False, made=False)
             run.saved = reveal(path, saved)
             try:
@@ -321,44 +321,6 @@ def _taken(path: Path) -> StorageError:
 
 def _not_empty(path: Path) -> StorageError:
     return StorageError(f"{path}: is not empty; name an empty or new directory with --run-dir")
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    """`config.json`, with everything that is read from it of the kind that it should be."""
-    try:
-        saved = json.loads((path / CONFIG).read_text())
-    except FileNotFoundError:
-        raise StateError(f"{path}: is no run (it has no config.json)") from None
-    except ValueError:
-        raise StateError(f"{path}/config.json: damaged; this run cannot be resumed") from None
-    if not isinstance(saved, dict) or not {"format", "config"} <= set(saved):
-        raise StateError(f"{path}/config.json: damaged; this run cannot be resumed")
-    if saved["format"] not in range(1, FORMAT + 1) or isinstance(saved["format"], bool):
-        # The version that made the run may be an older one, which refuses this format, too.
-        version = saved.get("written_by", saved.get("version"))
-        known = isinstance(version, str)
-        raise StateError(
-            f"{path}: run of format {saved['format']!r}{f', written by version {version}' * known}; "
-            f"this program reads formats up to {FORMAT};\n"
-            f"resume it with {f'version {version}' if known else 'the version that wrote it'}, or a newer one"
-        )
-    wanted = {
-        "config": (dict, "settings by section"),
-        "datasets": (dict, "names by kind"),
-        "generation": (int, "a number"),
-        "plugins": (dict, "hashes by name"),
-        "senses": (dict, "forms by name"),
-    }
-    for key, (kind, words) in wanted.items():
-        if key in saved and (not isinstance(saved[key], kind) or isinstance(saved[key], bool)):
-            raise StateError(
-                f"{path}/config.json: {key} is {saved[key]!r}, expected {words}; this run cannot be resumed"
-            )
-    for key, words in (("datasets", "name:fingerprint"), ("plugins", "a hash"), ("senses", "a form")):
-        for name, told in saved.get(key, {}).items():
-            if not isinstance(told, str):
-                raise StateError(f"{path}/config.json: {key}.{name} is {told!r}, expected {words}")
-    return saved
 
 
 def _lock(path: Path) -> int:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.learned.saved_run import FORMAT
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from runtime.config.migrate import FORMAT
 from runtime.run_folder.own_files import SUBFOLDERS
 from runtime.run_folder.rundir import RunDirectory, check_space
 from sensors.core.errors import StateError, StorageError
