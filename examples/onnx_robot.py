@@ -8,15 +8,17 @@ import json
 import sys
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 
 
 def main(folder: Path, sound: str, out: str) -> None:
+    """Hear a WAV file, and write what it evokes as a picture (PGM, or PPM in colour)."""
     model = json.loads((folder / "model.json").read_text())
 
-    def run(file: str, values: np.ndarray) -> np.ndarray:
+    def run(file: str, values: Any) -> Any:
         session = onnxruntime.InferenceSession(folder / file, providers=["CPUExecutionProvider"])
         return session.run(None, {session.get_inputs()[0].name: values})[0]
 

@@ -43,7 +43,7 @@ class ExaminedSubject:
 
 
 def subjects_of(told: list[Mapping[str, Any]], known: list[ExaminedSubject]) -> list[ExaminedSubject]:
-    """What the monitor told, as `agent.actor.MonitorActor.material` answers.
+    """What the monitor told, as `agent.monitors.actor.MonitorActor.material` answers.
 
     Args:
         told: a mapping for each subject; exam sets that are known already are None.

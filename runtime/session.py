@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.learned.saved_run import FORMAT, check_forms, check_installed
+from agent.learned.saved_config import FORMAT
+from agent.learned.saved_parts import check_forms, check_installed
 from page.certificate import check_page
 from replay.held import last_generation
 from runtime.command.cli import Request
@@ -19,7 +20,8 @@ from runtime.config.learning import learning
 from runtime.config.settings import RunConfig
 from runtime.config.teaching import check_senses, teachers_of, with_exam, with_senses
 from runtime.config.version import version
-from runtime.reporting.terminal import Terminal, clock, counted_events
+from runtime.reporting.phrases import clock, counted_events
+from runtime.reporting.terminal import Terminal
 from runtime.run_folder.disk import needed_bytes
 from runtime.run_folder.parts import changed_plugins, kept
 from runtime.run_folder.rundir import RunDirectory

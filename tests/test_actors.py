@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.actor import LearnerActor, MonitorActor
+from agent.actor import LearnerActor
+from agent.monitors.actor import MonitorActor
 from agent.tdlft.lip_networks import LipNetworks
 from replay.actor import ReplayActor
 from replay.buffer import Buffer

@@ -12,8 +12,8 @@ import pytest
 from runtime.command.cli import OPTIONS, Request, parse_arguments
 from runtime.command.entry import entries, entry_of, parser_of
 from runtime.config.settings import LIVE_DEFAULTS, RunConfig
-from runtime.reporting.terminal import exams_of
-from runtime.supervisor.metrics import metric_of
+from runtime.reporting.overview import exams_of
+from runtime.supervisor.reports.metrics import metric_of
 from sensors.plugins import load_plugins
 from sensors.robots.robot_config import RobotConfig
 from sensors.robots.robot_program import make_parser as robot_parser

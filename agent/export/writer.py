@@ -159,7 +159,7 @@ def tried_samples(agent: LoadedAgent) -> dict[str, Tensor]:
 
 
 def tried_waves() -> list[NDArray[np.float32]]:
-    """`SAMPLES` sounds of many lengths: noise and tones that fade in and out, quiet ones and a silent one among them."""
+    """`SAMPLES` sounds of many lengths: noisy tones that fade in and out, quiet ones, and a silent one."""
     rng = np.random.default_rng(0)
     waves = [np.zeros(SAMPLE_RATE, np.float32)]
     while len(waves) < SAMPLES:

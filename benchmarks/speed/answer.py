@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import ray
 
-from agent.actor import AnswerActor, LearnerActor
+from agent.actor import LearnerActor
+from agent.answers.actor import AnswerActor
 from agent.config import AnswerConfig, LearnerConfig
 from benchmarks.harness.measured import machine, tell
 from benchmarks.harness.private_ray import private_ray

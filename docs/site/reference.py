@@ -25,8 +25,9 @@ from typing import Any
 
 from agent.algorithms import contract as algorithm_contract
 from runtime.command.cli import OPTIONS
-from runtime.config.settings import LIVE_DEFAULTS, RunConfig, Setting, settings
-from runtime.supervisor.metrics import metrics
+from runtime.config.settings import LIVE_DEFAULTS, RunConfig
+from runtime.config.settings_list import Setting, settings
+from runtime.supervisor.reports.metrics import metrics
 from sensors.core import event, modalities, wire
 from sensors.robots import link
 from sensors.robots.remote_config import PublisherConfig

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runtime.command.entry import entries
 from runtime.command.parser import Help, Parser, PrintedText
-from runtime.config.settings import Setting, settings
+from runtime.config.settings_list import Setting, settings
 from runtime.config.teach import read_teach
 from runtime.run_folder.rundir import RunDirectory
 from sensors.core.errors import ConfigError

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from runtime.config.groups import flatten
-from runtime.config.settings import RunConfig, settings
+from runtime.config.settings import RunConfig
+from runtime.config.settings_list import settings
 from sensors.given import usual_preparation
 from sensors.system.address import redact
 from teacher.datasets.choose import choose_images

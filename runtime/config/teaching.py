@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.config.settings import SEEDS, RunConfig, RunSection
+from runtime.config.run_section import SEEDS, RunSection
+from runtime.config.settings import RunConfig
 from runtime.config.teach import FOLDER
 from sensors.core.errors import ConfigError
 from sensors.core.modalities import kind_of

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.figures import Counters, Value
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.algorithms import named
-from agent.learned.saved_run import form_of
+from agent.learned.saved_parts import form_of
 from runtime.config.learning import kinds
 from runtime.config.part_settings import KINDS
 from runtime.config.settings import RunConfig

@@ -1,18 +1,14 @@
 """A run is a directory: made or reopened whole, locked while in use, private to its user."""
 
 import contextlib
-import errno
-import fcntl
-import itertools
 import json
 import os
-import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from agent.learned.saved_run import FORMAT, read_config
+from agent.learned.saved_config import FORMAT, read_config
 from runtime.run_folder.own_files import (
     CHECKPOINTS,
     CONFIG,
@@ -26,13 +22,14 @@ from runtime.run_folder.own_files import (
     foreign_files,
     holds_nothing,
 )
+from runtime.run_folder.place import ANOTHER, check_space, claim, claim_first_free, not_empty, storage_errors, taken
+from runtime.run_folder.run_lock import take_lock
 from runtime.run_folder.same_data import same_again
 from runtime.run_folder.secrets import conceal, reveal
-from sensors.core.errors import StateError, StorageError
+from sensors.core.errors import StateError
 
 SPARE_BYTES = 256 * 2**20
 """Room asked for beyond replay and checkpoints: figures and samples."""
-ANOTHER = "name another directory with --run-dir"
 
 
 class RunDirectory:
@@ -52,7 +49,7 @@ class RunDirectory:
         self.fresh = fresh
         self.saved: dict[str, Any] = {}
         self._made = made
-        self._lock = _lock(path)
+        self._lock = take_lock(path)
 
     @classmethod
     def create(cls, path: Path | None, config: Mapping[str, Any], version: str, needed: int = 0, **facts: Any) -> Self:
@@ -71,9 +68,9 @@ class RunDirectory:
             StorageError: the place is taken, cannot be written or is too small.
         """
         default = (Path("runs") / time.strftime("%Y-%m-%d_%H-%M-%S")).absolute()
-        with _storage_errors(path or default, "written", ANOTHER):
+        with storage_errors(path or default, "written", ANOTHER):
             check_space(path or default, needed + SPARE_BYTES)
-            path, made = _claim_first_free(default) if path is None else _claim(path.absolute())
+            path, made = claim_first_free(default) if path is None else claim(path.absolute())
             try:
                 run = cls(path, fresh=True, made=made)
             except BaseException:
@@ -92,11 +89,11 @@ class RunDirectory:
         # Looked at once more: until the lock was ours, another process may have made its run here.
         if (self.path / CONFIG).exists():
             self.fresh = False
-            raise _taken(self.path)
+            raise taken(self.path)
         if any(entry.name != LOCK for entry in self.path.iterdir()):
             if not holds_nothing(self.path):
                 self.fresh = False
-                raise _not_empty(self.path)
+                raise not_empty(self.path)
             clear(self.path, keep_lock=True)
         self.path.chmod(0o700)
         for name in SUBFOLDERS:
@@ -113,7 +110,7 @@ class RunDirectory:
             StorageError: it is in use, or cannot be read or written.
         """
         path = path.absolute()
-        with _storage_errors(path, "used", "make it accessible to this user, or resume a copy"):
+        with storage_errors(path, "used", "make it accessible to this user, or resume a copy"):
             try:
                 os.stat(path / ".")
             except (FileNotFoundError, NotADirectoryError):
@@ -196,7 +193,7 @@ class RunDirectory:
         Raises:
             StorageError: the directory cannot be written.
         """
-        with _storage_errors(self.path, "written", ANOTHER):
+        with storage_errors(self.path, "written", ANOTHER):
             shown = conceal(self.path, self.saved)
         self.write(CONFIG, json.dumps(shown, indent=2, allow_nan=False))
 
@@ -206,7 +203,7 @@ class RunDirectory:
         Raises:
             StorageError: the directory cannot be written.
         """
-        with _storage_errors(self.path, "written", ANOTHER):
+        with storage_errors(self.path, "written", ANOTHER):
             stage = self.path / f"{name}.new"
             stage.write_text(text + "\n")
             stage.replace(self.path / name)
@@ -257,101 +254,3 @@ class RunDirectory:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-
-def check_space(path: Path, needed: int) -> None:
-    """Refuse a place with less free space than `needed` bytes.
-
-    Raises:
-        StorageError: says how much is free and how much is wanted.
-    """
-    there = path
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
-    if free < needed:
-        raise StorageError(
-            f"{path}: {free / 2**20:.0f} MiB free, this run wants {needed / 2**20:.0f} MiB;\n"
-            "make room, name another --run-dir, or lower replay's capacities with --set"
-        )
-
-
-def _claim(path: Path) -> tuple[Path, bool]:
-    """Make the directory of a new run, or take one that may be empty; whether it was made here."""
-    _make_parents(path)
-    try:
-        path.mkdir(mode=0o700)
-    except FileExistsError:
-        if not path.is_dir():
-            raise StorageError(f"{path}: is a file, expected a directory for the run") from None
-    else:
-        return path, True
-    if (path / CONFIG).exists():
-        raise _taken(path)
-    # Before the lock: nothing is left in what belongs to somebody else. The lock is the first file of a run and the
-    # last to be removed. So files without it are not ours, even if they have names that a run uses.
-    lock = path / LOCK
-    ours = lock.is_file() and not lock.is_symlink()
-    if foreign_files(path) or (not ours and any(path.iterdir())):
-        raise _not_empty(path)
-    return path, False
-
-
-def _claim_first_free(path: Path) -> tuple[Path, bool]:
-    """Make `path`, or the first of `path-2`, `path-3`, … that nobody has made."""
-    _make_parents(path)
-    for number in itertools.count(1):
-        place = path if number == 1 else path.with_name(f"{path.name}-{number}")
-        with contextlib.suppress(FileExistsError):
-            place.mkdir(mode=0o700)
-            return place, True
-    raise AssertionError("unreachable")
-
-
-def _make_parents(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename) from None
-
-
-def _taken(path: Path) -> StorageError:
-    return StorageError(f"{path}: already holds a run; continue it with --resume or name another --run-dir")
-
-
-def _not_empty(path: Path) -> StorageError:
-    return StorageError(f"{path}: is not empty; name an empty or new directory with --run-dir")
-
-
-def _lock(path: Path) -> int:
-    """Take the run's lock; the kernel drops it when this process ends, however it ends."""
-    handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever had the lock may have removed the run meanwhile, and the file with it.
-        if not _same_file(handle, path / LOCK):
-            raise BlockingIOError
-    except BlockingIOError:
-        owner = os.read(handle, 32).decode(errors="replace").strip()
-        os.close(handle)
-        raise StorageError(f"{path}: in use by another run (process {owner or 'unknown'})") from None
-    os.ftruncate(handle, 0)
-    os.write(handle, str(os.getpid()).encode())
-    return handle
-
-
-def _same_file(handle: int, path: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(handle), path.stat())
-    return False
-
-
-@contextlib.contextmanager
-def _storage_errors(path: Path, done: str, fix: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        done = "written" if error.errno == errno.EROFS else done
-        what = "no space left" if error.errno == errno.ENOSPC else f"cannot be {done} ({error.strerror})"
-        where = error.filename if isinstance(error.filename, str) else path
-        raise StorageError(f"{where}: {what}; {fix}") from error

@@ -16,14 +16,17 @@ from runtime.config.settings import RunConfig
 from runtime.config.teaching import Teacher, teachers_of
 from runtime.config.version import version
 from runtime.reporting.figures import Value
-from runtime.supervisor.actor_wrapper import BACKGROUND, HEARTBEAT, StartNote, wrap_actor
-from runtime.supervisor.answer_role import AnswerRole
-from runtime.supervisor.learner_role import LearnerRole
-from runtime.supervisor.monitor_role import MonitorRole
-from runtime.supervisor.roles import ReplayRole, Role, TeacherRole
-from runtime.supervisor.sensor_role import SensorRole
-from runtime.supervisor.supervised_actor import SupervisedActor
-from runtime.supervisor.supervision import Supervision
+from runtime.supervisor.actors.actor_wrapper import BACKGROUND, HEARTBEAT, StartNote, wrap_actor
+from runtime.supervisor.actors.supervised_actor import SupervisedActor
+from runtime.supervisor.actors.supervision import Supervision
+from runtime.supervisor.roles.answer_role import AGENT, AnswerRole
+from runtime.supervisor.roles.learner_role import LearnerRole
+from runtime.supervisor.roles.monitor_role import MonitorRole
+from runtime.supervisor.roles.page_role import PAGE
+from runtime.supervisor.roles.replay_role import ReplayRole
+from runtime.supervisor.roles.role import Role
+from runtime.supervisor.roles.sensor_role import SENSORS, SensorRole
+from runtime.supervisor.roles.teacher_role import TeacherRole
 from sensors.core.state import StateDict
 from sensors.live.rig_config import RigConfig
 from sensors.live.sensor_log import NAME as LOG
@@ -34,21 +37,15 @@ from teacher.subjects import settings_of
 ACTOR_CLASSES: Mapping[str, Any] = {
     "replay": "replay.actor:ReplayActor",
     "learner": "agent.actor:LearnerActor",
-    "monitor": "agent.actor:MonitorActor",
+    "monitor": "agent.monitors.actor:MonitorActor",
     "teacher": "teacher.actor:TeacherActor",
     "sensors": "sensors.actor:SensorActor",
-    "agent": "agent.actor:AnswerActor",
+    "agent": "agent.answers.actor:AnswerActor",
     "page": "page.actor:PageActor",
 }
 """Class of each role's actor, or where to import it from."""
-SENSORS = "sensors"
-"""Name of the actor that perceives."""
-AGENT = "agent"
-"""Name of the actor that answers questions; other programs find it by this name."""
-PAGE = "page"
-"""Name of the actor that serves the page."""
 QUESTIONS = 8
-"""Calls that this actor works on at one time, its regular one among them."""
+"""Calls that the actor that answers questions works on at one time, its regular one among them."""
 
 
 def assemble(

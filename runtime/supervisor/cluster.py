@@ -22,7 +22,7 @@ import psutil
 import ray
 
 from runtime.command.environment import token_command
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.supervisor.imports import rooms_elsewhere, standing_at_home
 from sensors.core.errors import ConfigError, UserError
 from sensors.system.address import redact_argument

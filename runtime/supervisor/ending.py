@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from runtime.reporting.run_status import RunStatus
-from runtime.supervisor.learner_role import LearnerRole
+from runtime.supervisor.roles.learner_role import LearnerRole
 from sensors.core.errors import SourceError
 
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 from runtime.config.settings import RunConfig
 from runtime.config.teaching import teachers_of
+from runtime.reporting.phrases import counted_events
 from runtime.reporting.run_status import RunStatus
-from runtime.reporting.terminal import counted_events
 from runtime.run_folder.rundir import RunDirectory
-from runtime.supervisor.record import Record
-from runtime.supervisor.roles import Role, TeacherRole, settle
+from runtime.supervisor.reports.record import Record
+from runtime.supervisor.roles.role import Role
+from runtime.supervisor.roles.teacher_role import TeacherRole, settle
 from sensors.core.state import StateDict
 
 

@@ -13,7 +13,7 @@ from ray.exceptions import GetTimeoutError, RayError
 
 from agent.checkpoints.checkpoint import read_manifest, set_aside, unreadable, write_checkpoint
 from runtime.run_folder.rundir import RunDirectory
-from runtime.supervisor.actor_errors import reason, user_error
+from runtime.supervisor.actors.actor_errors import reason, user_error
 from sensors.core.errors import DamageError, StateError, StorageError
 from sensors.core.state import StateDict, check_state
 

@@ -6,36 +6,34 @@ from functools import partial
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError
 
 from runtime.command.signals import StopSignals
 from runtime.config.settings import RunConfig
 from runtime.reporting.run_status import RunStatus
 from runtime.reporting.terminal import Terminal
 from runtime.run_folder.rundir import RunDirectory
-from runtime.run_folder.shortage import RETRY, Shortage, full
-from runtime.supervisor.actor_errors import reason
-from runtime.supervisor.actor_wrapper import actor_class
-from runtime.supervisor.assembly import assemble, shown_actors
-from runtime.supervisor.call import arrived
-from runtime.supervisor.clock import Clock
+from runtime.run_folder.shortage import Shortage
+from runtime.supervisor.actors.actor_wrapper import actor_class
+from runtime.supervisor.actors.clock import Clock
+from runtime.supervisor.actors.starts import NAME as STARTS
+from runtime.supervisor.actors.starts import Starts
+from runtime.supervisor.actors.supervised_actor import SupervisedActor
+from runtime.supervisor.actors.supervision import Supervision
+from runtime.supervisor.assembly import assemble
 from runtime.supervisor.cluster import RAY_PATIENCE, Cluster, check_resources
+from runtime.supervisor.dispatcher import Dispatcher
 from runtime.supervisor.ending import Ending
-from runtime.supervisor.learner_role import LearnerRole
-from runtime.supervisor.monitor_role import MonitorRole
 from runtime.supervisor.outcome import Outcome, RunFailure
-from runtime.supervisor.page_report import PageReport
-from runtime.supervisor.page_role import PageRole
 from runtime.supervisor.progress import Progress
-from runtime.supervisor.record import FINAL, STARTING, Record
-from runtime.supervisor.roles import Role, TeacherRole
+from runtime.supervisor.reports.page_report import PageReport
+from runtime.supervisor.reports.record import FINAL, STARTING, Record
+from runtime.supervisor.roles.learner_role import LearnerRole
+from runtime.supervisor.roles.monitor_role import MonitorRole
+from runtime.supervisor.roles.page_role import PageRole
+from runtime.supervisor.roles.role import Role
+from runtime.supervisor.roles.sensor_role import SensorRole
 from runtime.supervisor.saver import SaveError, Saver
-from runtime.supervisor.sensor_role import SensorRole
-from runtime.supervisor.starts import NAME as STARTS
-from runtime.supervisor.starts import Starts
-from runtime.supervisor.supervised_actor import FETCH, Fault, SupervisedActor
-from runtime.supervisor.supervision import Supervision
-from sensors.core.errors import StateError, StorageError, UserError
+from sensors.core.errors import StorageError, UserError
 
 STOP_WITHIN = 9.0
 """Seconds from the request to stop to the last process gone."""
@@ -78,12 +76,12 @@ class Supervisor:
         self._began = time.monotonic()
         self._saver = Saver(run)
         self._concluded = False
-        self._shown_actors = shown_actors(config)
-        self._told, self._recorded = set[str](), set[str]()
         self._next_save = 0.0
         self._shortage = Shortage(run.path, terminal.remark)
         self._record = Record(config, run, terminal, self.status, self._shortage)
         self._clock = Clock()
+        parts = (terminal, self.status, self._record, self._shortage, self._clock)
+        self._dispatcher = Dispatcher(config, run, *parts, self.roles)
         self._progress = Progress(self.status, self._record)
         self._ending = Ending(self.status, terminal.remark)
         if not run.fresh:
@@ -143,7 +141,7 @@ class Supervisor:
         return True
 
     def _page_role(self, actor: SupervisedActor) -> PageRole:
-        report = PageReport(self._record, self.status, self._saver, self._terminal, self.roles)
+        report = PageReport(self._record, self.status, lambda: self._saver.newest, self._terminal, self.roles)
         return PageRole(actor, self.status, self._config.run, self._terminal.remark, self._stop, report)
 
     # -- work ------------------------------------------------------------
@@ -154,7 +152,7 @@ class Supervisor:
         assert isinstance(learner, LearnerRole)
         self._phase = STARTING
         while not self._stop.is_set():
-            self._poll(list(self.roles.values()))
+            self._dispatcher.poll(list(self.roles.values()))
             now = time.monotonic()
             self._observe(now)
             if self._ending.check(learner):
@@ -165,102 +163,13 @@ class Supervisor:
                 return self._conclude()
         return ""
 
-    def _poll(self, roles: list[Role]) -> None:
-        """Wait a moment for answers, take them in, restart failed actors, and make the next calls."""
-        under_way = {role.actor.call.answer: role for role in roles if role.actor.call is not None}
-        if under_way:
-            ready, _ = ray.wait(list(under_way), num_returns=1, timeout=0.1)
-            for answer in ready:
-                self._take(under_way[answer])
-        else:
-            time.sleep(0.05)
-        now = time.monotonic()
-        self._clock.advance()
-        actors = [role.actor for role in roles]
-        for actor in actors:
-            actor.observe()
-        for role in roles:
-            actor = role.actor
-            if fault := actor.check(actors):
-                self._failed(role, fault)
-            elif actor.restart_at is not None:
-                if actor.revive():
-                    role.on_restart()
-            elif actor.call is None and now >= actor.not_before and (planned := role.next(now)) is not None:
-                actor.ask(planned.method, *planned.arguments, expected=planned.expected, patience=planned.patience)
-
-    def _take(self, role: Role) -> None:
-        actor = role.actor
-        assert actor.call is not None
-        method, back = actor.call.method, actor.started
-        try:
-            learning = self.status.first_step_at is not None
-            value = actor.take_answer(learning, mistakes=role.needed or not learning)
-        except StorageError as error:
-            if not back or self.status.first_step_at is None:
-                raise
-            if isinstance(role, LearnerRole):
-                # The learner writes nothing here, so free space would not help, and a paused learner gets no calls.
-                self._failed(role, Fault(str(error)))
-            elif full(error):
-                self._hold(role, error)
-            else:
-                raise
-            return
-        except StateError as error:
-            if method == "run" and isinstance(role, LearnerRole):
-                raise RunFailure(str(error)) from None  # its numbers are no longer finite
-            raise
-        except RayError as error:
-            cause = getattr(error, "cause", None)
-            if actor.is_still_starting(error):
-                role.begin()
-                return
-            held = back and self.status.first_step_at is not None and not isinstance(role, LearnerRole)
-            if held and isinstance(cause, OSError) and full(cause):
-                self._hold(role, cause)
-            else:
-                self._failed(role, Fault(reason(error), dead=isinstance(error, RayActorError)))
-            return
-        self._shortage.clear(actor.name)
-        role.on_answer(method, value, time.monotonic())
-        for name in set(self.status.facts) - self._told:
-            self._told.add(name)
-            for fact in self.status.facts[name] if name in self._shown_actors else []:
-                self._terminal.note(fact)
-        # Facts that could not be written are tried again.
-        for name in self._told - self._recorded:
-            if self._record.keep(f"facts of {name}", partial(self._run.record, **{name: self.status.facts[name]})):
-                self._recorded.add(name)
-        if self.status.datasets:
-            self._record.keep("facts", partial(self._run.record_datasets, self.status.datasets))
-
-    def _hold(self, role: Role, error: Exception) -> None:
-        """An actor found no space for its files: it has not failed, and is asked again later."""
-        role.actor.fault = " ".join(str(error).split())
-        role.actor.not_before = time.monotonic() + RETRY
-        self._shortage.note(role.actor.name, error)
-
-    def _failed(self, role: Role, fault: Fault) -> None:
-        actor = role.actor
-        again = actor.put_down(fault)
-        if not again and not role.needed:
-            del self.roles[actor.name]
-            self._terminal.remark(
-                f"{actor.name}: {fault.why}; it failed {actor.failures} times, the run goes on without it"
-            )
-            return
-        if not again:
-            raise RunFailure(f"{actor.name} failed {actor.failures} times: {fault.why}")
-        self._terminal.remark(f"{actor.name}: {fault.why}; restart {actor.failures} of {self._config.run.restarts}")
-
     def _conclude(self) -> str:
         """The run's own end: a checkpoint, then the final exam; returns what went wrong with the exam."""
         self._phase = FINAL
         self.status.resting_since = time.monotonic()
         self._await_saver()
         if self.status.first_step_at is not None and not self._stop.is_set():
-            self._read_cursors(time.monotonic() + self._config.run.chunk + 1.0)
+            self._dispatcher.read_cursors(time.monotonic() + self._config.run.chunk + 1.0)
             # A failure is shown, and the checkpoint is tried once more at the end.
             self._save(time.monotonic() + self._config.run.call_deadline, aside=True)
             self._await_saver()
@@ -285,7 +194,7 @@ class Supervisor:
         role.conclude()
         asked = False
         while not self._stop.is_set() and not role.graded:
-            self._poll([other for other in self.roles.values() if isinstance(other, at_work)])
+            self._dispatcher.poll([other for other in self.roles.values() if isinstance(other, at_work)])
             self._observe(time.monotonic())
             call = role.actor.call
             if asked and not role.actor.started:
@@ -337,8 +246,8 @@ class Supervisor:
             self._saver.join(end)
         hurried = self._saver.take_done()
         sensors = [r for r in self.roles.values() if isinstance(r, SensorRole) and r.actor.started]
-        self._settle(list(sensors), end - 2.0)
-        self._settle([role.finish() for role in sensors], end - 2.0)
+        self._dispatcher.settle(list(sensors), end - 2.0)
+        self._dispatcher.settle([role.finish() for role in sensors], end - 2.0)
         learner = self.roles.get("learner")
         if learner is None or not learner.actor.started:
             return
@@ -351,13 +260,13 @@ class Supervisor:
         # The chunks under way count: checkpoint and figures are of the step at which they end.
         replay = self.roles["replay"]
         workers = [r for r in self.roles.values() if r.actor.started and not isinstance(r, MonitorRole)]
-        self._settle(workers, min(time.monotonic() + SETTLE, end - 1.0))
+        self._dispatcher.settle(workers, min(time.monotonic() + SETTLE, end - 1.0))
         if replay.actor.started and replay.actor.call is None:
             replay.actor.ask("stats", expected=0.0, patience=1.0)
-        self._settle([replay], min(time.monotonic() + 0.5, end - 1.0))
+        self._dispatcher.settle([replay], min(time.monotonic() + 0.5, end - 1.0))
         if hurried and self._saver.has(self.status.step) and learner.actor.call is not None:
             return  # the learner is still in the step that was not waited for
-        self._read_cursors(min(time.monotonic() + 1.0, end - 1.0))
+        self._dispatcher.read_cursors(min(time.monotonic() + 1.0, end - 1.0))
         try:
             self._save(end)
         except (SaveError, StorageError) as error:
@@ -366,24 +275,6 @@ class Supervisor:
             # Nothing is lost: the events are in replay's files.
             self._terminal.remark(f"no checkpoint before the first step: {error}")
         self.status.step = max(self.status.step, self._saver.step)
-
-    def _settle(self, roles: list[Role], end: float) -> None:
-        """Take in the answers that arrive until `end`, and make no further calls."""
-        waited = {role.actor.call.answer: role for role in roles if role.actor.call is not None}
-        for answer in arrived(list(waited), end):
-            try:
-                self._take(waited[answer])
-            except (RunFailure, UserError) as error:
-                self._terminal.remark(str(error))
-
-    def _read_cursors(self, end: float) -> None:
-        roles = [r for r in self.roles.values() if isinstance(r, TeacherRole) and r.actor.started]
-        asked = {role.actor.handle.state_dict.remote(): role for role in roles}
-        for answer in arrived(list(asked), end):
-            try:
-                asked[answer].cursor = ray.get(answer, timeout=FETCH)
-            except RayError as error:
-                self._terminal.remark(f"{asked[answer].actor.name}: {reason(error)}")
 
     def _close(self) -> None:
         """Ask all actors to close, wait a moment, and write the last figures."""

@@ -107,7 +107,7 @@ class Sense:
         flaws: how a simulated teacher may disturb samples; None: not at all.
         stream: how it is perceived live; None: it is not.
         derived: the sense that it is computed from; None: it is of its own.
-        log_mel: whether its samples are what `sensors.signals.spectrogram` makes of a waveform at 16 kHz, so that programs
+        log_mel: whether its samples are what `sensors.signals.spectrogram` makes of a waveform at 16 kHz. Then programs
             to which a run is exported can make them, too.
     """
 

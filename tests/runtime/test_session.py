@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent.learned.saved_run import FORMAT
+from agent.learned.saved_config import FORMAT
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from runtime import session

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.learned.saved_run import FORMAT
+from agent.learned.saved_config import FORMAT
 from runtime import session
 from runtime.command.cli import PrintedText, parse_arguments
 from runtime.config.settings import RunConfig

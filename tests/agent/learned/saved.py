@@ -12,7 +12,8 @@ from agent.algorithms import Algorithm, Setup, algorithm
 from agent.checkpoints.checkpoint import write_checkpoint
 from agent.config import LearnerConfig
 from agent.hardware import choose_hardware
-from agent.learned.saved_run import FORMAT, form_of
+from agent.learned.saved_config import FORMAT
+from agent.learned.saved_parts import form_of
 from agent.learner import Learner
 from replay.buffer import Buffer
 from replay.config import ReplayConfig

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from runtime.command.cli import OPTIONS, PrintedText, describe_settings, parse_arguments
-from runtime.config.settings import RunConfig, settings
+from runtime.config.settings import RunConfig
+from runtime.config.settings_list import settings
 from sensors.core.errors import ConfigError
 
 

@@ -10,7 +10,8 @@ from agent.algorithms import Setup, algorithm
 from agent.hardware import choose_hardware
 from runtime.command.cli import PrintedText, parse_arguments
 from runtime.config.learning import sections
-from runtime.config.settings import RunConfig, settings
+from runtime.config.settings import RunConfig
+from runtime.config.settings_list import settings
 from sensors.core.errors import ConfigError, UserError
 from sensors.plugins import load_plugins
 from tests.agent.rigs import ListReplay, tables

@@ -1,37 +1,9 @@
-import json
-import math
 from typing import Any
 
 import pytest
 
-from runtime.config.settings import RunConfig, settings
-from sensors.core.config import Config
+from runtime.config.settings import RunConfig
 from sensors.core.errors import ConfigError
-from sensors.robots.robot_config import RobotConfig
-
-
-def test_every_setting_is_listed_with_help_and_a_valid_default() -> None:
-    listed = {s.key: s for s in settings()}
-    sections = (
-        "data",
-        "teacher",
-        "letters",
-        "replay",
-        "learner",
-        "tdlft",
-        "contrastive",
-        "monitor",
-        "answer",
-        "run",
-        "page",
-    )
-    senses = ("audio", "image")
-    perceiving = ("sensors", "perception", "ingest", "live", "browsers")
-    assert {key.partition(".")[0] for key in listed} == {*sections, *perceiving, *senses}
-    for s in listed.values():
-        assert s.help, s.key
-        if s.default is not None:
-            assert RunConfig().override({s.key: str(s.default)}) == RunConfig(), s.key
 
 
 def test_override_reads_values_by_the_type_of_their_setting() -> None:
@@ -110,34 +82,6 @@ def test_differences_name_only_what_changed() -> None:
     assert config.differences(config) == []
 
 
-@pytest.mark.parametrize(
-    ("teach", "names"),
-    [
-        ("digits", ["digits"]),
-        ("letters", ["letters"]),
-        ("letters + digits", ["digits", "letters"]),
-        ("both", ["digits", "letters"]),
-    ],
-)
-def test_what_is_taught(teach: str, names: list[str]) -> None:
-    section = RunConfig().override({"run.teach": teach}).run
-    assert [subject.name for subject in section.subjects] == names
-    assert (section.unlabelled, section.labelled) == ("digits" in names, "letters" in names)
-
-
-@pytest.mark.parametrize(
-    ("teach", "told"),
-    [
-        ("music", r"run\.teach='music': no subject 'music'; known: digits, folder, letters"),
-        ("digits+digits", "names digits twice"),
-        ("", "no subject ''"),
-    ],
-)
-def test_what_nobody_can_teach_is_refused(teach: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
-        RunConfig().override({"run.teach": teach})
-
-
 def test_a_run_that_perceives_has_defaults_of_its_own() -> None:
     live = RunConfig.of({"run.sensors": "live"})
     assert (live.run.teach, live.replay.samples_per_insert) == ("digits", 0.0)
@@ -163,27 +107,6 @@ def test_the_rig_gets_its_settings() -> None:
     config = RunConfig.of({"run.sensors": "live", "sensors.camera": "none", "live.queue": "9"})
     assert (config.rig.source, config.rig.sensors.camera, config.rig.live.queue) == ("live", None, 9)
     assert RunConfig.of({"run.sensors": "somewhere"}).rig.source == "somewhere"
-
-
-def every_config() -> list[type[Config]]:
-    """All groups of settings of a run and of a robot."""
-    return [RunConfig, RobotConfig]
-
-
-def test_every_number_has_finite_bounds_that_its_default_keeps() -> None:
-    found = [s for kind in every_config() for s in settings(kind) if s.kind.startswith(("int", "float"))]
-    assert len(found) > 100
-    for s in found:
-        assert s.low is not None and s.high is not None, f"{s.key} has no bounds"
-        assert math.isfinite(s.low) and math.isfinite(s.high) and s.low <= s.high, s.key
-        for text in ("inf", "-inf", "nan", "1e300", str(10**400)):
-            if s.key.partition(".")[0] != "publisher":
-                with pytest.raises(ConfigError, match=s.key.rpartition(".")[2]):
-                    RunConfig().override({s.key: text})
-
-
-def test_settings_are_json_without_infinity() -> None:
-    json.dumps(RunConfig().to_dict(), allow_nan=False)
 
 
 @pytest.mark.parametrize(

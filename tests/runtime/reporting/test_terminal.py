@@ -8,7 +8,9 @@ import pytest
 from rich.console import Console
 
 from runtime.reporting.figures import Value
-from runtime.reporting.terminal import LINE_EVERY, LOST, Exam, Overview, Terminal, clock, exams_of, line, view
+from runtime.reporting.overview import Exam, Overview, exams_of
+from runtime.reporting.phrases import LOST
+from runtime.reporting.terminal import LINE_EVERY, Terminal, line, view
 
 EXAMS = exams_of(("image", "audio"))
 VALUES: dict[str, Value] = {
@@ -236,10 +238,6 @@ def test_a_view_keeps_its_width_in_ascii_and_paths_keep_their_brackets(monkeypat
         assert told in last
     rows = [row for row in last.splitlines() if row.startswith("|")]
     assert len(rows) > 10 and {len(row) for row in rows} == {80}
-
-
-def test_clock() -> None:
-    assert [clock(s) for s in (0, 59.9, 61, 3600, 3725)] == ["0:00", "0:59", "1:01", "1:00:00", "1:02:05"]
 
 
 def test_what_generates_nothing_is_told_by_what_it_finds() -> None:

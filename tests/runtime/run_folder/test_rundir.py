@@ -1,6 +1,4 @@
-import fcntl
 import json
-import os
 import stat
 import subprocess
 import sys
@@ -8,21 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.learned.saved_run import FORMAT
+from agent.learned.saved_config import FORMAT
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
 from runtime.run_folder.own_files import SUBFOLDERS
-from runtime.run_folder.rundir import RunDirectory, check_space
+from runtime.run_folder.rundir import RunDirectory
 from sensors.core.errors import StateError, StorageError
 from tests.replay.batches import batch_of
-
-
-def a_run(path: Path) -> Path:
-    run = RunDirectory.create(path, {"run": {"seed": 3}}, "1.0")
-    (run.checkpoints / "step-1").mkdir()
-    run.close()
-    return path
+from tests.runtime.run_folder.runs import a_run, everything
 
 
 def test_a_new_run_is_whole_and_private(tmp_path: Path) -> None:
@@ -89,86 +81,6 @@ def test_a_run_says_how_a_folder_becomes_the_same_again(tmp_path: Path) -> None:
     run.close()
 
 
-def test_two_runs_never_share_a_directory(tmp_path: Path) -> None:
-    path = a_run(tmp_path / "run")
-    first = RunDirectory.resume(path)
-    with pytest.raises(StorageError, match=f"in use by another run .process {os.getpid()}"):
-        RunDirectory.resume(path)
-    first.close()
-    RunDirectory.resume(path).close()
-
-
-def test_a_run_that_has_just_begun_elsewhere_is_in_use_before_it_is_empty(tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path / "run", {}, "1.0")
-    with pytest.raises(StorageError, match="in use by another run"):
-        RunDirectory.resume(run.path)
-    run.close()
-    for _ in range(2):
-        RunDirectory.resume(run.path).close()
-
-
-def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
-    path = a_run(tmp_path / "run")
-    program = (
-        f"import os, pathlib; from runtime.run_folder.rundir import RunDirectory; "
-        f"run = RunDirectory.resume(pathlib.Path({str(path)!r})); os.kill(os.getpid(), 9)"
-    )
-    assert subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[3]).returncode == -9
-    RunDirectory.resume(path).close()
-
-
-def test_create_refuses_places_that_are_taken(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="already holds a run"):
-        RunDirectory.create(a_run(tmp_path / "run"), {}, "1.0")
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thesis.tex").touch()
-    with pytest.raises(StorageError, match="not empty"):
-        RunDirectory.create(tmp_path / "full", {}, "1.0")
-    assert [p.name for p in (tmp_path / "full").iterdir()] == ["thesis.tex"]
-    with pytest.raises(StorageError, match="is a file"):
-        RunDirectory.create(tmp_path / "full" / "thesis.tex", {}, "1.0")
-    with pytest.raises(StorageError, match="cannot be written"):
-        RunDirectory.create(tmp_path / "full" / "thesis.tex" / "run", {}, "1.0")
-
-
-@pytest.mark.parametrize("name", ["output.log", "metrics.jsonl", "tensorboard/events.out.tfevents.1.2.mine"])
-def test_files_without_a_runs_lock_are_somebody_elses_whatever_their_names(tmp_path: Path, name: str) -> None:
-    place = tmp_path / "full" / name
-    place.parent.mkdir(parents=True)
-    place.write_text("dear")
-    before = everything(tmp_path)
-    with pytest.raises(StorageError, match="not empty"):
-        RunDirectory.create(tmp_path / "full", {}, "1.0")
-    assert everything(tmp_path) == before and place.read_text() == "dear"
-
-
-def test_create_refuses_a_place_that_is_too_small(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="MiB free"):
-        RunDirectory.create(tmp_path / "run", {}, "1.0", needed=1 << 60)
-    assert not (tmp_path / "run").exists()
-    check_space(tmp_path / "not" / "there", 1)
-
-
-def test_create_refuses_a_place_that_cannot_be_written(tmp_path: Path) -> None:
-    # A file in the way stops root, too, whom no permission stops.
-    (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="cannot be written"):
-        RunDirectory.create(tmp_path / "file" / "run", {}, "1.0")
-
-
-def test_resume_names_the_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="no such directory"):
-        RunDirectory.resume(tmp_path / "nowhere")
-    with pytest.raises(StateError, match="is no run"):
-        RunDirectory.resume(tmp_path)
-    path = a_run(tmp_path / "run")
-    (path / "replay").rmdir()
-    with pytest.raises(StateError, match="lacks replay"):
-        RunDirectory.resume(path)
-    with pytest.raises(StateError, match="lacks replay"):  # and the refusal leaves no lock behind
-        RunDirectory.resume(path)
-
-
 def test_folders_that_a_copy_left_out_are_made_anew(tmp_path: Path) -> None:
     path = a_run(tmp_path / "run")
     (path / "samples").rmdir()
@@ -176,35 +88,6 @@ def test_folders_that_a_copy_left_out_are_made_anew(tmp_path: Path) -> None:
     run = RunDirectory.resume(path)
     assert (path / "samples").is_dir() and run.tensorboard.is_dir()
     run.close()
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        (json.dumps({"format": FORMAT + 1, "config": {}}), "resume it with the version that wrote it"),
-        (
-            json.dumps({"format": FORMAT + 1, "version": "7.1", "config": {}}),
-            r"by version 7\.1; .*\n.* version 7\.1,",
-        ),
-        (
-            json.dumps({"format": FORMAT + 1, "version": "7.1", "written_by": "8.0", "config": {}}),
-            r"written by version 8\.0; .*\nresume it with version 8\.0, or a newer one",
-        ),
-        (json.dumps({"format": 0, "config": {}}), "run of format 0"),
-        ('{"format": 1', "damaged"),
-        ("[]", "damaged"),
-        (json.dumps({"format": FORMAT, "config": [1]}), r"config is \[1\], expected settings by section"),
-        (json.dumps({"format": FORMAT, "config": {}, "datasets": "x"}), "datasets is 'x', expected names by kind"),
-        (json.dumps({"format": FORMAT, "config": {}, "datasets": {"images": None}}), "datasets.images is None"),
-        (json.dumps({"format": FORMAT, "config": {}, "generation": "2"}), "generation is '2', expected a number"),
-        (json.dumps({"format": [FORMAT], "config": {}}), "format"),
-    ],
-)
-def test_resume_refuses_another_version_and_damage(tmp_path: Path, text: str, told: str) -> None:
-    path = a_run(tmp_path / "run")
-    (path / "config.json").write_text(text)
-    with pytest.raises(StateError, match=told):
-        RunDirectory.resume(path)
 
 
 def test_discard_takes_back_what_create_made_and_nothing_else(tmp_path: Path) -> None:
@@ -243,10 +126,6 @@ def fill(run: RunDirectory, count: int) -> None:
     (run.tensorboard / "events.out.tfevents.1.2.run").touch()
     (run.checkpoints / ".stage-12-0").mkdir()
     (run.checkpoints / ".stage-12-0" / "learner.json").touch()
-
-
-def everything(path: Path) -> set[str]:
-    return {str(p.relative_to(path)) for p in path.rglob("*")}
 
 
 def test_all_that_a_run_without_events_made_is_removed(tmp_path: Path) -> None:
@@ -327,49 +206,3 @@ def test_what_a_kill_left_of_a_run_in_the_making_may_be_used_again(tmp_path: Pat
     run = RunDirectory.create(path, {"run": {}}, "1.0")
     run.close()
     RunDirectory.resume(path).close()
-
-
-def test_a_lock_whose_run_was_removed_meanwhile_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = a_run(tmp_path / "run")
-    lock = fcntl.flock
-
-    def late(handle: int, how: int) -> None:
-        (path / "run.lock").unlink()  # by the process that had the lock until now
-        lock(handle, how)
-
-    monkeypatch.setattr("fcntl.flock", late)
-    with pytest.raises(StorageError, match="in use"):
-        RunDirectory.resume(path)
-
-
-def test_runs_that_begin_in_the_same_second_get_numbers(tmp_path: Path) -> None:
-    program = (
-        "import time, sys; from runtime.run_folder.rundir import RunDirectory; print(flush=True); "
-        "sys.stdin.readline(); "
-        "time.strftime = lambda form: '2026-01-31_12-00-00'; "
-        "run = RunDirectory.create(None, {}, '1.0'); print(run.path.name, flush=True); sys.stdin.readline()"
-    )
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(8)
-    ]
-    for process in started:
-        assert process.stdout and process.stdout.readline() == "\n"
-    for process in started:
-        assert process.stdin
-        process.stdin.write("\n")
-        process.stdin.flush()
-    names = {process.stdout.readline().strip() for process in started if process.stdout}
-    for process in started:
-        process.communicate("\n")
-    first = "2026-01-31_12-00-00"
-    assert names == {first, *(f"{first}-{number}" for number in range(2, 9))}
-    for name in names:
-        RunDirectory.resume(tmp_path / "runs" / name).close()

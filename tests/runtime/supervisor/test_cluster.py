@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.supervisor.cluster import Cluster, check_resources, free_port
 from sensors.core.errors import ConfigError, UserError
 from tests.patience import PATIENCE

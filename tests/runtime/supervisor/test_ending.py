@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.ending import Ending
-from runtime.supervisor.learner_role import LearnerRole
+from runtime.supervisor.roles.learner_role import LearnerRole
 from sensors.core.errors import SourceError
 
 WAITING = "replay holds 4 of 16 image events"

@@ -19,7 +19,7 @@ DRIVER = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from runtime.command.environment import prepare_environment
-from runtime.config.settings import RunSection
+from runtime.config.run_section import RunSection
 prepare_environment(None)
 from runtime.supervisor.cluster import Cluster
 cluster = Cluster(RunSection(dashboard=False, object_store=80, cpus=1), "imports")

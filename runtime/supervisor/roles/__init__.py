@@ -1,0 +1,1 @@
+"""What each kind of actor is asked, and what its answers mean."""
