@@ -32,10 +32,10 @@ FLAGS = {
     *("--teacher", "--list-devices", "--speak", "--plugin", "--run-dir", "--resume"),
     *("--set", "--help", "--help-settings"),
     *(flag for entry in entries() for action in parser_of(entry)._actions for flag in action.option_strings),
-    # What is asked about is named by its sense.
-    *(f"--{name}" for name in (*senses(), "touch")),
 }
 OTHERS_FLAGS = {
+    # What is asked about is named by its sense.
+    *(f"--{name}" for name in (*senses(), "touch")),
     *(flag for action in robot_parser()._actions for flag in action.option_strings),
     *("--logdir", "--shm-size", "--head", "--node-ip-address", "--port"),
     *(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.signals.spectrogram import HOP, N_FFT, TOP_DB, WINDOW, hann, mel_filters
+from sensors.signals.spectrogram import HOP, N_FFT, TOP_DB, WINDOW, mel_filters
 
 OPSET = 18
 """Version of ONNX's operators that the graph uses."""
@@ -35,7 +35,7 @@ def log_mel_graph(bands: int, frames: int) -> Any:
 
     length = (frames - 1) * HOP + N_FFT
     window = np.zeros(N_FFT)
-    window[:WINDOW] = hann()
+    window[:WINDOW] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     constants: dict[str, NDArray[Any]] = {
         # Frames are centred: silence lies before the first sample and after the last.
         "pads": np.array([0, WINDOW // 2, 0, length], np.int64),
@@ -84,7 +84,7 @@ def log_mel_graph(bands: int, frames: int) -> Any:
         node("Mul", ["stored", "unit"], ["value"]),
         node("Cast", ["value"], [SAMPLE], to=TensorProto.FLOAT),
     ]
-    form = ["batch", 1, bands, frames]
+    form: list[str | int | None] = ["batch", 1, bands, frames]
     graph = helper.make_graph(
         nodes,
         "log_mel",

@@ -1,10 +1,12 @@
 """Networks as ONNX graphs, whatever algorithm learned them: encoders, decoders, and translations between latents."""
 
 import contextlib
+import itertools
 import logging
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -70,15 +72,13 @@ def network_graphs(networks: Networks) -> list[NetworkGraph]:
         sides = [networks.sides[name] for name in dict.fromkeys((source, target))]
         return NetworkGraph(what, source, target, _Called(sides, call).eval(), *names)
 
-    graphs = [made(ENCODE, s, s, lambda x, s=s: networks.encode(x, s), "sample", "latent") for s in networks.sides]
+    graphs = [made(ENCODE, s, s, partial(networks.encode, source=s), "sample", "latent") for s in networks.sides]
     if networks.decodes:
-        graphs += [made(DECODE, s, s, lambda z, s=s: networks.decode(z, s), "latent", "sample") for s in networks.sides]
-    for s in networks.sides:
-        for t in networks.sides:
-            if s != t and not _same_space(networks, s, t):
-                graphs.append(
-                    made(TRANSLATE, s, t, lambda z, s=s, t=t: networks.translate(z, s, t), "latent", "latent_out")
-                )
+        graphs += [made(DECODE, s, s, partial(networks.decode, target=s), "latent", "sample") for s in networks.sides]
+    for source, target in itertools.permutations(networks.sides, 2):
+        if not _same_space(networks, source, target):
+            call = partial(networks.translate, source=source, target=target)
+            graphs.append(made(TRANSLATE, source, target, call, "latent", "translated"))
     return graphs
 
 

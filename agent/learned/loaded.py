@@ -18,7 +18,7 @@ from agent.checkpoints.migrations import read_parts
 from agent.inference import build_networks
 from agent.learned.contract import NEAREST, Agent, Evoked, Given, Near, check_count, check_known, one_given
 from agent.learned.known import Gallery, known_samples
-from agent.learned.packing import is_path, packed
+from agent.learned.packing import packed
 from agent.learned.sample import SIDE, Sample
 from agent.learned.saved_run import CHECKPOINTS, REPLAY, SavedRun
 from agent.networks.published import Networks, to_network
@@ -125,17 +125,17 @@ class LoadedAgent(Agent):
         """What was given as stored samples; the forms of the run are applied."""
         name, what = one_given(given, self.senses)
         form, own = modality(name), registered_sense(name)
-        if is_path(what) and Path(what).suffix.lower() in own.endings and _reads_alone(name):
+        path = Path(what) if isinstance(what, str | os.PathLike) else None
+        if path is not None and own.load is not None and path.suffix.lower() in own.endings and _reads_alone(name):
             # A kind of file that only the sense itself can read.
-            assert own.load is not None and not isinstance(what, bytes | np.ndarray)
-            return GivenSamples(name, own.load(Path(what))[None])
+            return GivenSamples(name, own.load(path)[None])
         data = packed(what, name, form.shape, str(form.dtype))
         try:
             return read_given(data, "", self.senses, name, prepare or self.run.prepares, cut)
         except GivenError as error:
-            if not is_path(what):
+            if path is None:
                 raise
-            raise type(error)(error.reason, f"{what}: {error}") from None
+            raise type(error)(error.reason, f"{path}: {error}") from None
 
     def _sample(self, name: str, rows: NDArray[Any]) -> Sample:
         """Rows (B, *shape) of a sense as a `Sample`."""

@@ -1,7 +1,6 @@
 """What a program gives, as the bytes of a PNG, JPEG, WAV or npy file, as the page takes them too."""
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +51,6 @@ def packed(given: Given, sense: str, shape: tuple[int, ...], dtype: str) -> byte
     from sensors.signals.sound import read_sound
 
     return _wav(read_sound(path))
-
-
-def is_path(given: Given) -> bool:
-    """Whether a file is named."""
-    return isinstance(given, str | os.PathLike)
 
 
 def _array(array: NDArray[Any], sense: str, shape: tuple[int, ...], dtype: str) -> bytes:

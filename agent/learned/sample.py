@@ -43,6 +43,7 @@ class Sample:
     def picture(self) -> NDArray[np.uint8]:
         """As its sense shows it: (256, 256, 3) uint8, red, green, blue."""
         decoded = cv2.imdecode(np.frombuffer(self._file("png"), np.uint8), cv2.IMREAD_COLOR)
+        assert decoded is not None  # it was encoded here, or by a run
         return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
 
     def sound(self) -> NDArray[np.float32]:

@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.answers.files import wav
 from benchmarks.harness.job import Job
 from benchmarks.harness.measured import machine, tell
-from page.forms import wav
 
 LIMIT = 100.0
 """Milliseconds within which 99 of 100 answers should come."""

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from aiohttp import web
 
+from agent.answers.files import npy
 from page.answers import json_answer, number_of, text_of
 from page.codes import MOST_NEAREST, NEAREST
-from page.forms import FORMS, npy
+from page.forms import FORMS
 from page.hosted import Hosted
 from page.refusals import Refused
 from page.routes.watch import BODIES, HOSTED, in_pool, thought

@@ -56,6 +56,7 @@ OPTIONS = {
         "--page-address": "page.address",
         "--page-cert": "page.cert",
         "--page-key": "page.key",
+        "--rerun": "run.rerun",
     },
     "where it runs": {"--address": "run.address"},
 }

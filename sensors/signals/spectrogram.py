@@ -227,7 +227,7 @@ class _Bench:
 
 def _window_into(rows: NDArray[np.float64], wave: NDArray[np.float32]) -> None:
     """Write a clip's windowed frames into the first WINDOW columns of `rows`."""
-    window, half = hann(), WINDOW // 2
+    window, half = _window(), WINDOW // 2
     whole = max(0, min(len(rows) - 1, (len(wave) - half) // HOP))
     if whole:
         size = wave.itemsize
@@ -244,8 +244,7 @@ def _window_into(rows: NDArray[np.float64], wave: NDArray[np.float32]) -> None:
 
 
 @cache
-def hann() -> NDArray[np.float64]:
-    """The window of one frame, (WINDOW,)."""
+def _window() -> NDArray[np.float64]:
     phase = 2 * np.pi * np.arange(WINDOW) / WINDOW
     return 0.5 - 0.5 * np.cos(phase)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from page.forms import npy, wav
+from agent.answers.files import npy, wav
 from page.refusals import Refused
 from page.uploads import NothingTold, read_upload
 from sensors.given import LONGEST_SOUND, MOST_PIXELS, MOST_ROWS, Given, loudest_part

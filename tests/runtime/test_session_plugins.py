@@ -9,7 +9,8 @@ import pytest
 
 from agent.learned.saved_config import FORMAT
 from runtime import session
-from runtime.command.cli import PrintedText, parse_arguments
+from runtime.command.cli import parse_arguments
+from runtime.command.parser import PrintedText
 from runtime.config.settings import RunConfig
 from runtime.run_folder.parts import kept
 from runtime.run_folder.rundir import RunDirectory

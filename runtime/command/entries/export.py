@@ -39,7 +39,7 @@ def card(path: Path, saved: Mapping[str, Any], told: Mapping[str, Any]) -> str:
         saved: what its `config.json` holds.
         told: what `model.json` holds.
     """
-    from teacher.datasets.licences import licence
+    from teacher.licences import licence
 
     known = dict(facts(path, saved))
     live = saved["config"].get("run", {}).get("sensors")

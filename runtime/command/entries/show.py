@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime.command.entry import Entry
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="directory of a run")
     parser.add_argument("--out", metavar="FILE.png", help="the contact sheet [NAME-OF-THE-RUN.png]")
+    parser.add_argument("--rrd", metavar="FILE.rrd", help="a file for the viewer rerun instead (extra: rerun)")
     parser.add_argument("--step", type=int, metavar="N", help="step of an earlier checkpoint that is there [newest]")
     parser.add_argument("--plugin", action="append", default=[], metavar="FILE.py", help="a plugin that has been moved")
 
 
 def _run(given: argparse.Namespace, others: Sequence[str]) -> Iterator[str]:
     path = place(given.run, "RUN")
+    if given.rrd is not None:
+        yield from _rrd(given, path)
+        return
     out = place(given.out or f"{path.name}.png", "--out")
     if out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out}: a contact sheet is a picture; end it in .png")
@@ -31,6 +36,21 @@ def _run(given: argparse.Namespace, others: Sequence[str]) -> Iterator[str]:
 
     agent = load(path, step=given.step, plugins=given.plugin)
     yield from draw(agent, out)
+
+
+def _rrd(given: argparse.Namespace, path: Path) -> Iterator[str]:
+    from runtime.viewers.rerun_log import FILE_SUFFIX, rerun
+
+    file = place(given.rrd, "--rrd")
+    if file.suffix != FILE_SUFFIX or given.out is not None:
+        raise ConfigError(f"--rrd {file}: end it in {FILE_SUFFIX}, and leave out --out")
+    if not file.parent.is_dir():
+        raise ConfigError(f"--rrd {file}: there is no folder {file.parent}; make it first")
+    rerun()
+    from agent.learned.loaded import load
+    from runtime.viewers.saved import write_saved
+
+    yield from write_saved(load(path, step=given.step, plugins=given.plugin), file)
 
 
 def draw(agent: "LoadedAgent", out: Any) -> Iterator[str]:

@@ -83,7 +83,8 @@ def test_a_run_is_exported_and_a_robot_runs_it_without_torch(
     assert done.returncode == 0, done.stderr
     head, drawn = (tmp_path / "evoked.pgm").read_bytes().split(b"\n", 1)
     assert head == b"P5 32 32 255"
-    stored = quantise(log_mel([(tone(LENGTH / 16_000) * 32_767).astype("<i2").astype(np.float32) / 32_768]))
+    said = (tone(LENGTH / 16_000) * 32_767).astype("<i2").astype(np.float32) / np.float32(32_768)
+    stored = quantise(log_mel([said]))
     networks = load(saved).networks
     expected = networks.evoke(to_network(stored, "audio"), "audio", "image")[0, 0].numpy() * 255
     assert np.abs(np.frombuffer(drawn, np.uint8).reshape(32, 32) - expected).max() < 1.0

@@ -83,7 +83,8 @@ def test_what_is_evoked_can_be_seen_heard_and_saved(saved: Path, tmp_path: Path)
     sound = evoked["audio"].sound()
     assert sound.dtype == np.float32 and sound.ndim == 1
     assert (np.load(evoked["audio"].save(tmp_path / "a.npy")) == evoked["audio"].array).all()
-    assert cv2.imread(str(evoked["image"].save(tmp_path / "a.png"))).shape == (256, 256, 3)
+    drawn = cv2.imread(str(evoked["image"].save(tmp_path / "a.png")))
+    assert drawn is not None and drawn.shape == (256, 256, 3)
     if len(sound):
         assert soundfile.info(str(evoked["audio"].save(tmp_path / "a.wav"))).samplerate == 16_000
     with pytest.raises(ConfigError, match="cannot be heard"):

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +40,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soundfile.write("three.wav", tone(0.5, silence=0.3), 16_000)
 
 
+def shape_of(file: str) -> tuple[int, ...]:
+    picture = cv2.imread(file)
+    assert picture is not None
+    return tuple(map(int, picture.shape))
+
+
 def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert main([str(word) for word in arguments]) == 0, capsys.readouterr().err
     return capsys.readouterr().out
@@ -59,9 +64,9 @@ def test_a_picture_is_asked_for_its_sound_and_back(saved: Path, capsys: pytest.C
     assert np.load("a.npy").shape == (1, 96, 96)
     line = told(capsys, "ask", saved, "--audio=three.wav", "--out", "b.png")
     assert line.startswith("three.wav (0.") and "evokes image at step 6" in line
-    assert cv2.imread("b.png").shape == (256, 256, 3)
+    assert shape_of("b.png") == (256, 256, 3)
     told(capsys, "ask", saved, "--image", "three.png", "--target", "audio", "--out", "c.png")
-    assert cv2.imread("c.png").shape == (256, 256, 3)
+    assert shape_of("c.png") == (256, 256, 3)
     told(capsys, "ask", saved, "--image", "three.png", "--target", "image", "--out", "d.png")
     line = told(capsys, "ask", saved, "--image", "three.png")
     assert "evokes audio at step 6; --out FILE keeps it\nnearest known image: event.audio+image." in line
@@ -141,14 +146,13 @@ def test_mistakes_have_code_2_and_one_line(saved: Path, tmp_path: Path, capsys: 
     assert "no checkpoint yet" in why("ask", "young", *picture) and "no checkpoint yet" in why("show", "young")
 
 
-@pytest.mark.skipif(os.geteuid() != 0 and not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_and_a_reader_that_is_gone(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.symlink("/dev/full", "full.npy")
     assert "no space left" in refused(capsys, "ask", saved, "--image", "three.png", "--out", "full.npy")
-    ours, theirs = socket.socketpair()
-    theirs.close()
+    reading, writing = os.pipe()
+    os.close(reading)
     command = [sys.executable, str(ROOT / "launch.py"), "ask", str(saved), "--image", "three.png", "--out", "a.npy"]
-    done = subprocess.run(command, stdout=ours, stderr=subprocess.PIPE, timeout=120)
-    ours.close()
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=120)
+    os.close(writing)
     # Nobody reads what is printed; the file is written nonetheless, and nothing is said of it.
     assert (done.returncode, done.stderr) == (0, b"") and Path("a.npy").exists()
