@@ -130,7 +130,7 @@ class Segmenter:
         return self._time_of(max(self._cut, self._sample_of(frame)))
 
     @property
-    def held(self) -> int:
+    def buffered(self) -> int:
         """Samples that are kept."""
         return len(self._sound)
 

@@ -1,4 +1,4 @@
-"""What a replay's directory holds, seen from outside: nothing is written, and nobody is waited for."""
+"""The events that a replay's directory stores, read from outside: nothing is written, and nobody is waited for."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path

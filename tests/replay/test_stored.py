@@ -6,7 +6,7 @@ import pytest
 
 from replay.buffer import Buffer
 from replay.config import DISK, MEMORY, ReplayConfig
-from replay.held import count_events, last_generation
+from replay.stored import count_events, last_generation
 from tests.replay.batches import batch_of
 
 
