@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agent.networks.published import Networks, to_network
-from replay.held import tables
 from replay.sampler import Sampler
+from replay.stored import tables
 from sensors.core.errors import StateError
 from sensors.core.modalities import labelled
 

@@ -34,7 +34,9 @@ def pairs(count: int = 24) -> dict[str, NDArray[Any]]:
     return {"audio": clips(labels, rng), "image": seen}
 
 
-def learner_of(samples: Mapping[str, NDArray[Any]], steps: int, learn: str = "smart", seed: int = 0, **changes: Any) -> Learner:
+def learner_of(
+    samples: Mapping[str, NDArray[Any]], steps: int, learn: str = "smart", seed: int = 0, **changes: Any
+) -> Learner:
     """A learner that has taken some steps on these events."""
     own: LearnerConfig = config(modalities=",".join(samples), **changes)
     replay = ListReplay({"+".join(samples): samples})
