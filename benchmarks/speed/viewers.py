@@ -194,7 +194,7 @@ def main() -> None:
         options = ["--run-dir", str(run), "--seed", str(arguments.seed), "--set", "run.dashboard=false"]
         with Job(*source, *options) as job:
             address = job.wait_for(r"page (http://\S+/)", START_WITHIN)[1]
-            _wait_for_steps(address, arguments.steps)
+            wait_for_steps(address, arguments.steps)
             bounds = (arguments.seconds, arguments.repeats, arguments.viewers, arguments.questions, arguments.rate)
             found = measure(address, run, *bounds)
             job.stop()
@@ -206,7 +206,7 @@ def main() -> None:
     tell(figures, about, arguments.json)
 
 
-def _wait_for_steps(address: str, steps: int) -> None:
+def wait_for_steps(address: str, steps: int) -> None:
     """Until the run has learned so many steps, and the page has weights."""
     end = time.monotonic() + START_WITHIN
     while time.monotonic() < end:

@@ -29,6 +29,11 @@ class ViewerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Number of the process; 0 where there is none."""
+        return 0 if self._process is None else self._process.pid
+
     def open(self, address: str) -> str:
         """Follow the page at an address, which may hold its token; a line for people, or empty."""
         if address == self._address:
