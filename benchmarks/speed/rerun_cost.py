@@ -4,11 +4,12 @@
     python benchmarks/speed/rerun_cost.py --json   # the same; the last line is one flat JSON object
 
 A whole run of `launch.py`, as a person starts it. Intervals without and with the process that `--rerun FILE` starts
-alternate. Rates come from the run's own figures. Where others use the machine, rates of two intervals differ by more
-than 1 % by themselves: their spread without rerun is told beside the cost.
+are neighbours. Rates come from the run's own figures. The cost is the median over the neighbours, with its standard
+error: where others use the machine, rates of two intervals differ by more than 1 % by themselves.
 """
 
 import argparse
+import math
 import statistics
 import tempfile
 import time
@@ -34,24 +35,31 @@ def measure(address: str, run: Path, seconds: float, repeats: int) -> dict[str, 
     shown: list[dict[str, float]] = []
     shares, sizes = [], []
     for number in range(repeats):
-        alone.append(rates.over(seconds))
-        file = run.parent / f"{number}.rrd"
-        viewer = ViewerProcess(str(file), run.name)
-        viewer.open(address)
-        time.sleep(SETTLE)
-        process = psutil.Process(viewer.pid)
-        before = process.cpu_times()
-        shown.append(rates.over(seconds))
-        after = process.cpu_times()
-        shares.append((after.user + after.system - before.user - before.system) / seconds)
-        viewer.close()
-        sizes.append(file.stat().st_size / seconds)
+        # Rates drift while a run goes on: in turn one comes first, and the other.
+        for with_it in (False, True) if number % 2 == 0 else (True, False):
+            if not with_it:
+                alone.append(rates.over(seconds))
+                continue
+            file = run.parent / f"{number}.rrd"
+            viewer = ViewerProcess(str(file), run.name)
+            viewer.open(address)
+            time.sleep(SETTLE)
+            process = psutil.Process(viewer.pid)
+            before = process.cpu_times()
+            shown.append(rates.over(seconds))
+            after = process.cpu_times()
+            shares.append((after.user + after.system - before.user - before.system) / seconds)
+            viewer.close()
+            sizes.append(file.stat().st_size / seconds)
     found: dict[str, float] = {}
     for name in ("learner", "sources"):
-        without, with_it = median(alone, name), median(shown, name)
-        found |= {f"{name}_per_s_alone": without, f"{name}_per_s_shown": with_it}
-        found[f"{name}_cost"] = 1 - with_it / without if without else 0.0
-        found[f"{name}_spread_alone"] = statistics.pstdev(one[name] for one in alone) / without if without else 0.0
+        found |= {f"{name}_per_s_alone": median(alone, name), f"{name}_per_s_shown": median(shown, name)}
+        costs = [1 - with_it[name] / without[name] for without, with_it in zip(alone, shown, strict=True)]
+        found[f"{name}_cost"] = statistics.median(costs)
+        # The standard error of a median is about 1.25 times that of a mean.
+        found[f"{name}_cost_error"] = 1.25 * statistics.pstdev(costs) / math.sqrt(max(1, len(costs) - 1))
+    cpu = [1 - two["learner_cpu"] / one["learner_cpu"] for one, two in zip(alone, shown, strict=True)]
+    found["learner_cpu_cost"] = statistics.median(cpu)
     return found | {"rerun_cores": statistics.median(shares), "file_kib_per_s": statistics.median(sizes) / 1024}
 
 
@@ -73,7 +81,8 @@ def main() -> None:
             found = measure(address, run, arguments.seconds, arguments.repeats)
             job.stop()
     verdict = "within" if found["learner_cost"] <= COST else "beyond"
-    print(f"cost of rerun for the learner's rate: {found['learner_cost']:.2%}, {verdict} {COST:.0%}")
+    error = found["learner_cost_error"]
+    print(f"cost of rerun for the learner's rate: {found['learner_cost']:.2%} ± {error:.2%}, {verdict} {COST:.0%}")
     tell(
         {name: round(value, 4) for name, value in found.items()}, {**machine(), "seed": arguments.seed}, arguments.json
     )

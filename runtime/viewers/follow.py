@@ -17,6 +17,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from runtime.viewers.rerun_log import RerunLog
@@ -156,8 +157,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     if given.follow_parent:
         threading.Thread(target=_await_end, args=(sys.stdin.buffer, stop), daemon=True).start()
-    # It gives way to the run, which may be on the same cores.
-    os.nice(10)
+    # It gives way to the run, which may be on the same cores. Linux shares CPU time among sessions first, and this
+    # process has one of its own.
+    os.nice(19)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("19")
     try:
         log = RerunLog(given.name, given.to)
     except UserError as error:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import cv2
 
+from sensors.browsers import kept_exam, said_letters
 from sensors.browsers.prompts import Keeper, Prompt, Prompts
 from sensors.core.percept import Percept
 from sensors.perception.pairing import Moment
@@ -17,6 +18,13 @@ SIDE = 96
 """Longer side of the pictures that are told, pixels, unless their sense shows smaller ones."""
 REMEMBERED = 64
 """Reasons that are remembered of each sense."""
+MOST_PROMPTS = 128
+"""Prompts that wait to be taken in."""
+NO_KEEPER = {
+    kept_exam.USE: "this run keeps no exam set: start it with --exam DIR",
+    said_letters.USE: "this run learns no letters: start it with --teach letters",
+}
+"""Why a prompt cannot be kept, by its use."""
 NOTHING = "nothing was perceived"
 """Why a sense brought nothing, where its cutter counted no reason."""
 
@@ -48,6 +56,7 @@ class Told:
         self.prompts = Prompts()
         self.keepers: dict[str, Keeper] = {}
         self._tell, self._theirs = tell, theirs
+        self._changes: deque[Prompt | float] = deque(maxlen=MOST_PROMPTS)
         self._perception: Perception | None = None
         self._counts: dict[tuple[str, str], int] = {}
         self._reasons: dict[str, deque[_Reason]] = {}
@@ -57,6 +66,29 @@ class Told:
         """Tell what this perceives."""
         self._perception = perception
         self._reasons = {name: deque(maxlen=REMEMBERED) for name in perception.senses}
+
+    def show(self, prompt: Prompt) -> None:
+        """A prompt is shown, if what it is for can be kept; any thread."""
+        keeper = self.keepers.get(prompt.use)
+        why = (
+            NO_KEEPER.get(prompt.use, "nothing of this kind is kept") if keeper is None else keeper.refuse(prompt.label)
+        )
+        self._changes.append(prompt.start if why else prompt)
+        if why:
+            self._tell(prompt.answer(why))
+
+    def hide(self, at: float) -> None:
+        """No prompt is shown from a monotonic second on; any thread."""
+        self._changes.append(at)
+
+    def take_prompts(self) -> None:
+        """Take in which prompts were shown, in the thread that perceives; to be called before each step."""
+        while self._changes:
+            change = self._changes.popleft()
+            if isinstance(change, Prompt):
+                self.prompts.show(change)
+            else:
+                self.prompts.hide(change)
 
     def percept(self, sense: str, percept: Percept, now: float) -> None:
         """Tell of a percept; of a lasting one, when it begins and when it is over."""

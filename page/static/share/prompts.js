@@ -30,6 +30,13 @@ export function mountPrompts(root, share) {
   const file = make("input", { type: "file", accept: ".csv,.txt,text/*", id: "prompts-file" });
   const times = make("input", { type: "number", min: 1, max: 100, value: 1, id: "prompts-times" });
   const use = make("select", { id: "prompts-use" });
+  const of = make(
+    "select",
+    { id: "prompts-of" },
+    make("option", { value: "browser" }, "this browser"),
+    make("option", { value: "host" }, "the machine's own"),
+  );
+  const whose = make("label", { hidden: true }, "Microphone and camera: ", of);
   const start = make("button", { type: "button", id: "prompts-start" }, "Start prompting");
   const word = make("p", { id: "prompts-word", class: "share-word", "aria-live": "assertive" });
   const place = make("p", { id: "prompts-place", role: "status" });
@@ -43,6 +50,7 @@ export function mountPrompts(root, share) {
     make("label", {}, "or names.csv ", file),
     make("label", {}, "Times ", times),
     make("label", {}, "For ", use),
+    whose,
     start,
     word,
     place,
@@ -65,7 +73,7 @@ export function mountPrompts(root, share) {
       return;
     }
     word.textContent = current.label;
-    share.prompt(current.label, use.value, current.alone);
+    share.prompt(current.label, use.value, current.alone, of.value);
   }
 
   file.addEventListener("change", async () => {
@@ -94,7 +102,9 @@ export function mountPrompts(root, share) {
     use.replaceChildren(...detail.prompts.map((one) => make("option", { value: one }, USES[one] ?? one)));
     box.hidden = !detail.prompts.length;
     // The sensors may be others than before: they are told what is shown.
-    if (current) share.prompt(current.label, use.value, current.alone);
+    whose.hidden = !detail.host;
+    if (!detail.host) of.value = "browser";
+    if (current) share.prompt(current.label, use.value, current.alone, of.value);
   });
   share.addEventListener("prompted", ({ detail }) => {
     if (!current || detail.label !== current.label) return;
