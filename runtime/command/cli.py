@@ -220,7 +220,7 @@ def _examples() -> str:
     lines = [f"  {program()} {arguments:<34} {purpose}".rstrip() for arguments, purpose in EXAMPLES]
     stop = "Ctrl-C stops with a checkpoint; a second Ctrl-C stops at once."
     others = [f"  {program()} {entry.usage:<34} {entry.about}" for entry in entries()]
-    return "\n".join(["examples:", *lines, "", "what was learned goes out:", *others, "", stop])
+    return "\n".join(["examples:", *lines, "", "commands on a run that has learned something:", *others, "", stop])
 
 
 def _add(group: argparse._ArgumentGroup, flag: str, s: Setting) -> None:

@@ -159,9 +159,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         threading.Thread(target=_await_end, args=(sys.stdin.buffer, stop), daemon=True).start()
     # It gives way to the run, which may be on the same cores. Linux shares CPU time among sessions first, and this
     # process has one of its own.
-    os.nice(19)
+    os.nice(10)
     with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text("19")
+        Path("/proc/self/autogroup").write_text("10")
     try:
         log = RerunLog(given.name, given.to)
     except UserError as error:

@@ -1,10 +1,14 @@
 """A live run is asked over HTTP by the same object as a saved one, and answers the same."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+import soundfile
 
 import agent
 from agent.learned.connected import ConnectedAgent
@@ -14,6 +18,8 @@ from sensors.core.errors import ConfigError, EventError, LinkError, StateError
 from tests.agent.learned.saved import pairs
 from tests.agent.learned.test_loaded import networks_of
 from tests.page.fake import FakeRun, board, fake_run, tone
+
+PAGE = (Path(__file__).parents[3] / "docs/howto/export.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +77,25 @@ def test_a_run_with_an_exam_tells_names(live: FakeRun, there: ConnectedAgent) ->
 
     assert wait_for(lambda: there.nearest(image=part.samples[0])[0].name is not None)
     assert there.nearest(image=part.samples[0])[0].id.startswith("exam.0.image.")
+
+
+def test_the_program_of_the_page_runs_as_it_stands(
+    live: FakeRun, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len(program.strip().splitlines()) <= 12
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("three.png", board())
+    soundfile.write("three.wav", tone(0.5), 16_000)
+    # What these networks evoke, which have hardly learned, may be silent.
+    program = program.replace('evoked["audio"].save("three.wav")', 'evoked["audio"].save("three.npy")')
+    program = program.replace("runs/2026-01-31_12-00-00", str(saved)).replace(
+        "127.0.0.1:8270", f"127.0.0.1:{live.port}"
+    )
+    told: dict[str, Any] = {}
+    exec(compile(program, "export.md", "exec"), told)
+    assert told["codes"].shape == (1, 512) and told["picture"].shape == (256, 256, 3) and Path("three.npy").exists()
+    assert len(capsys.readouterr().out.splitlines()) == 5
 
 
 def test_what_cannot_be_asked_is_said(there: ConnectedAgent) -> None:

@@ -18,7 +18,7 @@ from runtime.command.entries.info import exams, last_figures
 from tests.agent.learned.saved import learner_of, pairs, save_run
 from tests.page.fake import board, fake_run, tone
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
