@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.learned.saved_config import FORMAT
 from agent.learned.saved_parts import check_forms, check_installed
-from page.certificate import check_page
+from page.access.certificate import check_page
 from replay.stored import last_generation
 from runtime.command.cli import Request
 from runtime.command.environment import prepare_environment

@@ -50,7 +50,12 @@ class ConnectedAgent(Agent):
     @property
     def senses(self) -> tuple[str, ...]:
         """Names of the senses that can be asked about and evoked."""
-        return tuple(self._known)
+        return tuple(name for name, one in self._known.items() if self._evokes(one))
+
+    def _evokes(self, about: Mapping[str, Any]) -> Sequence[str]:
+        """The senses that one of the status evokes; all that it tells of, where it does not say."""
+        evoked: Sequence[str] = about.get("evokes", list(self._known))
+        return evoked
 
     def heard(self, sense: str) -> bool:
         """Whether samples of a sense can be heard."""
@@ -78,9 +83,10 @@ class ConnectedAgent(Agent):
         """
         sense, data = self._packed(given)
         named = (target,) if isinstance(target, str) else tuple(target)
+        able = self._evokes(self._known[sense])
         for name in named:
-            check_known(name, self.senses)
-        wanted = named or tuple(name for name in self.senses if name != sense)
+            check_known(name, able)
+        wanted = named or tuple(name for name in able if name != sense)
         query = _query(sense, prepare, cut) | {"target": ",".join(wanted), "data": "npy,png,wav", "keep": "0"}
         told = _told(self._ask("/v1/evoke", query, data))
         if "id" not in told["asked"]:

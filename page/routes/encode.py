@@ -6,13 +6,13 @@ import numpy as np
 from aiohttp import web
 
 from agent.answers.files import npy
-from page.answers import json_answer, number_of, text_of
-from page.codes import MOST_NEAREST, NEAREST
-from page.forms import FORMS
-from page.hosted import Hosted
-from page.refusals import Refused
-from page.routes.watch import BODIES, HOSTED, in_pool, thought
-from page.uploads import NothingTold, read_upload
+from page.access.refusals import Refused
+from page.context import PageContext
+from page.inference.codes import MOST_NEAREST, NEAREST
+from page.routes.responses import json_answer, number_of, text_of
+from page.routes.watch import BODY_READER, CONTEXT, in_pool, infer
+from page.samples.formats import FORMATS
+from page.samples.uploads import NothingTold, read_upload
 from sensors.given import Given
 
 
@@ -24,22 +24,22 @@ def add_routes(app: web.Application) -> None:
 
 async def _latents(request: web.Request) -> web.StreamResponse:
     """The latents of samples as npy, (B, L) float32."""
-    hosted = request.app[HOSTED]
-    given = await _given(request, hosted)
-    step, latents = await thought(hosted, hosted.mind.encode, given.sense, given.samples, request.query.get("target"))
+    context = request.app[CONTEXT]
+    given = await _given(request, context)
+    step, latents = await infer(context, context.model.encode, given.sense, given.samples, request.query.get("target"))
     headers = {"X-Step": str(step), "X-Sense": given.sense, "Cache-Control": "no-store"}
-    return web.Response(body=npy(latents), content_type=FORMS["npy"], headers=headers)
+    return web.Response(body=npy(latents), content_type=FORMATS["npy"], headers=headers)
 
 
 async def _nearest(request: web.Request) -> web.StreamResponse:
     """The known samples that are nearest to what one sample means."""
-    hosted = request.app[HOSTED]
+    context = request.app[CONTEXT]
     count = number_of(request, "count", NEAREST, 1, MOST_NEAREST)
-    given = await _given(request, hosted)
+    given = await _given(request, context)
     if len(given.samples) != 1:
         raise Refused("bad_request", f"{len(given.samples)} samples; send one")
     target = text_of(request, "target", given.sense)
-    step, near, names = await thought(hosted, _near, hosted, given, target, count)
+    step, near, names = await infer(context, _near, context, given, target, count)
     told: list[dict[str, Any]] = [
         {
             "id": one.id,
@@ -53,22 +53,22 @@ async def _nearest(request: web.Request) -> web.StreamResponse:
     return json_answer({"told": True, "why": "", "reason": "", "step": step, "nearest": told})
 
 
-def _near(hosted: Hosted, given: Given, target: str, count: int) -> Any:
-    hosted.mind.check((given.sense, target))
+def _near(context: PageContext, given: Given, target: str, count: int) -> Any:
+    context.model.check((given.sense, target))
     # Begins to make the codes of known samples where there are none yet.
-    codes = hosted.mind.codes()
+    codes = context.model.codes()
     if codes is None:
         raise Refused("not_ready", "the latents of known samples are being made; ask again in a moment")
-    near = codes.nearest(given.sense, np.asarray(given.samples[0]), target, count)
+    near = codes.nearest(given.sense, np.asarray(given.samples[0]), count).get(target, [])
     return codes.networks.step, near, codes.names
 
 
-async def _given(request: web.Request, hosted: Hosted) -> Given:
-    body = await request.app[BODIES].read(request, hosted.config.upload_mib << 20)
-    about = (request.content_type, hosted.mind.senses, request.query.get("sense"))
-    prepare, cut = text_of(request, "prepare", hosted.facts.prepares), text_of(request, "cut", "auto")
+async def _given(request: web.Request, context: PageContext) -> Given:
+    body = await request.app[BODY_READER].read(request, context.config.upload_mib << 20)
+    about = (request.content_type, context.model.senses, request.query.get("sense"))
+    prepare, cut = text_of(request, "prepare", context.facts.prepares), text_of(request, "cut", "auto")
     try:
-        given: Given = await in_pool(hosted, read_upload, body, *about, prepare, cut)
+        given: Given = await in_pool(context, read_upload, body, *about, prepare, cut)
     except NothingTold as nothing:
         raise Refused("damaged", str(nothing)) from None
     return given

@@ -61,7 +61,7 @@ def test_several_samples_are_asked_about_at_once(there: ConnectedAgent, here: Lo
 
 
 def test_known_samples_are_found(there: ConnectedAgent, live: FakeRun) -> None:
-    known = live.hosted.library.events.sample("audio+image", 3, "image")
+    known = live.context.samples.events.sample("audio+image", 3, "image")
     near = there.nearest(image=known, count=2)
     assert next(one.id for one in near) == "event.audio+image.3.image" and near[0].distance < 0.01
     assert (near[0].sample.array == known).all() and near[0].sample.picture().shape == (256, 256, 3)
@@ -70,9 +70,9 @@ def test_known_samples_are_found(there: ConnectedAgent, live: FakeRun) -> None:
 
 def test_a_run_with_an_exam_tells_names(live: FakeRun, there: ConnectedAgent) -> None:
     live.examine()
-    part = live.hosted.library.subjects[0].exam.parts["image"]
-    live.hosted.mind.forget_codes()
-    live.hosted.mind._encoded_at = -1e9
+    part = live.context.samples.subjects[0].exam.parts["image"]
+    live.context.model.forget_codes()
+    live.context.model._encoded_at = -1e9
     from tests.patience import wait_for
 
     assert wait_for(lambda: there.nearest(image=part.samples[0])[0].name is not None)

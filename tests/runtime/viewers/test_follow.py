@@ -57,7 +57,7 @@ def live(tmp_path: Path, known: Networks) -> Iterator[FakeRun]:
     with fake_run(tmp_path / "run") as run:
         run.perceive("audio+image", 0, 3)
         run.learn(known)
-        run.hosted.told.update(OVERVIEW)
+        run.context.report.update(OVERVIEW)
         yield run
 
 
