@@ -58,7 +58,7 @@ class EncodedSamples:
     typical: float
 
     def nearest(self, code: Tensor, count: int = NEAREST) -> list[Near]:
-        """Those whose codes are nearest to a code (1, L) of the sense's own space, at most `count`, the nearest first."""
+        """Those whose codes are nearest to a code (1, L) of the sense's space, at most `count`, the nearest first."""
         distances = torch.cdist(code, self.codes)[0]
         found = distances.topk(min(count, len(self.ids)), largest=False)
         rows: list[int] = found.indices.tolist()

@@ -120,7 +120,7 @@ class LatestModel:
         return ({}, ()) if codes is None else (codes.nearest(sense, np.asarray(sample)), codes.names)
 
     def encode(self, sense: str, samples: NDArray[Any], target: str | None) -> tuple[int, NDArray[np.float32]]:
-        """Latents (B, L) float32 of samples, and the step of the weights; in the thinker's thread.
+        """Latents (B, L) float32 of samples, and the step of the weights; in the inference thread.
 
         Args:
             sense: of the samples (B, *shape).
