@@ -28,7 +28,7 @@ from runtime.run_folder.rundir import RunDirectory
 from runtime.viewers.rerun_log import FILE_SUFFIX, check_where, rerun
 from sensors.core.errors import ConfigError, StateError, UserError
 from sensors.core.registrations import brought
-from sensors.live.rig_config import is_recording
+from sensors.live.rig_config import is_played
 from sensors.plugins import plugins
 from sensors.senses import configure
 from sensors.senses.settings import form_changes
@@ -244,7 +244,7 @@ def _absolute(config: RunConfig) -> RunConfig:
     }
     if config.run.rerun is not None and config.run.rerun.endswith(FILE_SUFFIX):
         places["run.rerun"] = ("--rerun", config.run.rerun)
-    if config.run.sensors is not None and is_recording(config.run.sensors):
+    if config.run.sensors is not None and is_played(config.run.sensors):
         places["run.sensors"] = ("--sensors", config.run.sensors)
     camera = config.sensors.camera
     if config.run.sensors is not None and not config.rig.played and camera is not None and file_of(camera) == camera:
