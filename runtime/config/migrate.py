@@ -16,6 +16,7 @@ from sensors.core.retired import without_retired
 ABSENT: Mapping[str, Mapping[str, Any]] = {
     "run": {"teach": "digits"},
     "learner": {"paired_turns": 0.0},
+    "sensors": {"view": "card"},
 }
 """What a run did that was saved before there was such a setting, where today's default does something else."""
 MONITOR = {
@@ -43,7 +44,8 @@ def migrate(saved: Mapping[str, Any]) -> dict[str, Any]:
     for name in {*ABSENT, "teacher", "monitor", "sensors"} & set(saved):
         if not isinstance(saved[name], Mapping):
             raise ConfigError(f"{name}={saved[name]!r}: expected a group of settings")
-    now = without_retired(saved) | {name: {**old, **saved.get(name, {})} for name, old in ABSENT.items()}
+    kept = without_retired(saved)
+    now = kept | {name: {**old, **kept.get(name, {})} for name, old in ABSENT.items()}
     now["run"]["teach"] = teach(now["run"]["teach"])
     if now["run"].get("minutes") == math.inf:
         # Before it had a bound, this was another way to say: until Ctrl-C.
