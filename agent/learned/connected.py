@@ -206,7 +206,8 @@ def connect(
         patience: seconds that an answer may take.
 
     Raises:
-        ConfigError: it is no address of a page, or no certificate; LinkError: no run answers there; StateError: nothing is learned yet.
+        ConfigError: it is no address of a page, or no certificate.
+        LinkError: no run answers there.
     """
     parts = urllib.parse.urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
