@@ -83,16 +83,20 @@ class BrowserStage:
         home: an empty folder.
         lines: the script.
         seconds: for which the files last before they begin again.
+        kind: Playwright's `BrowserType` of a process that drives another browser already; None: Playwright is started.
     """
 
-    def __init__(self, home: Path, lines: Sequence[Line], seconds: float) -> None:
+    def __init__(self, home: Path, lines: Sequence[Line], seconds: float, kind: Any = None) -> None:
         from playwright.sync_api import sync_playwright
 
         sound, film = home / "sound.wav", home / "film.mjpeg"
         write_sound(sound, lines, seconds)
         write_film(film, lines, seconds)
-        self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(
+        self._playwright: Any = None
+        if kind is None:
+            started = sync_playwright().start()
+            self._playwright, kind = started, started.chromium
+        self._browser = kind.launch(
             executable_path=str(CHROMIUM),
             args=[
                 "--no-sandbox",
@@ -105,10 +109,21 @@ class BrowserStage:
         self.errors: list[str] = []
         self.page: Any = None
 
-    def share(self, address: str, name: str = "anna") -> float:
-        """Open a tab and share; the monotonic second at which both devices gave."""
-        page = self._browser.new_page()
+    def share(self, address: str, name: str = "anna", token: str = "") -> float:
+        """Open a tab and share.
+
+        Args:
+            address: of the page; certificates that nobody has signed are taken.
+            name: of the browser.
+            token: that the page asks for; the tab visits the address that holds it first, as people do.
+
+        Returns:
+            The monotonic second at which both devices gave.
+        """
+        page = self._browser.new_page(ignore_https_errors=True)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        if token:
+            page.goto(f"{address}?token={token}")
         page.goto(address + PAGE)
         page.fill("#share-name", name)
         page.evaluate(_FOLLOW)
@@ -134,7 +149,8 @@ class BrowserStage:
     def close(self) -> None:
         """End the browser."""
         self._browser.close()
-        self._playwright.stop()
+        if self._playwright is not None:
+            self._playwright.stop()
 
     def __enter__(self) -> Self:
         return self

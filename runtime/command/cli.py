@@ -5,11 +5,12 @@ import contextlib
 import os
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
+from runtime.command.entry import entries
+from runtime.command.parser import Help, Parser, PrintedText
 from runtime.config.settings_list import Setting, settings
 from runtime.config.teach import read_teach
 from runtime.run_folder.rundir import RunDirectory
@@ -27,6 +28,7 @@ OPTIONS = {
         "--listen": "ingest.listen",
         "--keys": "ingest.keys",
         "--record": "live.record",
+        "--speed": "live.speed",
         "--exam": "browsers.exam",
         "--respond": "answer.respond",
         "--judges": "monitor.judges",
@@ -55,11 +57,20 @@ OPTIONS = {
         "--page-address": "page.address",
         "--page-cert": "page.cert",
         "--page-key": "page.key",
+        "--rerun": "run.rerun",
     },
     "where it runs": {"--address": "run.address"},
 }
 """Prominent options by group; each stands for one setting and takes its help, choices and default from it."""
 
+
+def read_speed(text: str) -> dict[str, str]:
+    """`--speed max` as settings: 0 stands for as fast as it is perceived."""
+    return {"live.speed": "0" if text.strip().lower() == "max" else text}
+
+
+READERS: dict[str, Callable[[str], dict[str, str]]] = {"--teach": read_teach, "--speed": read_speed}
+"""Options whose text is not that of their setting: option -> the settings that the text stands for."""
 DESCRIPTION = """\
 Learn, without labels, what things look and sound like. Teachers show and say things,
 replay stores these events, the learner turns images into sounds and back, and the monitor
@@ -70,6 +81,7 @@ EXAMPLES = (
     ("--teach digits", "without letters and lip reading"),
     ("--teach things", "your own things: things/image/mug/*.jpg, things/audio/mug/*.wav"),
     ("--sensors live", "learn from this machine's microphone and camera"),
+    ("--sensors talk.mp4 --speed max", "learn from a film, or from a folder of films"),
     ("--sensors live --listen tcp://127.0.0.1:5570 --record session", ""),
     ("--data ~/datasets --speech fsdd", "learn from MNIST and recorded speech in that folder"),
     ("--resume runs/2026-01-31_12-00-00", "continue a run that was stopped"),
@@ -93,22 +105,6 @@ class Request:
     resume: Path | None
 
 
-class PrintedText(Exception):
-    """A text to print; nothing else is done."""
-
-
-class _Help(argparse.Action):
-    """`--help`: nothing that follows on the command line matters, right or wrong."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        raise PrintedText(parser.format_help().rstrip("\n"))
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message} ({self.prog} --help lists the options)")
-
-
 def parse_arguments(arguments: Sequence[str]) -> Request:
     """Read the command line.
 
@@ -122,7 +118,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     if given.resume is not None and given.run_dir is not None:
         raise ConfigError("--resume and --run-dir: a resumed run stays in its directory; give one of the two")
     # Nothing that only shows a page executes what a run directory names.
-    page = given.help_settings or given.list_devices or given.speak is not None
+    page = given.help_settings or given.list_devices or given.list_topics is not None or given.speak is not None
     # Before settings are read, as plugins bring some.
     plugins = _load_plugins(given.plugin, None if page else given.resume)
     if given.help_settings:
@@ -131,6 +127,10 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         from sensors.sources.devices import list_devices
 
         raise PrintedText("\n".join(line for devices in list_devices() for line in devices.lines()))
+    if given.list_topics is not None:
+        from sensors.perception.topics import list_topics
+
+        raise PrintedText("\n".join(list_topics(place(given.list_topics, "--list-topics"))))
     if given.speak is not None:
         from teacher.folder.speak import speak
 
@@ -139,7 +139,8 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     for options in OPTIONS.values():
         for flag, key in options.items():
             if (text := getattr(given, flag[2:].replace("-", "_"))) is not None:
-                changes |= read_teach(text) if flag == "--teach" else {key: str(text)}
+                read = READERS.get(flag)
+                changes |= {key: str(text)} if read is None else read(text)
     for assignment in given.set:
         key, equals, text = assignment.partition("=")
         if not equals or "." not in key:
@@ -147,6 +148,8 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         changes[key.strip()] = text.strip()
     if "run.plugins" in changes:
         raise ConfigError("--set run.plugins: plugins must be known before settings are read; use --plugin FILE.py")
+    if given.topic:
+        changes["live.topics"] = ",".join(given.topic)
     if given.plugin:
         changes["run.plugins"] = SEPARATOR.join(plugins)
     run_dir, resume = (
@@ -186,8 +189,8 @@ def _load_plugins(given: Sequence[str], resume: str | None) -> list[str]:
         return [str(path) for path in paths]
 
 
-def _parser(known: dict[str, Setting]) -> _Parser:
-    parser = _Parser(
+def _parser(known: dict[str, Setting]) -> Parser:
+    parser = Parser(
         prog=program(),
         description=DESCRIPTION,
         epilog=_examples(),
@@ -198,6 +201,14 @@ def _parser(known: dict[str, Setting]) -> _Parser:
     source = parser.add_argument_group("where events come from")
     source.add_argument("--teacher", choices=("simulated",), help="a simulated teacher (the default)")
     source.add_argument("--list-devices", action="store_true", help="show microphones and cameras, and end")
+    source.add_argument(
+        "--topic",
+        action="append",
+        default=[],
+        metavar="SENSE=STREAM",
+        help="which stream of the file that is played a sense is perceived in; repeatable [the first that fits]",
+    )
+    source.add_argument("--list-topics", metavar="PATH", help="show the streams of a file or folder, and end")
     source.add_argument(
         "--speak",
         metavar="DIR",
@@ -226,14 +237,15 @@ def _parser(known: dict[str, Setting]) -> _Parser:
         help="change any setting; repeatable",
     )
     other.add_argument("--help-settings", action="store_true", help="list every setting with default and bounds")
-    other.add_argument("-h", "--help", action=_Help, nargs=0, help="show this page")
+    other.add_argument("-h", "--help", action=Help, nargs=0, help="show this page")
     return parser
 
 
 def _examples() -> str:
     lines = [f"  {program()} {arguments:<34} {purpose}".rstrip() for arguments, purpose in EXAMPLES]
     stop = "Ctrl-C stops with a checkpoint; a second Ctrl-C stops at once."
-    return "\n".join(["examples:", *lines, "", stop])
+    others = [f"  {program()} {entry.usage:<34} {entry.about}" for entry in entries()]
+    return "\n".join(["examples:", *lines, "", "commands on a run that has learned something:", *others, "", stop])
 
 
 def _add(group: argparse._ArgumentGroup, flag: str, s: Setting) -> None:

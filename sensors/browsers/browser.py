@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sensors.browsers import kept_exam, said_letters
+from sensors.browsers.feedback import Feedback
 from sensors.browsers.host_prompts import HostPrompts, Listener
 from sensors.browsers.messages import Picture, Sound, number, unpack
 from sensors.browsers.prompts import read_prompt
 from sensors.browsers.shared_sources import SharedCamera, SharedMicrophone
-from sensors.browsers.told import Told
 from sensors.core.clock import ClockEstimator
 from sensors.core.errors import WireError
 from sensors.core.event import EventBatch
@@ -77,20 +77,20 @@ class Browser:
         self._replies: deque[str] = deque(maxlen=REPLIES)
         self._next_state = 0.0
         self._host = host
-        self._told = Told(self.reply, self._theirs)
+        self._feedback = Feedback(self.reply, self._theirs)
         source = f"browser/{name}"
-        self._perception = Perception(source, generation, perception, senses, self._told)
-        self._told.follow(self._perception)
+        self._perception = Perception(source, generation, perception, senses, self._feedback)
+        self._feedback.follow(self._perception)
         streams = self._perception.streams.values()
         self.microphone = SharedMicrophone(f"{source}/microphone", self._offset, sensors)
         color = any(stream.in_color() for stream in streams if stream.reading is Frame)
         self.camera = SharedCamera(f"{source}/camera", self._offset, sensors, side, color, LOOK_BACK if letters else 0)
         if exam is not None:
-            self._told.keepers[kept_exam.USE] = kept_exam.KeptExam(
+            self._feedback.keepers[kept_exam.USE] = kept_exam.KeptExam(
                 Path(exam), self._perception.streams, perception, name
             )
         if letters:
-            self._told.keepers[said_letters.USE] = said_letters.SaidLetters(
+            self._feedback.keepers[said_letters.USE] = said_letters.SaidLetters(
                 f"prompts/{name}", generation, self.camera.recent, give
             )
         read = {stream.reading for stream in streams}
@@ -117,7 +117,7 @@ class Browser:
                 "type": "welcome",
                 "name": self.name,
                 "senses": list(self._perception.senses),
-                "prompts": list(self._told.keepers),
+                "prompts": list(self._feedback.keepers),
                 "host": self._host is not None,
             }
         )
@@ -156,7 +156,7 @@ class Browser:
             self._prompt(told, self._ours(number(dict(told), "at"), at))
         elif told["type"] == "prompt_over":
             over = self._ours(number(dict(told), "at"), at)
-            self._told.hide(over)
+            self._feedback.hide(over)
             if self._host is not None:
                 self._host.over(self.name, over)
         else:
@@ -169,10 +169,10 @@ class Browser:
 
     def step(self) -> bool:
         """Perceive in what has come; whether anything has."""
-        self._told.take_prompts()
+        self._feedback.take_prompts()
         came = self._reader.step()
         now = time.monotonic()
-        self._told.look(now)
+        self._feedback.look(now)
         if now >= self._next_state and self.share:
             self._next_state = now + STATE_EVERY
             self.reply(self._state(now))
@@ -211,7 +211,7 @@ class Browser:
         """
         prompt, of = read_prompt(dict(told), start), told.get("of", "browser")
         if of == "browser":
-            self._told.show(prompt)
+            self._feedback.show(prompt)
         elif of != "host":
             raise WireError("prompt: `of` is browser or host")
         elif self._host is None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sensors.browsers import kept_exam, said_letters
+from sensors.browsers.feedback import Feedback
 from sensors.browsers.prompts import Prompt
-from sensors.browsers.told import Told
 from sensors.core.event import EventBatch
 from sensors.core.percept import Percept, Reading
 from sensors.perception.pairing import Moment
@@ -40,7 +40,7 @@ class Listener(NamedTuple):
     theirs: Callable[[float], float]
 
 
-class HostPrompts(Told):
+class HostPrompts(Feedback):
     """Sees what this machine perceives, and tells it to the browser that prompts.
 
     Without such a browser it does nothing: every moment becomes an event.

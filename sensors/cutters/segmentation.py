@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sensors.core.config import Config, setting
 from sensors.core.errors import ConfigError
-from sensors.cutters.voice import HOP, SMOOTHED, WINDOW, Voice
+from sensors.cutters.voice import HOP, MEMORY, SMOOTHED, WINDOW, Voice
 from sensors.signals.spectrogram import SAMPLE_RATE
 from sensors.sources.source import Chunk
 
@@ -150,6 +150,9 @@ class Segmenter:
                 self.counts["gaps"] += 1
                 done = self._cut_off()
             self._unheard = False
+            if chunk.start >= self._end + MEMORY:
+                # Nothing that was heard is recent enough to be background: it may be another room by now.
+                self._voice = Voice()
             self._begin(chunk.start)
             self._clocked = 0
         else:

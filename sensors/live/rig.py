@@ -8,7 +8,7 @@ from sensors.browsers.host_prompts import HostPrompts
 from sensors.core.errors import SourceError
 from sensors.live.live_rig import HOST, LiveRig
 from sensors.live.rig_config import RigConfig
-from sensors.perception.perception import Perception
+from sensors.perception.perception import Perception, StreamConfig
 from sensors.perception.streams import AnySource, devices, played, streams
 from sensors.robots.ingest import RemoteIngest
 from sensors.sources.devices import connect
@@ -35,13 +35,16 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
     recorder = None
     ingest = RemoteIngest(config.ingest) if config.ingest.listen is not None else None
     if config.live.record is not None:
-        recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
+        recorder = Recorder(
+            free_directory(config.live.record), config.sensors.record_mib * 2**20, config.sensors.picture_rate
+        )
+    perceiving = StreamConfig.of(config.perception, config.sensors)
     browsers = prompts = None
     if config.browsers.most and not config.played:
-        senses = (config.perception, config.names)
+        senses = (perceiving, config.names)
         prompts = HostPrompts(generation, config.browsers.exam, config.letters) if sources else None
         browsers = Browsers(config.browsers, *senses, config.sensors, generation, recorder, config.letters, prompts)
-    perception = Perception(HOST, generation, config.perception, config.names, prompts)
+    perception = Perception(HOST, generation, perceiving, config.names, prompts)
     return LiveRig(
         sources,
         perception,
@@ -59,11 +62,11 @@ def make_sources(config: RigConfig) -> list[AnySource]:
     """The devices that the senses are perceived in, or what was recorded of them.
 
     Raises:
-        SourceError: no such recording, or nothing to perceive with.
+        SourceError: no such recording or file, or nothing to perceive with.
     """
     wanted = streams(config.names)
     if config.played:
-        return played(wanted, config.source, config.live.speed)
+        return played(wanted, config.source, config.live.speed, config.live.topics)
     sources = devices(wanted, config.devices)
     if not sources and config.ingest.listen is None and not config.waits_for_browsers:
         raise SourceError(

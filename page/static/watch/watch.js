@@ -49,10 +49,8 @@ export function mount(section) {
     showSources(sources, status);
   }));
   on("samples", running(({ newest }) => {
-    for (const [name, one] of Object.entries(newest)) {
-      place({ name, about: "", layout: "picture", heard: false });
-      shown.get(name).take(one.id);
-    }
+    // A sense that is new has its place once the status has described it, within a second.
+    for (const [name, one] of Object.entries(newest)) shown.get(name)?.take(one.id);
   }));
   const heard = new Map();
   on("status", ({ senses: all }) => all.forEach((sense) => heard.set(sense.name, sense.heard)));
@@ -71,11 +69,11 @@ class Row {
     this.next = 0;
   }
 
-  take({ ids, total, kind }, heard) {
-    say(this.total, `${number(total)} of ${words(kind).replaceAll("+", " and ")}`);
+  take({ ids, total }, heard) {
     const now = performance.now();
     if (now < this.next) return;
     this.next = now + PAIR_EVERY;
+    say(this.total, `${number(total)} of ${Object.keys(ids).map(words).join(" and ")}`);
     this.list.querySelector(".quiet")?.remove();
     this.list.prepend(el("li", {}, Object.entries(ids).map(([sense, id]) =>
       sample(id, { label: `${words(sense)} of an event`, heard: heard.get(sense), size: 72, lazy: false }))));
@@ -84,7 +82,8 @@ class Row {
 }
 
 /** One box for each sense; those that learn and those that guide light up. */
-function showSides(sides, turn, { senses, learner, run }) {
+function showSides(sides, turn, { senses: all, learner, run }) {
+  const senses = all.filter((sense) => sense.evokes.length);
   if (sides.childElementCount !== senses.length) {
     sides.replaceChildren(...senses.map(({ name }, i) => {
       const side = el("div.side", {}, el("b", {}, words(name)), el("span.below", {}, "waits"));
