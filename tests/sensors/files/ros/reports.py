@@ -21,7 +21,7 @@ class Told:
         self.remarks.append(text)
 
 
-def played(file: OpenFile, stream: str, told: Told, color: bool = False) -> list[Reading]:
+def play(file: OpenFile, stream: str, told: Told, color: bool = False) -> list[Reading]:
     """All readings of a stream; what it says at its end comes to `told`."""
     readings = file.play(stream, told, color)
     got: list[Reading] = []

@@ -18,8 +18,13 @@ from sensors.core.percept import Reading
 from sensors.files.ros.mcap_store import WAITING, McapStore
 from sensors.files.ros.reader import READER
 from sensors.files.ros.recorder import free_place, make_recorder, taken
+from sensors.perception.perception import Perception
+from sensors.perception.source_reader import SourceReader
+from sensors.perception.streams import played, streams
 from sensors.signals.readings import Chunk, Frame, Values
-from tests.sensors.files.ros.reports import Told, played
+from sensors.sources.recording import Recording
+from tests.sensors.files.ros.reports import Told, play
+from tests.sensors.sessions import CHUNKS, FRAMES, record_session
 
 PLENTY = 2**30
 
@@ -74,7 +79,7 @@ def test_what_is_recorded_is_played_as_it_was(tmp_path: Path) -> None:
         (color, "robot-2/camera", True),
     ):
         told = Told()
-        got = played(file, stream, told, in_color)
+        got = play(file, stream, told, in_color)
         wanted: list[Any] = [reading for name, reading in readings if name == source]
         assert len(got) == len(wanted) and not told.lost and not told.ending
         shift = got[0].begin - wanted[0].begin
@@ -86,7 +91,7 @@ def test_what_is_recorded_is_played_as_it_was(tmp_path: Path) -> None:
                 assert (a.gap, a.unsure, a.samples.tobytes()) == (b.gap, b.unsure, b.samples.tobytes())
             else:
                 assert isinstance(a, Frame) and a.picture.tobytes() == b.picture.tobytes()
-    rows: list[Any] = played(file, "/hand/touch", Told())
+    rows: list[Any] = play(file, "/hand/touch", Told())
     felt: list[Any] = [reading for name, reading in readings if name == "hand"]
     assert np.array_equal(np.concatenate([r.values for r in rows]), np.concatenate([r.values for r in felt]))
     offset = rows[0].times[0] - felt[0].times[0]
@@ -165,7 +170,7 @@ os._exit(9)
     assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 9
     file = READER.parts(path)[0].open()
     told = Told()
-    assert len(played(file, "/microphone/audio_stamped", told)) == 100
+    assert len(play(file, "/microphone/audio_stamped", told)) == 100
     assert "cut off" in told.ending and not told.lost
 
 
@@ -177,7 +182,7 @@ def test_a_damaged_chunk_is_left_out_and_counted(tmp_path: Path, monkeypatch: py
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
     told = Told()
-    got: list[Any] = played(READER.parts(path)[0].open(), "/microphone/audio_stamped", told)
+    got: list[Any] = play(READER.parts(path)[0].open(), "/microphone/audio_stamped", told)
     assert 0 < len(got) < 100 and told.lost["damaged"] == 100 - len(got)
     assert "damaged place" in told.ending
     # The sound says where something is missing, besides the gaps that it had.
@@ -193,7 +198,7 @@ def test_beyond_the_limit_nothing_is_recorded_and_the_file_is_whole(tmp_path: Pa
     assert recorder.dropped["full"] > 0 and recorder.written + recorder.dropped["full"] == len(session())
     assert path.stat().st_size <= limit
     told = Told()
-    assert played(READER.parts(path)[0].open(), "/microphone/audio_stamped", told) and not told.ending
+    assert play(READER.parts(path)[0].open(), "/microphone/audio_stamped", told) and not told.ending
 
 
 class _Disk:
@@ -224,7 +229,7 @@ def test_what_a_full_disk_did_not_take_is_written_once_there_is_room(tmp_path: P
         store.rest()
     assert store.finish() == 0
     told = Told()
-    assert len(played(READER.parts(path)[0].open(), "/microphone/audio_stamped", told)) == 100 and not told.ending
+    assert len(play(READER.parts(path)[0].open(), "/microphone/audio_stamped", told)) == 100 and not told.ending
 
 
 def test_what_a_full_disk_never_takes_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,3 +283,34 @@ def test_names_are_those_that_ros_allows(tmp_path: Path) -> None:
     names = {stream.name for stream in READER.parts(tmp_path / "session.mcap")[0].open().streams}
     stems = {name.removesuffix("/image_raw/compressed") for name in names}
     assert stems == {"/robot_2/camera", "/robot_2/camera_2", "/_2/eye", "/source", "/__b"}, json.dumps(sorted(names))
+
+
+def perceived(path: Path) -> list[Any]:
+    """The batches of events that are perceived in a recording, as fast as they can be."""
+    sources = played(streams(["audio", "image"]), path, 0.0)
+    found: list[Any] = []
+    perception = Perception("host", 0, None, ["audio", "image"])
+    reader = SourceReader(sources, perception, lambda batch, captured: found.append(batch), played=True)
+    for source in sources:
+        source.connect()
+    while not reader.ended:
+        reader.step()
+    reader.finish()
+    assert sum(source.counts.read for source in sources) == CHUNKS + FRAMES
+    assert all(not source.counts.dropped for source in sources)
+    return found
+
+
+def test_both_kinds_of_recording_give_the_same_percepts(tmp_path: Path) -> None:
+    folder = record_session(tmp_path / "session")
+    recording = Recording(folder, shift=False)
+    readings = [(name, reading) for name in recording.names for reading in recording.samples(name)]
+    record(tmp_path / "session.mcap", sorted(readings, key=lambda pair: pair[1].begin))
+    one, other = perceived(folder), perceived(tmp_path / "session.mcap")
+    assert [batch.kind for batch in one] == [batch.kind for batch in other] and len(one) >= 3
+    begins = one[0].start[0], other[0].start[0]
+    for a, b in zip(one, other, strict=True):
+        assert np.allclose(a.start - begins[0], b.start - begins[1], atol=1e-6)
+        assert np.allclose(a.end - begins[0], b.end - begins[1], atol=1e-6)
+        assert a.samples.keys() == b.samples.keys()
+        assert all(np.array_equal(a.samples[name], b.samples[name]) for name in a.samples)

@@ -32,7 +32,7 @@ from tests.sensors.files.ros.bags import (
     write_directory,
     write_mcap,
 )
-from tests.sensors.files.ros.reports import Told, played
+from tests.sensors.files.ros.reports import Told, play
 
 IMAGE, JPEG = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 STAMPED, DATA, INFO = (f"audio_common_msgs/msg/{name}" for name in ("AudioDataStamped", "AudioData", "AudioInfo"))
@@ -68,11 +68,11 @@ def opened(path: Path) -> OpenFile:
 
 
 def frames(path: Path, told: Told, stream: str = "/camera/image_raw") -> list[Frame]:
-    return [frame for frame in played(opened(path), stream, told) if isinstance(frame, Frame)]
+    return [frame for frame in play(opened(path), stream, told) if isinstance(frame, Frame)]
 
 
 def sound(path: Path, told: Told, stream: str = "/audio") -> list[Chunk]:
-    return [chunk for chunk in played(opened(path), stream, told) if isinstance(chunk, Chunk)]
+    return [chunk for chunk in play(opened(path), stream, told) if isinstance(chunk, Chunk)]
 
 
 def mixture(count: int = 100) -> list[Recorded]:
@@ -122,17 +122,17 @@ def test_every_kind_of_bag_gives_the_same(tmp_path: Path, write: Callable[[Path]
     assert listed["/camera/image_raw"].rate == pytest.approx(20, rel=0.01)
     assert "16 × 16 mono8" in listed["/camera/image_raw"].about and IMAGE in listed["/camera/image_raw"].about
     told = Told()
-    seen = [frame for frame in played(file, "/camera/image_raw", told) if isinstance(frame, Frame)]
+    seen = [frame for frame in play(file, "/camera/image_raw", told) if isinstance(frame, Frame)]
     assert [int(frame.picture[0, 0]) for frame in seen] == list(range(100))
     assert np.allclose([frame.time for frame in seen], np.arange(100) * 0.05, atol=1e-7)
-    heard = np.concatenate([c.samples for c in played(file, "/audio", told) if isinstance(c, Chunk)])
+    heard = np.concatenate([c.samples for c in play(file, "/audio", told) if isinstance(c, Chunk)])
     assert np.abs(heard - np.frombuffer(pcm(0, 80_000), "<i2") / 32768).max() < 1e-6
     for stream, expected in (
         ("/joint_states", [[n, -n] for n in range(100)]),
         ("/joint_states.velocity", [[1, 2]] * 100),
         ("/tactile", [[n, 1, 2] for n in range(100)]),
     ):
-        rows = [reading for reading in played(file, stream, told) if isinstance(reading, Values)]
+        rows = [reading for reading in play(file, stream, told) if isinstance(reading, Values)]
         assert np.array_equal(np.concatenate([reading.values for reading in rows]), np.array(expected))
         times = np.concatenate([reading.times for reading in rows])
         assert np.allclose(times, np.arange(100) * 0.05, atol=1e-7)
@@ -295,7 +295,7 @@ def test_joints_in_another_order_and_of_other_nodes(tmp_path: Path) -> None:
         at = BEGIN + n * 10 * MILLION
         names, values = [(["a", "b"], [n, 0.5]), (["b", "a"], [0.5, n]), (["gripper"], [3.0])][n % 3]
         messages.append(("/joint_states", JOINTS, at, joints(at, names, values)))
-    rows = played(opened(write_mcap(tmp_path / "bag.mcap", messages)), "/joint_states", told := Told())
+    rows = play(opened(write_mcap(tmp_path / "bag.mcap", messages)), "/joint_states", told := Told())
     values = np.concatenate([reading.values for reading in rows if isinstance(reading, Values)])
     assert values.shape == (267, 2) and (values[:, 1] == 0.5).all()
     assert told.lost == {"refused": 133}
