@@ -63,7 +63,8 @@ class Topic:
     def __init__(self, name: str, maker: Callable[["Topic"], Maker | None]) -> None:
         self.messages: queue.Queue[tuple[float, Any]] = queue.Queue(WAITING)
         self.source: LoopSource[Any] = LoopSource(name, lambda: self, capacity=256, stall=None)
-        self._make, self._maker = maker, None
+        self._make = maker
+        self._maker: Maker | None = None
         self._ready: list[Reading] = []
         self._lost = self._counted = 0
 
@@ -171,12 +172,9 @@ class Bridge(Node):  # type: ignore[misc]
 
     def _subscribe(self, given: dict[str, str]) -> Iterator[LoopSource[Any]]:
         color = sense("image").stream.in_color()  # type: ignore[union-attr]
-        for name, kind, pixels in (("image", Image, image_pixels), ("compressed", CompressedImage, compressed_pixels)):
-            if given[name]:
-                yield self._topic(
-                    "camera", kind, given[name], lambda topic, pixels=pixels: Pictures(pixels, topic, color)
-                )
-                break
+        kind, pixels = (Image, image_pixels) if given["image"] else (CompressedImage, compressed_pixels)
+        if topic := given["image"] or given["compressed"]:
+            yield self._topic("camera", kind, topic, lambda report: Pictures(pixels, report, color))
         if given["audio"]:
             self.create_subscription(AudioInfo, given["audio_info"] or f"{given['audio']}_info", self._inform, 10)
             yield self._topic("microphone", AudioDataStamped, given["audio"], self._sounds)

@@ -159,7 +159,7 @@ def _unpacked(message: Any, layout: _Layout) -> NDArray[Any]:
     if layout.code is None:
         return pixels
     convert: Callable[[NDArray[Any], int], NDArray[Any]] = (
-        _demosaicked if str(message.encoding).startswith("bayer_") else cv2.cvtColor  # type: ignore[assignment]
+        _demosaicked if str(message.encoding).startswith("bayer_") else cv2.cvtColor
     )
     return convert(np.ascontiguousarray(pixels), layout.code)
 

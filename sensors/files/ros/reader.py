@@ -43,7 +43,8 @@ class RosFile(OpenFile):
             report.remark(f"{stream}: {entry.untimed}: the times of its recording are taken")
         maker = entry.make(report, color)
         order: Order[tuple[Message, bool]] = Order(lambda: report.lose("disordered"))
-        for time, (message, lost) in self._ordered(entry, order, report, ending := []):
+        ending: list[str] = []
+        for time, (message, lost) in self._ordered(entry, order, report, ending):
             yield from maker.take(time, message.content, lost)
         yield from maker.finish()
         return "".join(ending)

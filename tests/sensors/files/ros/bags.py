@@ -103,7 +103,7 @@ def write_mcap(
                 channels[topic] = writer.register_channel(topic, "cdr", schemas[kind])
             data = bytes(known_types().serialize_cdr(message, kind))
             writer.add_message(channels[topic], time, data, time)
-        writer.finish()
+        writer.finish()  # type: ignore[no-untyped-call]
     return path
 
 

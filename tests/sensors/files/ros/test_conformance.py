@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def cut(path: Path) -> None:
     path.write_bytes(data[: len(data) * 2 // 3])
 
 
-KNOWN = {
+KNOWN: dict[str, Any] = {
     "begins": {"/camera": [n * 0.04 for n in range(100)], "/hand": [n * 0.02 for n in range(200)]},
     "sounds": {"/audio": 4.0},
 }

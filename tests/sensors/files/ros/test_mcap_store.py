@@ -126,7 +126,7 @@ def test_others_libraries_read_it(tmp_path: Path) -> None:
     assert len(pictures) == len(frames)
     for (message, content), frame in zip(pictures, frames, strict=True):
         picture = cv2.imdecode(np.frombuffer(bytes(content.data), np.uint8), cv2.IMREAD_UNCHANGED)
-        assert content.format == "png" and np.array_equal(picture, frame.picture)
+        assert content.format == "png" and picture is not None and np.array_equal(picture, frame.picture)
         assert content.header.stamp.sec * 10**9 + content.header.stamp.nanosec == message.log_time
     with AnyReader([path]) as bag:
         wanted = [each for each in bag.connections if each.topic.startswith("/microphone/")]
@@ -220,7 +220,7 @@ class _Disk:
 def test_what_a_full_disk_did_not_take_is_written_once_there_is_room(tmp_path: Path) -> None:
     path = tmp_path / "session.mcap"
     store = McapStore(path, PLENTY)
-    disk = _Disk(store._output._file)
+    disk: Any = _Disk(store._output._file)
     store._output._file = disk
     readings = session()
     for n, (source, reading) in enumerate(readings):
@@ -236,7 +236,7 @@ def test_what_a_full_disk_never_takes_is_counted(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("sensors.files.ros.mcap_store.WAITING", 100_000)
     assert WAITING > 100_000
     store = McapStore(tmp_path / "session.mcap", PLENTY)
-    disk = _Disk(store._output._file)
+    disk: Any = _Disk(store._output._file)
     disk.full = True
     store._output._file = disk
     refused = [store.store(source, reading) for source, reading in session()]

@@ -58,7 +58,7 @@ def close(picture: NDArray[np.uint8], tolerance: int) -> bool:
     return all(np.abs(picture[at].astype(int) - SCENE[at].astype(int)).max() <= tolerance for at in INNER)
 
 
-GREY = cv2.cvtColor(SCENE, cv2.COLOR_BGR2GRAY)
+GREY = np.asarray(cv2.cvtColor(SCENE, cv2.COLOR_BGR2GRAY), np.uint8)
 OPAQUE = np.full((24, 32, 1), 255, np.uint8)
 COLOURED: dict[str, tuple[Callable[[], NDArray[Any]], int]] = {
     "bgr8": (lambda: SCENE, 0),
@@ -95,9 +95,9 @@ def test_colours_of_every_encoding_are_right(encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["nv12", "nv21"])
 def test_planes_of_half_the_size_are_read(encoding: str) -> None:
-    planar = cv2.cvtColor(SCENE, cv2.COLOR_BGR2YUV_I420)
+    planar = np.asarray(cv2.cvtColor(SCENE, cv2.COLOR_BGR2YUV_I420), np.uint8)
     chroma = planar[24:].reshape(2, -1)
-    both = np.stack(chroma if encoding == "nv12" else chroma[::-1], -1).reshape(12, 32)
+    both = np.stack(list(chroma if encoding == "nv12" else chroma[::-1]), -1).reshape(12, 32)
     message = image(BEGIN, encoding, np.concatenate([planar[:24], both]), size=(24, 32), step=32)
     assert close(image_pixels(message, color=True), 6)
 
@@ -138,7 +138,7 @@ def test_what_is_no_picture_is_refused_by_name(encoding: str, why: str) -> None:
     ("changes", "reason"),
     [({"step": 95}, "damaged"), ({"height": 25}, "damaged"), ({"width": 0}, "empty"), ({"width": 40_000}, "refused")],
 )
-def test_data_that_are_not_as_long_as_they_say_are_damaged(changes: dict[str, int], reason: str) -> None:
+def test_data_that_are_not_as_long_as_they_say_are_damaged(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(PictureError) as error:
         image_pixels(image(BEGIN, "bgr8", SCENE, **changes), color=True)
     assert error.value.reason == reason
@@ -153,7 +153,9 @@ def test_compressed_pictures_are_read(ending: str, told: str, tolerance: int) ->
 
 
 def test_the_pixels_of_a_sensor_may_be_compressed() -> None:
-    message = compressed(BEGIN, "bayer_rggb8; png compressed bayer_rggb8", cv2.imencode(".png", mosaic("rggb"))[1])
+    message = compressed(
+        BEGIN, "bayer_rggb8; png compressed bayer_rggb8", cv2.imencode(".png", mosaic("rggb"))[1].tobytes()
+    )
     assert close(compressed_pixels(message, color=True), 1)
 
 

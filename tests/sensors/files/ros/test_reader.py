@@ -293,8 +293,8 @@ def test_joints_in_another_order_and_of_other_nodes(tmp_path: Path) -> None:
     messages: list[Recorded] = []
     for n in range(400):
         at = BEGIN + n * 10 * MILLION
-        names, values = [(["a", "b"], [n, 0.5]), (["b", "a"], [0.5, n]), (["gripper"], [3.0])][n % 3]
-        messages.append(("/joint_states", JOINTS, at, joints(at, names, values)))
+        names, angles = [(["a", "b"], [n, 0.5]), (["b", "a"], [0.5, n]), (["gripper"], [3.0])][n % 3]
+        messages.append(("/joint_states", JOINTS, at, joints(at, names, angles)))
     rows = play(opened(write_mcap(tmp_path / "bag.mcap", messages)), "/joint_states", told := Told())
     values = np.concatenate([reading.values for reading in rows if isinstance(reading, Values)])
     assert values.shape == (267, 2) and (values[:, 1] == 0.5).all()

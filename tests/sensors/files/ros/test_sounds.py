@@ -21,9 +21,9 @@ WAVE = (0.5 * np.sin(np.arange(3200) * 0.1)).astype(np.float32)
 def coded(form: str) -> bytes:
     kind = value_type(form)
     if kind.kind == "f":
-        return WAVE.astype(kind).tobytes()
+        return bytes(WAVE.astype(kind).tobytes())
     half = 2.0 ** (8 * kind.itemsize - 1)
-    return np.rint(WAVE.astype(float) * half + half * (kind.kind == "u")).astype(kind).tobytes()
+    return bytes(np.rint(WAVE.astype(float) * half + half * (kind.kind == "u")).astype(kind).tobytes())
 
 
 @pytest.mark.parametrize(
