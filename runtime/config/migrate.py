@@ -13,15 +13,10 @@ from typing import Any
 from sensors.core.errors import ConfigError
 from sensors.core.retired import without_retired
 
-FORMAT = 2
-"""Version of what `config.json` holds. A program refuses a higher one, and reads all lower ones.
-
-1: one modality apart from sound and pictures (`teacher.far_microphone`), `run.teach` one of three words.
-2: any subjects, senses and concepts.
-"""
 ABSENT: Mapping[str, Mapping[str, Any]] = {
     "run": {"teach": "digits"},
     "learner": {"paired_turns": 0.0},
+    "sensors": {"view": "card"},
 }
 """What a run did that was saved before there was such a setting, where today's default does something else."""
 MONITOR = {
@@ -49,7 +44,8 @@ def migrate(saved: Mapping[str, Any]) -> dict[str, Any]:
     for name in {*ABSENT, "teacher", "monitor", "sensors"} & set(saved):
         if not isinstance(saved[name], Mapping):
             raise ConfigError(f"{name}={saved[name]!r}: expected a group of settings")
-    now = without_retired(saved) | {name: {**old, **saved.get(name, {})} for name, old in ABSENT.items()}
+    kept = without_retired(saved)
+    now = kept | {name: {**old, **kept.get(name, {})} for name, old in ABSENT.items()}
     now["run"]["teach"] = teach(now["run"]["teach"])
     if now["run"].get("minutes") == math.inf:
         # Before it had a bound, this was another way to say: until Ctrl-C.

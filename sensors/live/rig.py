@@ -9,7 +9,7 @@ from sensors.core.errors import SourceError
 from sensors.files.ros.recorder import check_libraries, free_place, make_recorder, taken
 from sensors.live.live_rig import HOST, LiveRig
 from sensors.live.rig_config import RigConfig
-from sensors.perception.perception import Perception
+from sensors.perception.perception import Perception, StreamConfig
 from sensors.perception.streams import AnySource, devices, played, streams
 from sensors.robots.ingest import RemoteIngest
 from sensors.sources.devices import connect
@@ -35,13 +35,16 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
     recorder = None
     ingest = RemoteIngest(config.ingest) if config.ingest.listen is not None else None
     if config.live.record is not None:
-        recorder = make_recorder(free_place(config.live.record), config.sensors.record_mib * 2**20)
+        recorder = make_recorder(
+            free_place(config.live.record), config.sensors.record_mib * 2**20, config.sensors.picture_rate
+        )
+    perceiving = StreamConfig.of(config.perception, config.sensors)
     browsers = prompts = None
     if config.browsers.most and not config.played:
-        senses = (config.perception, config.names)
+        senses = (perceiving, config.names)
         prompts = HostPrompts(generation, config.browsers.exam, config.letters) if sources else None
         browsers = Browsers(config.browsers, *senses, config.sensors, generation, recorder, config.letters, prompts)
-    perception = Perception(HOST, generation, config.perception, config.names, prompts)
+    perception = Perception(HOST, generation, perceiving, config.names, prompts)
     return LiveRig(
         sources,
         perception,

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from sensors.core.percept import Reading
-from sensors.sources.segments import ABOUT, MOST_SOURCES, VERSIONS, Segments
+from sensors.sources.segments import ABOUT, MOST_SOURCES, PICTURES, VERSIONS, Segments
 
-__all__ = ["ABOUT", "MOST_SOURCES", "VERSIONS", "Recorder", "Store", "free_directory"]
+__all__ = ["ABOUT", "MOST_SOURCES", "PICTURES", "VERSIONS", "Recorder", "Store", "free_directory"]
 
-QUEUE = 64 * 2**20
-"""Bytes of readings that wait for the disk at most: 10 s of sound and grey pictures."""
+QUEUE = 128 * 2**20
+"""Bytes of readings that wait for the disk at most: 10 s of sound and of a camera's pictures in colour."""
 DRAIN = 3.0
 """Longest that closing waits for the disk, seconds."""
 _WAIT = 1.0
@@ -47,19 +47,26 @@ class Recorder:
     Args:
         directory: made if it is not there; must not hold a recording yet.
         limit: bytes of the whole recording at most.
+        pictures: bytes a second of each source's colour pictures; their quality as JPEG is chosen by it.
         store: where to write instead of there.
 
     Raises:
         SourceError: the directory holds a recording, or cannot be written to.
     """
 
-    def __init__(self, directory: str | Path, limit: int = 4096 * 2**20, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        directory: str | Path,
+        limit: int = 4096 * 2**20,
+        pictures: float = PICTURES,
+        store: Store | None = None,
+    ) -> None:
         self._written, self._dropped = 0, Counter[str]()
         self._changed = threading.Condition()
         self._queue: deque[tuple[str, Reading]] = deque()
         self._queued = 0  # bytes
         self._closed = False
-        self._store: Store = store or Segments(Path(directory), limit, time.time())
+        self._store: Store = store or Segments(Path(directory), limit, pictures, time.time())
         # A disk that hangs must not keep a process from ending.
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()

@@ -11,12 +11,15 @@ from typing import IO, Any
 
 from sensors.core.errors import SourceError
 from sensors.core.percept import Reading
+from sensors.signals.jpeg import JpegBudget
 from sensors.signals.records import needs, pack
 
 SEGMENT = 64 * 2**20
 """Bytes after which a source's next segment begins."""
 MOST_SOURCES = 64
 """Sources of one recording."""
+PICTURES = 20 * 2**20 / 60
+"""Bytes a second that the pictures of one source take, unless another budget is given."""
 VERSIONS = (1, 2)
 """Of the layout on disk: 1 has sound and grey pictures alone, 2 says what else is needed to read it."""
 ABOUT = "recording.json"
@@ -29,6 +32,7 @@ class _OpenSegment:
 
     index: int
     kind: str
+    budget: JpegBudget
     segments: int = 0
     size: int = 0
     file: IO[bytes] | None = None
@@ -40,14 +44,15 @@ class Segments:
     Args:
         directory: made if it is not there; must not hold a recording yet.
         limit: bytes of the whole recording at most.
+        pictures: bytes a second of each source's colour pictures.
         begun: second since 1970 at which the recording begins.
 
     Raises:
         SourceError: the directory holds a recording, or cannot be written to.
     """
 
-    def __init__(self, directory: Path, limit: int, begun: float) -> None:
-        self._directory, self._limit, self._begun = directory, limit, begun
+    def __init__(self, directory: Path, limit: int, pictures: float, begun: float) -> None:
+        self._directory, self._limit, self._pictures, self._begun = directory, limit, pictures, begun
         self._tracks: dict[str, _OpenSegment] = {}
         self._samples = Counter[str]()
         self._needs = set[str]()
@@ -62,17 +67,18 @@ class Segments:
 
     def store(self, source: str, sample: Reading) -> str:
         """Append a sample; see `Store.store`."""
+        track = self._tracks.get(source)
+        budget = JpegBudget(self._pictures) if track is None else track.budget
         try:
-            record = pack(sample)
+            record = pack(sample, budget)
         except ValueError:
             return "unfit"
         if self._size + len(record) > self._limit:
             return "full"
-        track = self._tracks.get(source)
         if track is None:
             if len(self._tracks) == MOST_SOURCES:
                 return "sources"
-            track = self._tracks[source] = _OpenSegment(len(self._tracks), sample.kind)
+            track = self._tracks[source] = _OpenSegment(len(self._tracks), sample.kind, budget)
         if track.kind != sample.kind:
             return "unfit"
         try:

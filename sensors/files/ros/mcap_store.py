@@ -2,7 +2,7 @@
 
 | readings | topic | messages |
 |---|---|---|
-| pictures | `/SOURCE/image_raw/compressed` | `sensor_msgs/CompressedImage`, PNG: every pixel as it was |
+| pictures | `/SOURCE/image_raw/compressed` | `sensor_msgs/CompressedImage`: grey as PNG, colour as JPEG |
 | sound | `/SOURCE/audio_stamped`, `/SOURCE/audio_info` | `audio_common_msgs/AudioDataStamped` of float32 at 16 kHz |
 | sound, again | `/SOURCE/audio` | `foxglove_msgs/RawAudio` of 16 bits, for Foxglove's audio panel |
 | rows of values | `/SOURCE/KIND` | `std_msgs/…MultiArray`, a message a row |
@@ -26,10 +26,11 @@ from sensors.core.percept import Reading
 from sensors.files.ros.definitions import definition, known_types
 from sensors.files.ros.makers import UNSURE
 from sensors.files.ros.mcap_bag import COPY, KIND, LIBRARY
+from sensors.signals.jpeg import JpegBudget
 from sensors.signals.readings import Chunk, Frame, Values
 from sensors.signals.records import LARGEST_SIDE
 from sensors.signals.spectrogram import SAMPLE_RATE
-from sensors.sources.segments import MOST_SOURCES
+from sensors.sources.segments import MOST_SOURCES, PICTURES
 
 CHUNK = 4 * 2**20
 """Bytes after which a chunk is written, however young it is."""
@@ -97,12 +98,13 @@ class McapStore:
     Args:
         path: of the file; must not be there yet.
         limit: bytes of the file at most.
+        pictures: bytes a second of each source's colour pictures.
 
     Raises:
         SourceError: the file is there, or cannot be written.
     """
 
-    def __init__(self, path: Path, limit: int) -> None:
+    def __init__(self, path: Path, limit: int, pictures: float = PICTURES) -> None:
         from mcap.writer import CompressionType, Writer
 
         try:
@@ -112,7 +114,8 @@ class McapStore:
             raise SourceError(f"{path}: is there already; choose another name") from None
         except OSError as error:
             raise SourceError(f"{path}: cannot record there ({error.strerror}); choose another place") from None
-        self._limit = limit
+        self._limit, self._pictures = limit, pictures
+        self._budgets: dict[str, JpegBudget] = {}
         self._writer: Any = Writer(self._output, chunk_size=CHUNK, compression=CompressionType.ZSTD)  # type: ignore[arg-type]
         self._writer.start(profile="ros2", library=LIBRARY)
         self._output.drain()
@@ -197,8 +200,10 @@ class McapStore:
             copy = make["foxglove_msgs/msg/RawAudio"](self._stamp(sample.start), heard, "pcm-s16", SAMPLE_RATE, 1)
             yield "audio", "foxglove_msgs/msg/RawAudio", {COPY: "audio_stamped"}, sample.start, copy
         elif isinstance(sample, Frame):
-            picture = np.frombuffer(_png(sample), np.uint8)
-            seen = make["sensor_msgs/msg/CompressedImage"](header(sample.time), "png", picture)
+            budget = self._budgets.setdefault(source, JpegBudget(self._pictures))
+            form, data = _coded(sample, budget)
+            picture = np.frombuffer(data, np.uint8)
+            seen = make["sensor_msgs/msg/CompressedImage"](header(sample.time), form, picture)
             yield "image_raw/compressed", "sensor_msgs/msg/CompressedImage", kind, sample.time, seen
         elif isinstance(sample, Values):
             if not (form := _form(sample)):
@@ -254,13 +259,14 @@ def _dimensions(shape: tuple[int, ...]) -> list[Any]:
     return [make("", size, stride) for size, stride in zip(shape, strides, strict=True)]
 
 
-def _png(sample: Frame) -> bytes:
-    """A picture as PNG, lossless."""
+def _coded(sample: Frame, budget: JpegBudget) -> tuple[str, bytes]:
+    """A picture as the program's own records hold it: a grey one as PNG, lossless, one in colour as JPEG."""
     picture = sample.picture
     if picture.dtype != np.uint8 or picture.shape[2:] not in ((), (3,)) or max(picture.shape[:2]) > LARGEST_SIDE:
         raise Unfit
     try:
-        _, png = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    except cv2.error:
+        if picture.ndim == 3:
+            return "jpeg", budget.encode(picture, sample.time)
+        return "png", cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    except (cv2.error, ValueError):
         raise Unfit from None
-    return png.tobytes()

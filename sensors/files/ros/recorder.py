@@ -6,27 +6,28 @@ from pathlib import Path
 from sensors.core.errors import SourceError
 from sensors.files.ros.bag import EXTRA
 from sensors.files.ros.reader import LIBRARIES
-from sensors.sources.recorder import ABOUT, Recorder, free_directory
+from sensors.sources.recorder import ABOUT, PICTURES, Recorder, free_directory
 from sensors.system.paths import recording_folder
 
 
-def make_recorder(path: str | Path, limit: int) -> Recorder:
+def make_recorder(path: str | Path, limit: int, pictures: float = PICTURES) -> Recorder:
     """A recorder that writes to a place that is free.
 
     Args:
         path: a folder, or a file whose name ends in `.mcap`.
         limit: bytes of the recording at most.
+        pictures: bytes a second of each source's colour pictures.
 
     Raises:
         SourceError: a recording is there, it cannot be written, or libraries are missing.
     """
     place = Path(path)
     if not is_mcap(place):
-        return Recorder(place, limit)
+        return Recorder(place, limit, pictures)
     check_libraries(place)
     from sensors.files.ros.mcap_store import McapStore
 
-    return Recorder(place, limit, McapStore(place, limit))
+    return Recorder(place, limit, store=McapStore(place, limit, pictures))
 
 
 def is_mcap(path: Path) -> bool:
