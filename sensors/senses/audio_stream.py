@@ -68,5 +68,9 @@ STREAM = Stream(
     samples=_samples,
     warm_up=_warm_up,
     file=_file,
-    misses={"too_quiet": "too quiet: speak louder, or nearer to the microphone", "too_short": "too short"},
+    misses={
+        "too_quiet": "too quiet: speak louder, or nearer to the microphone",
+        "too_short": "too short",
+        "too_long": "too long: pause between what is said",
+    },
 )
