@@ -101,12 +101,12 @@ class LearnerActor:
         if self.learner.failure:
             raise StateError(self.learner.failure)
         step = self.learner.steps if step is None else step
-        self.learner.held.save(Path(directory), step)
+        self.learner.last_snapshot.save(Path(directory), step)
         return step
 
     def give_up(self, order: int) -> None:
         """The checkpoint of this `order` will not be written any more, or was. May run beside the rest."""
-        self.learner.held.give_up(order)
+        self.learner.last_snapshot.give_up(order)
 
     def restore(self, directory: str) -> None:
         """Go on from a checkpoint."""

@@ -102,7 +102,7 @@ class Learner:
         self.hardware = hardware
         self.steps = 0
         self.failure = ""
-        self.held = Snapshot()
+        self.last_snapshot = Snapshot()
         self.resting: dict[str, StateDict] = {}
         self._steady = [a for a in algorithms if a.share is None] or list(algorithms)
         self._beside = [a for a in algorithms if a not in self._steady]
@@ -242,7 +242,7 @@ class Learner:
     def _keep(self, took: float) -> None:
         """After a step that took so many seconds: keep a copy for callers that cannot wait for the next step."""
         if took >= SLOW and not self.failure:
-            self.held.take(self.parts(), self.steps)
+            self.last_snapshot.take(self.parts(), self.steps)
 
     def waiting(self) -> str:
         """Why there is nothing to do, for people."""
@@ -292,19 +292,19 @@ class Learner:
         return {"learner": state, "random": random_state(), **algorithms, **self.resting}
 
     def snapshot(self, order: int | None = None) -> float | None:
-        """Hold all parts as of this step, to be written beside the learning by `held.save`.
+        """Copy all parts as of this step, to be written beside the learning by `last_snapshot.save`.
 
         Args:
-            order: number of the checkpoint that they are for, until which they are held, or until `held.give_up` of
-                it; None: until the next copy.
+            order: number of the checkpoint that they are for: they are kept until it is written, or until
+                `last_snapshot.give_up` of it; None: until the next copy.
 
         Returns:
-            Seconds that it took; none, and nothing is held anew, as `Snapshot.take`.
+            Seconds that it took; none, and nothing is copied anew, as `Snapshot.take`.
 
         Raises:
             StateError: as `parts`.
         """
-        return self.held.take(self.parts(), self.steps, order)
+        return self.last_snapshot.take(self.parts(), self.steps, order)
 
     def save(self, directory: Path) -> None:
         """Write the parts (.safetensors and .json each) into a stage directory.

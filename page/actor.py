@@ -11,15 +11,16 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
+from agent.algorithms import TDLFT
 from agent.answers.response import warm_up
 from agent.inference import build_networks
+from page.access.guard import is_loopback
 from page.config import PageConfig
-from page.exam_material import subjects_of
-from page.guard import is_loopback
-from page.hosted import Hosted, facts_of
-from page.server import PageServer
-from page.shares import Shared
-from page.sharing import Sharing
+from page.context import PageContext, facts_of
+from page.samples.exam_results import subjects_of
+from page.server.page_server import PageServer
+from page.sharing.forwarder import Forwarder
+from page.sharing.sharing_connections import SharedMessage
 from sensors.core.errors import StateError
 
 SENSORS = "sensors"
@@ -57,15 +58,15 @@ class PageActor:
         os.nice(self.settings.niceness)
         self._learned_by = learned_by
         self._token = "" if is_loopback(self.settings.address) else token
-        self.hosted = Hosted(Path(run_dir), self.settings, facts_of(facts))
-        self.server = PageServer(self.hosted, self.settings, self._token)
+        self.context = PageContext(Path(run_dir), self.settings, facts_of(facts))
+        self.server = PageServer(self.context, self.settings, self._token)
         # Beside the work, and before anybody asks: the library that makes sounds takes seconds to load.
-        self.hosted.pool.submit(warm_up)
+        self.context.pool.submit(warm_up)
         self._closing = threading.Event()
-        self._weights = _Pull()
+        self._weights, self._lips = _Pull(), _Pull()
         self._exams = _Pull()
         self._exam_steps: list[int] = []
-        self._sharing = Sharing(self.hosted.shares, _SensorsByRay(), self.hosted.facts.live)
+        self._forwarder = Forwarder(self.context.sharing, _SensorsByRay(), self.context.facts.live)
         self._thread = threading.Thread(target=self._pull, name="pulling", daemon=True)
         self._thread.start()
 
@@ -84,16 +85,16 @@ class PageActor:
 
         Args:
             seconds: to wait for commands.
-            overview: see `page.told.status_of`.
+            overview: see `page.feed.run_report.status_of`.
 
         Returns:
             `commands`, names with their numbers, and `figures`.
         """
-        self.hosted.told.update(overview)
-        commands = self.hosted.commands.take(seconds)
+        self.context.report.update(overview)
+        commands = self.context.commands.take(seconds)
         return {
             "commands": [(command.number, command.name) for command in commands],
-            "figures": self.hosted.own_figures(),
+            "figures": self.context.own_figures(),
         }
 
     def ping(self) -> str:
@@ -103,29 +104,35 @@ class PageActor:
     def close(self) -> None:
         """End all connections, and let go of replay's pages."""
         self._closing.set()
-        self._sharing.close()
+        self._forwarder.close()
         self.server.close()
-        self.hosted.close()
+        self.context.close()
 
     def _pull(self) -> None:
         """Keep weights and exams new; the learner and the monitor are never waited for."""
         while not self._closing.wait(LOOK):
             now = time.monotonic()
-            watched = self.hosted.viewers > 0 or now - self.hosted.last_asked < ASKED_LATELY
-            every = self.settings.refresh if watched or self.hosted.mind.step is None else IDLE_REFRESH
+            watched = self.context.viewers > 0 or now - self.context.last_asked < ASKED_LATELY
+            every = self.settings.refresh if watched or self.context.model.step is None else IDLE_REFRESH
             with contextlib.suppress(ValueError, RayError, StateError):
                 # An actor that is not there, or died: whoever takes its name is asked at the next look.
                 self._renew(now, every)
                 self._look_at_exams(now)
-            self.hosted.mind.tend()
+            self.context.model.update_codes()
 
     def _renew(self, now: float, every: float) -> None:
-        known = max(self.hosted.mind.step or 0, 0)
+        known = max(self.context.model.step or 0, 0)
         if self._weights.due(now, every):
             self._weights.ask(now, ray.get_actor("learner").publish.remote(self._learned_by, known))
         published = self._weights.take()
         if published is not None:
-            self.hosted.mind.renew(build_networks(published))
+            self.context.model.renew(build_networks(published))
+        if self._lips.due(now, every):
+            # In a run without lip reading there is never anything newer.
+            turn = self.context.lip_reader.turn or 0
+            self._lips.ask(now, ray.get_actor("learner").publish.remote(TDLFT.name, turn))
+        if (read := self._lips.take()) is not None:
+            self.context.lip_reader.renew(read)
 
     def _look_at_exams(self, now: float) -> None:
         if self._exams.due(now, EXAMS_EVERY):
@@ -133,7 +140,7 @@ class PageActor:
         told = self._exams.take()
         if told is not None:
             self._exam_steps = [int(one["step"]) for one in told]
-            self.hosted.take_exams(subjects_of(told, list(self.hosted.library.subjects)))
+            self.context.take_exams(subjects_of(told, list(self.context.samples.subjects)))
 
     def __repr__(self) -> str:
         # Ray asks for it, too, while it reports that the constructor failed.
@@ -146,7 +153,7 @@ class _SensorsByRay:
     def __init__(self) -> None:
         self._actor: Any = None
 
-    def ask(self, messages: Sequence[Shared]) -> Any:
+    def ask(self, messages: Sequence[SharedMessage]) -> Any:
         """Begin an exchange."""
         if self._actor is None:
             self._actor = ray.get_actor(SENSORS)

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
-from page.refusals import Refused
+from page.access.refusals import Refused
 
 COMMANDS = ("checkpoint", "pause", "resume", "stop")
 """What a viewer may ask of the run."""

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from page.certificate import check_page
-from replay.held import last_generation
+from page.access.certificate import check_page
+from replay.stored import last_generation
 from runtime.command.cli import Request
 from runtime.command.environment import prepare_environment
 from runtime.command.signals import StopSignals

@@ -217,7 +217,7 @@ class TeacherActor:
                 self._flying = {answer: other for answer, other in self._flying.items() if other is not sent}
             self._dispatch(sent)
         # One batch turned away holds up the later ones, so that they keep their order.
-        while self._held() is None and len(self._outbox) < self._window and self._due <= time.monotonic():
+        while self._turned_away() is None and len(self._outbox) < self._window and self._due <= time.monotonic():
             start = self._machine.cursor
             sent = _Sent(self._machine.step(), start)
             self._outbox.add(sent)
@@ -230,14 +230,14 @@ class TeacherActor:
         self._flying[self._replay.insert.remote(sent.batch)] = sent
         self._outbox.sent(sent, time.monotonic())
 
-    def _held(self) -> _Sent | None:
+    def _turned_away(self) -> _Sent | None:
         """The oldest batch that was turned away and is not sent again yet."""
         return next((sent for sent in self._outbox if sent.sent_at is None), None)
 
     def _pause(self, now: float, end: float) -> float:
         """Seconds until something can be done, at most until `end`."""
-        if (held := self._held()) is not None:
-            until = held.not_before - now
+        if (waiting := self._turned_away()) is not None:
+            until = waiting.not_before - now
         elif len(self._outbox) < self._window:
             until = self._due - now
         else:
@@ -245,7 +245,7 @@ class TeacherActor:
         return min(max(until, 0.0), end - now)
 
     def _wait(self, pause: float) -> None:
-        if self._flying and self._held() is None:
+        if self._flying and self._turned_away() is None:
             ray.wait(list(self._flying), num_returns=1, timeout=pause)
         else:
             time.sleep(max(pause, _SHORTEST_PAUSE))

@@ -21,7 +21,8 @@ ORDER = (
     *("agent.config", "agent.hardware", "agent.checkpoints", "agent.events", "agent.networks", "agent.smart"),
     *("agent.tdlft", "agent.algorithms", "agent.inference", "agent.exams", "agent.monitors", "agent.answers"),
     *("agent.learner", "agent.actor"),
-    *("page", "page.routes", "page.app", "page.server", "page.actor"),
+    *("page.config", "page.access", "page.commands", "page.inference", "page.samples", "page.feed", "page.sharing"),
+    *("page.context", "page.routes", "page.server", "page.actor"),
     *("runtime.config", "runtime.trial", "runtime.run_folder", "runtime.reporting", "runtime.command"),
     *("runtime.supervisor.actors", "runtime.supervisor.roles", "runtime.supervisor.reports", "runtime.supervisor"),
     *("runtime.session", "launch", "runtime.package"),
@@ -113,7 +114,7 @@ def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def test_every_module_has_its_place() -> None:
-    packages = {"sensors", "teacher", "agent", "runtime", "benchmarks", "benchmarks.studies"}
+    packages = {"sensors", "teacher", "agent", "page", "runtime", "benchmarks", "benchmarks.studies"}
     assert {name for name in modules() if place(name) is None} == packages
     assert {room for room in ORDER if room not in modules() and room != "runtime.package"} == set()
 

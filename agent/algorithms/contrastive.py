@@ -200,10 +200,10 @@ class Contrastive(Algorithm):
 
     def waiting(self) -> str:
         """Why there is no step."""
-        held = {k: self.replay.size(k) for k in self.replay.kinds() if self.usable(k)}
-        if not held:
+        sizes = {k: self.replay.size(k) for k in self.replay.kinds() if self.usable(k)}
+        if not sizes:
             return "replay holds no co-occurring events yet"
-        return "; ".join(f"replay holds {n} of {self.config.min_events} {k} events" for k, n in held.items())
+        return "; ".join(f"replay holds {n} of {self.config.min_events} {k} events" for k, n in sizes.items())
 
     def figures(self) -> dict[str, float]:
         """The temperature."""

@@ -122,10 +122,10 @@ class Turns:
 
     def waiting(self, replay: Replay) -> str:
         """Why there is no turn, for people."""
-        held = {k: replay.size(k) for k in replay.kinds() if self._usable(k)}
-        if not held:
+        sizes = {k: replay.size(k) for k in replay.kinds() if self._usable(k)}
+        if not sizes:
             return "replay holds no events yet"
-        return "; ".join(f"replay holds {n} of {self.min_events} {k} events" for k, n in held.items())
+        return "; ".join(f"replay holds {n} of {self.min_events} {k} events" for k, n in sizes.items())
 
     def _usable(self, kind: str) -> bool:
         """Events of one modality train its autoencoder; those of several guide each other, be they all or some.

@@ -61,16 +61,16 @@ class DBN:
         self._check_fitted()
         return self.weights[i].shape[0] if i <= self.depth else self.classes
 
-    def pretrain(self, x: ArrayLike, held: ArrayLike | None = None) -> list[EpochErrors]:
+    def pretrain(self, x: ArrayLike, held_out: ArrayLike | None = None) -> list[EpochErrors]:
         """Fit the input space and all RBMs; see `pretraining`."""
-        return list(self.pretraining(x, held))
+        return list(self.pretraining(x, held_out))
 
-    def pretraining(self, x: ArrayLike, held: ArrayLike | None = None) -> Iterator[EpochErrors]:
+    def pretraining(self, x: ArrayLike, held_out: ArrayLike | None = None) -> Iterator[EpochErrors]:
         """Greedy pretraining, one yield after each epoch of each RBM; the network is whole when it ends.
 
         Args:
             x: (N, …) rows, float, flattened to `sizes[0]` values each.
-            held: held-out rows, on which overfitting shows.
+            held_out: held-out rows, on which overfitting shows.
 
         Raises:
             TransferError: rows of another length or not finite, fewer than 2, or an RBM diverged.
@@ -78,15 +78,15 @@ class DBN:
         rows = self._rows(x)
         if len(rows) < 2:
             raise TransferError(f"pretraining needs at least 2 rows, there are {len(rows)}")
-        rest = None if held is None else self._rows(held)
+        rest = None if held_out is None else self._rows(held_out)
         inputs = InputSpace(self.config.inputs, self.config.components, self.config.gain)
         inputs.fit(rows)
-        h, held_h = inputs(rows), None if rest is None else inputs(rest)
+        h, held_out_h = inputs(rows), None if rest is None else inputs(rest)
         rbms: list[RBM] = []
         for layer, (below, above) in enumerate(pairwise((h.shape[1], *self.sizes[1:]))):
             rbm = RBM(below, above, "bernoulli" if layer else "gaussian", self.generator)
-            yield from ContrastiveDivergence(rbm, self.config, self.generator).run(h, held_h, layer)
-            h, held_h = rbm.hidden_mean(h), None if held_h is None else rbm.hidden_mean(held_h)
+            yield from ContrastiveDivergence(rbm, self.config, self.generator).run(h, held_out_h, layer)
+            h, held_out_h = rbm.hidden_mean(h), None if held_out_h is None else rbm.hidden_mean(held_out_h)
             rbms.append(rbm)
         self.inputs, self.rbms = inputs, rbms
         self.weights = [*(rbm.weight.clone() for rbm in rbms), torch.zeros(self.sizes[-1], self.classes)]

@@ -41,22 +41,22 @@ class EpochErrors:
         layer: 0 for the RBM at the input.
         epoch: from 0.
         error: mean squared difference of rows and their reconstructions, per value.
-        held_error: the same on held-out rows; NaN without any.
+        held_out_error: the same on held-out rows; NaN without any.
         free_energy: mean over training rows.
-        held_free_energy: mean over held-out rows; NaN without any.
+        held_out_free_energy: mean over held-out rows; NaN without any.
     """
 
     layer: int
     epoch: int
     error: float
-    held_error: float
+    held_out_error: float
     free_energy: float
-    held_free_energy: float
+    held_out_free_energy: float
 
     @property
     def gap(self) -> float:
         """Free energy of held-out rows above that of training rows: it grows when the RBM learns its rows by heart."""
-        return self.held_free_energy - self.free_energy
+        return self.held_out_free_energy - self.free_energy
 
 
 class RBM:
@@ -188,12 +188,12 @@ class ContrastiveDivergence:
         rbm.visible_bias.add_(self.velocity.visible)
         rbm.hidden_bias.add_(self.velocity.hidden)
 
-    def run(self, v: Tensor, held: Tensor | None = None, layer: int = 0) -> Iterator[EpochErrors]:
+    def run(self, v: Tensor, held_out: Tensor | None = None, layer: int = 0) -> Iterator[EpochErrors]:
         """Train for the configured epochs, one yield after each, and stop early as `patience` has it.
 
         Args:
             v: (N, visible).
-            held: rows on which overfitting shows, never trained on.
+            held_out: rows on which overfitting shows, never trained on.
             layer: for the reports.
 
         Raises:
@@ -204,21 +204,21 @@ class ContrastiveDivergence:
             momentum = self.config.start_momentum if epoch < START_EPOCHS else self.config.momentum
             for rows in batches(len(v), self.config.pretrain_batch, self.generator):
                 self.step(v[rows], momentum)
-            progress = self._look(v, held, layer, epoch)
+            progress = self._look(v, held_out, layer, epoch)
             if not (progress.error < float("inf")):
                 raise TransferError(f"RBM {layer} diverged in epoch {epoch}: lower {self.rbm.kind}_rate, {self.rate:g}")
             yield progress
-            waited = 0 if progress.held_error < best else waited + 1
-            best = min(best, progress.held_error)
-            if held is not None and self.config.patience and waited >= self.config.patience:
+            waited = 0 if progress.held_out_error < best else waited + 1
+            best = min(best, progress.held_out_error)
+            if held_out is not None and self.config.patience and waited >= self.config.patience:
                 return
 
-    def _look(self, v: Tensor, held: Tensor | None, layer: int, epoch: int) -> EpochErrors:
+    def _look(self, v: Tensor, held_out: Tensor | None, layer: int, epoch: int) -> EpochErrors:
         # As many training rows as held-out ones are enough, and keep the monitor's cost a fraction of the epoch's.
-        seen = v[: max(len(held) if held is not None else 0, min(len(v), 256))]
+        seen = v[: max(len(held_out) if held_out is not None else 0, min(len(v), 256))]
         error, free = self._measure(seen)
-        held_error, held_free = (float("nan"), float("nan")) if held is None else self._measure(held)
-        return EpochErrors(layer, epoch, error, held_error, free, held_free)
+        held_out_error, held_out_free = (float("nan"), float("nan")) if held_out is None else self._measure(held_out)
+        return EpochErrors(layer, epoch, error, held_out_error, free, held_out_free)
 
     def _measure(self, v: Tensor) -> tuple[float, float]:
         return float((v - self.rbm.reconstruct(v)).square().mean()), float(self.rbm.free_energy(v).mean())

@@ -36,8 +36,8 @@ import psutil
 
 from benchmarks.harness.job import Job, actors, figures, latest
 from benchmarks.harness.measured import machine, tell
-from replay.held import count_events
 from replay.storage import Storage
+from replay.stored import count_events
 from sensors.core.modalities import labelled
 
 TEACHERS = 2

@@ -74,7 +74,7 @@ def measure(preset: str, options: argparse.Namespace) -> dict[str, Any]:
         step = it.steps
 
         def write() -> None:
-            write_checkpoint(folder / "checkpoints", step, lambda stage: it.held.save(stage, step), {})
+            write_checkpoint(folder / "checkpoints", step, lambda stage: it.last_snapshot.save(stage, step), {})
 
         begun = time.perf_counter()
         writer = threading.Thread(target=write)

@@ -4,15 +4,21 @@
     python benchmarks/speed/viewers.py --json             # the same; the last line is one flat JSON object
     python benchmarks/speed/viewers.py --sensors session  # sensors that play a recording, instead of a teacher
 
-A whole run of `launch.py`, as a person starts it. Intervals without a viewer and with ten of them alternate; a viewer
-reads the events as they come and fetches each newest sample, as the page's scripts do. The learner's and the sources'
-rates of an interval come from the run's own figures. Then questions are asked one at a time: a drawing and a sound in
-turn, each a whole request over HTTP.
+A whole run of `launch.py`, as a person starts it. Intervals without a viewer and with ten of them are neighbours, in
+turn one first and the other: the rates drift while a run goes on. A viewer reads the events as they come and fetches
+each newest sample, as the page's scripts do. It has the lowest priority, as viewers are on other machines. The
+learner's and the sources' rates of an interval come from the run's own figures, the actors' CPU time from the system.
+The cost is the median over the neighbours, with its standard error. Then questions are asked one at a time: a drawing
+and a sound in turn, each a whole request over HTTP.
 """
 
 import argparse
 import json
+import math
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -25,9 +31,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness.job import Job
+from benchmarks.harness.job import Job, actors
 from benchmarks.harness.measured import machine, tell
-from page.forms import wav
+from page.samples.formats import wav
 
 LIMIT = 100.0
 """Milliseconds within which 99 of 100 answers should come."""
@@ -79,6 +85,41 @@ class WatchingViewer:
                 continue
 
 
+class Audience:
+    """Viewers in a process of their own, which gets CPU time last: viewers compute on other machines.
+
+    Args:
+        address: of the page.
+        count: viewers.
+    """
+
+    def __init__(self, address: str, count: int) -> None:
+        command = [sys.executable, str(Path(__file__).absolute()), "--watch", address, "--viewers", str(count)]
+        # A session of its own: Linux shares CPU time among sessions first, and their priority is the autogroup's.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+
+    def close(self) -> int:
+        """End; how many events the viewers saw."""
+        told, _ = self._process.communicate("\n", timeout=30)
+        return int(told)
+
+
+def watch(address: str, count: int) -> None:
+    """Be so many viewers until a line comes on standard input; print the events that they saw."""
+    Path("/proc/self/autogroup").write_text("19")
+    os.nice(19)
+    watching = [WatchingViewer(address) for _ in range(count)]
+    print("watching", flush=True)
+    sys.stdin.readline()
+    for viewer in watching:
+        viewer.close()
+    print(sum(viewer.events for viewer in watching))
+
+
 class Rates:
     """Rates of a run over intervals, by its figures.
 
@@ -88,19 +129,26 @@ class Rates:
 
     def __init__(self, run: Path) -> None:
         self._path = run / "metrics.jsonl"
+        self._processes = actors(run)
 
     def over(self, seconds: float) -> dict[str, float]:
         """Steps and events of sources a second, from now on for about so long."""
-        before = self._last()
+        before, used = self._last(), self._cpu()
         time.sleep(seconds)
         now = self._last()
+        busy = {f"{name}_cpu": (spent - used[name]) / seconds for name, spent in self._cpu().items()}
         span = now["time"] - before["time"]
         if span <= 0:
             raise SystemExit("the run writes no figures any more")
         found = {"learner": (now["step"] - before["step"]) / span}
         sources = [key for key in now if key.startswith(TOTALS) and key in before]
         found["sources"] = sum(float(now[key]) - float(before[key]) for key in sources) / span
-        return found
+        return found | busy
+
+    def _cpu(self) -> dict[str, float]:
+        """Seconds of CPU time that the learner and the page have used."""
+        times = {name: self._processes[name].cpu_times() for name in ("learner", "page")}
+        return {name: float(each.user + each.system) for name, each in times.items()}
 
     def _last(self) -> dict[str, Any]:
         with self._path.open("rb") as file:
@@ -146,22 +194,26 @@ def measure(
 ) -> dict[str, float]:
     """Figures of a run that learns."""
     rates = Rates(run)
-    alone: list[dict[str, float]] = []
-    watched: list[dict[str, float]] = []
+    intervals: dict[int, list[dict[str, float]]] = {0: [], viewers: []}
     events = 0
-    for _ in range(repeats):
-        alone.append(rates.over(seconds))
-        watching = [WatchingViewer(address) for _ in range(viewers)]
-        time.sleep(2.0)
-        watched.append(rates.over(seconds))
-        for viewer in watching:
-            viewer.close()
-        events += sum(viewer.events for viewer in watching)
+    for number in range(repeats):
+        for count in (0, viewers) if number % 2 == 0 else (viewers, 0):
+            audience = Audience(address, count)
+            time.sleep(2.0)
+            intervals[count].append(rates.over(seconds))
+            events += audience.close()
+    alone, watched = intervals[0], intervals[viewers]
     found: dict[str, float] = {"viewers": viewers, "events_seen": events}
     for name in ("learner", "sources"):
-        without, with_them = median(alone, name), median(watched, name)
-        found |= {f"{name}_per_s_alone": without, f"{name}_per_s_watched": with_them}
-        found[f"{name}_cost"] = 1 - with_them / without if without else 0.0
+        found |= {f"{name}_per_s_alone": median(alone, name), f"{name}_per_s_watched": median(watched, name)}
+        costs = [1 - with_them[name] / without[name] for without, with_them in zip(alone, watched, strict=True)]
+        found[f"{name}_cost"] = statistics.median(costs)
+        # The standard error of a median is about 1.25 times that of a mean.
+        found[f"{name}_cost_error"] = 1.25 * statistics.pstdev(costs) / math.sqrt(max(1, len(costs) - 1))
+    costs = [1 - two["learner_cpu"] / one["learner_cpu"] for one, two in zip(alone, watched, strict=True)]
+    found["learner_cpu_cost"] = statistics.median(costs)
+    for name in ("learner_cpu", "page_cpu"):
+        found |= {f"{name}_alone": median(alone, name), f"{name}_watched": median(watched, name)}
     ask(address, 10, rate)
     p50, p99 = np.quantile(ask(address, questions, rate), (0.5, 0.99)) * 1e3
     return found | {"evoke_ms_p50": float(p50), "evoke_ms_p99": float(p99), "questions": questions}
@@ -176,15 +228,19 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument("--seconds", type=float, default=20.0, help="length of an interval (default 20)")
-    parser.add_argument("--repeats", type=int, default=3, help="intervals without and with viewers (default 3)")
+    parser.add_argument("--seconds", type=float, default=12.0, help="length of an interval (default 12)")
+    parser.add_argument("--repeats", type=int, default=10, help="intervals without and with viewers (default 10)")
     parser.add_argument("--viewers", type=int, default=10, help="viewers at one time (default 10)")
     parser.add_argument("--questions", type=int, default=200, help="questions that are timed (default 200)")
     parser.add_argument("--rate", type=float, default=5.0, help="questions a second at most (default 5)")
     parser.add_argument("--steps", type=int, default=100, help="learner steps before it begins (default 100)")
     parser.add_argument("--sensors", help="directory of a recording that is played (default: a simulated teacher)")
     parser.add_argument("--seed", type=int, default=0, help="of the run (default 0)")
+    parser.add_argument("--watch", metavar="ADDRESS", help="be viewers of a page until a line comes on standard input")
     arguments = parser.parse_args()
+    if arguments.watch is not None:
+        watch(arguments.watch, arguments.viewers)
+        return
     about = {**machine(), "seed": arguments.seed}
     source = ["--teacher", "simulated", "--teach", "digits"]
     if arguments.sensors is not None:

@@ -4,9 +4,9 @@ import json
 
 from aiohttp import web
 
-from page.answers import json_answer
-from page.refusals import Refused
-from page.routes.watch import BODIES, HOSTED
+from page.access.refusals import Refused
+from page.routes.responses import json_answer
+from page.routes.watch import BODY_READER, CONTEXT
 
 LARGEST = 4096
 """Bytes of the largest body."""
@@ -18,11 +18,11 @@ def add_routes(app: web.Application) -> None:
 
 
 async def _command(request: web.Request) -> web.StreamResponse:
-    hosted = request.app[HOSTED]
+    context = request.app[CONTEXT]
     # A form of another site can send text, but no JSON, without asking first.
     if request.content_type != "application/json":
         raise Refused("unsupported", "send application/json")
-    body = await request.app[BODIES].read(request, LARGEST)
+    body = await request.app[BODY_READER].read(request, LARGEST)
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):
@@ -30,5 +30,5 @@ async def _command(request: web.Request) -> web.StreamResponse:
     name = told.get("command") if isinstance(told, dict) else None
     if not isinstance(name, str):
         raise Refused("bad_request", 'expected {"command": "checkpoint" | "pause" | "resume" | "stop"}')
-    command = hosted.commands.put(name)
+    command = context.commands.put(name)
     return json_answer({"command": command.name, "number": command.number}, 202)

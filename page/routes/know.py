@@ -7,13 +7,13 @@ import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
 
-from page.answers import json_answer, number_of
-from page.codes import SHOWN, Codes, clusters_of, map_of
-from page.exam_material import ExaminedSubject, JudgedRows
-from page.hosted import Hosted
-from page.library import evoked_id, exam_id
-from page.refusals import Refused
-from page.routes.watch import HOSTED, in_pool
+from page.access.refusals import Refused
+from page.context import PageContext
+from page.inference.codes import SHOWN, Codes, clusters_of, map_of
+from page.routes.responses import json_answer, number_of
+from page.routes.watch import CONTEXT, in_pool
+from page.samples.exam_results import ExaminedSubject, JudgedRows
+from page.samples.sample_lookup import evoked_id, exam_id
 
 MOST_CONCEPTS = 256
 """Concepts up to which a confusion table is told."""
@@ -29,27 +29,27 @@ def add_routes(app: web.Application) -> None:
 
 
 async def _concepts(request: web.Request) -> web.StreamResponse:
-    hosted = request.app[HOSTED]
+    context = request.app[CONTEXT]
     number = number_of(request, "subject", 0, 0, 9999)
     first, count = number_of(request, "first", 0, 0, 9999), number_of(request, "count", 24, 1, 200)
-    subject = hosted.library.subject(number)
+    subject = context.samples.subject(number)
     if subject is not None:
-        return json_answer(await in_pool(hosted, _labelled, hosted, number, subject, first, count))
-    return json_answer(await in_pool(hosted, _clustered, hosted, first, count))
+        return json_answer(await in_pool(context, _labelled, context, number, subject, first, count))
+    return json_answer(await in_pool(context, _clustered, context, first, count))
 
 
 async def _latents(request: web.Request) -> web.StreamResponse:
-    hosted = request.app[HOSTED]
-    return json_answer(await in_pool(hosted, _map, hosted, request.query.get("sense")))
+    context = request.app[CONTEXT]
+    return json_answer(await in_pool(context, _map, context, request.query.get("sense")))
 
 
 async def _confusion(request: web.Request) -> web.StreamResponse:
-    hosted = request.app[HOSTED]
+    context = request.app[CONTEXT]
     number = number_of(request, "subject", 0, 0, 9999)
-    return json_answer(await in_pool(hosted, _tables, number, hosted.library.subject(number)))
+    return json_answer(await in_pool(context, _tables, number, context.samples.subject(number)))
 
 
-def _labelled(hosted: Hosted, number: int, subject: ExaminedSubject, first: int, count: int) -> dict[str, Any]:
+def _labelled(context: PageContext, number: int, subject: ExaminedSubject, first: int, count: int) -> dict[str, Any]:
     """Cards of an exam's concepts."""
     names, parts = subject.exam.concepts, subject.exam.parts
     by_label = {sense: _first_rows(part.labels, len(names)) for sense, part in parts.items()}
@@ -70,12 +70,12 @@ def _labelled(hosted: Hosted, number: int, subject: ExaminedSubject, first: int,
         ]
         samples = {sense: [exam_id(number, sense, int(row)) for row in own[:SHOWN]] for sense, own in rows.items()}
         concepts.append({"number": concept, "name": names[concept], "samples": samples, "evokes": evokes, "size": None})
-    return _cards(hosted, number, True, len(names), first, concepts, "")
+    return _cards(context, number, True, len(names), first, concepts, "")
 
 
-def _clustered(hosted: Hosted, first: int, count: int) -> dict[str, Any]:
+def _clustered(context: PageContext, first: int, count: int) -> dict[str, Any]:
     """Cards of clusters of the newest events."""
-    codes = hosted.mind.codes()
+    codes = context.model.codes()
     found = [] if codes is None else clusters_of(codes)
     concepts = [
         {
@@ -92,25 +92,25 @@ def _clustered(hosted: Hosted, first: int, count: int) -> dict[str, Any]:
         }
         for number, cluster in enumerate(found)
     ]
-    why = "" if found else _why_no_codes(hosted, codes)
-    return _cards(hosted, 0, False, len(found), first, concepts[first : first + count], why)
+    why = "" if found else _why_no_codes(context, codes)
+    return _cards(context, 0, False, len(found), first, concepts[first : first + count], why)
 
 
 def _cards(
-    hosted: Hosted, subject: int, labelled: bool, total: int, first: int, concepts: list[dict[str, Any]], why: str
+    context: PageContext, subject: int, labelled: bool, total: int, first: int, concepts: list[dict[str, Any]], why: str
 ) -> dict[str, Any]:
     subjects = [
         {
             "number": number,
-            "name": one.name or ", ".join(hosted.facts.subjects),
+            "name": one.name or ", ".join(context.facts.subjects),
             "senses": list(one.exam.parts),
             "concepts": len(one.exam.concepts),
         }
-        for number, one in enumerate(hosted.library.subjects)
+        for number, one in enumerate(context.samples.subjects)
     ]
     return {
         "labelled": labelled,
-        "step": hosted.mind.step,
+        "step": context.model.step,
         "subjects": subjects,
         "subject": subject,
         "total": total,
@@ -120,14 +120,14 @@ def _cards(
     }
 
 
-def _map(hosted: Hosted, sense: str | None) -> dict[str, Any]:
+def _map(context: PageContext, sense: str | None) -> dict[str, Any]:
     """The map of one sense's latent space."""
-    codes = hosted.mind.codes()
+    codes = context.model.codes()
     empty: dict[str, Any] = {
         "step": None, "sense": sense, "labelled": False, "names": [], "explained": [], "why": "", "points": []
     }  # fmt: skip
     if codes is None or not codes.known:
-        return empty | {"why": _why_no_codes(hosted, codes)}
+        return empty | {"why": _why_no_codes(context, codes)}
     sense = next(iter(codes.known)) if sense is None else sense
     if sense not in codes.known:
         raise Refused("bad_request", f"sense={sense[:40]}: there are codes of {', '.join(codes.known)}")
@@ -207,5 +207,5 @@ def _accuracy(verdicts: JudgedRows | None, labels: NDArray[np.int64], concept: i
     return float((judged == concept).mean()) if len(judged) else None
 
 
-def _why_no_codes(hosted: Hosted, codes: Codes | None) -> str:
-    return NOTHING if hosted.mind.step is None or codes is not None else NOT_YET
+def _why_no_codes(context: PageContext, codes: Codes | None) -> str:
+    return NOTHING if context.model.step is None or codes is not None else NOT_YET

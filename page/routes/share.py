@@ -8,9 +8,9 @@ import time
 
 from aiohttp import WSMsgType, web
 
-from page.refusals import Refused
-from page.routes.watch import HOSTED
-from page.shares import Share, Shares
+from page.access.refusals import Refused
+from page.routes.watch import CONTEXT
+from page.sharing.sharing_connections import SharingConnection, SharingConnections
 from sensors.browsers.messages import LARGEST, LARGEST_TEXT
 
 ALIVE_EVERY = 5.0
@@ -49,7 +49,7 @@ class MessageAllowance:
 
 
 async def _share(request: web.Request) -> web.StreamResponse:
-    hosted = request.app[HOSTED]
+    context = request.app[CONTEXT]
     socket = web.WebSocketResponse(heartbeat=2 * ALIVE_EVERY, max_msg_size=LARGEST, compress=False, timeout=2.0)
     if not socket.can_prepare(request):
         raise Refused("bad_request", "this address is a WebSocket's")
@@ -59,24 +59,24 @@ async def _share(request: web.Request) -> web.StreamResponse:
         with contextlib.suppress(RuntimeError):  # the page is being closed
             loop.call_soon_threadsafe(there.set)
 
-    share = hosted.shares.open(wake)
+    connection = context.sharing.open(wake)
     telling: asyncio.Task[None] | None = None
     try:
         await socket.prepare(request)
-        telling = asyncio.create_task(_tell(socket, share, there))
-        if refused := await _hear(socket, hosted.shares, share):
-            hosted.refusals.count(refused)
+        telling = asyncio.create_task(_tell(socket, connection, there))
+        if refused := await _hear(socket, context.sharing, connection):
+            context.refusals.count(refused)
             await socket.close(code=1008, message=refused.encode())
         return socket
     finally:
-        hosted.shares.close(share)
+        context.sharing.close(connection)
         if telling is not None:
             telling.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionError, TimeoutError):
                 await telling
 
 
-async def _hear(socket: web.WebSocketResponse, shares: Shares, share: Share) -> str:
+async def _hear(socket: web.WebSocketResponse, connections: SharingConnections, connection: SharingConnection) -> str:
     """Take in what comes until the connection ends; why the page ends it, if so."""
     allowance = MessageAllowance(time.monotonic())
     async for message in socket:
@@ -94,16 +94,17 @@ async def _hear(socket: web.WebSocketResponse, shares: Shares, share: Share) -> 
             times = {"type": "time", "sent": sent, "received": now, "answered": time.monotonic()}
             await socket.send_str(json.dumps(times))
             continue
-        shares.put(share, text, data)
+        connections.put(connection, text, data)
     return ""
 
 
-async def _tell(socket: web.WebSocketResponse, share: Share, there: asyncio.Event) -> None:
+async def _tell(socket: web.WebSocketResponse, connection: SharingConnection, there: asyncio.Event) -> None:
     while True:
         await there.wait()
         there.clear()
-        for text in share.take_replies():
-            await asyncio.wait_for(socket.send_str(text), SLOW)
+        for text in connection.take_replies():
+            async with asyncio.timeout(SLOW):
+                await socket.send_str(text)
 
 
 def clock_question(data: bytes) -> float | None:

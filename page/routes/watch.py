@@ -9,19 +9,19 @@ from typing import Any
 
 from aiohttp import web
 
-from page.answers import HEADERS, json_answer, number_of, seconds_of, text_of
-from page.bodies import Bodies
-from page.forms import FORMS, SIDES, encoded, form_of
-from page.hosted import Hosted
-from page.hub import Hub, Viewer
-from page.library import read_reference
-from page.openapi import description
-from page.refusals import Refused
-from page.told import drops_of, learner_of
+from page.access.refusals import Refused
+from page.access.request_bodies import BodyReader
+from page.context import PageContext
+from page.feed.hub import Hub, Viewer
+from page.feed.run_report import drops_of, learner_of
+from page.routes.openapi import description
+from page.routes.responses import HEADERS, json_answer, number_of, seconds_of, text_of
+from page.samples.formats import FORMATS, SIDES, encoded, format_of
+from page.samples.sample_lookup import read_reference
 
-HOSTED = web.AppKey("hosted", Hosted)
+CONTEXT = web.AppKey("context", PageContext)
 HUB = web.AppKey("hub", Hub)
-BODIES = web.AppKey("bodies", Bodies)
+BODY_READER = web.AppKey("bodies", BodyReader)
 
 LOOK_EVERY = 0.2
 """Seconds between two looks for new events, while somebody watches."""
@@ -54,76 +54,78 @@ async def publishing(app: web.Application) -> AsyncIterator[None]:
         await task
 
 
-async def in_pool(hosted: Hosted, call: Any, *arguments: Any) -> Any:
+async def in_pool(context: PageContext, call: Any, *arguments: Any) -> Any:
     """Run a call that takes time beside the event loop.
 
     Raises:
         Refused: it takes too long.
     """
-    work = asyncio.get_running_loop().run_in_executor(hosted.pool, partial(call, *arguments))
+    work = asyncio.get_running_loop().run_in_executor(context.pool, partial(call, *arguments))
     try:
         return await asyncio.wait_for(work, ANSWER_WITHIN)
     except TimeoutError:
         raise Refused("busy", "the page is too busy; ask again in a moment") from None
 
 
-async def thought(hosted: Hosted, call: Any, *arguments: Any) -> Any:
-    """Run a call in the thinker's thread.
+async def infer(context: PageContext, call: Any, *arguments: Any) -> Any:
+    """Run a call in the inference thread.
 
     Raises:
         Refused: too many questions wait, or it takes too long.
     """
-    hosted.last_asked = time.monotonic()
+    context.last_asked = time.monotonic()
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(hosted.thinker.ask(partial(call, *arguments))), ANSWER_WITHIN)
+        return await asyncio.wait_for(
+            asyncio.wrap_future(context.inference_thread.ask(partial(call, *arguments))), ANSWER_WITHIN
+        )
     except TimeoutError:
         raise Refused("busy", "the page is too busy; ask again in a moment") from None
 
 
 async def _status(request: web.Request) -> web.StreamResponse:
-    hosted = request.app[HOSTED]
-    hosted.viewers = len(request.app[HUB])
-    return json_answer(await in_pool(hosted, hosted.status))
+    context = request.app[CONTEXT]
+    context.viewers = len(request.app[HUB])
+    return json_answer(await in_pool(context, context.status))
 
 
 async def _metrics(request: web.Request) -> web.StreamResponse:
-    hosted = request.app[HOSTED]
+    context = request.app[CONTEXT]
     keys = [key for key in text_of(request, "keys").split(",") if key]
     points = number_of(request, "points", 400, 2, 2000)
     span = seconds_of(request, "from"), seconds_of(request, "to")
-    return json_answer(await in_pool(hosted, hosted.figures.answer, keys, *span, points))
+    return json_answer(await in_pool(context, context.figures.answer, keys, *span, points))
 
 
 async def _settings(request: web.Request) -> web.StreamResponse:
-    return json_answer(request.app[HOSTED].settings())
+    return json_answer(request.app[CONTEXT].settings())
 
 
 async def _openapi(request: web.Request) -> web.StreamResponse:
-    return json_answer(description(request.app[HOSTED].facts.version))
+    return json_answer(description(request.app[CONTEXT].facts.version))
 
 
 async def _sample(request: web.Request) -> web.StreamResponse:
     """One sample by its reference."""
-    hosted = request.app[HOSTED]
+    context = request.app[CONTEXT]
     text = request.match_info["id"]
-    form = form_of(request.query.get("as"), request.headers.get("Accept", ""))
+    form = format_of(request.query.get("as"), request.headers.get("Accept", ""))
     side = number_of(request, "size", 96, *SIDES)
     reference = read_reference(text)
-    sense, sample = await in_pool(hosted, hosted.library.find, reference.base)
+    sense, sample = await in_pool(context, context.samples.find, reference.base)
     headers = {"Cache-Control": "private, max-age=3600, immutable"}
     if reference.target:
-        step, sample = await thought(hosted, hosted.mind.evoke_known, reference.base, sense, sample, reference.target)
+        step, sample = await infer(context, context.model.evoke_known, reference.base, sense, sample, reference.target)
         sense, headers = reference.target, {"Cache-Control": "no-store", "X-Step": str(step)}
-    data = await in_pool(hosted, encoded, sense, sample, form, side, hosted.config.longest)
+    data = await in_pool(context, encoded, sense, sample, form, side, context.config.longest)
     headers["X-Sense"] = sense
     if not data:
         return web.Response(status=204, headers=headers)
-    return web.Response(body=data, content_type=FORMS[form], headers=headers)
+    return web.Response(body=data, content_type=FORMATS[form], headers=headers)
 
 
 async def _events(request: web.Request) -> web.StreamResponse:
     """Server-sent events."""
-    hosted, hub = request.app[HOSTED], request.app[HUB]
+    context, hub = request.app[CONTEXT], request.app[HUB]
     viewer = hub.join()
     answer = web.StreamResponse(
         headers={**HEADERS, "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store"}
@@ -134,7 +136,7 @@ async def _events(request: web.Request) -> web.StreamResponse:
         await _send(answer, viewer)
         return answer
     except TimeoutError:
-        hosted.refusals.count("too_slow")
+        context.refusals.count("too_slow")
         # What it did not take is not waited for.
         if request.transport is not None:
             request.transport.abort()
@@ -149,37 +151,39 @@ async def _events(request: web.Request) -> web.StreamResponse:
 async def _send(answer: web.StreamResponse, viewer: Viewer) -> None:
     while True:
         message = await viewer.take(ALIVE_EVERY) or b": alive\n\n"
-        await asyncio.wait_for(answer.write(message), SLOW)
+        # In this task: one of its own would log that the viewer is gone where nobody waits for it any more.
+        async with asyncio.timeout(SLOW):
+            await answer.write(message)
 
 
 async def _publish(app: web.Application) -> None:
     """Give viewers what is new."""
-    hosted, hub = app[HOSTED], app[HUB]
+    context, hub = app[CONTEXT], app[HUB]
     next_status = 0.0
     weights: int | None = None
     while True:
         await asyncio.sleep(LOOK_EVERY)
-        hosted.viewers = len(hub)
+        context.viewers = len(hub)
         if not len(hub):
             continue
         try:
-            for name, data in await in_pool(hosted, _news, hosted):
+            for name, data in await in_pool(context, _news, context):
                 hub.publish(name, data)
-            if (step := hosted.mind.step) is not None and step != weights:
+            if (step := context.model.step) is not None and step != weights:
                 weights = step
                 hub.publish("weights", {"step": step})
             if time.monotonic() >= next_status:
                 next_status = time.monotonic() + STATUS_EVERY
-                hub.publish("status", await in_pool(hosted, hosted.status))
+                hub.publish("status", await in_pool(context, context.status))
         except Refused:
             # The pool is busy: viewers learn it a little later.
             continue
 
 
-def _news(hosted: Hosted) -> list[tuple[str, dict[str, Any]]]:
+def _news(context: PageContext) -> list[tuple[str, dict[str, Any]]]:
     """Events for viewers: newest samples, the turn, what was dropped."""
     found: list[tuple[str, dict[str, Any]]] = []
-    newest = hosted.events.newest()
+    newest = context.events.newest()
     samples: dict[str, dict[str, Any]] = {}
     for kind, one in sorted(newest.items(), key=lambda item: item[1].seen_at):
         for sense, reference in one.ids.items():
@@ -187,13 +191,13 @@ def _news(hosted: Hosted) -> list[tuple[str, dict[str, Any]]]:
     if samples:
         found.append(("samples", {"newest": samples}))
     for name, several in (("pair", True), ("single", False)):
-        of_kind = [one for kind, one in newest.items() if ("+" in kind) == several]
+        of_kind = [one for one in newest.values() if (len(one.ids) > 1) == several]
         if of_kind:
             one = max(of_kind, key=lambda one: one.seen_at)
             found.append((name, {"kind": one.kind, "serial": one.serial, "ids": one.ids, "total": one.total}))
-    overview = hosted.told.overview
+    overview = context.report.overview
     values = overview.get("values", {})
-    learner = learner_of(values, hosted.facts.senses)
+    learner = learner_of(values, context.facts.senses)
     sides = {name: learner[name] for name in ("turn", "learns", "guides")}
     if learner["turn"]:
         found.append(("turn", {**sides, "step": overview.get("step", 0)}))

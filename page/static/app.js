@@ -13,11 +13,20 @@ const VIEWS = {
 };
 const mounted = new Map();
 
-/** The panel of shared sensors, in a box like those of the other views. */
+/** The panel of shared sensors, in a box like those of the other views; without it, a run that takes none says so. */
 function teach(section, { mountShare }) {
+  const none = el("p.panel", { hidden: true }, "This run learns from simulated teachers and takes in no microphone or camera. " +
+    "Start one with --sensors browser, or --sensors live, to teach it from here.");
   const root = el("div.panel");
-  section.append(root);
-  mountShare(root);
+  const alone = el("p.quiet", {}, el("a", { href: "/static/share/index.html" }, "This part alone"),
+    ", as a page to keep open on a phone.");
+  let mounted = false;
+  section.append(none, root, alone);
+  on("status", ({ run }) => {
+    for (const part of [root, alone]) show(part, run.live);
+    show(none, !run.live);
+    if (run.live && !mounted) mounted = Boolean(mountShare(root));
+  });
 }
 
 /** Show the view that the address names. */
@@ -26,6 +35,7 @@ async function go(byHand) {
   if (wanted === "main") return;
   const name = wanted in VIEWS ? wanted : "ask";
   for (const section of document.querySelectorAll("section.view")) show(section, section.id === name);
+  invite();
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -44,6 +54,7 @@ async function go(byHand) {
 function tellRun({ run, learner }) {
   // Only a run that perceives for itself takes in what a browser shares.
   show(document.querySelector("nav a[href='#teach']"), run.live);
+  invite();
   const parts = [run.phase];
   if (run.step) parts.push(`step ${number(run.step)}`);
   if (learner.steps_per_s && !run.paused) parts.push(`${number(learner.steps_per_s)} steps/s`);
@@ -52,6 +63,11 @@ function tellRun({ run, learner }) {
   const dot = document.getElementById("dot");
   dot.className = `dot ${run.paused ? "paused" : run.phase === "learning" ? "good" : "busy"}`;
   alarm();
+}
+
+/** The link to the view that shares, in a run that takes it, in all other views. */
+function invite() {
+  show(document.getElementById("share"), Boolean(last("status")?.run.live) && document.getElementById("teach").hidden);
 }
 
 function alarm() {

@@ -12,7 +12,7 @@ from teacher.datasets.choose import choose_images
 
 
 def page_facts(config: RunConfig, path: Path, version: str) -> dict[str, Any]:
-    """The facts, as `page.told.RunFacts` has them.
+    """The facts, as `page.feed.run_report.RunFacts` has them.
 
     Args:
         config: all settings.

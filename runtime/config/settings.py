@@ -74,10 +74,10 @@ class RunConfig(Config):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by section; settings that a part brings are a section of its name, such as `image`."""
-        held, values = holders(type(self)), super().to_dict()
+        nested, values = holders(type(self)), super().to_dict()
         sections: dict[str, Any] = {}
         for name, value in values.items():
-            sections |= value if name in held else {name: value}
+            sections |= value if name in nested else {name: value}
         return sections
 
     @classmethod
@@ -91,10 +91,10 @@ class RunConfig(Config):
         for name in values:
             if name not in sections:
                 raise ConfigError(f"unknown section {name!r}; if a plugin brings it, give the plugin: --plugin FILE.py")
-        rest, held = dict(values), {}
+        rest, nested = dict(values), {}
         for field_name, own in holders(cls).items():
-            held[field_name] = own.from_dict({name: rest.pop(name) for name in groups(own) if name in rest})
-        return super().from_dict({**rest, **held})
+            nested[field_name] = own.from_dict({name: rest.pop(name) for name in groups(own) if name in rest})
+        return super().from_dict({**rest, **nested})
 
     def _check_batches(self) -> None:
         s = self.learner

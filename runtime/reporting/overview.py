@@ -31,9 +31,9 @@ def exams_of(senses: Sequence[str], subject: str = "") -> tuple[Exam, ...]:
         senses: that are examined, in the order of the exam set.
         subject: behind whose name its figures are; empty where there is one subject.
     """
-    room = f"{subject}/" if subject else ""
+    prefix = f"{subject}/" if subject else ""
     paths = [*itertools.permutations(senses, 2), *((sense, sense) for sense in senses)]
-    return tuple(Exam(f"{subject} {a} → {b}".strip(), f"{room}{a}_to_{b}", f"{room}{b}", a != b) for a, b in paths)
+    return tuple(Exam(f"{subject} {a} → {b}".strip(), f"{prefix}{a}_to_{b}", f"{prefix}{b}", a != b) for a, b in paths)
 
 
 @dataclass(frozen=True)

@@ -26,16 +26,16 @@ def finding(v: Mapping[str, Value]) -> str:
 
 def turning(v: Mapping[str, Value], algorithm: str) -> str:
     """How far the turns of an algorithm are, with its figures, or what it waits for; empty where it has neither."""
-    room = f"{algorithm}/"
-    if not (turns := number(v, f"{room}turns")):
-        return f"waits: {v[f'{room}waiting']}" if v.get(f"{room}waiting") else ""
+    prefix = f"{algorithm}/"
+    if not (turns := number(v, f"{prefix}turns")):
+        return f"waits: {v[f'{prefix}waiting']}" if v.get(f"{prefix}waiting") else ""
     known = [
-        f"{found:.0f} {key.removeprefix(room)}" if found.is_integer() else f"{key.removeprefix(room)} {found:.3g}"
+        f"{found:.0f} {key.removeprefix(prefix)}" if found.is_integer() else f"{key.removeprefix(prefix)} {found:.3g}"
         for key in v
-        if key.startswith(room) and key.removeprefix(room) not in ("turns", "share", "waiting")
+        if key.startswith(prefix) and key.removeprefix(prefix) not in ("turns", "share", "waiting")
         if (found := number(v, key)) is not None
     ]
-    known += [] if number(v, f"{room}share") is None else [f"busy {percent(v, f'{room}share')}"]
+    known += [] if number(v, f"{prefix}share") is None else [f"busy {percent(v, f'{prefix}share')}"]
     return f"turn {turns:.0f}" + (f": {', '.join(known)}" if known else "")
 
 
@@ -48,13 +48,13 @@ def perceiving(v: Mapping[str, Value]) -> str:
     """What was perceived so far, and how long it took to be kept; empty where nothing perceives."""
     if "sensors/waiting" not in v:
         return ""
-    room = "sensors/events/"
-    kinds = sorted((key.removeprefix(room) for key in v if key.startswith(room)), key=lambda kind: -kind.count("+"))
+    prefix = "sensors/events/"
+    kinds = sorted((key.removeprefix(prefix) for key in v if key.startswith(prefix)), key=lambda kind: -kind.count("+"))
     parts = []
     for kind in kinds:
         only = "" if "+" in kind else " only"
         broken = number(v, f"sensors/pairing/{kind}.broken")
-        parts.append(f"{number(v, room + kind) or 0:.0f} {kind}{only}")
+        parts.append(f"{number(v, prefix + kind) or 0:.0f} {kind}{only}")
         if broken:
             parts[-1] += f" ({broken:.0f} incomplete)"
     parts = parts or ["nothing yet"]
@@ -68,13 +68,13 @@ def losing(v: Mapping[str, Value]) -> list[str]:
     events = sum(number(v, f"dropped/{reason}") or 0 for reason in LOST)
     samples = messages = unrecorded = 0.0
     for key in v:
-        room, reason = key.removeprefix("sensor_lost/").partition("/")[0], key.rpartition("/")[2]
+        group, reason = key.removeprefix("sensor_lost/").partition("/")[0], key.rpartition("/")[2]
         if not key.startswith("sensor_lost/") or reason in HARMLESS:
             continue
         found = number(v, key) or 0
-        if room == "refused":
+        if group == "refused":
             messages += found
-        elif room == "unrecorded":
+        elif group == "unrecorded":
             unrecorded += found
         else:
             samples += found

@@ -23,7 +23,7 @@ class RunStatus:
         examined: how far the final exam is; empty before it.
         over: whether all sources have ended and replay has their events: no more can come.
         resting_since: monotonic time since when the learner rests for the final exam; None before.
-        held_since: monotonic time since when learning pauses, as it could not be saved or a person paused it; None
+        suspended_since: monotonic time since when learning pauses, as it could not be saved or a person paused it; None
             while it goes on.
         paused: whether a person has paused learning.
         checkpoint_wanted: whether a person asks for a checkpoint now.
@@ -41,23 +41,23 @@ class RunStatus:
     examined: str = ""
     over: bool = False
     resting_since: float | None = None
-    held_since: float | None = None
+    suspended_since: float | None = None
     paused: bool = False
     checkpoint_wanted: bool = False
 
     def learned(self, now: float) -> float:
         """Seconds of learning, earlier parts included."""
-        now = min(at for at in (now, self.held_since, self.resting_since) if at is not None)
+        now = min(at for at in (now, self.suspended_since, self.resting_since) if at is not None)
         return self.learned_before + (0.0 if self.first_step_at is None else now - self.first_step_at)
 
-    def hold(self, held: bool, now: float) -> None:
+    def suspend(self, suspended: bool, now: float) -> None:
         """Pause learning, or let it go on; the pause does not count as time of learning."""
-        if held and self.held_since is None:
-            self.held_since = now
-        elif not held and self.held_since is not None and self.first_step_at is not None:
-            self.counters.add("learner/held_s", now - self.held_since)
-            self.first_step_at += now - self.held_since
-            self.held_since = None
+        if suspended and self.suspended_since is None:
+            self.suspended_since = now
+        elif not suspended and self.suspended_since is not None and self.first_step_at is not None:
+            self.counters.add("learner/held_s", now - self.suspended_since)
+            self.first_step_at += now - self.suspended_since
+            self.suspended_since = None
 
     def share(self, section: RunSection, now: float) -> float | None:
         """Part of the run that is done, from 0 on; None when it is endless."""

@@ -199,7 +199,7 @@ def view(overview: Overview, notes: "deque[str]", width: int) -> RenderableType:
     return Panel(Group(*body), title="Reciprocal", width=width, padding=(0, 1))
 
 
-def exams(v: Mapping[str, Value], width: int, held: Sequence[Exam]) -> RenderableType:
+def exams(v: Mapping[str, Value], width: int, wanted: Sequence[Exam]) -> RenderableType:
     """Cross-modal accuracies beside their judges' own, and lip reading once there is any; bars where there is room."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
@@ -208,7 +208,7 @@ def exams(v: Mapping[str, Value], width: int, held: Sequence[Exam]) -> Renderabl
     if bars:
         table.add_column()
     table.add_column(style="dim", no_wrap=True)
-    rows = [(e.title, e.exam, f"judge {percent(v, f'judge/{e.judge}')}") for e in held]
+    rows = [(e.title, e.exam, f"judge {percent(v, f'judge/{e.judge}')}") for e in wanted]
     if lips := reading(v, "lips_unseen", *(["lips_oracle"] if width >= 80 else [])):
         rows.append(("lips → letter", "lips_all", lips))
     for title, exam, beside in rows:

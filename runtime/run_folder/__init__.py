@@ -1,1 +1,1 @@
-"""The directory of a run: its files, their locks, passwords and plugins, and room on the disk."""
+"""The directory of a run: its files, their locks, passwords and plugins, and free space on the disk."""

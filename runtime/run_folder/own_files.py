@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from replay.held import LAYOUT, count_events
+from replay.stored import LAYOUT, count_events
 from sensors.core.errors import UserError
 
 CONFIG = "config.json"

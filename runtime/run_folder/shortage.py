@@ -1,4 +1,4 @@
-"""No room on the disk: learning that cannot be saved pauses until there is room, and says so."""
+"""The disk is full: learning that cannot be saved pauses until there is free space, and says so."""
 
 import errno
 import os
@@ -61,7 +61,7 @@ class Shortage:
                 self._remark(f"{what} can be written again: learning goes on")
 
     def may_try(self) -> bool:
-        """Whether it is time to try again, and there seems to be room."""
+        """Whether it is time to try again, and there seems to be free space."""
         now = time.monotonic()
         if now < self._next:
             return False
@@ -89,7 +89,7 @@ class Shortage:
 
 
 def full(error: BaseException | None) -> bool:
-    """Whether an error says that there is no room; one from another process may be only text."""
+    """Whether an error says that the disk is full; one from another process may be only text."""
     while error is not None:
         if isinstance(error, NoRoomError):
             return True

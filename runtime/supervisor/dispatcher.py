@@ -94,7 +94,7 @@ class Dispatcher:
                 # The learner writes nothing here, so free space would not help, and a paused learner gets no calls.
                 self._failed(role, Fault(str(error)))
             elif full(error):
-                self._hold(role, error)
+                self._ask_later(role, error)
             else:
                 raise
             return
@@ -107,9 +107,9 @@ class Dispatcher:
             if actor.is_still_starting(error):
                 role.begin()
                 return
-            held = back and self._status.first_step_at is not None and not isinstance(role, LearnerRole)
-            if held and isinstance(cause, OSError) and full(cause):
-                self._hold(role, cause)
+            at_work = back and self._status.first_step_at is not None and not isinstance(role, LearnerRole)
+            if at_work and isinstance(cause, OSError) and full(cause):
+                self._ask_later(role, cause)
             else:
                 self._failed(role, Fault(reason(error), dead=isinstance(error, RayActorError)))
             return
@@ -126,7 +126,7 @@ class Dispatcher:
         if self._status.datasets:
             self._record.keep("facts", partial(self._run.record_datasets, self._status.datasets))
 
-    def _hold(self, role: Role, error: Exception) -> None:
+    def _ask_later(self, role: Role, error: Exception) -> None:
         """An actor found no space for its files: it has not failed, and is asked again later."""
         role.actor.fault = " ".join(str(error).split())
         role.actor.not_before = time.monotonic() + RETRY

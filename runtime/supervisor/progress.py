@@ -63,5 +63,5 @@ class Progress:
         names = [one.name for one in teachers_of(config.run)]
         self.generations = dict.fromkeys(names, run.saved.get("generation", 0) - 1)
         events = run.events
-        held = "the events that replay holds" if events is None else f"{counted_events(events)} in replay"
-        return f"no checkpoint yet: learning begins at step 0, with {held}"
+        stored = "the events that replay holds" if events is None else f"{counted_events(events)} in replay"
+        return f"no checkpoint yet: learning begins at step 0, with {stored}"

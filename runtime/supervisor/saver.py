@@ -122,12 +122,12 @@ class Saver:
 
         def write(stage: Path) -> int:
             nonlocal saved
-            held: int | None = -1
+            copied: int | None = -1
             try:
                 kept = replay.save.remote()
-                held = self._snapshot(learner, end)
+                copied = self._snapshot(learner, end)
                 begun = time.monotonic()
-                parts = [learner.checkpoint.remote(str(stage), held), kept]
+                parts = [learner.checkpoint.remote(str(stage), copied), kept]
                 saved = int(ray.get(parts, timeout=max(end - time.monotonic(), 0.1))[0])
                 self._took = time.monotonic() - begun
             except GetTimeoutError:
@@ -136,7 +136,7 @@ class Saver:
                 cause = getattr(error, "cause", None)
                 if isinstance(cause, OSError):
                     raise cause from None
-                if held is None and isinstance(cause, RuntimeError):
+                if copied is None and isinstance(cause, RuntimeError):
                     raise SaveError("the learner took too long to come to the end of its step") from None
                 raise user_error(error) or SaveError(reason(error)) from None
             finally:

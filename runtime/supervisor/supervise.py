@@ -221,7 +221,7 @@ class Supervisor:
             self._shortage.clear("checkpoint")
             if self._saver.stall_ms is not None:
                 status.values["learner/checkpoint_stall_ms"] = self._saver.stall_ms
-        status.hold(bool(self._shortage) or status.paused, now)
+        status.suspend(bool(self._shortage) or status.paused, now)
         learner = self.roles["learner"].actor
         # A restarted learner has not yet restored what it is to save.
         if status.first_step_at is None or self._phase != "learning" or self._saver.busy or not learner.started:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from sensors.browsers import kept_exam, said_letters
+from sensors.browsers.feedback import Feedback
+from sensors.browsers.host_prompts import HostPrompts, Listener
 from sensors.browsers.messages import Picture, Sound, number, unpack
-from sensors.browsers.prompts import Prompt, read_prompt
+from sensors.browsers.prompts import read_prompt
 from sensors.browsers.shared_sources import SharedCamera, SharedMicrophone
-from sensors.browsers.told import Told
 from sensors.core.clock import ClockEstimator
+from sensors.core.errors import WireError
 from sensors.core.event import EventBatch
 from sensors.perception.perception import Perception, PerceptionConfig
 from sensors.perception.source_reader import SourceReader
@@ -24,11 +26,6 @@ from sensors.sources.source import Observer
 
 LOOK_BACK = 75
 """Pictures that are kept to look for lips in: 3 s of them."""
-NO_KEEPER = {
-    kept_exam.USE: "this run keeps no exam set: start it with --exam DIR",
-    said_letters.USE: "this run learns no letters: start it with --teach letters",
-}
-"""Why a prompt cannot be kept, by its use."""
 REPLIES = 128
 """Messages that wait for a browser; of more the oldest are lost, and counted."""
 STATE_EVERY = 1.0
@@ -50,6 +47,7 @@ class Browser:
         recorder: records what the sources give; None: nothing is recorded.
         exam: directory to which prompted sessions are written as exam sets; None: none is kept.
         letters: whether letters that are said to prompts become labelled events.
+        host: prompts for this machine's own sensors; None: it has none.
 
     Attributes:
         name: likewise.
@@ -71,27 +69,28 @@ class Browser:
         recorder: Recorder | None = None,
         exam: str | None = None,
         letters: bool = False,
+        host: HostPrompts | None = None,
     ) -> None:
         self.name, self.share, self.session, self.since = name, "", "", time.monotonic()
         self.counts: Counter[str] = Counter()
         self._clock = ClockEstimator()
         self._replies: deque[str] = deque(maxlen=REPLIES)
         self._next_state = 0.0
-        self._shown: deque[Prompt | float] = deque(maxlen=REPLIES)
-        self._told = Told(self.reply, self._theirs)
+        self._host = host
+        self._feedback = Feedback(self.reply, self._theirs)
         source = f"browser/{name}"
-        self._perception = Perception(source, generation, perception, senses, self._told)
-        self._told.follow(self._perception)
+        self._perception = Perception(source, generation, perception, senses, self._feedback)
+        self._feedback.follow(self._perception)
         streams = self._perception.streams.values()
         self.microphone = SharedMicrophone(f"{source}/microphone", self._offset, sensors)
         color = any(stream.in_color() for stream in streams if stream.reading is Frame)
         self.camera = SharedCamera(f"{source}/camera", self._offset, sensors, side, color, LOOK_BACK if letters else 0)
         if exam is not None:
-            self._told.keepers[kept_exam.USE] = kept_exam.KeptExam(
+            self._feedback.keepers[kept_exam.USE] = kept_exam.KeptExam(
                 Path(exam), self._perception.streams, perception, name
             )
         if letters:
-            self._told.keepers[said_letters.USE] = said_letters.SaidLetters(
+            self._feedback.keepers[said_letters.USE] = said_letters.SaidLetters(
                 f"prompts/{name}", generation, self.camera.recent, give
             )
         read = {stream.reading for stream in streams}
@@ -118,7 +117,8 @@ class Browser:
                 "type": "welcome",
                 "name": self.name,
                 "senses": list(self._perception.senses),
-                "prompts": list(self._told.keepers),
+                "prompts": list(self._feedback.keepers),
+                "host": self._host is not None,
             }
         )
 
@@ -126,6 +126,8 @@ class Browser:
         """The connection is gone; the browser may come again."""
         self.share, self.since = "", time.monotonic()
         self._replies.clear()
+        if self._host is not None:
+            self._host.leave(self.name, self.since)
         self.microphone.inbox.close(why)
         self.camera.inbox.close(why)
 
@@ -151,9 +153,12 @@ class Browser:
             times = [number(dict(told), key) for key in ("sent", "received", "answered", "returned")]
             self._clock.observe(*times)
         elif told["type"] == "prompt":
-            self._show(read_prompt(dict(told), self._ours(number(dict(told), "at"), at)))
+            self._prompt(told, self._ours(number(dict(told), "at"), at))
         elif told["type"] == "prompt_over":
-            self._shown.append(self._ours(number(dict(told), "at"), at))
+            over = self._ours(number(dict(told), "at"), at)
+            self._feedback.hide(over)
+            if self._host is not None:
+                self._host.over(self.name, over)
         else:
             self.counts["unknown"] += 1
 
@@ -164,16 +169,10 @@ class Browser:
 
     def step(self) -> bool:
         """Perceive in what has come; whether anything has."""
-        while self._shown:
-            # In the thread that perceives, in the order in which they came.
-            change = self._shown.popleft()
-            if isinstance(change, Prompt):
-                self._told.prompts.show(change)
-            else:
-                self._told.prompts.hide(change)
+        self._feedback.take_prompts()
         came = self._reader.step()
         now = time.monotonic()
-        self._told.look(now)
+        self._feedback.look(now)
         if now >= self._next_state and self.share:
             self._next_state = now + STATE_EVERY
             self.reply(self._state(now))
@@ -204,18 +203,21 @@ class Browser:
         """Counts of its perception."""
         return self._perception.counts
 
-    def _show(self, prompt: Prompt) -> None:
-        """A prompt is shown, if what it is for can be kept."""
-        keeper = self._told.keepers.get(prompt.use)
-        why = (
-            NO_KEEPER.get(prompt.use, "nothing of this kind is kept") if keeper is None else keeper.refuse(prompt.label)
-        )
-        if why:
-            self._shown.append(prompt.start)
-            told = {"type": "prompted", "label": prompt.label, "use": prompt.use, "kept": False, "why": why}
-            self.reply(told | {"senses": []})
+    def _prompt(self, told: Mapping[str, Any], start: float) -> None:
+        """A prompt is shown, for the sensors of the browser or for those of this machine.
+
+        Raises:
+            WireError: the message lacks something.
+        """
+        prompt, of = read_prompt(dict(told), start), told.get("of", "browser")
+        if of == "browser":
+            self._feedback.show(prompt)
+        elif of != "host":
+            raise WireError("prompt: `of` is browser or host")
+        elif self._host is None:
+            self.reply(prompt.answer("this run has no microphone and camera of its own"))
         else:
-            self._shown.append(prompt)
+            self._host.listen(Listener(self.name, self.reply, self._theirs), prompt)
 
     def _ours(self, theirs: float, arrived: float) -> float:
         """A second of the browser's clock on this machine's; where that is not known, when the message arrived."""

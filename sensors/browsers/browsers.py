@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sensors.browsers.browser import Browser
 from sensors.browsers.browsers_config import BrowsersConfig
+from sensors.browsers.host_prompts import HostPrompts
 from sensors.browsers.messages import VERSION, unpack_text
 from sensors.core.errors import WireError
 from sensors.core.event import EventBatch
@@ -56,6 +57,7 @@ class Browsers:
         generation: never used before by this machine's events.
         recorder: records what the sources give; None: nothing is recorded.
         letters: whether letters that are said to prompts become labelled events.
+        host: prompts for this machine's own sensors; None: it has none.
 
     Attributes:
         observer: called at every change of a source's state, in the source's own thread.
@@ -70,10 +72,11 @@ class Browsers:
         generation: int,
         recorder: Recorder | None = None,
         letters: bool = False,
+        host: HostPrompts | None = None,
     ) -> None:
         self._config, self._perception, self._senses, self._sensors = config, perception, senses, sensors
         self._generation, self._recorder = generation, recorder
-        self._letters = letters
+        self._letters, self._host = letters, host
         self.observer: Observer = lambda change: None
         self._lock = threading.Lock()
         self._browsers: dict[str, Browser] = {}
@@ -213,6 +216,7 @@ class Browsers:
             self._recorder,
             self._config.exam,
             self._letters,
+            self._host,
         )
         self._names.add(name)
         self._browsers[name] = browser

@@ -37,6 +37,10 @@ class Prompt:
     start: float
     end: float = inf
 
+    def answer(self, why: str) -> dict[str, Any]:
+        """The message that nothing can be kept for this prompt, with the reason."""
+        return {"type": "prompted", "label": self.label, "use": self.use, "kept": False, "why": why, "senses": []}
+
 
 class Keeper(Protocol):
     """Keeps what bears a label."""

@@ -126,7 +126,7 @@ class ResendWindow(Generic[P]):
         """Parcels that have had no answer for too long."""
         return [kept for kept in self._kept if kept.sent_at is not None and now - kept.sent_at >= self._resend_after]
 
-    def hold(self, parcel: P, not_before: float = 0.0) -> None:
+    def postpone(self, parcel: P, not_before: float = 0.0) -> None:
         """The parcel is not under way any more; it may be sent from `not_before` on."""
         self._land(parcel)
         parcel.not_before = not_before

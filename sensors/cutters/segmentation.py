@@ -107,7 +107,7 @@ class Segmenter:
         return self._time_of(max(self._cut, self._sample_of(frame) - self._lead))
 
     @property
-    def held(self) -> int:
+    def buffered(self) -> int:
         """Samples that are kept."""
         return len(self._sound)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sensors.browsers.browsers import Browsers, Message
+from sensors.browsers.host_prompts import HostPrompts
 from sensors.core.errors import SourceError
 from sensors.core.event import EventBatch
 from sensors.core.state import StateDict
@@ -58,6 +59,7 @@ class LiveRig:
         clock: of monotonic seconds.
         played: the sources are tapes, which wait for their reader.
         browsers: those that share their microphone and camera; None: none may.
+        prompts: that browsers show for this machine's own sensors; None: none can be shown.
     """
 
     def __init__(
@@ -71,12 +73,15 @@ class LiveRig:
         playback: OwnPlayback | None = None,
         played: bool = False,
         browsers: Browsers | None = None,
+        prompts: HostPrompts | None = None,
     ) -> None:
         self._sources = list(sources)
         self._perception = perception
         self._kinds = frozenset(kinds)
         self._ingest, self._recorder, self._playback = ingest, recorder, playback
-        self._browsers = browsers
+        self._browsers, self._prompts = browsers, prompts
+        if prompts is not None:
+            prompts.follow(perception)
         if browsers is not None:
             browsers.observer = self._changed
         # A recording contains nothing that this machine plays now.
@@ -84,7 +89,8 @@ class LiveRig:
             {} if playback is None or played else {source.name: PlaybackFilter(playback) for source in sources}
         )
         self._clock = clock
-        self._reader = SourceReader(sources, perception, self._give, recorder, self._filters, played, clock)
+        watch = None if prompts is None else prompts.observe
+        self._reader = SourceReader(sources, perception, self._give, recorder, self._filters, played, clock, watch)
         self._found: list[Delivery] = []
         self._notes: deque[Note] = deque(maxlen=NOTES)
         self._unnoted = 0
@@ -116,7 +122,7 @@ class LiveRig:
 
     def step(self, seconds: float) -> list[Delivery]:
         """Take in what came, for `seconds` at most where nothing did; what it makes, each to be acknowledged."""
-        came = self._reader.step() | self._perceive_browsers()
+        came = self._perceive_own() | self._perceive_browsers()
         if self._reader.ended:
             self._reader.flush()
         wait = 0.0 if came or self._found else seconds
@@ -238,6 +244,17 @@ class LiveRig:
     def _take_found(self) -> list[Delivery]:
         found, self._found = self._found, []
         return found
+
+    def _perceive_own(self) -> bool:
+        """Perceive in what this machine's sources gave; whether anything came."""
+        if self._prompts is None:
+            return self._reader.step()
+        self._prompts.take_prompts()
+        came = self._reader.step()
+        self._prompts.look(self._clock())
+        for batch, captured in self._prompts.take_found():
+            self._give(batch, captured)
+        return came
 
     def _perceive_browsers(self) -> bool:
         """Perceive in what browsers sent; whether anything came."""

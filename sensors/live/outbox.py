@@ -111,7 +111,7 @@ class Outbox(Generic[D]):
 
     def recall(self, delivery: D) -> None:
         """Send this one again."""
-        self._window.hold(delivery)
+        self._window.postpone(delivery)
 
     def answered(self, delivery: D, accepted: int, duplicate: int, throttled_ms: float, now: float) -> bool:
         """Take replay's answer; whether the batch is stored, or given up, for good."""
@@ -173,7 +173,7 @@ class Outbox(Generic[D]):
     def _put_off(self, delivery: D, until: float, reason: str) -> bool:
         """Resend this one from `until` on, or give it up; whether it is given up."""
         self._trouble = reason
-        self._window.hold(delivery, until)
+        self._window.postpone(delivery, until)
         if not self._resend:
             self._window.settle(delivery, reason)
         return not self._resend

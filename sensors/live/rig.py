@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from sensors.browsers.browsers import Browsers
+from sensors.browsers.host_prompts import HostPrompts
 from sensors.core.errors import SourceError
 from sensors.live.live_rig import HOST, LiveRig
 from sensors.live.rig_config import RigConfig
@@ -35,14 +36,23 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
     ingest = RemoteIngest(config.ingest) if config.ingest.listen is not None else None
     if config.live.record is not None:
         recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
-    perception = Perception(HOST, generation, config.perception, config.names)
-    playback = OwnPlayback(Path(config.own_playback)) if config.own_playback is not None else None
-    browsers = None
+    browsers = prompts = None
     if config.browsers.most and not config.played:
         senses = (config.perception, config.names)
-        browsers = Browsers(config.browsers, *senses, config.sensors, generation, recorder, config.letters)
-    played = config.played
-    return LiveRig(sources, perception, kinds, ingest, recorder, playback=playback, played=played, browsers=browsers)
+        prompts = HostPrompts(generation, config.browsers.exam, config.letters) if sources else None
+        browsers = Browsers(config.browsers, *senses, config.sensors, generation, recorder, config.letters, prompts)
+    perception = Perception(HOST, generation, config.perception, config.names, prompts)
+    return LiveRig(
+        sources,
+        perception,
+        kinds,
+        ingest,
+        recorder,
+        playback=OwnPlayback(Path(config.own_playback)) if config.own_playback is not None else None,
+        played=config.played,
+        browsers=browsers,
+        prompts=prompts,
+    )
 
 
 def make_sources(config: RigConfig) -> list[AnySource]:

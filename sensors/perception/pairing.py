@@ -57,8 +57,8 @@ class Moment:
 
 
 @dataclass(eq=False)
-class _Held:
-    """A percept that waits.
+class _Candidate:
+    """A percept that waits to be paired.
 
     Attributes:
         end: until when it is thought to last.
@@ -78,8 +78,8 @@ class _Track:
     """One sense: what waits, what was decided, and up to when all is known."""
 
     most: int
-    momentary: list[_Held] = field(default_factory=list)
-    lasting: "OrderedDict[int, _Held]" = field(default_factory=OrderedDict)
+    momentary: list[_Candidate] = field(default_factory=list)
+    lasting: "OrderedDict[int, _Candidate]" = field(default_factory=OrderedDict)
     decided: deque[int] = field(init=False)
     known: float = -float("inf")
 
@@ -113,7 +113,7 @@ class Pairing:
     def waiting(self) -> dict[str, int]:
         """Percepts that are not in a moment yet, by sense."""
         return {
-            sense: len(track.momentary) + sum(not held.joined for held in track.lasting.values())
+            sense: len(track.momentary) + sum(not candidate.joined for candidate in track.lasting.values())
             for sense, track in self._tracks.items()
         }
 
@@ -136,7 +136,7 @@ class Pairing:
             # Half a word beside a picture would teach what nobody said.
             self.counts[f"{sense}.broken"] += 1
             return [_moment(percept, NO_LESSON, {sense: percept}), *self.advance(now)]
-        self._tracks[sense].momentary.append(_Held(sense, percept, percept.end))
+        self._tracks[sense].momentary.append(_Candidate(sense, percept, percept.end))
         return self.advance(now)
 
     def advance(self, now: float, known: Mapping[str, float] | None = None) -> list[Moment]:
@@ -170,12 +170,12 @@ class Pairing:
             self.counts["stale"] += 1
             return
         end = percept.end + self.config.lasting if percept.lasting else percept.end
-        held = track.lasting.get(number)
-        if held is None:
+        candidate = track.lasting.get(number)
+        if candidate is None:
             self.counts[f"{sense}.came"] += 1
-            track.lasting[number] = _Held(sense, percept, end)
-        elif held.percept.lasting and (not percept.lasting or percept.end > held.percept.end):
-            held.percept, held.end = percept, end
+            track.lasting[number] = _Candidate(sense, percept, end)
+        elif candidate.percept.lasting and (not percept.lasting or percept.end > candidate.percept.end):
+            candidate.percept, candidate.end = percept, end
         # One sense perceives one lasting thing at a time: a later one ends those before it, whose own report may be
         # on its way.
         for before, after in pairwise(sorted(track.lasting)):
@@ -186,34 +186,38 @@ class Pairing:
     def _decide(self) -> list[Moment]:
         done: list[Moment] = []
         queue = sorted(
-            ((held, place) for track in self._tracks.values() for place, held in enumerate(_by_start(track.momentary))),
+            (
+                (candidate, place)
+                for track in self._tracks.values()
+                for place, candidate in enumerate(_by_start(track.momentary))
+            ),
             key=lambda entry: entry[0].percept.start,
         )
         crowds = {sense: len(track.momentary) - self.config.most for sense, track in self._tracks.items()}
-        for held, place in queue:
-            if held.joined:
+        for candidate, place in queue:
+            if candidate.joined:
                 continue  # with an earlier percept of another sense
-            bests, ambiguous, final = self._best(held)
-            if not final and place >= crowds[held.sense]:
+            bests, ambiguous, final = self._best(candidate)
+            if not final and place >= crowds[candidate.sense]:
                 continue
             self.counts["hurried"] += not final
             self.counts["ambiguous"] += final and ambiguous
-            self._tracks[held.sense].momentary.remove(held)
-            done.append(self._settle(held, bests))
+            self._tracks[candidate.sense].momentary.remove(candidate)
+            done.append(self._settle(candidate, bests))
         return done + self._leave()
 
-    def _best(self, held: _Held) -> tuple[list[_Held], bool, bool]:
+    def _best(self, candidate: _Candidate) -> tuple[list[_Candidate], bool, bool]:
         """Of each other sense the percept that a momentary one belongs to; whether there were several to choose from.
 
         Last, whether nothing to come can change that.
         """
-        percept, length = held.percept, held.percept.end - held.percept.start
-        bests: list[_Held] = []
+        percept, length = candidate.percept, candidate.percept.end - candidate.percept.start
+        bests: list[_Candidate] = []
         ambiguous, final = False, True
         for sense, track in self._tracks.items():
-            if sense == held.sense:
+            if sense == candidate.sense:
                 continue
-            fits = [fit for other in self._waiting(track) if (fit := self._fit(held, other)) is not None]
+            fits = [fit for other in self._waiting(track) if (fit := self._fit(candidate, other)) is not None]
             ambiguous = ambiguous or sum(overlap > 0 for overlap, _ in fits) > 1
             settled = track.known >= percept.end + self.config.window + self.config.lateness
             if fits:
@@ -221,101 +225,104 @@ class Pairing:
                 bests.append(other)
                 if other.percept.number is None:
                     # A percept of this one's own sense may fit the other one better, and be on its way.
-                    own = self._tracks[held.sense].known
+                    own = self._tracks[candidate.sense].known
                     settled = settled and own >= other.end + self.config.window + self.config.lateness
                 elif overlap >= length:
                     settled = settled or not other.percept.lasting or track.known >= percept.end
             final = final and settled
         return bests, ambiguous, final
 
-    def _waiting(self, track: _Track) -> Iterator[_Held]:
+    def _waiting(self, track: _Track) -> Iterator[_Candidate]:
         yield from track.lasting.values()
         yield from track.momentary
 
-    def _fit(self, held: _Held, other: _Held) -> tuple[float, _Held] | None:
+    def _fit(self, candidate: _Candidate, other: _Candidate) -> tuple[float, _Candidate] | None:
         """How long two percepts overlap (less than 0: how far apart they are), and the other one.
 
         None where they are not together, or where the other one is momentary and fits another of this sense better.
         """
-        overlap = _overlap(held, other)
+        overlap = _overlap(candidate, other)
         if overlap < -self.config.window:
             return None
         if other.percept.number is None:
-            mine = (overlap, -held.percept.start)
-            rivals = (r for r in self._tracks[held.sense].momentary if r is not held)
+            mine = (overlap, -candidate.percept.start)
+            rivals = (r for r in self._tracks[candidate.sense].momentary if r is not candidate)
             if any((_overlap(rival, other), -rival.percept.start) > mine for rival in rivals):
                 return None
         return overlap, other
 
-    def _settle(self, held: _Held, others: list[_Held]) -> Moment:
+    def _settle(self, candidate: _Candidate, others: list[_Candidate]) -> Moment:
         """The moment of a percept and those of other senses that are with it."""
         if not others:
-            self.counts[f"{held.sense}.alone"] += 1
-            return _moment(held.percept, NO_LESSON, {held.sense: held.percept})
-        together = [held, *others]
+            self.counts[f"{candidate.sense}.alone"] += 1
+            return _moment(candidate.percept, NO_LESSON, {candidate.sense: candidate.percept})
+        together = [candidate, *others]
         known = [each.lesson for each in together if each.lesson != NO_LESSON]
         lesson = min(known, default=self.lesson)
         self.lesson += not known
         for each in together:
             if not each.joined:
                 self.counts[f"{each.sense}.paired"] += 1
-            if each.percept.number is None and each is not held:
+            if each.percept.number is None and each is not candidate:
                 self._tracks[each.sense].momentary.remove(each)
             each.joined = True
             if each.lesson == NO_LESSON:
                 each.lesson = lesson
         percepts = {each.sense: each.percept for each in together}
-        return _moment(held.percept, lesson, {sense: percepts[sense] for sense in self._tracks if sense in percepts})
+        return _moment(
+            candidate.percept, lesson, {sense: percepts[sense] for sense in self._tracks if sense in percepts}
+        )
 
     def _leave(self) -> list[Moment]:
         """Lasting percepts that nothing to come can belong to; those that were in no moment become moments."""
         done: list[Moment] = []
         for track in self._tracks.values():
-            for number, held in list(track.lasting.items()):
-                over = self._over(held)
-                if not (over and not self._wanted(held)) and len(track.lasting) <= self.config.most:
+            for number, candidate in list(track.lasting.items()):
+                over = self._over(candidate)
+                if not (over and not self._wanted(candidate)) and len(track.lasting) <= self.config.most:
                     continue
                 self.counts["hurried"] += not over
                 del track.lasting[number]
                 track.decided.append(number)
-                if not held.joined:
-                    done.append(self._settle(held, self._companions(held)))
+                if not candidate.joined:
+                    done.append(self._settle(candidate, self._companions(candidate)))
         return done
 
-    def _over(self, held: _Held) -> bool:
+    def _over(self, candidate: _Candidate) -> bool:
         """Whether no percept to come, and no momentary one that waits, can belong to a lasting one."""
-        others = [track for sense, track in self._tracks.items() if sense != held.sense]
+        others = [track for sense, track in self._tracks.items() if sense != candidate.sense]
         needed = [track.known for track in others]
         needed += [other.percept.start for track in others for other in track.momentary]
         return (
-            min(needed, default=self._tracks[held.sense].known) > held.end + self.config.window + self.config.lateness
+            min(needed, default=self._tracks[candidate.sense].known)
+            > candidate.end + self.config.window + self.config.lateness
         )
 
-    def _wanted(self, held: _Held) -> bool:
+    def _wanted(self, candidate: _Candidate) -> bool:
         """Whether a lasting percept of another sense was in no moment yet and may have to be joined with this one."""
-        return held.joined and any(
-            not other.joined and _overlap(held, other) > 0
+        return candidate.joined and any(
+            not other.joined and _overlap(candidate, other) > 0
             for sense, track in self._tracks.items()
-            if sense != held.sense
+            if sense != candidate.sense
             for other in track.lasting.values()
         )
 
-    def _companions(self, held: _Held) -> list[_Held]:
+    def _companions(self, candidate: _Candidate) -> list[_Candidate]:
         """Of each other sense the lasting percept that this one overlaps longest, if any."""
-        found: list[_Held] = []
+        found: list[_Candidate] = []
         for sense, track in self._tracks.items():
-            fits = [(_overlap(held, other), other) for other in track.lasting.values() if sense != held.sense]
+            fits = [(_overlap(candidate, other), other) for other in track.lasting.values() if sense != candidate.sense]
             fits = [fit for fit in fits if fit[0] > 0]
             if fits:
                 found.append(max(fits, key=lambda fit: (fit[0], -fit[1].percept.start))[1])
         return found
 
 
-def _by_start(held: list[_Held]) -> list[_Held]:
-    return sorted(held, key=lambda each: each.percept.start)
+def _by_start(candidates: list[_Candidate]) -> list[_Candidate]:
+    return sorted(candidates, key=lambda each: each.percept.start)
 
 
-def _overlap(one: _Held, other: _Held) -> float:
+def _overlap(one: _Candidate, other: _Candidate) -> float:
     return min(one.end, other.end) - max(one.percept.start, other.percept.start)
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from sensors.core.event import EventBatch
+from sensors.core.percept import Reading
 from sensors.perception.perception import Perception
 from sensors.perception.streams import AnySource
 from sensors.signals.readings import Chunk
@@ -27,6 +28,7 @@ class SourceReader:
         filters: source's name -> what leaves out this machine's own playback.
         played: the sources are tapes, which wait for their reader.
         clock: of monotonic seconds.
+        watch: called with each reading before it is perceived; None: nothing is.
     """
 
     def __init__(
@@ -38,11 +40,12 @@ class SourceReader:
         filters: Mapping[str, PlaybackFilter] | None = None,
         played: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        watch: Callable[[Reading], None] | None = None,
     ) -> None:
         self._sources = list(sources)
         self._perception, self._give, self._recorder = perception, give, recorder
         self._filters = filters or {}
-        self._played, self._clock = played, clock
+        self._played, self._clock, self._watch = played, clock, watch
         # The end of the newest reading of each source.
         self._newest: dict[str, float] = {}
         self._ended: set[str] = set()
@@ -99,6 +102,8 @@ class SourceReader:
                 reading = heard
             if self._recorder is not None:
                 self._recorder.write(source.name, reading)
+            if self._watch is not None:
+                self._watch(reading)
             now = self._clock()
             self._newest[source.name] = reading.end
             # Where a tape is late, its own time counts: its pictures and its sound are late together.

@@ -208,12 +208,12 @@ class Meter:
         if given:
             connection.settled += LIVELY * (now - connection.since)
             connection.since = now
-        held = taken - connection.settled
+        unread = taken - connection.settled
         # What had been read before everything complete was handed out, and was not handed out, is half a message.
         half = connection.taken - connection.settled if connection.drains != self._drains else 0.0
         connection.taken, connection.drains = taken, self._drains
         queue, message = (self._allowance.queue, self._allowance.message) if known else (STRANGE, STRANGE)
-        if doomed or held > queue + SLACK or half > message + SLACK:
+        if doomed or unread > queue + SLACK or half > message + SLACK:
             self._end(connection, "overfull")
 
     def _end(self, connection: _Connection, reason: str) -> None:

@@ -23,6 +23,7 @@ from sensors.core.event import EventBatch
 from sensors.robots.link import Buffer
 
 _CHECK = struct.Struct(">I")
+# Not `psutil.boot_time`: that is of the clock of the day, and moves when that is set.
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 

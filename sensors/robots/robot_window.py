@@ -103,13 +103,13 @@ class RobotWindow:
     def recall(self, serial: int, not_before: float = 0.0) -> None:
         """Plan to resend this batch, not before that time; an unknown serial is ignored."""
         if (parcel := self._by_serial.get(serial)) is not None:
-            self._window.hold(parcel, not_before)
+            self._window.postpone(parcel, not_before)
 
     def recall_all(self, largest: int) -> None:
         """Plan to resend all batches, to a host whose largest parcel has `largest` bytes."""
         self.largest = largest
         for parcel in self._window:
-            self._window.hold(parcel)
+            self._window.postpone(parcel)
             if parcel.nbytes > largest:
                 self.settle(parcel.serial, "dropped_oversized")
 

@@ -13,6 +13,7 @@ RENAMED: Mapping[str, str] = {
     "agent.tdlft_turn": "agent.tdlft.turn",
     "agent.tdlft_turns": "agent.tdlft.turns",
     "agent.turns": "agent.events.turns",
+    "replay.held": "replay.stored",
     "runtime.board": "runtime.reporting.run_status",
     "runtime.leavings": "runtime.run_folder.own_files",
     "sensors.hush": "sensors.sources.own_playback",

@@ -45,7 +45,8 @@ def hide_passwords() -> str:
         shown = b"\0".join(os.fsencode(redact_argument(os.fsdecode(part))) for part in given.split(b"\0"))
         if shown == given:
             return ""
-        # Where the kernel reads the arguments from; field 48 of the file, and 46th after the name in brackets.
+        # psutil reads the command line, but cannot change it. Where the kernel reads the arguments from is field 48 of
+        # the file, and the 46th after the name in brackets.
         start = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45])
         with open("/proc/self/mem", "r+b", buffering=0) as memory:
             memory.seek(start)

@@ -140,7 +140,7 @@ def letters_program(directory: Path, role: str) -> None:
         alternate(it, 3, 1)
         assert it.snapshot() is not None
         step = it.steps
-        write_checkpoint(directory / "checkpoints", step, lambda stage: it.held.save(stage, step), {})
+        write_checkpoint(directory / "checkpoints", step, lambda stage: it.last_snapshot.save(stage, step), {})
         print(it.steps, flush=True)
         while True:
             alternate(it, 1, 1)

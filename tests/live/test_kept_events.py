@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.job import Job
-from replay.held import count_events
 from replay.storage import Storage
+from replay.stored import count_events
 from sensors.robots.publisher import Publisher
 from sensors.robots.remote_config import PublisherConfig
 from tests.replay.batches import batch_of

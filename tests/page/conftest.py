@@ -1,5 +1,7 @@
 """What the page's tests share."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +11,28 @@ from agent.answers.response import warm_up
 from agent.networks.published import Networks
 from tests.agent.answers.test_associations import networks
 from tests.page.fake import FakeRun, fake_run
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="session")
 def known() -> Networks:
     """Weights that have learned a little."""
     return networks(4)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A certificate for this machine, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    place = tmp_path_factory.mktemp("certificate")
+    cert, key = place / "cert.pem", place / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run(
+        [*command, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
+        check=True, capture_output=True, timeout=PATIENCE,
+    )  # fmt: skip
+    return str(cert), str(key)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -4,7 +4,7 @@ import contextlib
 import http.client
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from agent.networks.published import Networks
 from page.config import PageConfig
-from page.exam_material import ExaminedSubject, JudgedRows
-from page.hosted import Hosted
-from page.server import PageServer
-from page.told import RunFacts
+from page.context import PageContext
+from page.feed.run_report import RunFacts
+from page.samples.exam_results import ExaminedSubject, JudgedRows
+from page.server.page_server import PageServer
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from sensors.core.event import NO_LESSON, EventBatch
+from sensors.core.modalities import modality
 from tests.agent.rigs import clips, datasets, exam_set, images
 from tests.patience import PATIENCE
 
@@ -76,19 +77,25 @@ class FakeRun:
         self.path = path
         self.buffer = Buffer(path / "replay", SETTINGS)
         self.config = config or PageConfig(port=20_000)
-        self.hosted = Hosted(path, self.config, FACTS)
-        self.server = PageServer(self.hosted, self.config, token, **options)
+        self.context = PageContext(path, self.config, FACTS)
+        self.server = PageServer(self.context, self.config, token, **options)
         self.port = self.server.port
 
     def learn(self, networks: Networks) -> None:
         """The learner has published these."""
-        self.hosted.mind.renew(networks)
+        self.context.model.renew(networks)
 
     def perceive(self, kind: str, first: int, count: int = 1) -> None:
         """New events, their concept being their number."""
         seq = np.arange(first, first + count)
         rng = np.random.default_rng(first)
-        make = {"image": images, "audio": clips}
+        make: Mapping[str, Callable[..., NDArray[Any]]] = {
+            "image": images,
+            "audio": clips,
+            "speech": said,
+            "lips": films,
+            "letter": letters,
+        }
         samples = {name: make[name](seq % 10, rng) for name in kind.split("+")}
         moment = seq.astype(np.float64)
         self.buffer.insert(EventBatch("rig", 0, seq, moment, moment, np.full(count, NO_LESSON), samples))
@@ -100,7 +107,7 @@ class FakeRun:
         labels = exam.parts["image"].labels
         judged = np.where(rows % 3 == 0, (labels + 1) % len(exam.concepts), labels)
         verdicts = {("image", "audio"): JudgedRows(rows, judged)}
-        self.hosted.take_exams([ExaminedSubject("", exam, 40, {"audio": 0.99}, verdicts)])
+        self.context.take_exams([ExaminedSubject("", exam, 40, {"audio": 0.99}, verdicts)])
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -118,11 +125,11 @@ class FakeRun:
         return self.ask("POST", path, body, {"Content-Type": kind, **headers})
 
     def refused(self) -> dict[str, int]:
-        return self.hosted.refusals.totals
+        return self.context.refusals.totals
 
     def close(self) -> None:
         self.server.close()
-        self.hosted.close()
+        self.context.close()
         self.buffer.close()
 
 
@@ -130,6 +137,21 @@ class FakeRun:
 def fake_run(path: Path, config: PageConfig | None = None, token: str = "", **options: Any) -> Iterator[FakeRun]:
     with contextlib.closing(FakeRun(path, config, token, **options)) as run:
         yield run
+
+
+def said(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Cepstral coefficients for each letter."""
+    return rng.normal(labels[:, None, None], 1.0, (len(labels), *modality("speech").shape)).astype(np.float32)
+
+
+def films(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Films of lips, brighter for each letter."""
+    return rng.integers(10 * labels[0], 10 * labels[0] + 60, (len(labels), *modality("lips").shape)).astype(np.uint8)
+
+
+def letters(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.uint16]:
+    """The labels."""
+    return labels[:, None].astype(np.uint16)
 
 
 def board(ink: int = 0, paper: int = 255, size: tuple[int, int] = (280, 280)) -> NDArray[np.uint8]:

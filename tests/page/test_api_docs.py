@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from agent.networks.published import Networks
-from page.forms import wav
+from page.samples.formats import wav
 from tests.page.fake import OVERVIEW, FakeRun, board, fake_run, png, tone
 from tests.patience import PATIENCE
 
@@ -26,7 +26,7 @@ def there(tmp_path: Path, known: Networks) -> Iterator[FakeRun]:
     (tmp_path / "three.wav").write_bytes(wav(tone()))
     with fake_run(tmp_path / "run") as run:
         run.learn(known)
-        run.hosted.told.update(OVERVIEW)
+        run.context.report.update(OVERVIEW)
         yield run
 
 
@@ -53,4 +53,4 @@ def test_the_commands_run_as_they_stand(there: FakeRun, tmp_path: Path) -> None:
         assert done.returncode == 0, (line, done.stderr)
     assert soundfile.info(str(tmp_path / "evoked.wav")).samplerate == 16_000
     assert (tmp_path / "evoked.png").read_bytes().startswith(b"\x89PNG")
-    assert [command.name for command in there.hosted.commands.take(0.0)] == ["checkpoint"]
+    assert [command.name for command in there.context.commands.take(0.0)] == ["checkpoint"]

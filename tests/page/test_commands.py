@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
+from page.access.refusals import Refused
 from page.commands import MOST, Commands
-from page.refusals import Refused
 
 
 def test_commands_are_taken_in_their_order_and_once() -> None:

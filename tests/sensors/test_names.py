@@ -14,6 +14,7 @@ OWN = ("sensors/senses/", "teacher/subjects/")
 TDLFT = (
     "agent/tdlft/labelled_rows.py",
     "agent/exams/lip_exam.py",
+    "page/inference/lip_reader.py",
     "teacher/letters.py",
     "teacher/datasets/",
 )

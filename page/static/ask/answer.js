@@ -6,6 +6,9 @@ import { hush, play, sample } from "../core/samples.js";
 /** The first evoked sample that can be heard, or undefined. */
 export const spoken = (answer) => Object.values(answer.evoked).find((one) => one.heard);
 
+/** What an answer says in a word: the name of what it evokes or, where that has none, of what was asked; or null. */
+export const wordOf = (answer) => (spoken(answer) ?? Object.values(answer.evoked)[0])?.says ?? answer.says ?? null;
+
 /** Say an answer aloud; returns whether the browser allowed it. */
 export async function speak(answer) {
   hush();
@@ -42,7 +45,7 @@ function headline(answer) {
   const one = spoken(answer);
   const button = one && el("button.speak", { type: "button", ariaLabel: "say it again" }, el("i.play"));
   button?.addEventListener("click", () => play(one.id, null, button));
-  const says = one?.says ?? answer.says;
+  const says = wordOf(answer);
   if (says == null) return el("div.headline", {}, button, el("p.says", {}, one ? "It says this:" : "It thinks of this:"));
   return el("div.headline", {}, button, el("p.says", {}, says),
     el("p.quiet", {}, "is the name of the nearest things that it knows"));
@@ -57,16 +60,16 @@ function progress(answers) {
   return el("div.progress", {}, el("h4", {}, "The same question before and now"), el("ol.row", {}, answers.map((each) =>
     el("li", {}, Object.values(each.evoked).slice(0, 1).map((made) =>
       sample(made.id, { label: `what it evoked at step ${number(each.step)}`, heard: made.heard, size: 64 })),
-    el("span.below", {}, each.says ?? "", el("br"), `step ${number(each.step)}`)))));
+    el("span.below", {}, wordOf(each) ?? "", el("br"), `step ${number(each.step)}`)))));
 }
 
 /** A row of the last questions; `open` shows one of them. */
 export function historyOf(questions, open) {
   return questions.map((question) => {
     const made = Object.values(question.evoked)[0];
-    const label = `question ${question.number}: ${question.says ?? "asked"}, step ${number(question.step)}`;
+    const label = `question ${question.number}: ${wordOf(question) ?? "asked"}, step ${number(question.step)}`;
     return el("li", {}, el("button.past", { type: "button", ariaLabel: label, onclick: () => open(question) },
       sample(question.asked.id, { label: "", size: 64 }), made && sample(made.id, { label: "", size: 64 }),
-      el("span.below", {}, question.says ?? "", " ", el("span.quiet", {}, `step ${number(question.step)}`))));
+      el("span.below", {}, wordOf(question) ?? "", " ", el("span.quiet", {}, `step ${number(question.step)}`))));
   });
 }

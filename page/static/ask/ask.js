@@ -11,6 +11,7 @@ import { noDevices, Recording, whyNot } from "./recorder.js";
 
 const KEPT = 50;
 const FILES = ["image/png", "image/jpeg", "audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"];
+const ARRAY = ".npy"; // a stored sample of any sense: browsers know no media type for it
 
 let number = 0; // of the newest request: answers to earlier ones are not shown
 let questions = [];
@@ -41,8 +42,8 @@ export function mount(section) {
 function controls() {
   const colour = el("input", { type: "color", value: "#16181d", ariaLabel: "colour of the pen", hidden: true,
     oninput: () => { board.ink = colour.value; } });
-  on("status", ({ senses }) => show(colour, senses.some((sense) => sense.color)));
-  const file = el("input", { type: "file", accept: FILES.join(), hidden: true, onchange: () => {
+  on("status", ({ senses }) => show(colour, senses.some((sense) => sense.evokes.length && sense.color)));
+  const file = el("input", { type: "file", accept: [...FILES, ARRAY].join(), hidden: true, onchange: () => {
     if (file.files[0]) askFile(file.files[0]);
     file.value = "";
   } });
@@ -86,8 +87,9 @@ function askCamera(jpeg, byHand) {
 }
 
 function askFile(file) {
+  if (file.name.endsWith(ARRAY)) return evoke(file, "application/x-npy");
   const kind = file.type.startsWith("audio/") ? "audio/wav" : file.type;
-  if (!FILES.includes(file.type)) return say(status, `${file.name}: expected a PNG or JPEG picture, or a WAV sound.`);
+  if (!FILES.includes(file.type)) return say(status, `${file.name}: expected a PNG or JPEG picture, a WAV sound, or an npy file.`);
   return evoke(file, kind);
 }
 

@@ -33,8 +33,9 @@ export class LatentMap {
 
   #senses(senses) {
     this.heard = new Map(senses.map((sense) => [sense.name, sense.heard]));
-    if (this.senses.childElementCount === senses.length) return;
-    this.senses.replaceChildren(...senses.map(({ name }) => el("option", { value: name }, `space of ${words(name)}`)));
+    const evoking = senses.filter((sense) => sense.evokes.includes(sense.name));
+    if (this.senses.childElementCount === evoking.length) return;
+    this.senses.replaceChildren(...evoking.map(({ name }) => el("option", { value: name }, `space of ${words(name)}`)));
   }
 
   async fetch() {

@@ -1,7 +1,7 @@
 // The panel: share this browser's microphone and camera, and see what the agent perceives in them.
 
 import { Board } from "../ask/board.js";
-import { make } from "./make.js";
+import { el } from "../core/dom.js";
 import { mountPrompts } from "./prompts.js";
 import { Share, usualName } from "./share.js";
 
@@ -18,41 +18,41 @@ export async function paint(canvas, png) {
 
 /** Put the panel into `root`; returns its `Share`. */
 export function mountShare(root, share = new Share()) {
-  const name = make("input", { id: "share-name", value: usualName(), maxLength: 32, autocomplete: "off" });
-  const sound = make("input", { type: "checkbox", id: "share-sound", checked: true });
-  const pictures = make("input", { type: "checkbox", id: "share-pictures", checked: true });
-  const button = make("button", { type: "button", id: "share-button", class: "share-button" }, "Share");
-  const status = make("p", { id: "share-status", role: "status" }, "Nothing is shared.");
-  const video = make("video", { muted: true, playsInline: true, "aria-label": "what the camera sees", class: "share-video" });
+  const name = el("input", { id: "share-name", value: usualName(), maxLength: 32, autocomplete: "off" });
+  const sound = el("input", { type: "checkbox", id: "share-sound", checked: true });
+  const pictures = el("input", { type: "checkbox", id: "share-pictures", checked: true });
+  const button = el("button", { type: "button", id: "share-button", class: "share-button" }, "Share");
+  const status = el("p", { id: "share-status", role: "status" }, "Nothing is shared.");
+  const video = el("video", { muted: true, playsInline: true, "aria-label": "what the camera sees", class: "share-video" });
   const heard = lately("Heard", "share-heard", "Nothing was heard yet.");
   const seen = lately("Seen", "share-seen", "Nothing was seen yet.");
-  const why = make("p", { id: "share-why", class: "share-why", role: "status" });
-  const pairs = make("ol", { id: "share-pairs", class: "share-pairs", "aria-label": "pairs that were made" });
+  const why = el("p", { id: "share-why", class: "share-why", role: "status" });
+  const pairs = el("ol", { id: "share-pairs", class: "share-pairs", "aria-label": "pairs that were made" });
   const drawn = () => share.boardDrawn();
   const board = new Board(drawn, drawn);
   share.setBoard({ canvas: board.canvas, empty: () => board.empty });
-  const lines = { microphone: make("li"), camera: make("li") };
+  const lines = { microphone: el("li"), camera: el("li") };
 
   root.classList.add("share");
   root.append(
-    make("h2", {}, "Teach with this browser"),
-    make(
+    el("h2", {}, "Teach with this browser"),
+    el(
       "form",
       { class: "share-form" },
-      make("label", {}, "Name ", name),
-      make("label", {}, sound, " microphone"),
-      make("label", {}, pictures, " camera"),
+      el("label", {}, "Name ", name),
+      el("label", {}, sound, " microphone"),
+      el("label", {}, pictures, " camera"),
       button,
     ),
     status,
-    make("ul", { class: "share-sources" }, lines.microphone, lines.camera),
-    make("div", { class: "share-senses" }, video, heard.box, seen.box),
+    el("ul", { class: "share-sources" }, lines.microphone, lines.camera),
+    el("div", { class: "share-senses" }, video, heard.box, seen.box),
     why,
-    make("h3", {}, "Draw and say"),
-    make("p", {}, "While something is drawn here, it is what the agent sees."),
+    el("h3", {}, "Draw and say"),
+    el("p", {}, "While something is drawn here, it is what the agent sees."),
     board.element,
-    make("button", { type: "button", id: "share-wipe", onclick: () => board.clear() }, "Wipe"),
-    make("h3", {}, "Pairs"),
+    el("button", { type: "button", id: "share-wipe", onclick: () => board.clear() }, "Wipe"),
+    el("h3", {}, "Pairs"),
     pairs,
   );
   mountPrompts(root, share);
@@ -123,18 +123,18 @@ export function mountShare(root, share = new Share()) {
   on("pair", (told) => {
     why.textContent = "";
     const canvases = told.senses.map((sense) => {
-      const canvas = make("canvas", { role: "img", "aria-label": sense });
+      const canvas = el("canvas", { role: "img", "aria-label": sense });
       paint(canvas, told.png[sense]);
       return canvas;
     });
-    pairs.prepend(make("li", {}, ...canvases));
+    pairs.prepend(el("li", {}, ...canvases));
     while (pairs.children.length > KEPT) pairs.lastChild.remove();
   });
   return share;
 }
 
 function lately(title, id, nothing) {
-  const canvas = make("canvas", { id, role: "img", "aria-label": `${title}: the newest`, width: 96, height: 96 });
-  const text = make("figcaption", {}, nothing);
-  return { canvas, text, box: make("figure", {}, make("h3", {}, title), canvas, text) };
+  const canvas = el("canvas", { id, role: "img", "aria-label": `${title}: the newest`, width: 96, height: 96 });
+  const text = el("figcaption", {}, nothing);
+  return { canvas, text, box: el("figure", {}, el("h3", {}, title), canvas, text) };
 }

@@ -1,6 +1,6 @@
 // A prompted session: words or letters are shown one after the other; what is said and shown then bears that label.
 
-import { make } from "./make.js";
+import { el } from "../core/dom.js";
 
 const NEXT_MS = 700;
 const USES = { exam: "an exam set", letters: "letters for lip reading" };
@@ -26,23 +26,31 @@ export function promptsOf(labels, times) {
 
 /** The part of the panel that prompts; it shows itself once the run takes what is prompted. */
 export function mountPrompts(root, share) {
-  const words = make("textarea", { id: "prompts-words", rows: 3, placeholder: "zero, one, two … or one on each line" });
-  const file = make("input", { type: "file", accept: ".csv,.txt,text/*", id: "prompts-file" });
-  const times = make("input", { type: "number", min: 1, max: 100, value: 1, id: "prompts-times" });
-  const use = make("select", { id: "prompts-use" });
-  const start = make("button", { type: "button", id: "prompts-start" }, "Start prompting");
-  const word = make("p", { id: "prompts-word", class: "share-word", "aria-live": "assertive" });
-  const place = make("p", { id: "prompts-place", role: "status" });
-  const skip = make("button", { type: "button", id: "prompts-skip", hidden: true }, "Skip");
-  const box = make(
+  const words = el("textarea", { id: "prompts-words", rows: 3, placeholder: "zero, one, two … or one on each line" });
+  const file = el("input", { type: "file", accept: ".csv,.txt,text/*", id: "prompts-file" });
+  const times = el("input", { type: "number", min: 1, max: 100, value: 1, id: "prompts-times" });
+  const use = el("select", { id: "prompts-use" });
+  const of = el(
+    "select",
+    { id: "prompts-of" },
+    el("option", { value: "browser" }, "this browser"),
+    el("option", { value: "host" }, "the machine's own"),
+  );
+  const whose = el("label", { hidden: true }, "Microphone and camera: ", of);
+  const start = el("button", { type: "button", id: "prompts-start" }, "Start prompting");
+  const word = el("p", { id: "prompts-word", class: "share-word", "aria-live": "assertive" });
+  const place = el("p", { id: "prompts-place", role: "status" });
+  const skip = el("button", { type: "button", id: "prompts-skip", hidden: true }, "Skip");
+  const box = el(
     "section",
     { class: "share-prompts", hidden: true },
-    make("h3", {}, "Prompted session"),
-    make("p", {}, "What is shown is said, and shown to the camera. A * before a letter marks it as speech alone."),
-    make("label", {}, "Words ", words),
-    make("label", {}, "or names.csv ", file),
-    make("label", {}, "Times ", times),
-    make("label", {}, "For ", use),
+    el("h3", {}, "Prompted session"),
+    el("p", {}, "What is shown is said, and shown to the camera. A * before a letter marks it as speech alone."),
+    el("label", {}, "Words ", words),
+    el("label", {}, "or names.csv ", file),
+    el("label", {}, "Times ", times),
+    el("label", {}, "For ", use),
+    whose,
     start,
     word,
     place,
@@ -65,7 +73,7 @@ export function mountPrompts(root, share) {
       return;
     }
     word.textContent = current.label;
-    share.prompt(current.label, use.value, current.alone);
+    share.prompt(current.label, use.value, current.alone, of.value);
   }
 
   file.addEventListener("change", async () => {
@@ -91,10 +99,12 @@ export function mountPrompts(root, share) {
   });
   skip.addEventListener("click", show);
   share.addEventListener("welcome", ({ detail }) => {
-    use.replaceChildren(...detail.prompts.map((one) => make("option", { value: one }, USES[one] ?? one)));
+    use.replaceChildren(...detail.prompts.map((one) => el("option", { value: one }, USES[one] ?? one)));
     box.hidden = !detail.prompts.length;
     // The sensors may be others than before: they are told what is shown.
-    if (current) share.prompt(current.label, use.value, current.alone);
+    whose.hidden = !detail.host;
+    if (!detail.host) of.value = "browser";
+    if (current) share.prompt(current.label, use.value, current.alone, of.value);
   });
   share.addEventListener("prompted", ({ detail }) => {
     if (!current || detail.label !== current.label) return;

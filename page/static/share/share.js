@@ -68,10 +68,10 @@ export class Share extends EventTarget {
   }
 
   /** Something is shown to be said; what is perceived from now on bears its label. */
-  prompt(label, use, alone) {
+  prompt(label, use, alone, of = "browser") {
     // Films of lips need more pictures than cards do.
     this.pictures.setPace(use === "letters" && !alone ? LIPS_MS : EVERY_MS);
-    this.link?.say({ type: "prompt", label, use, alone, at: performance.now() / 1000 });
+    this.link?.say({ type: "prompt", label, use, alone, of, at: performance.now() / 1000 });
   }
 
   promptOver() {

@@ -71,11 +71,11 @@ class Row {
     this.next = 0;
   }
 
-  take({ ids, total, kind }, heard) {
-    say(this.total, `${number(total)} of ${words(kind).replaceAll("+", " and ")}`);
+  take({ ids, total }, heard) {
     const now = performance.now();
     if (now < this.next) return;
     this.next = now + PAIR_EVERY;
+    say(this.total, `${number(total)} of ${Object.keys(ids).map(words).join(" and ")}`);
     this.list.querySelector(".quiet")?.remove();
     this.list.prepend(el("li", {}, Object.entries(ids).map(([sense, id]) =>
       sample(id, { label: `${words(sense)} of an event`, heard: heard.get(sense), size: 72, lazy: false }))));
@@ -84,7 +84,8 @@ class Row {
 }
 
 /** One box for each sense; those that learn and those that guide light up. */
-function showSides(sides, turn, { senses, learner, run }) {
+function showSides(sides, turn, { senses: all, learner, run }) {
+  const senses = all.filter((sense) => sense.evokes.length);
   if (sides.childElementCount !== senses.length) {
     sides.replaceChildren(...senses.map(({ name }, i) => {
       const side = el("div.side", {}, el("b", {}, words(name)), el("span.below", {}, "waits"));

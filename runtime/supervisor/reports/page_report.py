@@ -13,7 +13,7 @@ from runtime.supervisor.roles.role import Role
 
 
 class PageReport:
-    """Gathers what viewers are shown; see `page.told.status_of`.
+    """Gathers what viewers are shown; see `page.feed.run_report.status_of`.
 
     Args:
         record: of the run, whose newest overview is told.

@@ -53,7 +53,7 @@ class LearnerRole(Role):
 
     def regular_call(self, now: float) -> PlannedCall | None:
         """Learn, given how much of the run remains; None at the end of the run, or while learning pauses."""
-        if self.status.held_since is not None:
+        if self.status.suspended_since is not None:
             return None
         share = self.status.share(self.section, now)
         if share is not None:

@@ -21,7 +21,7 @@ class PageRole(Role):
     Args:
         remark: shows a note.
         stop: asks for a stop of the run.
-        report: how the run is now, as `page.told.status_of` takes it, given the monotonic second.
+        report: how the run is now, as `page.feed.run_report.status_of` takes it, given the monotonic second.
     """
 
     needed: ClassVar[bool] = False

@@ -82,22 +82,22 @@ class SensorRole(TeacherRole):
             status.counters.observe(f"sensed/dropped/{name}", total)
         totals = status.counters.totals
         for key, total in totals.items():
-            room, _, rest = key.removeprefix("sensed/").partition("/")
+            group, _, rest = key.removeprefix("sensed/").partition("/")
             if not key.startswith("sensed/"):
                 continue
-            if room == "perceived":
+            if group == "perceived":
                 # `sensors/audio/utterances`, `sensors/image/views`, `sensors/pairing/audio.broken`, …
                 status.values[f"sensors/{rest.replace('.', '/', 1)}"] = total
-            elif room == "events":
+            elif group == "events":
                 # By kind, events of robots included. Each event goes to the table of its kind, so these figures add up
                 # to the events that are stored, dropped (by reason), repeated (replay had them already) and waiting.
                 status.values[f"sensors/events/{rest}"] = total
-            elif room == "dropped":
+            elif group == "dropped":
                 status.values[f"dropped/{rest}"] = total
-            elif room in ("read", "stalls", "reconnects"):
-                status.values[f"sensor_{room}/{rest}"] = total
-            elif room in ("lost", "unrecorded", "refused"):
-                status.values[f"sensor_lost/{rest if room == 'lost' else room + '/' + rest}"] = total
+            elif group in ("read", "stalls", "reconnects"):
+                status.values[f"sensor_{group}/{rest}"] = total
+            elif group in ("lost", "unrecorded", "refused"):
+                status.values[f"sensor_lost/{rest if group == 'lost' else group + '/' + rest}"] = total
         status.values["sensors/notes_lost"] = totals.get("sensed/notes/lost", 0.0) + totals.get(
             "sensed/notes/unwritten", 0.0
         )

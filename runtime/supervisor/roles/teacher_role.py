@@ -20,13 +20,13 @@ def settle(counters: Counters) -> None:
     Afterwards, offered = accepted + duplicate + dropped for teachers, and likewise for sensors.
     """
     totals = counters.totals
-    for offered, room, ends in (
+    for offered, prefix, ends in (
         ("teacher/offered", "teacher/dropped/", ("teacher/accepted", "teacher/duplicate")),
         ("sensed/outbox/offered", "sensed/dropped/", ("sensed/outbox/stored", "sensed/outbox/repeated")),
     ):
-        dropped = sum(total for key, total in totals.items() if key.startswith(room))
+        dropped = sum(total for key, total in totals.items() if key.startswith(prefix))
         known = dropped + sum(totals.get(key, 0) for key in ends)
-        counters.add(room + "died", max(0.0, totals.get(offered, 0) - known))
+        counters.add(prefix + "died", max(0.0, totals.get(offered, 0) - known))
     counters.begin_anew("sensed/")
 
 
@@ -45,7 +45,7 @@ class TeacherRole(Role):
         self, actor: SupervisedActor, status: RunStatus, section: RunSection, cursor: StateDict | None
     ) -> None:
         self.cursor = cursor
-        self._held = 0
+        self._under_way = 0
         self._cursor_due = 0.0
         super().__init__(actor, status, section)
 
@@ -59,8 +59,8 @@ class TeacherRole(Role):
     def on_restart(self) -> None:
         """Count the events that the dead teacher held as dropped; a new one may offer them again."""
         super().on_restart()
-        self.status.counters.add("teacher/dropped/died", self._held)
-        self._hold(0)
+        self.status.counters.add("teacher/dropped/died", self._under_way)
+        self._note_under_way(0)
 
     def regular_call(self, now: float) -> PlannedCall | None:
         """Teach, or read the cursor when that is due."""
@@ -86,8 +86,8 @@ class TeacherRole(Role):
                 self.status.counters.add(f"teacher/dropped/{reason}", events)
                 if total := self.status.counters.totals[f"teacher/dropped/{reason}"]:
                     self.status.values[f"dropped/{reason}"] = total
-            self._hold(int(value.get("held", 0)))
+            self._note_under_way(int(value.get("held", 0)))
 
-    def _hold(self, events: int) -> None:
+    def _note_under_way(self, events: int) -> None:
         """Note how many of the teacher's events have no final answer."""
-        self._held = self.status.values[f"held/{self.actor.name}"] = events
+        self._under_way = self.status.values[f"held/{self.actor.name}"] = events

@@ -101,7 +101,7 @@ def hold_out(samples: Samples, count: int, seed: int, people: str = "people") ->
     chosen = np.zeros(len(labels), np.bool_)
     for concept, quota in enumerate(quotas):
         chosen[rng.permutation(np.flatnonzero(labels == concept))[:quota]] = True
-    held = make_samples(
+    divided = make_samples(
         samples.name,
         (samples.train[~chosen], labels[~chosen]),
         (samples.train[chosen], labels[chosen]),
@@ -111,7 +111,7 @@ def hold_out(samples: Samples, count: int, seed: int, people: str = "people") ->
         notes=samples.notes,
         report=samples.report,
     )
-    return dataclasses.replace(held, instead=samples.instead)
+    return dataclasses.replace(divided, instead=samples.instead)
 
 
 def hash_arrays(arrays: list[NDArray[Any]]) -> str:

@@ -36,7 +36,7 @@ def test_a_written_snapshot_is_bitwise_of_one_step_however_far_the_learner_is(tm
     assert it.snapshot() is not None
     for _ in range(3):
         it.step()
-    it.held.save(tmp_path, 7)
+    it.last_snapshot.save(tmp_path, 7)
     alike(load_state(tmp_path, "smart"), load_state(tmp_path, "then"), "smart")
     again = learner()
     again.restore(tmp_path)
@@ -44,52 +44,52 @@ def test_a_written_snapshot_is_bitwise_of_one_step_however_far_the_learner_is(tm
 
 
 def test_the_memory_of_one_is_that_of_the_next(tmp_path: Path) -> None:
-    held, x = Snapshot(), torch.arange(6.0).reshape(2, 3)
-    held.take({"a": {"x": x, "n": 1}, "b": {"y": x}}, 1)
-    place = held._copies["a"]["x"].data_ptr()
+    copied, x = Snapshot(), torch.arange(6.0).reshape(2, 3)
+    copied.take({"a": {"x": x, "n": 1}, "b": {"y": x}}, 1)
+    place = copied._copies["a"]["x"].data_ptr()
     x += 1
-    held.take({"a": {"x": x, "n": 2}}, 2)
-    assert held._copies["a"]["x"].data_ptr() == place
-    held.save(tmp_path, 2)
+    copied.take({"a": {"x": x, "n": 2}}, 2)
+    assert copied._copies["a"]["x"].data_ptr() == place
+    copied.save(tmp_path, 2)
     assert load_state(tmp_path, "a") == {"x": pytest.approx(x), "n": 2}
     assert not (tmp_path / "b.json").exists()
-    held.take({"a": {"x": x[:1], "n": 3}}, 3)
-    held.save(tmp_path, 3)
+    copied.take({"a": {"x": x[:1], "n": 3}}, 3)
+    copied.save(tmp_path, 3)
     assert load_state(tmp_path, "a")["x"].shape == (1, 3)
 
 
 def test_no_other_step_is_written_and_none_is_torn(tmp_path: Path) -> None:
-    held = Snapshot()
+    copied = Snapshot()
     with pytest.raises(RuntimeError, match="no snapshot of step 4"):
-        held.save(tmp_path, 4)
-    held.take({"a": {"x": torch.zeros(3)}}, 4)
+        copied.save(tmp_path, 4)
+    copied.take({"a": {"x": torch.zeros(3)}}, 4)
     with pytest.raises(RuntimeError, match="no snapshot of step 5"):
-        held.save(tmp_path, 5)
-    with held._lock:  # as while it is written
-        assert held.take({"a": {"x": torch.ones(3)}}, 6) is None
-    held.save(tmp_path, 4)
+        copied.save(tmp_path, 5)
+    with copied._lock:  # as while it is written
+        assert copied.take({"a": {"x": torch.ones(3)}}, 6) is None
+    copied.save(tmp_path, 4)
     assert load_state(tmp_path, "a")["x"].sum() == 0
     with pytest.raises(TypeError):
-        held.take({"a": {"x": torch.ones(3)}, "b": {"never": object()}}, 7)
+        copied.take({"a": {"x": torch.ones(3)}, "b": {"never": object()}}, 7)
     with pytest.raises(RuntimeError, match="no snapshot"):
-        held.save(tmp_path, 7)
+        copied.save(tmp_path, 7)
 
 
-def test_a_slow_step_is_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_step_is_copied_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     it = learner()
     it.run(600.0, steps=2)
-    assert it.held.step == -1, "quick ones are not: to copy each would cost more than it is worth"
+    assert it.last_snapshot.step == -1, "quick ones are not: to copy each would cost more than it is worth"
     monkeypatch.setattr(agent.learner, "SLOW", 0.0)
     it.run(600.0, steps=3)
-    assert it.held.step == it.steps == 5
-    it.held.save(tmp_path, 5)
+    assert it.last_snapshot.step == it.steps == 5
+    it.last_snapshot.save(tmp_path, 5)
     alike(load_state(tmp_path, "smart"), {**it.own.state_dict()}, "smart")
     with torch.no_grad():
         for side in it.smart.sides.values():
             next(side.parameters()).fill_(torch.nan)
     with pytest.raises(StateError, match="not finite"):
         it.run(600.0, steps=2)
-    assert it.held.step == 5, "what is no number any more is never held"
+    assert it.last_snapshot.step == 5, "what is no number any more is never copied"
 
 
 def test_what_was_promised_stays_until_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,53 +99,53 @@ def test_what_was_promised_stays_until_it_is_written(tmp_path: Path, monkeypatch
     assert it.snapshot(1) is not None
     saved(it, tmp_path)
     it.run(600.0, steps=3)
-    assert it.steps == 5 and it.held.step == 2
-    it.held.save(tmp_path, 2)
+    assert it.steps == 5 and it.last_snapshot.step == 2
+    it.last_snapshot.save(tmp_path, 2)
     alike(load_state(tmp_path, "smart"), load_state(tmp_path, "then"), "smart")
     it.run(600.0, steps=1)
-    assert it.held.step == 6, "and no longer"
+    assert it.last_snapshot.step == 6, "and no longer"
 
 
 def test_what_nobody_ordered_is_in_nobodys_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent.learner, "SLOW", 0.0)  # each step is followed by a copy
     it = learner()
     it.run(600.0, steps=2)
-    held = LearnerActor.__new__(LearnerActor)
-    held.learner = it
-    for snapshot in (it.snapshot, held.snapshot):
+    actor = LearnerActor.__new__(LearnerActor)
+    actor.learner = it
+    for snapshot in (it.snapshot, actor.snapshot):
         assert snapshot() is not None
         it.run(600.0, steps=1)
-        assert it.held.step == it.steps, "neither written nor given up"
+        assert it.last_snapshot.step == it.steps, "neither written nor given up"
 
 
 def test_what_was_promised_and_given_up_is_in_nobodys_way(tmp_path: Path) -> None:
-    held = Snapshot()
+    copied = Snapshot()
 
     def take(step: int, order: int | None = None) -> bool:
-        return held.take({"a": {"x": torch.full((3,), float(step))}}, step, order) is not None
+        return copied.take({"a": {"x": torch.full((3,), float(step))}}, step, order) is not None
 
-    assert take(1) and take(2, order=1) and not take(3) and held.step == 2
-    held.give_up(0)
+    assert take(1) and take(2, order=1) and not take(3) and copied.step == 2
+    copied.give_up(0)
     assert not take(3), "another order was given up"
-    held.give_up(1)
+    copied.give_up(1)
     assert take(3)
-    held.give_up(3)
+    copied.give_up(3)
     assert take(4, order=2) and take(5), "the order came after it was given up"
-    assert take(6, order=4) and take(7, order=5) and held.step == 7, "a later order takes an earlier one's place"
+    assert take(6, order=4) and take(7, order=5) and copied.step == 7, "a later order takes an earlier one's place"
     with pytest.raises(OSError):
-        held.save(tmp_path / "nowhere", 7)
+        copied.save(tmp_path / "nowhere", 7)
     assert take(8), "who could not write it orders another"
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_every_dtype_and_order_comes_back_as_the_library_reads_it(tmp_path: Path, dtype: torch.dtype) -> None:
     x = (torch.arange(48).reshape(2, 4, 3, 2) % 7).to(dtype)
-    held = {"plain": x, "turned": x.permute(0, 2, 3, 1), "none": x[:0], "one": x[0, 0, 0, 0]}
-    held |= {"last": x.contiguous(memory_format=torch.channels_last), "odd": torch.ones(3, dtype=torch.uint8)}
-    write_tensors(tmp_path / "t.safetensors", held)
+    written = {"plain": x, "turned": x.permute(0, 2, 3, 1), "none": x[:0], "one": x[0, 0, 0, 0]}
+    written |= {"last": x.contiguous(memory_format=torch.channels_last), "odd": torch.ones(3, dtype=torch.uint8)}
+    write_tensors(tmp_path / "t.safetensors", written)
     read = load_file(tmp_path / "t.safetensors")
-    assert read.keys() == held.keys()
-    assert all(torch.equal(read[name], held[name]) and read[name].dtype == held[name].dtype for name in held)
+    assert read.keys() == written.keys()
+    assert all(torch.equal(read[name], written[name]) and read[name].dtype == written[name].dtype for name in written)
 
 
 def draw() -> list[float]:

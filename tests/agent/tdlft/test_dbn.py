@@ -123,7 +123,7 @@ def test_pretraining_is_reported_and_leaves_the_old_network_until_it_ends() -> N
     before = network.layer(corpus()[0], 2)
     run = network.pretraining(corpus()[0][:100], corpus()[0][100:])
     first = next(run)
-    assert (first.layer, first.epoch) == (0, 0) and np.isfinite([first.error, first.held_error, first.gap]).all()
+    assert (first.layer, first.epoch) == (0, 0) and np.isfinite([first.error, first.held_out_error, first.gap]).all()
     assert np.array_equal(network.layer(corpus()[0], 2), before)
     assert [(p.layer, p.epoch) for p in run] == [(0, e) for e in range(1, 15)] + [(1, e) for e in range(15)]
     assert not np.array_equal(network.layer(corpus()[0], 2), before)

@@ -174,7 +174,7 @@ def test_learning_by_heart_widens_the_free_energy_gap() -> None:
     config = PretrainConfig(pretrain_epochs=200, pretrain_batch=10, gaussian_rate=0.005)
     progress = list(ContrastiveDivergence(rbm, config, generator).run(few, others))
     assert progress[-1].gap > progress[0].gap + 10
-    assert progress[-1].error < 0.5 * progress[-1].held_error
+    assert progress[-1].error < 0.5 * progress[-1].held_out_error
 
 
 def test_patience_stops_an_rbm_that_only_learns_by_heart() -> None:
@@ -184,7 +184,7 @@ def test_patience_stops_an_rbm_that_only_learns_by_heart() -> None:
     config = PretrainConfig(pretrain_epochs=500, gaussian_rate=0.005, patience=3)
     progress = list(ContrastiveDivergence(rbm, config, generator).run(few, others))
     assert len(progress) < 400
-    assert min(p.held_error for p in progress[:-3]) <= min(p.held_error for p in progress[-3:])
+    assert min(p.held_out_error for p in progress[:-3]) <= min(p.held_out_error for p in progress[-3:])
 
 
 def test_divergence_names_the_setting() -> None:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from agent.networks.published import Networks
 from page.config import PageConfig
-from page.exam_material import ExaminedSubject, JudgedRows
-from page.hosted import Hosted
-from page.server import PageServer
-from page.told import RunFacts
+from page.context import PageContext
+from page.feed.run_report import RunFacts
+from page.samples.exam_results import ExaminedSubject, JudgedRows
+from page.server.page_server import PageServer
 from teacher.datasets import ExamSet
 
 REPORT_EVERY = 0.5
@@ -50,11 +50,11 @@ class StandIn:
         self._figures()
         facts = RunFacts("stand-in", "0.0", ["digits"], True, settings_told(), ("image", "audio"), "ink")
         self.config = PageConfig(port=18_270, known=100, refresh=1.0)
-        self.hosted = Hosted(self.directory, self.config, facts)
+        self.context = PageContext(self.directory, self.config, facts)
         judges = {"image": 0.99, "audio": 0.98}
-        self.hosted.take_exams([ExaminedSubject("", self.exam, 1180, judges, verdicts_of(self.exam))])
-        self.hosted.told.update(self.overview())
-        self.server = PageServer(self.hosted, self.config, "")
+        self.context.take_exams([ExaminedSubject("", self.exam, 1180, judges, verdicts_of(self.exam))])
+        self.context.report.update(self.overview())
+        self.server = PageServer(self.context, self.config, "")
         self._thread = threading.Thread(target=self._report, daemon=True)
         self._thread.start()
 
@@ -65,7 +65,7 @@ class StandIn:
 
     def learned(self, networks: Networks) -> None:
         """Answer by these networks."""
-        self.hosted.mind.renew(networks)
+        self.context.model.renew(networks)
 
     def overview(self) -> dict[str, Any]:
         """How the run is."""
@@ -92,23 +92,23 @@ class StandIn:
     def come_back(self) -> None:
         """Serve again at the same port."""
         config = dataclasses.replace(self.config, port=self.server.port)
-        self.server = PageServer(self.hosted, config, "")
+        self.server = PageServer(self.context, config, "")
 
     def close(self) -> None:
         """Serve no longer."""
         self._closing.set()
         self._thread.join()
         self.server.close()
-        self.hosted.close()
+        self.context.close()
 
     def _report(self) -> None:
         while not self._closing.is_set():
             if not self.silent:
-                self.hosted.told.update(self.overview())
-            for command in self.hosted.commands.take(REPORT_EVERY):
+                self.context.report.update(self.overview())
+            for command in self.context.commands.take(REPORT_EVERY):
                 self.commands.append(command.name)
                 self.paused = {"pause": True, "resume": False}.get(command.name, self.paused)
-            self.hosted.mind.tend()
+            self.context.model.update_codes()
             self.step += 10
 
     def _figures(self) -> None:

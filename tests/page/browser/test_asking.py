@@ -101,6 +101,6 @@ def test_the_last_questions_outlive_the_visit(visit: Visit, run: StandIn) -> Non
     other = visit("ask")
     other.wait_for_selector("button.past")
     before = other.locator("button.past").count()
-    assert before == len(run.hosted.questions.all())
+    assert before == len(run.context.questions.all())
     other.locator("button.past").first.click()
     other.wait_for_selector(".headline")

@@ -45,7 +45,7 @@ def test_a_visitor_on_a_slow_line_gets_the_newest_and_is_no_burden(chromium: Any
     before = run.step
     page.wait_for_timeout(3000)
     assert run.step > before
-    assert run.hosted.viewers >= 1
+    assert run.context.viewers >= 1
     shown = int(page.inner_text("#state").split("step ")[1].split(" ")[0].replace(",", ""))
     assert shown >= before - 60
     context.close()

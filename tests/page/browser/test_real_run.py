@@ -44,6 +44,10 @@ def test_a_visitor_is_answered_and_ends_the_run(chromium: Any, tmp_path: Path) -
         kept = json.loads((run / "samples" / "question-000001.json").read_text())
         assert kept["told"]["step"] == answer["step"]
 
+        closed = chromium.new_page()
+        closed.goto(f"{address}#watch")
+        closed.wait_for_selector(".side.learns")
+        closed.close()
         page.click("nav a[href='#watch']")
         page.wait_for_selector(".side.learns")
         page.wait_for_selector("ol.events img")
@@ -54,5 +58,6 @@ def test_a_visitor_is_answered_and_ends_the_run(chromium: Any, tmp_path: Path) -
         assert re.search("stop asked for from the page", job.text)
         page.wait_for_selector("#alarm:not([hidden])", timeout=30_000)
         page.close()
+        assert "Traceback" not in (run / "output.log").read_text(), "of a tab that was closed"
         # The connection to a run that has ended is refused, which browsers write to their console.
         assert [line for line in told if "ERR_" not in line] == []

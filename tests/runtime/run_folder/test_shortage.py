@@ -64,11 +64,11 @@ def test_other_reasons_are_told_as_they_are(tmp_path: Path) -> None:
 
 def test_time_that_learning_stands_still_is_none_of_learning() -> None:
     status = RunStatus(first_step_at=10.0)
-    status.hold(True, 20.0)
-    status.hold(True, 25.0)
+    status.suspend(True, 20.0)
+    status.suspend(True, 25.0)
     assert status.learned(90.0) == 10.0
-    status.hold(False, 100.0)
+    status.suspend(False, 100.0)
     assert status.learned(101.0) == 11.0 and status.counters.totals["learner/held_s"] == 80.0
     untouched: Any = RunStatus()
-    untouched.hold(False, 5.0)
-    assert untouched.held_since is None
+    untouched.suspend(False, 5.0)
+    assert untouched.suspended_since is None

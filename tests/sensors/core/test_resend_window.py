@@ -44,7 +44,7 @@ def test_a_parcel_beyond_the_bounds_is_kept_and_pushes_out_no_other() -> None:
 def test_a_held_parcel_holds_up_those_behind_it_but_not_those_under_way() -> None:
     window, parcels = filled(4)
     assert send(window, 0.0, batches=3) == parcels[:3]
-    window.hold(parcels[1], not_before=RESEND_AFTER + 5)
+    window.postpone(parcels[1], not_before=RESEND_AFTER + 5)
     assert send(window, RESEND_AFTER) == parcels[:1]
     assert send(window, RESEND_AFTER + 5) == parcels[1:]
 
@@ -80,7 +80,7 @@ def test_any_history_is_accounted_for(seed: int) -> None:
             case 3 if kept:
                 window.settle(kept[rng.integers(len(kept))], "stored")
             case 4 if kept:
-                window.hold(kept[rng.integers(len(kept))], now + 1.0)
+                window.postpone(kept[rng.integers(len(kept))], now + 1.0)
         counts, bounded = window.counts, [each for each in window if each.bounded]
         assert counts["offered"] == counts["stored"] + counts["overflow"] + window.events
         assert window.events == sum(each.events for each in window)

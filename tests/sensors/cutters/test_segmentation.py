@@ -315,7 +315,7 @@ def test_memory_is_bounded() -> None:
     rng = np.random.default_rng(12)
     for chunk in chunks(stream([(k + 1.0, 0.5) for k in range(28)], 30.0, rng)):
         segmenter.observe(chunk)
-        assert segmenter.held < 7 * SAMPLE_RATE
+        assert segmenter.buffered < 7 * SAMPLE_RATE
 
 
 def test_settings_are_checked() -> None:

@@ -103,7 +103,7 @@ def test_a_checkpoint_that_is_gone_has_no_age(tmp_path: Path, name: str) -> None
 
 def test_a_pause_is_no_time_of_learning() -> None:
     status = RunStatus(first_step_at=100.0, counters=Counters())
-    status.hold(True, 110.0)
+    status.suspend(True, 110.0)
     assert status.learned(150.0) == 10.0
-    status.hold(False, 150.0)
+    status.suspend(False, 150.0)
     assert status.learned(160.0) == 20.0 and status.counters.totals["learner/held_s"] == 40.0

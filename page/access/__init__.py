@@ -1,0 +1,1 @@
+"""Which connections and requests the page takes; what it refuses is counted by reason."""

@@ -1,0 +1,1 @@
+"""Browsers share their microphone and camera: their messages are passed on to the sensors."""
