@@ -7,8 +7,8 @@ its faint ends in a loud room are. Utterances begin with their first sound, as t
 20 ms of background before it, a spectrogram looks like another word's. Beyond the end, `after` of sound is kept: what
 is too faint to tell where the word ends helps to tell which word it was.
 
-What is said without a pause is one utterance, a `phrase`. If `word` is asked for, it is cut where it dips by `dip` or
-more. An utterance of the greatest length is cut at its deepest dip, and what follows is another one.
+What is said without a pause is one utterance. If words are asked for, it is cut where it dips by `dip` or more. An
+utterance of the greatest length is cut at its deepest dip, and what follows is another one.
 
 Sound that was lost is never spanned. Chunks follow each other in time or there is a gap between them, whether or not
 the source says so. What a gap cut off is not whole; nor is what begins within `pause` of it, as words are silent for as
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.cutters.dips import deepest, dips, smooth
-from sensors.cutters.segmentation_config import PHRASE, WORD, SegmentationConfig, check_utterance
+from sensors.cutters.segmentation_config import SegmentationConfig
 from sensors.cutters.voice import HOP, SMOOTHED, WINDOW, Score, Voice
 from sensors.signals.spectrogram import SAMPLE_RATE
 from sensors.sources.source import Chunk
@@ -73,7 +73,7 @@ class Segmenter:
 
     Args:
         config: how utterances are told from the background; None: the defaults.
-        utterance: what one is, of `UTTERANCES`.
+        words: what is said without a pause is cut where it dips; else it is one utterance.
 
     Attributes:
         counts: what became of the sound: `utterances`, of these `broken` (not whole); `too_short` (dropped
@@ -83,9 +83,9 @@ class Segmenter:
             nothing).
     """
 
-    def __init__(self, config: SegmentationConfig | None = None, utterance: str = PHRASE) -> None:
+    def __init__(self, config: SegmentationConfig | None = None, words: bool = False) -> None:
         self.config = config or SegmentationConfig()
-        self._words = check_utterance(utterance) == WORD
+        self._words = words
         self.counts: Counter[str] = Counter()
         self._voice = Voice()
         self._sound = np.empty(0, np.float32)
@@ -286,8 +286,8 @@ class Segmenter:
         whole = whole and not severed
         self.counts["utterances"] += 1
         self.counts["broken"] += not whole
-        begin, end = self._time_of(start), self._time_of(min(end, most))
-        return [Utterance(begin, end, samples, whole, self._voice.background)]
+        times = self._time_of(start), self._time_of(min(end, most))
+        return [Utterance(*times, samples, whole, self._voice.background)]
 
     def _loud_enough(self, scores: list[Score]) -> NDArray[np.int_]:
         """Those of the scores that an utterance may begin or end with, at least one."""

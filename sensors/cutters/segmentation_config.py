@@ -1,4 +1,4 @@
-"""Settings by which utterances are told from the background, and what an utterance may be."""
+"""Settings by which utterances are told from the background."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,6 @@ from sensors.core.config import Config, setting
 from sensors.core.errors import ConfigError
 from sensors.cutters.voice import WINDOW
 from sensors.signals.spectrogram import SAMPLE_RATE
-
-PHRASE, WORD = UTTERANCES = ("phrase", "word")
-"""What an utterance is: all that is said without a pause, or what lies between two dips of it."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +65,3 @@ class SegmentationConfig(Config):
                 f"longest={self.longest}: every utterance would be cut before its pause of {self.pause} s is over; "
                 f"give at least {needed:.2f}"
             )
-
-
-def check_utterance(name: str) -> str:
-    """The name of what an utterance is, if it is one.
-
-    Raises:
-        ConfigError: it is none; the message lists them.
-    """
-    if name not in UTTERANCES:
-        raise ConfigError(f"utterance={name}: give {' or '.join(UTTERANCES)}")
-    return name

@@ -8,7 +8,7 @@ from sensors.browsers.host_prompts import HostPrompts
 from sensors.core.errors import SourceError
 from sensors.live.live_rig import HOST, LiveRig
 from sensors.live.rig_config import RigConfig
-from sensors.perception.perception import Perception
+from sensors.perception.perception import Perception, StreamConfig
 from sensors.perception.streams import AnySource, devices, played, streams
 from sensors.robots.ingest import RemoteIngest
 from sensors.sources.devices import connect
@@ -37,11 +37,12 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
     if config.live.record is not None:
         recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
     browsers = prompts = None
+    perceiving = StreamConfig.of(config.perception, config.sensors)
     if config.browsers.most and not config.played:
-        senses = (config.perception, config.names)
+        senses = (perceiving, config.names)
         prompts = HostPrompts(generation, config.browsers.exam, config.letters) if sources else None
         browsers = Browsers(config.browsers, *senses, config.sensors, generation, recorder, config.letters, prompts)
-    perception = Perception(HOST, generation, config.perception, config.names, prompts)
+    perception = Perception(HOST, generation, perceiving, config.names, prompts)
     return LiveRig(
         sources,
         perception,

@@ -7,7 +7,7 @@ datasets' samples have. In between, percepts of different senses are paired by t
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from sensors.cutters.views import ViewsConfig
 from sensors.perception.pairing import Moment, Pairing, PairingConfig
 from sensors.perception.streams import streams, takers
 from sensors.senses import Stream
+from sensors.sources.live_config import SensorsConfig
 
 STATE_VERSION = 1
 
@@ -46,6 +47,21 @@ class PerceptionConfig(Config):
             )
 
 
+@dataclass(frozen=True)
+class StreamConfig(PerceptionConfig):
+    """What the streams of senses are given: the settings of perception, and beside them those of the sensors."""
+
+    sensors: SensorsConfig = field(default_factory=SensorsConfig)
+
+    @classmethod
+    def of(cls, perception: PerceptionConfig, sensors: SensorsConfig | None = None) -> "StreamConfig":
+        """Settings of perception with those of the sensors; without these, with their defaults."""
+        if sensors is None and isinstance(perception, StreamConfig):
+            return perception
+        own = {f.name: getattr(perception, f.name) for f in fields(PerceptionConfig)}
+        return cls(**own, sensors=sensors or SensorsConfig())
+
+
 class Witness(Protocol):
     """Sees what is perceived, before events are made of it; called in the thread that perceives."""
 
@@ -65,7 +81,7 @@ class Perception:
     Args:
         name: the source of the events.
         generation: counts restarts without the saved state, >= 0.
-        config: how streams become events.
+        config: how streams become events; a `StreamConfig` says also how the sensors are used.
         senses: that are perceived; None: all that have a stream.
         witness: sees what is perceived; None: nothing does.
 
@@ -81,7 +97,7 @@ class Perception:
         senses: Sequence[str] | None = None,
         witness: Witness | None = None,
     ) -> None:
-        self.config = config or PerceptionConfig()
+        self.config = StreamConfig.of(config or PerceptionConfig())
         self._witness = witness
         self.name = name
         self.generation = generation

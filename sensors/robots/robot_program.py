@@ -16,7 +16,7 @@ from typing import NoReturn
 from sensors.core.errors import ConfigError, UserError
 from sensors.core.event import MAX_NAME
 from sensors.core.retired import without_retired
-from sensors.perception.perception import Perception
+from sensors.perception.perception import Perception, StreamConfig
 from sensors.perception.streams import AnySource, devices, played, streams
 from sensors.plugins import load_plugins
 from sensors.robots.keys import check_name, make_keys, robot_name
@@ -206,7 +206,7 @@ def _run(given: argparse.Namespace, config: RobotConfig) -> int:
         publisher.observe(_tell)
         for source in sources:
             source.observe(_tell)
-        perception = Perception(name, generation, config.perception)
+        perception = Perception(name, generation, StreamConfig.of(config.perception, config.sensors))
         robot = Robot(sources, perception, publisher, recorder)
         stopped = threading.Event()
         go_on_without(lambda why: None)

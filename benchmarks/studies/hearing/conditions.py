@@ -68,10 +68,15 @@ def hear(channels: Wave, rate: int = SAMPLE_RATE) -> Heard:
     return Heard(found + segmenter.flush(), dict(segmenter.counts))
 
 
+def resampled(sound: Wave, rate: int) -> Wave:
+    """The sound at another rate."""
+    return np.asarray(soxr.resample(sound, SAMPLE_RATE, rate), np.float32)
+
+
 def of_file(sound: Wave, rate: int, subtype: str) -> Wave:
     """The sound after it was written at a rate as a WAV file of a kind, and read again."""
     data = io.BytesIO()
-    soundfile.write(data, soxr.resample(sound, SAMPLE_RATE, rate), rate, format="WAV", subtype=subtype)
+    soundfile.write(data, resampled(sound, rate), rate, format="WAV", subtype=subtype)
     return decode(data.getvalue(), "the file").wave
 
 
@@ -97,13 +102,12 @@ def measure(data: Path, words: int, seed: int) -> dict[str, float]:
     second = play(others, seed + 8).sound[: len(plain)]
     second = np.pad(second, (0, len(plain) - len(second)))
     tune = music(len(plain) / SAMPLE_RATE + 1, seed)[: len(plain)]
-    t = np.arange(len(plain)) / SAMPLE_RATE
-    at = lambda rate: np.asarray(soxr.resample(plain, SAMPLE_RATE, rate), np.float32)  # noqa: E731
+    hum = np.asarray(1.4 * LOUDNESS * np.sin(2 * np.pi * 50 * np.arange(len(plain)) / SAMPLE_RATE), np.float32)
     rows: dict[str, Callable[[], Heard]] = {
         "plain": lambda: hear(plain),
-        "microphone of 48 kHz": lambda: hear(at(48_000), 48_000),
-        "microphone of 44.1 kHz": lambda: hear(at(44_100), 44_100),
-        "microphone of 8 kHz": lambda: hear(at(8_000), 8_000),
+        "microphone of 48 kHz": lambda: hear(resampled(plain, 48_000), 48_000),
+        "microphone of 44.1 kHz": lambda: hear(resampled(plain, 44_100), 44_100),
+        "microphone of 8 kHz": lambda: hear(resampled(plain, 8_000), 8_000),
         "stereo, both alike": lambda: hear(np.stack([plain, plain], axis=1)),
         "stereo, one silent": lambda: hear(np.stack([plain, 0 * plain], axis=1)),
         "stereo, one upside down": lambda: hear(np.stack([plain, -plain], axis=1)),
@@ -114,9 +118,7 @@ def measure(data: Path, words: int, seed: int) -> dict[str, float]:
         "40 dB fainter": lambda: hear(plain / 100),
         "clipped: 30 dB too loud": lambda: hear(np.clip(30 * plain, -1, 1)),
         "constant offset of 0.3": lambda: hear(plain + np.float32(0.3)),
-        "hum of 50 Hz, as loud": lambda: hear(
-            plain + np.float32(LOUDNESS * 1.4) * np.sin(314.159 * t).astype(np.float32)
-        ),
+        "hum of 50 Hz, as loud": lambda: hear(plain + hum),
         "second voice, 20 dB fainter": lambda: hear(plain + 0.1 * second),
         "second voice, as loud": lambda: hear(plain + second),
         "music, 20 dB fainter": lambda: hear(plain + np.float32(0.1) * tune),

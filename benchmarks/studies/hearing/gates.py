@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from benchmarks.studies.hearing.played import FRAME, Spans, Wave
 from sensors.cutters.segmentation import SegmentationConfig, Segmenter, Utterance
-from sensors.cutters.segmentation_config import PHRASE
 from sensors.signals.spectrogram import SAMPLE_RATE
 from sensors.sources.source import Chunk
 
@@ -37,11 +36,9 @@ class GateResult:
     told: NDArray[np.float64]
 
 
-def segment(
-    sound: Wave, config: SegmentationConfig, utterance: str = PHRASE
-) -> tuple[list[Utterance], GateResult, float]:
+def segment(sound: Wave, config: SegmentationConfig, words: bool = False) -> tuple[list[Utterance], GateResult, float]:
     """Utterances of this project's gate, their times, and the seconds of processor time it took."""
-    segmenter, utterances, told = Segmenter(config, utterance), [], []
+    segmenter, utterances, told = Segmenter(config, words), [], []
     before = time.process_time()
     for first in range(0, len(sound), _CHUNK):
         piece = sound[first : first + _CHUNK]

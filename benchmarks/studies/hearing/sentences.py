@@ -26,7 +26,6 @@ from benchmarks.studies.hearing.scores import boundaries
 from benchmarks.studies.hearing.sentences_data import sentences
 from benchmarks.studies.hearing.words import HALVES, choose, scan
 from sensors.cutters.segmentation import SegmentationConfig
-from sensors.cutters.segmentation_config import PHRASE, UTTERANCES
 
 LEVELS = (30, 20, 10)
 
@@ -42,9 +41,9 @@ def measure(data: Path, seed: int, half: str, config: SegmentationConfig, words:
     print("noise    dB  utterance  pieces  whole   R / P          chance         split")
     for level in LEVELS:
         sound, alone = (each.with_noise("pink", level, seed + 1) for each in (played, single))
-        for what in UTTERANCES:
-            utterances, found, _ = segment(sound, config, what)
-            recall, precision = boundaries(found.spans, played.audible if what == PHRASE else truth)
+        for what, parted in (("phrase", False), ("word", True)):
+            utterances, found, _ = segment(sound, config, parted)
+            recall, precision = boundaries(found.spans, truth if parted else played.audible)
             row = {
                 "pieces": len(utterances) / len(every),
                 "whole": sum(each.whole for each in utterances) / max(1, len(utterances)),
@@ -52,9 +51,9 @@ def measure(data: Path, seed: int, half: str, config: SegmentationConfig, words:
                 "precision": precision,
             }
             rest = ""
-            if what != PHRASE:
+            if parted:
                 row["chance_recall"], row["chance_precision"] = boundaries(_even(found.spans, played), truth)
-                row["split"] = _split(segment(alone, config, what)[1].spans, single)
+                row["split"] = _split(segment(alone, config, parted)[1].spans, single)
                 rest = f"{row['chance_recall']:.3f} / {row['chance_precision']:.3f}  {100 * row['split']:4.1f} %"
             print(
                 f"pink   {level:4}  {what:9}  {row['pieces']:6.2f}  {100 * row['whole']:3.0f} %   "

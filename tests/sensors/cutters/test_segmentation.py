@@ -234,21 +234,19 @@ def test_a_phrase_is_one_utterance_or_one_for_each_word() -> None:
     sound = stream([*words, (4.0, 0.5)], 6.0, np.random.default_rng(16))
     phrase = _observe(Segmenter(), list(chunks(sound)))
     assert [(round(u.start, 1), round(u.end, 1)) for u in phrase] == [(1.0, 2.2), (4.0, 4.5)]
-    segmenter = Segmenter(utterance="word")
+    segmenter = Segmenter(words=True)
     found = _observe(segmenter, list(chunks(sound)))
     assert len(found) == 4 and all(u.whole for u in found)
     for utterance, (start, length) in zip(found, words, strict=False):
         assert utterance.start == pytest.approx(start, abs=0.05)
         assert utterance.end == pytest.approx(start + length, abs=0.06)
     assert not any(after.start < before.end for before, after in pairwise(found)), "no sound is in two words"
-    with pytest.raises(ConfigError, match="utterance=sentence: give phrase or word"):
-        Segmenter(utterance="sentence")
 
 
 def test_of_a_phrase_that_is_cut_the_words_that_are_whole_stay_whole() -> None:
     words = [(1.0, 0.35), (1.42, 0.3), (1.79, 0.4)]
     sound = stream(words, 3.0, np.random.default_rng(17))
-    segmenter = Segmenter(utterance="word")
+    segmenter = Segmenter(words=True)
     found = _observe(segmenter, list(chunks(sound[: round(2.0 * SAMPLE_RATE)]))) + segmenter.flush()
     assert [u.whole for u in found] == [True, True, False]
     assert segmenter.counts["broken"] == 1
