@@ -26,7 +26,7 @@ from runtime.run_folder.parts import changed_plugins, check_forms, check_install
 from runtime.run_folder.rundir import RunDirectory
 from sensors.core.errors import ConfigError, StateError, UserError
 from sensors.core.registrations import brought
-from sensors.live.rig_config import is_recording
+from sensors.live.rig_config import is_played
 from sensors.plugins import plugins
 from sensors.senses import configure
 from sensors.senses.settings import form_changes
@@ -238,7 +238,7 @@ def _absolute(config: RunConfig) -> RunConfig:
         "page.cert": ("--page-cert", config.page.cert),
         "page.key": ("--page-key", config.page.key),
     }
-    if config.run.sensors is not None and is_recording(config.run.sensors):
+    if config.run.sensors is not None and is_played(config.run.sensors):
         places["run.sensors"] = ("--sensors", config.run.sensors)
     camera = config.sensors.camera
     if config.run.sensors is not None and not config.rig.played and camera is not None and file_of(camera) == camera:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ class SensorActor:
         self._outbox = Outbox[Delivery](settings.live.queue, settings.live.queue_mib * 2**20, resend)
         self._replay = replay
         self._log = SensorLog(Path(settings.log)) if settings.log is not None else None
+        self._backlog: deque[Delivery] = deque()  # what one step found, of files that wait for the outbox
         self._flying: dict[Any, Delivery] = {}
         self._patience = UNSAID
         self._lock = threading.Lock()
@@ -154,9 +156,9 @@ class SensorActor:
             told = {
                 "dropped": self._outbox.dropped,
                 "latencies": self._outbox.latencies(),
-                "waiting": self._outbox.events,
+                "waiting": self._outbox.events + sum(delivery.events for delivery in self._backlog),
                 "states": self._rig.states,
-                "over": self._rig.over,
+                "over": self._rig.over and not self._backlog,
             }
         if self._log is not None:
             # Without the lock: a slow disk keeps nobody from perceiving.
@@ -168,9 +170,9 @@ class SensorActor:
         try:
             while not self._stop.is_set():
                 with self._lock:
-                    found = self._rig.step(0.0)
-                    for delivery in found:
-                        self._outbox.add(delivery)
+                    if not self._backlog:
+                        self._backlog.extend(self._rig.step(0.0))
+                    found = self._fill()
                     self._send()
                 # Without the lock, so that a call for figures need not wait.
                 if not found:
@@ -183,19 +185,32 @@ class SensorActor:
         finally:
             self._rig.close()
 
+    def _fill(self) -> bool:
+        """Move what was perceived to the outbox; whether anything was.
+
+        A file waits while the outbox is crowded, so that nothing of it is dropped. Devices cannot wait.
+        """
+        moved = False
+        while self._backlog and not (self._rig.waits and self._outbox.crowded):
+            self._outbox.add(self._backlog.popleft())
+            moved = True
+        return moved
+
     def _part(self) -> None:
         """Send what is under way, as long as that may take."""
         with self._lock:
-            for delivery in self._rig.flush():
-                self._outbox.add(delivery)
+            self._backlog.extend(self._rig.flush())
         end = time.monotonic() + self._patience
-        while len(self._outbox) and time.monotonic() < end:
+        while (self._backlog or len(self._outbox)) and time.monotonic() < end:
             with self._lock:
+                self._fill()
                 self._send()
             time.sleep(TICK / 2)
             with self._lock:
                 self._collect()
         with self._lock:
+            while self._backlog:
+                self._outbox.add(self._backlog.popleft())
             self._outbox.stop()
 
     def _wait(self) -> None:

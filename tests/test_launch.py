@@ -55,7 +55,7 @@ def test_parsing_needs_neither_ray_nor_torch() -> None:
         (["--sensors", "live", "--listen", "nowhere"], "expected tcp://host:port"),
         (["--sensors", "live", "--listen", "tcp://0.0.0.0:5570"], "--make-keys"),
         (["--sensors", "live", "--listen", "tcp://127.0.0.1:0", "--keys", "nowhere"], "nowhere.*no key"),
-        (["--sensors", "nowhere"], "holds no recording"),
+        (["--sensors", "nowhere"], "no such file or folder"),
         (["--teach", "mugs"], "neither a subject .* nor a folder"),
         (["--teach", str(ROOT / "docs")], "--teach .*docs: holds no folder of a sense"),
         (["--speak", str(ROOT / "docs")], "--speak .*docs: holds no folder of a sense"),

@@ -27,7 +27,7 @@ TEXTS = {name: (ROOT / name).read_text() for name in PAGES}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 FLAGS = {
     *(flag for group in OPTIONS.values() for flag in group),
-    *("--teacher", "--list-devices", "--speak", "--plugin", "--run-dir", "--resume"),
+    *("--teacher", "--list-devices", "--list-topics", "--topic", "--speak", "--plugin", "--run-dir", "--resume"),
     *("--set", "--help", "--help-settings"),
 }
 OTHERS_FLAGS = {
@@ -78,8 +78,8 @@ def commands(text: str) -> list[str]:
 
 def launches() -> list[str]:
     found = [c for text in TEXTS.values() for c in commands(text) if "launch.py" in shlex.split(c)]
-    # This one does its work at once, in a folder that is not here.
-    return sorted({c for c in found if "--speak" not in c})
+    # These do their work at once, with a folder or file that is not here.
+    return sorted({c for c in found if "--speak" not in c and "--list-topics" not in c})
 
 
 def setups() -> list[str]:

@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 ORDER = (
-    *("sensors.core", "sensors.system", "sensors.signals", "sensors.sources", "sensors.cameras", "sensors.cutters"),
-    *("sensors.senses", "sensors.plugins", "sensors.perception", "sensors.robots", "sensors.browsers", "sensors.live"),
+    *("sensors.core", "sensors.system", "sensors.signals", "sensors.sources", "sensors.cameras", "sensors.files"),
+    *("sensors.cutters", "sensors.senses", "sensors.plugins", "sensors.perception", "sensors.robots"),
+    *("sensors.browsers", "sensors.live"),
     *("sensors.remote", "sensors.actor"),
     *("teacher.config", "teacher.derived", "teacher.datasets.core", "teacher.datasets.preparation"),
     *("teacher.datasets.readers", "teacher.datasets.synthesis", "teacher.datasets"),

@@ -5,7 +5,7 @@ import contextlib
 import os
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -27,6 +27,7 @@ OPTIONS = {
         "--listen": "ingest.listen",
         "--keys": "ingest.keys",
         "--record": "live.record",
+        "--speed": "live.speed",
         "--exam": "browsers.exam",
         "--respond": "answer.respond",
         "--judges": "monitor.judges",
@@ -60,6 +61,14 @@ OPTIONS = {
 }
 """Prominent options by group; each stands for one setting and takes its help, choices and default from it."""
 
+
+def read_speed(text: str) -> dict[str, str]:
+    """`--speed max` as settings: 0 stands for as fast as it is perceived."""
+    return {"live.speed": "0" if text.strip().lower() == "max" else text}
+
+
+READERS: dict[str, Callable[[str], dict[str, str]]] = {"--teach": read_teach, "--speed": read_speed}
+"""Options whose text is not that of their setting: option -> the settings that the text stands for."""
 DESCRIPTION = """\
 Learn, without labels, what things look and sound like. Teachers show and say things,
 replay stores these events, the learner turns images into sounds and back, and the monitor
@@ -70,6 +79,7 @@ EXAMPLES = (
     ("--teach digits", "without letters and lip reading"),
     ("--teach things", "your own things: things/image/mug/*.jpg, things/audio/mug/*.wav"),
     ("--sensors live", "learn from this machine's microphone and camera"),
+    ("--sensors talk.mp4 --speed max", "learn from a film, or from a folder of films"),
     ("--sensors live --listen tcp://127.0.0.1:5570 --record session", ""),
     ("--data ~/datasets --speech fsdd", "learn from MNIST and recorded speech in that folder"),
     ("--resume runs/2026-01-31_12-00-00", "continue a run that was stopped"),
@@ -122,7 +132,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     if given.resume is not None and given.run_dir is not None:
         raise ConfigError("--resume and --run-dir: a resumed run stays in its directory; give one of the two")
     # Nothing that only shows a page executes what a run directory names.
-    page = given.help_settings or given.list_devices or given.speak is not None
+    page = given.help_settings or given.list_devices or given.list_topics is not None or given.speak is not None
     # Before settings are read, as plugins bring some.
     plugins = _load_plugins(given.plugin, None if page else given.resume)
     if given.help_settings:
@@ -131,6 +141,10 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         from sensors.sources.devices import list_devices
 
         raise PrintedText("\n".join(line for devices in list_devices() for line in devices.lines()))
+    if given.list_topics is not None:
+        from sensors.perception.topics import list_topics
+
+        raise PrintedText("\n".join(list_topics(place(given.list_topics, "--list-topics"))))
     if given.speak is not None:
         from teacher.folder.speak import speak
 
@@ -139,7 +153,8 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     for options in OPTIONS.values():
         for flag, key in options.items():
             if (text := getattr(given, flag[2:].replace("-", "_"))) is not None:
-                changes |= read_teach(text) if flag == "--teach" else {key: str(text)}
+                read = READERS.get(flag)
+                changes |= {key: str(text)} if read is None else read(text)
     for assignment in given.set:
         key, equals, text = assignment.partition("=")
         if not equals or "." not in key:
@@ -147,6 +162,8 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         changes[key.strip()] = text.strip()
     if "run.plugins" in changes:
         raise ConfigError("--set run.plugins: plugins must be known before settings are read; use --plugin FILE.py")
+    if given.topic:
+        changes["live.topics"] = ",".join(given.topic)
     if given.plugin:
         changes["run.plugins"] = SEPARATOR.join(plugins)
     run_dir, resume = (
@@ -198,6 +215,14 @@ def _parser(known: dict[str, Setting]) -> _Parser:
     source = parser.add_argument_group("where events come from")
     source.add_argument("--teacher", choices=("simulated",), help="a simulated teacher (the default)")
     source.add_argument("--list-devices", action="store_true", help="show microphones and cameras, and end")
+    source.add_argument(
+        "--topic",
+        action="append",
+        default=[],
+        metavar="SENSE=STREAM",
+        help="which stream of the file that is played a sense is perceived in; repeatable [the first that fits]",
+    )
+    source.add_argument("--list-topics", metavar="PATH", help="show the streams of a file or folder, and end")
     source.add_argument(
         "--speak",
         metavar="DIR",

@@ -90,6 +90,11 @@ class ResendWindow(Generic[P]):
             dropped.append(oldest)
         return dropped
 
+    @property
+    def share(self) -> float:
+        """How much of its bounds is used, 0…1."""
+        return max(self._bounded / self._limit, self._bounded_bytes / self._limit_bytes)
+
     def due(self, now: float, batches: int, nbytes: float = inf, resend: bool = True) -> list[P]:
         """Parcels to be sent now, oldest first; call `sent` for each one that is.
 

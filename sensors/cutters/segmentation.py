@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from sensors.cutters.dips import deepest, dips, smooth
 from sensors.cutters.segmentation_config import SegmentationConfig
-from sensors.cutters.voice import HOP, SMOOTHED, WINDOW, Score, Voice
+from sensors.cutters.voice import HOP, MEMORY, SMOOTHED, WINDOW, Score, Voice
 from sensors.signals.spectrogram import SAMPLE_RATE
 from sensors.sources.source import Chunk
 
@@ -127,6 +127,9 @@ class Segmenter:
                 self.counts["gaps"] += 1
                 done = self._cut_off()
             self._unheard = False
+            if chunk.start >= self._end + MEMORY:
+                # Nothing that was heard is recent enough to be background: it may be another room by now.
+                self._voice = Voice()
             self._begin(chunk.start)
             self._clocked = 0
         else:

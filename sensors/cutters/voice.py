@@ -31,6 +31,8 @@ _HIGHEST_DB = 20.0
 _BLOCK = 10
 # Longer than the longest utterance: what is taken for background was never within one utterance alone.
 _BLOCKS = 60
+MEMORY = _BLOCKS * _BLOCK * HOP / SAMPLE_RATE
+"""Seconds of sound that the floors are taken from."""
 SILENCE = 10**-7.5
 """Power, -75 dB of full scale: what lies below is silence, whatever its shape."""
 _SILENCE = SILENCE / BANDS

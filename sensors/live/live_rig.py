@@ -169,6 +169,11 @@ class LiveRig:
         return self._reader.flushed and self._ingest is None and not shared
 
     @property
+    def waits(self) -> bool:
+        """Whether nothing is lost while it is not asked: all of its sources are files."""
+        return bool(self._sources) and self._ingest is None and all(s.reached is not None for s in self._sources)
+
+    @property
     def name(self) -> str:
         """Source of its own events."""
         return self._perception.name

@@ -89,6 +89,11 @@ class Outbox(Generic[D]):
         return self._window.events
 
     @property
+    def crowded(self) -> bool:
+        """Whether what can wait should: half of the room for this machine's own batches is used."""
+        return self._window.share >= 0.5
+
+    @property
     def counts(self) -> Counter[str]:
         """Totals since the start."""
         return self._window.counts

@@ -60,11 +60,11 @@ def make_sources(config: RigConfig) -> list[AnySource]:
     """The devices that the senses are perceived in, or what was recorded of them.
 
     Raises:
-        SourceError: no such recording, or nothing to perceive with.
+        SourceError: no such recording or file, or nothing to perceive with.
     """
     wanted = streams(config.names)
     if config.played:
-        return played(wanted, config.source, config.live.speed)
+        return played(wanted, config.source, config.live.speed, config.live.topics)
     sources = devices(wanted, config.devices)
     if not sources and config.ingest.listen is None and not config.waits_for_browsers:
         raise SourceError(

@@ -15,8 +15,8 @@ LIVE = register_live_source(
 """What `source` says for microphone, camera and robots."""
 
 
-def is_recording(source: str) -> bool:
-    """Whether what `--sensors` names is the directory of a recording."""
+def is_played(source: str) -> bool:
+    """Whether what `--sensors` names is a recording, or files that are played, and no live source."""
     return source not in live_sources()
 
 
@@ -28,7 +28,15 @@ class LiveConfig(Config):
         None,
         help="directory for a recording of all that the sensors give (DIR-2, … after a restart); none: no recording",
     )
-    speed: float = setting(1.0, help="how many times faster a recording is played", low=0.1, high=100.0)
+    speed: float = setting(
+        1.0,
+        help="how many times faster a recording or file is played; 0: as fast as it is perceived, with nothing lost",
+        low=0.0,
+        high=100.0,
+    )
+    topics: str | None = setting(
+        None, help="SENSE=STREAM, …: which stream of a file a sense is perceived in; none: the first that fits"
+    )
     queue: int = setting(
         256,
         help="most batches that wait for replay; beyond, the oldest is dropped and counted",
@@ -43,7 +51,7 @@ class LiveConfig(Config):
 class RigConfig(Config):
     """All that a rig is made from."""
 
-    source: str = setting(LIVE, help=f"{', '.join(live_sources())}, or the directory of a recording")
+    source: str = setting(LIVE, help=f"{', '.join(live_sources())}, or a recording, a file or a folder that is played")
     sensors: SensorsConfig = field(default_factory=SensorsConfig)
     perception: PerceptionConfig = field(default_factory=PerceptionConfig)
     ingest: IngestConfig = field(default_factory=IngestConfig)
@@ -63,8 +71,8 @@ class RigConfig(Config):
 
     @property
     def played(self) -> bool:
-        """Whether a recording is played."""
-        return is_recording(self.source)
+        """Whether a recording or files are played."""
+        return is_played(self.source)
 
     @property
     def devices(self) -> SensorsConfig:

@@ -1,5 +1,6 @@
 """The read loop of live runs and robots: takes in what the sources give and perceives in it."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -48,6 +49,8 @@ class SourceReader:
         self._played, self._clock, self._watch = played, clock, watch
         # The end of the newest reading of each source.
         self._newest: dict[str, float] = {}
+        # Up to when all that a source gives has been read, of sources that can tell.
+        self._told: dict[str, float] = {}
         self._ended: set[str] = set()
         self.flushed = False
         for source in self._sources:
@@ -62,10 +65,16 @@ class SourceReader:
     def step(self) -> bool:
         """Take in what has come since the last step; whether anything has."""
         now = self._clock()
-        most = max((self._read(source) for source in self._sources), default=0)
-        if most < TURN:
-            # Only what was there by `now` has been read: what still waits to be read is no silence, however late it is.
-            self._take(self._perception.advance(self._reached(now)), now)
+        told = {source.name: source.reached for source in self._sources} if self._played else {}
+        most = 0
+        for source in self._sources:
+            count = self._read(source)
+            if count < TURN and (second := told.get(source.name)) is not None:
+                self._told[source.name] = second
+            most = max(most, count)
+        # Only what was there by `now` has been read: what still waits to be read is no silence, however late it is.
+        if most < TURN and (reached := self._reached(now)) > -math.inf:
+            self._take(self._perception.advance(reached), now)
         return most > 0
 
     def flush(self) -> None:
@@ -112,9 +121,15 @@ class SourceReader:
         return TURN
 
     def _reached(self, now: float) -> float:
-        """Time up to which everything that there is has been read: a tape that waits for its reader is not silent."""
+        """Time up to which everything that there is has been read: a tape that waits for its reader is not silent.
+
+        Where all sources that go on tell how far they are, that alone counts: they may be ahead of the clock.
+        """
         if not self._played:
             return now
+        going = [source for source in self._sources if source.name not in self._ended]
+        if going and all(source.reached is not None for source in going):
+            return min(max(self._told.get(s.name, -math.inf), self._newest.get(s.name, -math.inf)) for s in going)
         return min([now, *(end for name, end in self._newest.items() if name not in self._ended)])
 
     def _take(self, batches: Sequence[EventBatch], captured: float) -> None:

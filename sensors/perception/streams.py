@@ -8,9 +8,13 @@ from typing import Any
 from sensors.core.errors import ConfigError, SourceError
 from sensors.core.modalities import kind_of
 from sensors.core.percept import Reading
+from sensors.files.choice import channels_of, read_topics
+from sensors.files.file_source import sources_of
+from sensors.files.player import Player
+from sensors.files.playlist import parts_of
 from sensors.senses import Stream, sense, senses
 from sensors.sources.live_config import SensorsConfig
-from sensors.sources.recording import Recording
+from sensors.sources.recording import Recording, is_recording
 from sensors.sources.source import Source
 
 AnySource = Source[Any]
@@ -104,18 +108,29 @@ def devices(wanted: Mapping[str, Stream], config: SensorsConfig) -> list[AnySour
     return list(found.values())
 
 
-def played(wanted: Mapping[str, Stream], directory: str | Path, speed: float = 1.0) -> list[AnySource]:
-    """The recorded sources that give what streams are cut from.
+def played(
+    wanted: Mapping[str, Stream], place: str | Path, speed: float = 1.0, topics: str | None = None
+) -> list[AnySource]:
+    """The sources of what was recorded that give what streams are cut from.
 
     Args:
         wanted: the streams, by the names of their senses.
-        directory: of the recording.
-        speed: how many times faster than it was recorded it is played.
+        place: a recording, or files that a registered reader reads (`sensors.files`), or a folder of them.
+        speed: how many times faster than it was recorded it is played; 0: as fast as it is read.
+        topics: 'SENSE=STREAM, …': which stream of the file a sense is perceived in.
 
     Raises:
-        SourceError: no such recording, it holds nothing that the streams are cut from, or several sources of which one
+        SourceError: nothing is there, it holds nothing that the streams are cut from, or several sources of which one
             sense cannot tell its own.
+        ConfigError: `topics` cannot be read.
     """
+    if is_recording(place) and speed:
+        return _recorded(wanted, place, speed)
+    channels = channels_of(wanted, read_topics(topics))
+    return [*sources_of(Player(str(place), parts_of(Path(place)), channels, speed))]
+
+
+def _recorded(wanted: Mapping[str, Stream], directory: str | Path, speed: float) -> list[AnySource]:
     classes = {reading.kind: reading for reading in readings(wanted.values())}
     recording = Recording(directory, speed, readings=list(classes.values()))
     taken: dict[str, list[str]] = {name: [] for name in wanted}

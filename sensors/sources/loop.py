@@ -165,7 +165,7 @@ class LoopSource(Source[T]):
         """Have `observer` called at every change of state."""
         self._observers.append(observer)
 
-    def lose(self, reason: str, count: int) -> None:
+    def lose(self, reason: str, count: int = 1) -> None:
         """For drivers, while they are read: what they lost; the gap of their next sample is not counted again."""
         self._ring.lose(reason, count)
         self._counted = True

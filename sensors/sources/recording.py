@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import threading
 import time
@@ -32,7 +33,8 @@ class Recording:
 
     Args:
         directory: that a `Recorder` wrote.
-        speed: how many times faster than it was recorded it is played; times keep their recorded distances.
+        speed: how many times faster than it was recorded it is played; 0: as fast as it is read. Times keep their
+            recorded distances.
         shift: move the times so that the recording begins when it is first connected; False leaves every bit.
         readings: classes of the readings that are wanted.
 
@@ -88,6 +90,16 @@ class Recording:
     def kinds(self) -> dict[str, str]:
         """Kinds of readings of the sources that were recorded, wanted or not, by the sources' names."""
         return {name: kind for name, (kind, _) in self._segments.items()}
+
+    @property
+    def origin(self) -> float:
+        """Second of the recording machine's clock at which it begins."""
+        return self._origin
+
+    def declared(self, name: str) -> int | None:
+        """How many samples of one source were recorded; None: the recording does not say."""
+        count = (self._declared or {}).get(name)
+        return count if isinstance(count, int) else None
 
     def sources(self, *readings: type[Reading]) -> "list[RecordedSource[Any]]":
         """A source for each recorded one that gave such readings, those of the first class first; None: all wanted."""
@@ -172,7 +184,7 @@ class Recording:
         with self._lock:
             if self._began is None:
                 self._began = time.monotonic()
-            return self._began + (recorded - self._origin) / self._speed
+            return self._began + ((recorded - self._origin) / self._speed if self._speed else 0.0)
 
     def shifted(self, sample: Reading) -> Reading:
         """The sample as it is given: moved to now, unless the recording keeps its times."""
@@ -226,6 +238,11 @@ class _Tape:
 
     def close(self) -> None:
         self._samples.close()
+
+
+def is_recording(place: str | Path) -> bool:
+    """Whether a path is the directory of a recording, whole or not."""
+    return os.path.lexists(Path(place) / ABOUT)
 
 
 def _read_about(directory: Path) -> dict[str, Any]:

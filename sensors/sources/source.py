@@ -139,6 +139,15 @@ class Source(ABC, Generic[T]):
     def counts(self) -> Counts:
         """A copy of the counts so far."""
 
+    @property
+    def reached(self) -> float | None:
+        """Monotonic second before which it gives nothing more; None: it cannot tell.
+
+        Sources of files can. Their times may run ahead of this machine's clock, and are then all that is known of how
+        much time has passed.
+        """
+        return None
+
     @abstractmethod
     def observe(self, observer: Observer) -> None:
         """Have `observer` called at every change of state from now on."""

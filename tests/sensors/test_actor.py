@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import ray
+import soundfile
 
 from sensors.actor import SensorActor
 from sensors.core.errors import SourceError
 from sensors.live.rig_config import LiveConfig, RigConfig
+from sensors.signals.spectrogram import SAMPLE_RATE
 from sensors.sources.live_config import SensorsConfig
 from tests.patience import PATIENCE, TRIES, quickest, took
 from tests.sensors.sessions import CHUNKS, FRAMES, record_session
@@ -37,13 +40,21 @@ class Pair:
         self.replay: Any = None
 
     def __call__(
-        self, *script: tuple[str, float], queue: int = 64, own_playback: str | None = None, **options: Any
+        self,
+        *script: tuple[str, float],
+        queue: int = 64,
+        own_playback: str | None = None,
+        source: Path | None = None,
+        speed: float = SPEED,
+        **options: Any,
     ) -> SensorActor:
         kind: Any = ray.remote(ScriptedReplay)
         self.replay = kind.options(num_cpus=0, **options).remote(list(script), self._log)
         ray.get(self.replay.ids.remote())
         config = RigConfig(
-            source=self._session, live=LiveConfig(speed=SPEED, queue=queue), own_playback=own_playback
+            source=str(source or self._session),
+            live=LiveConfig(speed=speed, queue=queue),
+            own_playback=own_playback,
         ).to_dict()
         self.sensors = SensorActor("sensors", config, 0, self.replay, ["audio", "image", "audio+image"])
         return self.sensors
@@ -115,6 +126,19 @@ def test_a_replay_that_throttles_costs_the_oldest_and_they_are_counted(pair: Pai
             break
         pair.close()
     assert found["dropped"]["throttled"] >= 2
+
+
+def test_a_file_waits_for_a_replay_that_throttles_and_loses_nothing(pair: Pair, tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="needs the extra films: pip install -e '.[films]'")
+    rng = np.random.default_rng(0)
+    room = (0.0005 * rng.standard_normal(40 * SAMPLE_RATE)).astype(np.float32)
+    for second in range(1, 40):
+        room[second * SAMPLE_RATE :][: SAMPLE_RATE // 2] *= 200
+    soundfile.write(tmp_path / "words.wav", room, SAMPLE_RATE)
+    sensors = pair(*[("throttle", 20.0)] * 40, queue=2, source=tmp_path / "words.wav", speed=0.0)
+    found = until(sensors, "outbox/stored", 38)
+    assert not any(found["dropped"].values())
+    assert found["totals"]["outbox/turned_away"] == 40
 
 
 def test_a_replay_that_dies_is_waited_for(pair: Pair) -> None:

@@ -240,7 +240,7 @@ def test_keys_are_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         (["--to", "nowhere"], "expected tcp://host:port"),
         (["--keys", "/nowhere"], "no key"),
         (["--name", "a b"], "robot name"),
-        (["--play", "/nowhere"], "holds no recording"),
+        (["--play", "/nowhere"], "no such file or folder"),
         (["--microphone", "none", "--camera", "none"], "no source at all"),
         (["--microphone", "none", "--camera", "/nowhere.avi"], "/nowhere.avi"),
         (["--config", "/nowhere.json"], "no JSON of settings"),

@@ -71,3 +71,28 @@ def test_settings_page_names_every_setting(width: int) -> None:
     page = describe_settings(list(settings()), width)
     assert all(f"  {s.key} = " in page for s in settings())
     assert "run.minutes = none   (float or none, 0.01…1e+09, min)" in page
+
+
+def test_speed_max_stands_for_as_fast_as_it_is_perceived() -> None:
+    for text, speed in (("max", 0.0), ("2.5", 2.5)):
+        request = parse_arguments(["--sensors", "talk.mp4", "--speed", text])
+        assert RunConfig.of(request.changes).live.speed == speed
+    with pytest.raises(ConfigError, match="speed"):
+        RunConfig.of(parse_arguments(["--speed", "-1"]).changes)
+
+
+def test_topics_may_be_given_one_by_one() -> None:
+    request = parse_arguments(["--topic", "image=/camera/left", "--topic", "audio=/microphone"])
+    assert request.changes == {"live.topics": "image=/camera/left,audio=/microphone"}
+
+
+def test_streams_of_a_file_are_listed(tmp_path: Path) -> None:
+    from tests.sensors.files.film_files import write_film
+
+    path = write_film(tmp_path / "talk.mp4")
+    with pytest.raises(PrintedText) as printed:
+        parse_arguments(["--list-topics", str(path)])
+    lines = str(printed.value).splitlines()
+    assert lines[0] == "talk.mp4:"
+    assert lines[1].split() == ["pictures", "25", "Hz", "(30)", "128", "×", "96", "h264", "fits", "image"]
+    assert lines[2].split() == ["sound", "44.1", "kHz", "stereo", "aac", "fits", "audio"]

@@ -321,3 +321,16 @@ def test_settings_are_checked() -> None:
         SegmentationConfig(longest=60.0)
     with pytest.raises(ConfigError, match="loud"):
         SegmentationConfig(loud=1.0, quiet=2.0)
+
+
+def test_after_a_long_silence_the_background_is_learned_anew() -> None:
+    rng = np.random.default_rng(0)
+
+    def room(start: float, level: float) -> list[Chunk]:
+        sound = (level * rng.standard_normal(2 * SAMPLE_RATE)).astype(np.float32)
+        sound[SAMPLE_RATE : SAMPLE_RATE + SAMPLE_RATE // 2] *= 30
+        return [Chunk(start + at / SAMPLE_RATE, sound[at : at + 320]) for at in range(0, len(sound), 320)]
+
+    segmenter = Segmenter()
+    found = [u for chunk in room(0.0, 0.0001) + room(10.0, 0.003) for u in segmenter.observe(chunk)]
+    assert [round(u.start, 1) for u in found] == [1.0, 11.0] and all(u.whole for u in found)

@@ -1,5 +1,6 @@
 """The one read loop of live runs and robots, over sources that give what they are told."""
 
+import math
 from collections import deque
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ class Given:
     def __init__(self, name: str, count: int, ends: bool = False) -> None:
         self.name, self.ends = name, ends
         self.timeout, self.connected = 2.0, True
+        self.reached: float | None = None
         self.waiting = deque(Chunk(float(n), np.zeros(16_000, np.float32), False) for n in range(count))
 
     def read(self) -> Chunk:
@@ -121,6 +123,28 @@ def test_of_tapes_time_goes_as_far_as_they_were_read(played: bool, reached: floa
     setting = Setting(Given("tape", 2), played=played)
     setting.reader.step()
     assert setting.told.calls[-1] == ("advance", reached)
+
+
+def test_of_files_time_goes_as_far_as_they_tell_and_may_be_ahead_of_the_clock() -> None:
+    sound, pictures = Given("sound", 200), Given("pictures", 0)
+    sound.reached, pictures.reached = 150.0, 190.0
+    setting = Setting(sound, pictures, played=True)
+    setting.reader.step()
+    assert ("advance", 150.0) not in setting.told.calls, "of the sound there is more to read"
+    for _ in range(5):
+        setting.reader.step()
+    assert setting.told.calls[-1] == ("advance", 190.0)
+    sound.reached = pictures.reached = 260.0
+    setting.reader.step()
+    assert setting.told.calls[-1] == ("advance", 260.0)
+
+
+def test_nothing_is_known_before_all_files_have_told() -> None:
+    sound, pictures = Given("sound", 2), Given("pictures", 0)
+    sound.reached, pictures.reached = 2.0, -math.inf
+    setting = Setting(sound, pictures, played=True)
+    setting.reader.step()
+    assert [call[0] for call in setting.told.calls] == ["observe", "observe"]
 
 
 def test_own_playback_is_neither_perceived_nor_recorded() -> None:
