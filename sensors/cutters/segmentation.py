@@ -2,7 +2,7 @@
 
 An utterance begins where the score (see `voice.py`) rises over `quiet` on its way over `loud`, and is over when
 it has stayed below `quiet` for `pause`. Then both ends are moved inwards to where its power first and last lies within
-`reach` of its own loudest, and `lead` and `tail` are added. So the echo of a word in a quiet room is no part of it, and
+`reach` of its own loudest, and `tail` is added. So the echo of a word in a quiet room is no part of it, and
 its faint ends in a loud room are. Utterances begin with their first sound, as the recordings of the datasets do: with
 20 ms of background before it, a spectrogram looks like another word's. Beyond the end, `after` of sound is kept: what
 is too faint to tell where the word ends helps to tell which word it was.
@@ -104,7 +104,7 @@ class Segmenter:
         if not self._clocked:
             return self._silent_until
         frame = self._scored if self._rise is None else self._rise
-        return self._time_of(max(self._cut, self._sample_of(frame) - self._lead))
+        return self._time_of(max(self._cut, self._sample_of(frame)))
 
     @property
     def buffered(self) -> int:
@@ -175,10 +175,6 @@ class Segmenter:
     def _broken(self, utterance: Utterance) -> Utterance:
         self.counts["broken"] += utterance.whole
         return replace(utterance, whole=False)
-
-    @property
-    def _lead(self) -> int:
-        return round(self.config.lead * SAMPLE_RATE)
 
     @property
     def _tail(self) -> int:
@@ -302,7 +298,7 @@ class Segmenter:
     def _span(self, first: int, last: int, stop: int, whole: bool) -> tuple[int, int]:
         """Samples from one score to another and the tail after it; up to `stop` where the end is a cut."""
         end = min(stop, self._sample_of(last + 1) + self._tail) if whole else stop
-        return max(self._cut, self._sample_of(first) - self._lead, 0), end
+        return max(self._cut, self._sample_of(first), 0), end
 
     def _sample_of(self, score: int) -> int:
         """First sample of the 10 ms that a score stands for."""

@@ -16,7 +16,7 @@ class SegmentationConfig(Config):
     quiet: float = setting(1.0, help="score below which there is no voice", unit="dB", low=0.1, high=20.0)
     pause: float = setting(0.15, help="silence that ends an utterance", unit="s", low=0.05, high=2.0)
     reach: float = setting(
-        22.0,
+        24.0,
         help="decibel below an utterance's loudest sound at which it begins and ends",
         unit="dB",
         low=3.0,
@@ -28,10 +28,9 @@ class SegmentationConfig(Config):
         low=0,
         high=0.9,
     )
-    lead: float = setting(0.01, help="time from an utterance's begin to its first sound", unit="s", low=0.0, high=0.05)
     tail: float = setting(0.03, help="time from its last sound to an utterance's end", unit="s", low=0.0, high=0.5)
     after: float = setting(
-        0.08, help="sound kept beyond an utterance's end, as its faint end may be", unit="s", low=0.0, high=0.5
+        0.1, help="sound kept beyond an utterance's end, as its faint end may be", unit="s", low=0.0, high=0.5
     )
     shortest: float = setting(0.2, help="shorter utterances are dropped", unit="s", low=0.05, high=2.0)
     longest: float = setting(5.5, help="longer utterances are cut", unit="s", low=0.5, high=5.5)

@@ -147,7 +147,7 @@ def main() -> None:
         action="append",
         default=[],
         metavar="NAME=NUMBER",
-        help="a setting of perception.segmentation; reach=80, trim=0.25, lead=0 and after=0 cut as version 0.2 did",
+        help="a setting of perception.segmentation; reach=80, trim=0.25 and after=0 cut as version 0.2 did",
     )
     parser.add_argument("--json", action="store_true", help="print one flat JSON object as the last line")
     options = parser.parse_args()

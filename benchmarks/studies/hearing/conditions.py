@@ -1,6 +1,6 @@
 """What the ear makes of sound that is not one clear voice at 16 kHz: a table.
 
-    python benchmarks/studies/hearing/conditions.py --data DIR [--words 20] [--seed 0] [--json]
+    python benchmarks/studies/hearing/conditions.py --data DIR [--words 40] [--seed 0] [--json]
 
 Words of Speech Commands' speakers of the half `report` are played with pauses in pink noise 30 dB below them, changed
 as each row says. They go the microphone's way: blocks of 20 ms of its rate and channels are mixed, resampled and cut.
@@ -169,7 +169,7 @@ def main() -> None:
     """Measure and print; the last line is JSON on request."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", default=os.environ.get("RECIPROCAL_DATA"), help="folder of real datasets")
-    parser.add_argument("--words", type=int, default=20, help="recordings played (default 20)")
+    parser.add_argument("--words", type=int, default=40, help="recordings played (default 40)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice, the pauses and the noise (default 0)")
     parser.add_argument("--json", action="store_true", help="print one flat JSON object as the last line")
     options = parser.parse_args()
