@@ -115,7 +115,7 @@ def measure(data: Path, words: int, seed: int) -> dict[str, float]:
         "file, 24 bits, 48 kHz": lambda: hear(of_file(plain, 48_000, "PCM_24")),
         "file, float, 48 kHz": lambda: hear(of_file(plain, 48_000, "FLOAT")),
         "file, 8 bits, 16 kHz": lambda: hear(of_file(plain, SAMPLE_RATE, "PCM_U8")),
-        "40 dB fainter": lambda: hear(plain / 100),
+        "40 dB fainter": lambda: hear(plain * np.float32(0.01)),
         "clipped: 30 dB too loud": lambda: hear(np.clip(30 * plain, -1, 1)),
         "constant offset of 0.3": lambda: hear(plain + np.float32(0.3)),
         "hum of 50 Hz, as loud": lambda: hear(plain + hum),
