@@ -29,6 +29,7 @@ from runtime.config.settings import LIVE_DEFAULTS, RunConfig
 from runtime.config.settings_list import Setting, settings
 from runtime.supervisor.reports.metrics import metrics
 from sensors.core import event, modalities, wire
+from sensors.files import contract as file_contract
 from sensors.robots import link
 from sensors.robots.remote_config import PublisherConfig
 from sensors.senses import contract as sense_contract
@@ -193,6 +194,11 @@ def sense_parts() -> str:
     return contract([*(getattr(sense_contract, name) for name in names), modalities.Modality])
 
 
+def file_parts() -> str:
+    """The contract of a reader of files."""
+    return contract(getattr(file_contract, name) for name in ("FileReader", "Part", "OpenFile", "FileStream", "Report"))
+
+
 def subject_parts() -> str:
     """The contract of a subject."""
     return contract(getattr(subject_contract, name) for name in ("Subject", "Taught", "TeachingMachine", "Cursor"))
@@ -212,6 +218,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "wire-senses": wire_senses,
     "wire-messages": wire_messages,
     "senses": sense_parts,
+    "files": file_parts,
     "subjects": subject_parts,
     "algorithms": algorithm_parts,
 }

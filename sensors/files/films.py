@@ -56,7 +56,7 @@ class Film(OpenFile):
             self.begin = start_of(container)
             pictures = _numbered("pictures", Frame, container, "video")
             sounds = _numbered("sound", Chunk, container, "audio")
-        self._places = {stream.name: place for stream, place in (*pictures, *sounds)}
+        self._places = {stream.name: (stream.reading, place) for stream, place in (*pictures, *sounds)}
         self.streams = tuple(stream for stream, _ in (*pictures, *sounds))
 
     def play(self, stream: str, report: Report, color: bool = False) -> Generator[Reading, None, str]:
@@ -64,11 +64,11 @@ class Film(OpenFile):
         from sensors.files.film_pictures import play_pictures
         from sensors.files.film_sound import play_sound
 
-        place = self._places[stream]
+        reading, place = self._places[stream]
         with open_film(self._path) as container:
             own = container.streams[place]
             cut = is_cut_off(self._path)
-            if own.type == "audio":
+            if reading is Chunk:
                 return (yield from play_sound(container, own, report, cut))
             return (yield from play_pictures(container, own, report, color, cut))
 

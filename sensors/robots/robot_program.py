@@ -113,7 +113,7 @@ def make_parser(page: str = "") -> argparse.ArgumentParser:
     parser.add_argument(
         "--camera", metavar="NAME", help="camera: index, file, image sequence or URL; none: no pictures [0]"
     )
-    parser.add_argument("--play", metavar="DIR", help="a recorded session instead of devices")
+    parser.add_argument("--play", metavar="PATH", help="a recorded session, or a film or folder, instead of devices")
     parser.add_argument(
         "--keys", metavar="DIR", help="this robot's folder of keys; required where the host is another machine"
     )
