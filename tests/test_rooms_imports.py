@@ -28,6 +28,7 @@ ORDER = (
     *("runtime.supervisor.actors", "runtime.supervisor.roles", "runtime.supervisor.reports", "runtime.supervisor"),
     *("runtime.session", "launch", "runtime.package"),
     *("benchmarks.harness", "benchmarks.studies.main_job", "benchmarks.studies.live_learning"),
+    "benchmarks.studies.live_things",
     *("benchmarks.studies.smart", "benchmarks.studies.streams", "benchmarks.studies.tdlft"),
     *("benchmarks.studies.things", "benchmarks.studies.hearing", "benchmarks.proofs", "benchmarks.speed"),
 )

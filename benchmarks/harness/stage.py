@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -92,6 +93,7 @@ class Stage:
         home: an empty folder.
         lines: the script; silence and an empty room before and after it.
         seed: of noise and light.
+        paint: what the camera sees at a second of the script, and at any in 0…1 before it; None: the script's cards.
 
     Attributes:
         environment: variables for programs that are to hear it.
@@ -99,10 +101,16 @@ class Stage:
         began: monotonic second at which the script began; None before.
     """
 
-    def __init__(self, home: Path, lines: list[Line], seed: int = 0) -> None:
+    def __init__(
+        self,
+        home: Path,
+        lines: list[Line],
+        seed: int = 0,
+        paint: Callable[[float], NDArray[np.uint8]] | None = None,
+    ) -> None:
         self.environment = {name: str(home) for name in ("HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH")}
         self.began: float | None = None
-        self._home, self._lines = home, lines
+        self._home, self._lines, self._picture = home, lines, paint
         self._pipe = home / "microphone"
         self._rng = np.random.default_rng(seed)
         self._pulse: subprocess.Popen[bytes] | None = None
@@ -185,6 +193,8 @@ class Stage:
 
     def _paint(self, _: int) -> NDArray[np.uint8]:
         at = self.at
+        if self._picture is not None:
+            return self._picture(at if self.began is not None else time.monotonic() % 1.0)
         rng = np.random.default_rng(int(at * 1000) % 2**31)
         light = 1.0 + 0.1 * float(np.sin(at / 3))
         for line in self._lines:

@@ -18,7 +18,7 @@ from sensors.core.config import Config, parse
 from sensors.core.errors import ConfigError
 from sensors.live.rig_config import LIVE, LiveConfig, RigConfig
 from sensors.perception.perception import PerceptionConfig
-from sensors.perception.streams import perceivable
+from sensors.perception.streams import perceivable, sense_defaults
 from sensors.robots.remote_config import IngestConfig
 from sensors.senses import SensesConfig, senses_config
 from sensors.sources.live_config import SensorsConfig
@@ -189,8 +189,10 @@ class RunConfig(Config):
         Raises:
             ConfigError: as `override`.
         """
-        taught = changes.get("run.sensors", "none").lower() in ("none", "")
-        return cls().override(changes if taught else LIVE_DEFAULTS | dict(changes))
+        if changes.get("run.sensors", "none").lower() in ("none", ""):
+            return cls().override(changes)
+        sensors = cls().override({key: text for key, text in changes.items() if key.startswith("sensors.")}).sensors
+        return cls().override(LIVE_DEFAULTS | sense_defaults(sensors) | dict(changes))
 
     def override(self, changes: Mapping[str, str]) -> Self:
         """A copy with settings changed from text.

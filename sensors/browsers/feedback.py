@@ -138,7 +138,7 @@ class Feedback:
         assert self._perception is not None
         for name, cutter in self._perception.cutters.items():
             stream = self._perception.streams[name]
-            for count, why in (*stream.misses.items(), *stream.lacks.items()):
+            for count, why in (*stream.misses.items(), *stream.lacking(self._perception.config).items()):
                 total = cutter.counts[count]
                 if total == self._counts.setdefault((name, count), 0):
                     continue

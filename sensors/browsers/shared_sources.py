@@ -1,15 +1,13 @@
 """The sources that a browser's messages become: a microphone and a camera like those of this machine."""
 
-import io
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from PIL import Image
-
 from sensors.browsers.inbox import Inbox
 from sensors.browsers.messages import Picture, Sound
+from sensors.signals.jpeg import refuse_jpeg
 from sensors.signals.pictures import PictureError, decode_picture
 from sensors.signals.readings import Chunk, Frame
 from sensors.sources.live_config import SensorsConfig
@@ -20,8 +18,6 @@ BLOCK = 0.04
 """Sound in a message of a usual browser, seconds."""
 PAUSES = (0.1, 0.5)
 """First and longest pause before a source looks for its browser again, seconds: looking costs nothing."""
-MOST_SCANS = 64
-"""Scans of a progressive JPEG that is decoded: each one goes over the whole picture."""
 ASTRAY = 30.0
 """Seconds between the time of a message and its arrival, beyond which the browser's clock is not believed."""
 AHEAD = 0.1
@@ -176,13 +172,3 @@ class _PictureDriver(_Driver):
             return None
         self._keep(frame)
         return frame
-
-
-def refuse_jpeg(data: bytes, side: int) -> str:
-    """Why a picture is not decoded, in a word, as its header says: a small file can hold a picture of gigabytes."""
-    try:
-        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            large = max(image.size) > side
-    except Exception:  # whatever a decoder raises means that the picture is damaged
-        return "damaged"
-    return "large" if large or data.count(b"\xff\xda") > MOST_SCANS else ""

@@ -75,6 +75,8 @@ class View:
         end: at which it was last seen.
         sample: what `look` made of it.
         lasting: it is still there.
+        box: where it was in the picture when the sample was made: left, top, width and height in pixels; None where the
+            finder does not tell.
     """
 
     number: int
@@ -82,6 +84,7 @@ class View:
     end: float
     sample: NDArray[Any]
     lasting: bool = True
+    box: tuple[int, int, int, int] | None = None
 
     @property
     def whole(self) -> bool:
@@ -129,7 +132,7 @@ class Views:
             frame: the next picture.
             now: monotonic second at which it came; None: that at which it was taken.
         """
-        if not _is_picture(frame.picture):
+        if not is_picture(frame.picture):
             self.counts["bad"] += 1
             return []
         if frame.time <= self._last:
@@ -214,7 +217,8 @@ def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(1 - a @ b / (sizes[0] * sizes[1]))
 
 
-def _is_picture(picture: NDArray[Any]) -> bool:
+def is_picture(picture: NDArray[Any]) -> bool:
+    """Whether an array is a picture: (H, W) or (H, W, 3) uint8, not empty."""
     colours = picture.ndim == 3 and picture.shape[2] == 3
     return picture.dtype == np.uint8 and picture.size > 0 and (picture.ndim == 2 or colours)
 

@@ -53,12 +53,11 @@ class _Track:
 
     def __init__(self, source: FileSource[Any]) -> None:
         self._source, self._player, self._channel = source, source.player, source.channel
-        self._index = 0
         self._entry: Entry | None = None
         self._readings: Generator[Reading, None, str] | None = None
         self._next: Reading | None = None
         self._ending = ""
-        self._player.join(self._channel.name)
+        self._index = self._player.join(self._channel.name)
 
     def read(self, timeout: float) -> Any:  # a reading of the class that the channel says
         if self._readings is None and not self._enter():

@@ -71,13 +71,21 @@ class Player:
         """Whether there is only one part."""
         return len(self._parts) == 1
 
-    def join(self, channel: str) -> None:
-        """A channel's source is opened; where all had been closed, everything begins anew."""
+    def join(self, channel: str) -> int:
+        """A channel's source is opened; where all had been closed, everything begins anew.
+
+        Returns:
+            The number of the part that it begins with.
+        """
         with self._changed:
             if len(self._gone) == len(self.channels):
                 self._gone.clear()
                 self._begin()
-            self._gone.discard(channel)
+            if channel in self._gone:
+                # The others are under way: it goes on with their next part.
+                self._gone.discard(channel)
+                return self._index + 1
+            return 0
 
     def part_away(self, channel: str) -> None:
         """A channel's source is closed: the others do not wait for it any more."""

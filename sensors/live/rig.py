@@ -35,7 +35,10 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
     recorder = None
     ingest = RemoteIngest(config.ingest) if config.ingest.listen is not None else None
     if config.live.record is not None:
-        recorder = Recorder(free_directory(config.live.record), config.sensors.record_mib * 2**20)
+        recorder = Recorder(
+            free_directory(config.live.record), config.sensors.record_mib * 2**20, config.sensors.picture_rate
+        )
+    perceiving = StreamConfig.of(config.perception, config.sensors)
     browsers = prompts = None
     perceiving = StreamConfig.of(config.perception, config.sensors)
     if config.browsers.most and not config.played:

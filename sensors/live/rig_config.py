@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from sensors.browsers.browsers_config import BrowsersConfig
 from sensors.core.config import Config, setting
+from sensors.cutters.seeing import view_finder
 from sensors.perception.perception import PerceptionConfig
 from sensors.robots.remote_config import IngestConfig
 from sensors.sources.live_config import SensorsConfig
@@ -66,6 +67,7 @@ class RigConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        view_finder(self.sensors.view)
         if self.devices.camera is not None and not self.played:
             self.perception.views.check_rate(self.sensors.fps)
 

@@ -42,6 +42,16 @@ def streams(names: Sequence[str] | None = None) -> dict[str, Stream]:
     return {name: each.stream for name, each in senses().items() if each.stream is not None and name in wanted}
 
 
+def sense_defaults(config: SensorsConfig) -> dict[str, str]:
+    """Settings that senses take in new runs and robots which use the sensors so, unless they are told otherwise.
+
+    Returns:
+        Dotted setting -> value, as a person types it.
+    """
+    given = {name: each.stream.defaults for name, each in senses().items() if each.stream and each.stream.defaults}
+    return {f"{name}.{key}": str(value) for name, own in given.items() for key, value in own(config).items()}
+
+
 def perceived_kinds(names: Iterable[str]) -> list[str]:
     """The kinds of events that perception makes: of each single sense, and of each combination of senses.
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from sensors.core.config import Config
 from sensors.core.errors import ConfigError
+from sensors.cutters.seeing import view_finder
 from sensors.perception.perception import PerceptionConfig
 from sensors.robots.remote_config import PublisherConfig
 from sensors.senses import SensesConfig, senses_config
@@ -44,5 +45,6 @@ class RobotConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        view_finder(self.sensors.view)
         if self.sensors.camera is not None:
             self.perception.views.check_rate(self.sensors.fps)

@@ -10,14 +10,17 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from sensors.core.config import parse
 from sensors.core.errors import ConfigError, UserError
 from sensors.core.event import MAX_NAME
 from sensors.core.retired import without_retired
+from sensors.cutters.seeing import view_finders
 from sensors.perception.perception import Perception, StreamConfig
-from sensors.perception.streams import AnySource, devices, played, streams
+from sensors.perception.streams import AnySource, devices, played, sense_defaults, streams
 from sensors.plugins import load_plugins
 from sensors.robots.keys import check_name, make_keys, robot_name
 from sensors.robots.publisher import Publisher
@@ -113,6 +116,7 @@ def make_parser(page: str = "") -> argparse.ArgumentParser:
     parser.add_argument(
         "--camera", metavar="NAME", help="camera: index, file, image sequence or URL; none: no pictures [0]"
     )
+    parser.add_argument("--view", metavar="NAME", help=f"what is seen in pictures: {', '.join(view_finders())} [auto]")
     parser.add_argument("--play", metavar="PATH", help="a recorded session, or a film or folder, instead of devices")
     parser.add_argument(
         "--keys", metavar="DIR", help="this robot's folder of keys; required where the host is another machine"
@@ -136,7 +140,7 @@ def make_parser(page: str = "") -> argparse.ArgumentParser:
 
 def _config(given: argparse.Namespace) -> RobotConfig:
     """The settings of the file, changed by the options."""
-    config = RobotConfig()
+    values: dict[str, Any] = {}
     if given.config is not None:
         path = _placed("--config", given.config)
         try:
@@ -145,8 +149,8 @@ def _config(given: argparse.Namespace) -> RobotConfig:
             raise ConfigError(f"{path}: no JSON of settings ({error})") from None
         if not isinstance(values, dict):
             raise ConfigError(f'{path}: expected an object, as in {{"sensors": {{"fps": 10}}}}')
-        config = RobotConfig.from_dict(without_retired(values))
-    devices = {name: getattr(given, name) for name in ("microphone", "camera") if getattr(given, name) is not None}
+    config = RobotConfig.from_dict(without_retired(values))
+    devices = {n: getattr(given, n) for n in ("microphone", "camera", "view") if getattr(given, n) is not None}
     way = {name: getattr(given, name) for name in ("to", "keys", "journal") if getattr(given, name) is not None}
     if way.get("journal") in NONE:
         way["journal"] = None
@@ -156,7 +160,14 @@ def _config(given: argparse.Namespace) -> RobotConfig:
     publisher = config.publisher.replace(**way)
     if publisher.keys is not None:
         publisher = publisher.replace(keys=str(_placed("--keys", publisher.keys)))
-    return config.replace(sensors=sensors, publisher=publisher)
+    config = config.replace(sensors=sensors, publisher=publisher)
+    # What the sensors see may want senses of another form, where the file does not say which.
+    whole, kinds = config.to_dict(), {f.name: type(getattr(config.senses, f.name)) for f in fields(config.senses)}
+    for key, text in sense_defaults(sensors).items():
+        sense, name = key.split(".")
+        if name not in values.get(sense, {}):
+            whole[sense][name] = parse(kinds[sense], name, text)
+    return RobotConfig.from_dict(whole)
 
 
 def _placed(option: str, given: str) -> Path:
@@ -202,7 +213,9 @@ def _run(given: argparse.Namespace, config: RobotConfig) -> int:
         recorder = None
         if record is not None:
             record = free_directory(record)
-            recorder = stack.enter_context(Recorder(record, config.sensors.record_mib * MIB))
+            recorder = stack.enter_context(
+                Recorder(record, config.sensors.record_mib * MIB, config.sensors.picture_rate)
+            )
         publisher.observe(_tell)
         for source in sources:
             source.observe(_tell)

@@ -61,8 +61,9 @@ class Stream:
     Attributes:
         reading: class of what its sources give, such as `Chunk` or `Frame`.
         sources: the sources that give it under a rig's settings; empty: it is not perceived there.
-        cutter: makes what cuts readings into percepts, given the settings of perception.
-        samples: contents of percepts to stored samples (N, *shape), given the settings of perception.
+        cutter: makes what cuts readings into percepts, given the settings of perception, which have those of the
+            sensors as `sensors`.
+        samples: contents of percepts to stored samples (N, *shape), given the same settings.
         names: names of the sources whose readings it takes. Empty: it takes those of one source, which no other stream
             of this class of readings names. Needed where two senses have devices that give one class of readings.
         warm_up: makes some readings, the first at second 0, with a percept in them. They are perceived once before
@@ -73,7 +74,9 @@ class Stream:
         in_color: whether its sources are to give pictures in colour; of streams that read pictures.
         misses: what the cutter counts when something was there and was not taken: name of the count -> why, for people.
         lacks: what the cutter counts while it takes nothing, likewise; told where what another sense perceived
-            meanwhile stays alone.
+            meanwhile stays alone. Or a function that answers with it, given the settings of perception.
+        defaults: settings of the sense that new runs and robots take unless they are told otherwise, given the settings
+            of the sensors; None: the defaults of the settings themselves.
     """
 
     reading: type
@@ -85,7 +88,12 @@ class Stream:
     file: Callable[[Any, Any], tuple[str, bytes]] | None = None
     in_color: Callable[[], bool] = lambda: False
     misses: Mapping[str, str] = field(default_factory=dict)
-    lacks: Mapping[str, str] = field(default_factory=dict)
+    lacks: Mapping[str, str] | Callable[[Any], Mapping[str, str]] = field(default_factory=dict)
+    defaults: Callable[[Any], Mapping[str, Any]] | None = None
+
+    def lacking(self, config: Any) -> Mapping[str, str]:
+        """`lacks` under the settings of perception."""
+        return self.lacks(config) if callable(self.lacks) else self.lacks
 
 
 @dataclass(frozen=True)

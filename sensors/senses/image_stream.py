@@ -1,6 +1,6 @@
-"""How `image` is perceived live: a camera, whose pictures are cut into views of cards that are held before it."""
+"""How `image` is perceived live: a camera, whose pictures are in which a view finder finds views."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.core.modalities import modality
-from sensors.cutters.views import View, Views
+from sensors.core.percept import Cutter
+from sensors.cutters.seeing import view_finder
+from sensors.cutters.views import View
 from sensors.senses.contract import Stream
-from sensors.signals.cards import card_image, card_picture
+from sensors.signals.frames import fit_picture
 from sensors.signals.readings import Frame
 from sensors.sources.live_config import SensorsConfig
 from sensors.sources.source import Source
@@ -25,8 +27,12 @@ def _sources(config: SensorsConfig) -> list[Source[Any]]:
     return [Camera.from_config(config, color=_in_color())]
 
 
-def _cutter(config: Any) -> Views:
-    return Views(card_picture if _in_color() else card_image, config.views)
+def _cutter(config: Any) -> Cutter:
+    return view_finder(config.sensors.view).make(config, modality("image").shape[0] == 3, fit_picture)
+
+
+def _defaults(config: SensorsConfig) -> Mapping[str, Any]:
+    return {"color": True} if view_finder(config.view).color else {}
 
 
 def _samples(percepts: Sequence[View], config: Any) -> NDArray[np.uint8]:
@@ -34,21 +40,27 @@ def _samples(percepts: Sequence[View], config: Any) -> NDArray[np.uint8]:
 
 
 def _file(view: View, config: Any) -> tuple[str, bytes]:
-    """What was on a card as a picture file, as large as a sample is."""
+    """What was seen as a picture file, as large as a sample is."""
     picture = view.sample.transpose(1, 2, 0)[..., ::-1]
     return ".png", cv2.imencode(".png", np.ascontiguousarray(picture))[1].tobytes()
 
 
 def _in_color() -> bool:
-    return modality("image").shape[0] == 3
+    """Pictures always come in colour: things are found by it, and recordings keep it."""
+    return True
 
 
 def _warm_up() -> list[Frame]:
-    """Two seconds of a bright card with something on it."""
-    picture = np.full((480, 640), 90, np.uint8)
+    """Two seconds of a bright card with something on it, after a moment of the room without it."""
+    room = np.full((480, 640, 3), 90, np.uint8)
+    picture = room.copy()
     picture[100:380, 180:460] = 230
     picture[200:280, 300:330] = 20
-    return [Frame(i / 20, picture) for i in range(40)]
+    return [Frame(i / 20, room if i < 15 else picture) for i in range(55)]
+
+
+def _lacks(config: Any) -> Mapping[str, str]:
+    return view_finder(config.sensors.view).lacks
 
 
 STREAM = Stream(
@@ -59,5 +71,6 @@ STREAM = Stream(
     warm_up=_warm_up,
     file=_file,
     in_color=_in_color,
-    lacks={"moved": "the picture moved: hold it still", "empty": "no card was seen, or nothing on it"},
+    defaults=_defaults,
+    lacks=_lacks,
 )

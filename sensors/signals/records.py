@@ -1,10 +1,11 @@
-"""One recorded reading as bytes: a checked header, then its values, lossless and without pickle."""
+"""One recorded reading as checked bytes, without pickle: a header, then its values; colour pictures lose a little."""
 
 import json
 import mmap
 import struct
 import zlib
 from collections.abc import Callable, Generator
+from math import inf
 from typing import BinaryIO
 
 import cv2
@@ -12,18 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensors.core.percept import Reading
+from sensors.signals.jpeg import JpegBudget, jpeg_size, refuse_jpeg
 from sensors.signals.readings import Chunk, Frame, Values
 
 LARGEST = 64 * 2**20
 """Most bytes of one record's samples; what claims more is damaged."""
-NEEDS = {"values": "rows of values", "colour": "pictures in colour", "kinds": "sound or pictures of senses' own kinds"}
+NEEDS = {
+    "values": "rows of values",
+    "colour": "pictures in colour",
+    "jpeg": "pictures as JPEG",
+    "kinds": "sound or pictures of senses' own kinds",
+}
 """What a recording may hold besides sound and grey pictures, and its name for people."""
 LARGEST_SIDE = 16_384
 """Most pixels of a picture's side."""
 SEARCHED = 4 * LARGEST
 """Most bytes of a file that are checked in search of records after damaged ones."""
 _MAGIC = b"RCP1"
-_SOUND, _PICTURE, _VALUES = 1, 2, 3
+_SOUND, _PICTURE, _VALUES, _JPEG = 1, 2, 3, 4
 _GAP, _UNSURE = 1, 2
 # Magic, kind, flags, time, samples (height, rows), 0 (width, bytes of the rows' description), bytes that follow, CRC-32
 # of all before it and of them.
@@ -38,8 +45,12 @@ class Damaged(Exception):
     """Bytes that are no record, or only the beginning of one."""
 
 
-def pack(sample: Reading) -> bytes:
-    """A reading as bytes: sound and rows of values as they are, a picture as PNG.
+def pack(sample: Reading, budget: JpegBudget | None = None) -> bytes:
+    """A reading as bytes: sound and rows of values as they are, a grey picture as PNG, one in colour as JPEG.
+
+    Args:
+        sample: the reading.
+        budget: of its source's pictures; None: each has the best quality.
 
     Raises:
         ValueError: it is empty or larger than a record may be, or of a class that no record holds.
@@ -55,16 +66,16 @@ def pack(sample: Reading) -> bytes:
     elif isinstance(sample, Frame):
         if sample.picture.dtype != np.uint8 or sample.picture.shape[2:] not in ((), (3,)):
             raise ValueError(f"picture of shape {sample.picture.shape} and {sample.picture.dtype} cannot be packed")
-        # Fast settings: a camera's noise does not get much smaller with more work.
-        try:
-            _, png = cv2.imencode(".png", sample.picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        except cv2.error:
-            raise ValueError(f"picture of shape {sample.picture.shape} cannot be packed") from None
-        kind, flags, time, payload = _PICTURE, 0, sample.time, png.tobytes()
-        size = sample.picture.shape[0], sample.picture.shape[1]
+        colour = sample.picture.ndim == 3
+        kind, payload = (
+            (_JPEG, (budget or JpegBudget(inf)).encode(sample.picture, sample.time))
+            if colour
+            else (_PICTURE, _png(sample.picture))
+        )
+        flags, time, size = 0, sample.time, (sample.picture.shape[0], sample.picture.shape[1])
     else:
         raise ValueError(f"no record holds a {type(sample).__name__}")
-    if len(payload) > LARGEST or (max(size) > LARGEST_SIDE and kind == _PICTURE):
+    if len(payload) > LARGEST or (max(size) > LARGEST_SIDE and kind in (_PICTURE, _JPEG)):
         raise ValueError("sample too large to be recorded")
     head = _HEADER.pack(_MAGIC, kind, flags, time, *size, len(payload), 0)[:-4]
     return head + struct.pack("<I", zlib.crc32(payload, zlib.crc32(head))) + payload
@@ -74,7 +85,7 @@ def needs(sample: Reading) -> set[str]:
     """What a program must be able to read besides sound and grey pictures; of `NEEDS`."""
     found = {"values"} if isinstance(sample, Values) else set[str]()
     if isinstance(sample, Frame) and sample.picture.ndim > 2:
-        found.add("colour")
+        found |= {"colour", "jpeg"}
     if sample.kind not in (Chunk.kind, Frame.kind) and not isinstance(sample, Values):
         found.add("kinds")
     return found
@@ -154,6 +165,8 @@ def unpack(file: BinaryIO) -> Chunk | Frame | Values | None:
         return Chunk(time, sound, bool(flags & _GAP), bool(flags & _UNSURE))
     if kind == _PICTURE and 0 < first <= LARGEST_SIDE and 0 < second <= LARGEST_SIDE:
         return Frame(time, _picture(payload, (first, second)))
+    if kind == _JPEG and 0 < first <= LARGEST_SIDE and 0 < second <= LARGEST_SIDE:
+        return Frame(time, _jpeg(payload, (first, second)))
     if kind == _VALUES and first and second <= len(payload):
         return _values(payload[:second], payload[second:], first, bool(flags & _GAP))
     raise Damaged("a record holds neither sound nor a picture nor values")
@@ -174,14 +187,31 @@ def _values(head: bytes, payload: bytes, rows: int, gap: bool) -> Values:
     return Values(times, values.astype(dtype.newbyteorder("=")), gap)
 
 
+def _png(picture: NDArray[np.uint8]) -> bytes:
+    # Fast settings: a camera's noise does not get much smaller with more work.
+    try:
+        return cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    except cv2.error:
+        raise ValueError(f"picture of shape {picture.shape} cannot be packed") from None
+
+
+def _jpeg(payload: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    if jpeg_size(payload) != shape[::-1] or refuse_jpeg(payload, LARGEST_SIDE):
+        raise Damaged("a record holds no JPEG of the size that it says")
+    return _decoded(payload, cv2.IMREAD_COLOR, shape)
+
+
 def _picture(payload: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
     # Its own header is looked at before it is unpacked, as it may be made to swell; other formats are none of ours.
     whole = len(payload) >= _PNG.size
     begins, width, height, bits, colours = _PNG.unpack(payload[: _PNG.size]) if whole else (b"", 0, 0, 0, 0)
     if (begins, width, height, bits) != (_PNG_BEGINS, shape[1], shape[0], 8) or colours not in (_GREY, _COLOUR):
         raise Damaged("a record holds no PNG of the size that it says")
+    return _decoded(payload, cv2.IMREAD_COLOR if colours == _COLOUR else cv2.IMREAD_GRAYSCALE, shape)
+
+
+def _decoded(payload: bytes, flag: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
     try:
-        flag = cv2.IMREAD_COLOR if colours == _COLOUR else cv2.IMREAD_GRAYSCALE
         picture = cv2.imdecode(np.frombuffer(payload, np.uint8), flag)
     except cv2.error:
         picture = None

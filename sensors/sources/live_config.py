@@ -16,6 +16,12 @@ class SensorsConfig(Config):
     camera: str | None = setting(
         "0", help="index, file, image sequence (shot_%03d.png) or URL of the camera; none: no pictures"
     )
+    view: str = setting(
+        "auto",
+        help="what is seen in pictures; card: what is drawn on a card that holds still; thing: what a hand shows, in "
+        "colour; whole: the scene, each time it has changed and settled, in colour; auto: a card where there is one, "
+        "else a thing; or a view finder of a plugin",
+    )
     fps: float = setting(
         15.0, help="pictures that are taken from the camera per second", unit="1/s", low=0.5, high=120.0
     )
@@ -42,6 +48,18 @@ class SensorsConfig(Config):
     record_mib: int = setting(
         4096, help="largest size of a recording; beyond it nothing is recorded", unit="MiB", low=1, high=10**6
     )
+    record_pictures: float = setting(
+        20.0,
+        help="size that a minute of one camera's recorded pictures takes; the quality of the JPEGs is chosen by it",
+        unit="MiB",
+        low=1.0,
+        high=10_000.0,
+    )
+
+    @property
+    def picture_rate(self) -> float:
+        """Bytes a second of one camera's recorded pictures."""
+        return self.record_pictures * 2**20 / 60
 
     def __post_init__(self) -> None:
         super().__post_init__()

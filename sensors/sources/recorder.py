@@ -21,14 +21,17 @@ from typing import IO, Any, Self
 
 from sensors.core.errors import SourceError
 from sensors.core.percept import Reading
+from sensors.signals.jpeg import JpegBudget
 from sensors.signals.records import needs, pack
 
 SEGMENT = 64 * 2**20
 """Bytes after which a source's next segment begins."""
 MOST_SOURCES = 64
 """Sources of one recording."""
-QUEUE = 64 * 2**20
-"""Bytes of readings that wait for the disk at most: 10 s of sound and grey pictures."""
+QUEUE = 128 * 2**20
+"""Bytes of readings that wait for the disk at most: 10 s of sound and of a camera's pictures in colour."""
+PICTURES = 20 * 2**20 / 60
+"""Bytes a second that the pictures of one source take, unless another budget is given."""
 DRAIN = 3.0
 """Longest that closing waits for the disk, seconds."""
 VERSIONS = (1, 2)
@@ -44,6 +47,7 @@ class _OpenSegment:
 
     index: int
     kind: str
+    budget: JpegBudget
     segments: int = 0
     size: int = 0
     file: IO[bytes] | None = None
@@ -57,13 +61,14 @@ class Recorder:
     Args:
         directory: made if it is not there; must not hold a recording yet.
         limit: bytes of the whole recording at most.
+        pictures: bytes a second of each source's colour pictures; their quality as JPEG is chosen by it.
 
     Raises:
         SourceError: the directory holds a recording, or cannot be written to.
     """
 
-    def __init__(self, directory: str | Path, limit: int = 4096 * 2**20) -> None:
-        self._directory, self._limit = Path(directory), limit
+    def __init__(self, directory: str | Path, limit: int = 4096 * 2**20, pictures: float = PICTURES) -> None:
+        self._directory, self._limit, self._pictures = Path(directory), limit, pictures
         self._written, self._dropped = 0, Counter[str]()
         self._tracks: dict[str, _OpenSegment] = {}
         self._samples = Counter[str]()
@@ -158,17 +163,18 @@ class Recorder:
 
     def _store(self, source: str, sample: Reading) -> str:
         """Append a sample; why it cannot be, or nothing."""
+        track = self._tracks.get(source)
+        budget = JpegBudget(self._pictures) if track is None else track.budget
         try:
-            record = pack(sample)
+            record = pack(sample, budget)
         except ValueError:
             return "unfit"
         if self._size + len(record) > self._limit:
             return "full"
-        track = self._tracks.get(source)
         if track is None:
             if len(self._tracks) == MOST_SOURCES:
                 return "sources"
-            track = self._tracks[source] = _OpenSegment(len(self._tracks), sample.kind)
+            track = self._tracks[source] = _OpenSegment(len(self._tracks), sample.kind, budget)
         if track.kind != sample.kind:
             return "unfit"
         try:

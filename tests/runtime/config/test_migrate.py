@@ -111,3 +111,11 @@ def test_a_setting_that_had_no_effect_is_left_out_where_it_has_its_one_value() -
         RunConfig.from_saved(saved(sensors={"cascade": "faces.xml"}))
     with pytest.raises(ConfigError, match="sensors=3: expected a group of settings"):
         RunConfig.from_saved({"sensors": 3})
+
+
+def test_a_run_that_saw_cards_goes_on_seeing_cards() -> None:
+    before = saved(sensors={"view": ..., "record_pictures": ...})
+    assert RunConfig.from_saved(before).sensors.view == "card"
+    assert RunConfig.from_saved(saved()).sensors.view == RunConfig().sensors.view == "auto"
+    with_retired = saved(sensors={"view": ..., "cascade": None})
+    assert RunConfig.from_saved(with_retired).sensors.view == "card"

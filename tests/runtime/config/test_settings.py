@@ -103,6 +103,18 @@ def test_sensors_give_what_they_give(changes: dict[str, str], told: str) -> None
         RunConfig.of({"run.sensors": "live"} | changes)
 
 
+def test_things_and_scenes_are_learned_in_colour_unless_told_otherwise() -> None:
+    def color(**changes: str) -> bool:
+        values = RunConfig.of({"run.sensors": "live"} | {k.replace("_", ".", 1): v for k, v in changes.items()})
+        return bool(values.to_dict()["image"]["color"])
+
+    assert [color(sensors_view=name) for name in ("auto", "card", "thing", "whole")] == [False, False, True, True]
+    assert not color(sensors_view="thing", image_color="false") and color(image_color="true")
+    assert not RunConfig.of({"sensors.view": "thing"}).to_dict()["image"]["color"]
+    with pytest.raises(ConfigError, match=r"sensors\.view='thin': choose one of auto, card, thing, whole"):
+        color(sensors_view="thin")
+
+
 def test_the_rig_gets_its_settings() -> None:
     config = RunConfig.of({"run.sensors": "live", "sensors.camera": "none", "live.queue": "9"})
     assert (config.rig.source, config.rig.sensors.camera, config.rig.live.queue) == ("live", None, 9)

@@ -16,6 +16,7 @@ from sensors.files.file_source import sources_of
 from sensors.files.player import AHEAD, PAUSE, Player
 from sensors.files.playlist import parts_of
 from sensors.signals.readings import Chunk, Frame
+from sensors.sources.source import Ended
 from tests.patience import wait_for
 from tests.sensors.files.conformance import play_sources
 
@@ -92,6 +93,32 @@ def test_it_begins_anew_when_all_of_it_was_closed() -> None:
     for _ in range(2):
         given, _ = play_sources(player)
         assert (len(given["pictures"]), len(given["sound"])) == (20, 20)
+
+
+def test_a_source_that_comes_back_goes_on_with_the_next_part() -> None:
+    player = Player("it", parts(Clip(1, 1), Clip(2, 2)), [SOUND, PICTURES], 0.0)
+    sound, pictures = sources_of(player)
+    for source in (sound, pictures):
+        source.timeout = 0.0
+        source.connect(warmup=0)
+    assert wait_for(lambda: pictures.counts.given == 8 and sound.counts.given == 10)
+    sound.disconnect()
+    sound.connect(warmup=0)
+    read, going = {source.name: 0 for source in (sound, pictures)}, [sound, pictures]
+
+    def over() -> bool:
+        for source in list(going):
+            try:
+                source.read()
+                read[source.name] += 1
+            except TimeoutError:
+                continue
+            except Ended:
+                going.remove(source)
+        return not going
+
+    assert wait_for(over)
+    assert read == {"sound": 10 + 20, "pictures": 10 + 20}
 
 
 def test_a_plugin_may_read_a_format_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

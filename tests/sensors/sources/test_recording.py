@@ -69,6 +69,43 @@ def test_what_was_recorded_is_played_bit_for_bit(tmp_path: Path) -> None:
     assert not recording.damaged
 
 
+def coloured(count: int, noise: float, seed: int = 0) -> list[Frame]:
+    """Pictures of a gradient in colour with a camera's noise, at 15 Hz."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:240, :320].astype(np.float32)
+    base = np.stack([x / 2, y, 255 - x / 2], axis=-1)
+    noisy = (np.clip(base + rng.normal(0, noise, base.shape), 0, 255).astype(np.uint8) for _ in range(count))
+    return [Frame(100 + i / 15, picture) for i, picture in enumerate(noisy)]
+
+
+def test_colour_is_recorded_at_the_cameras_size_and_played_with_its_times(tmp_path: Path) -> None:
+    frames = coloured(5, 2.0)
+    record(tmp_path, [], frames)
+    seen = list(Recording(tmp_path).samples("camera"))
+    for one, other in zip(seen, frames, strict=True):
+        assert isinstance(one, Frame) and one.time == other.time and one.picture.shape == (240, 320, 3)
+        assert np.abs(one.picture.astype(int) - other.picture).mean() < 4
+
+
+@pytest.mark.parametrize("budget", [80_000, 150_000])
+def test_pictures_keep_to_their_budget(budget: int, tmp_path: Path) -> None:
+    frames = coloured(120, 6.0)
+    with Recorder(tmp_path, pictures=budget) as recorder:
+        for frame in frames:
+            recorder.write("camera", frame)
+    size = sum(path.stat().st_size for path in tmp_path.glob("*.rec"))
+    assert recorder.written == 120 and size / 8 < 1.1 * budget
+
+
+def test_a_damaged_or_foreign_jpeg_is_damage() -> None:
+    data = cv2.imencode(".jpg", np.zeros((2, 3, 3), np.uint8))[1].tobytes()
+    assert isinstance(unpack(crafted(data, 2, 3, kind=4)), Frame)
+    png = cv2.imencode(".png", np.zeros((2, 3, 3), np.uint8))[1].tobytes()
+    for wrong, height in ((data, 3), (data[:20], 2), (png, 2), (data + 70 * b"\xff\xda", 2)):
+        with pytest.raises(Damaged):
+            unpack(crafted(wrong, height, 3, kind=4))
+
+
 def test_it_is_played_when_it_is_due_on_one_clock(tmp_path: Path) -> None:
     chunks, frames = session(seconds=0.6)
     record(tmp_path, chunks, frames)
@@ -159,8 +196,8 @@ def test_a_file_that_is_damaged_on_purpose_is_read_to_its_end_soon(tmp_path: Pat
     assert recording.damages("microphone") == 1
 
 
-def crafted(payload: bytes, height: int, width: int) -> io.BytesIO:
-    head = _HEADER.pack(b"RCP1", 2, 0, 1.0, height, width, len(payload), 0)[:-4]
+def crafted(payload: bytes, height: int, width: int, kind: int = 2) -> io.BytesIO:
+    head = _HEADER.pack(b"RCP1", kind, 0, 1.0, height, width, len(payload), 0)[:-4]
     return io.BytesIO(head + zlib.crc32(payload, zlib.crc32(head)).to_bytes(4, "little") + payload)
 
 
@@ -345,7 +382,7 @@ class Warm(Frame):
     [
         (Chunk(1.0, np.ones(8, np.float32)), None),
         (Frame(1.0, np.zeros((3, 4), np.uint8)), None),
-        (Frame(1.0, np.zeros((3, 4, 3), np.uint8)), ["colour"]),
+        (Frame(1.0, np.zeros((3, 4, 3), np.uint8)), ["colour", "jpeg"]),
         (Values(np.arange(2.0), np.zeros((2, 3))), ["values"]),
         (Warm(1.0, np.zeros((3, 4), np.uint8)), ["kinds"]),
     ],
@@ -368,6 +405,13 @@ def test_recordings_of_before_their_needs_were_said_are_played(tmp_path: Path) -
         recorder.write("camera", Frame(1.0, np.zeros((3, 4, 3), np.uint8)))
     (tmp_path / ABOUT).write_text('{"version": 1, "begun": 1.0, "samples": {"camera": 1}}')
     assert len(list(Recording(tmp_path).samples("camera"))) == 1
+
+
+def test_colour_as_earlier_programs_recorded_it_is_played_bit_for_bit() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8)
+    png = cv2.imencode(".png", picture)[1].tobytes()
+    frame = unpack(crafted(png, 6, 5))
+    assert isinstance(frame, Frame) and np.array_equal(frame.picture, picture)
 
 
 def test_what_a_later_program_recorded_is_refused_by_name(tmp_path: Path) -> None:
