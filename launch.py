@@ -40,16 +40,21 @@ def _run(arguments: Sequence[str], actor_classes: Mapping[str, Any] | None) -> i
     try:
         # Before any other room is imported: a module of the same name would fail in its own way.
         check_rooms()
-        from runtime.command.cli import PrintedText, parse_arguments
+        from runtime.command.entry import entry_of, run_entry
+        from runtime.command.parser import PrintedText
 
         try:
+            if (entry := entry_of(arguments)) is not None:
+                for line in run_entry(entry, arguments[1:]):
+                    print(line)
+                return _printed()
+            # Reads the declarations of all settings, which the other commands need not wait for.
+            from runtime.command.cli import parse_arguments
+
             request = parse_arguments(arguments)
         except PrintedText as text:
             print(text)
-            if why := failure():
-                print(f"error: {why}", file=sys.stderr)
-                return 1
-            return 0
+            return _printed()
         # Ray takes a second to import: --help and mistakes on the command line need not wait for it.
         from runtime.session import run_session
 
@@ -57,6 +62,14 @@ def _run(arguments: Sequence[str], actor_classes: Mapping[str, Any] | None) -> i
     except UserError as error:
         print(f"error: {redact_text(str(error), arguments)}", file=sys.stderr)
         return 2
+
+
+def _printed() -> int:
+    """The exit code of what only prints."""
+    if why := failure():
+        print(f"error: {why}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def count_events(directory: Path) -> int:
         StateError: a table is another version's.
         OSError: the directory cannot be read.
     """
-    return sum(int(table.live().sum()) for table in _tables(directory))
+    return sum(int(table.live().sum()) for _, table in tables(directory))
 
 
 def last_generation(directory: Path, sources: Collection[str]) -> int:
@@ -37,7 +37,7 @@ def last_generation(directory: Path, sources: Collection[str]) -> int:
     keys = {source_key(name) for name in sources}
     found = {-1}
     # Events that were stored in the moment of a kill are only in their slots.
-    for table in _tables(directory):
+    for _, table in tables(directory):
         ids = table.meta[table.live()]
         found |= {int(generation) for key in keys for generation in ids["generation"][ids["source"] == key]}
     if (directory / NAME).exists():
@@ -46,7 +46,14 @@ def last_generation(directory: Path, sources: Collection[str]) -> int:
     return max(found)
 
 
-def _tables(directory: Path) -> Iterator[Storage]:
+def tables(directory: Path) -> Iterator[tuple[str, Storage]]:
+    """The tables in a replay's directory, in use or not, by the kind of their events; they are only read.
+
+    Raises:
+        StorageError: a table is damaged.
+        StateError: a table is another version's.
+        OSError: the directory cannot be read.
+    """
     for path in sorted(directory.iterdir()) if directory.exists() else []:
         if (path / LAYOUT).exists() and not path.name.startswith("."):
-            yield Storage(path, writable=False)
+            yield path.name, Storage(path, writable=False)

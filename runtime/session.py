@@ -9,21 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.learned.saved_config import FORMAT
+from agent.learned.saved_parts import check_forms, check_installed
 from page.access.certificate import check_page
 from replay.stored import last_generation
 from runtime.command.cli import Request
 from runtime.command.environment import prepare_environment
 from runtime.command.signals import StopSignals
 from runtime.config.learning import learning
-from runtime.config.migrate import FORMAT
 from runtime.config.settings import RunConfig
 from runtime.config.teaching import check_senses, teachers_of, with_exam, with_senses
 from runtime.config.version import version
 from runtime.reporting.phrases import clock, counted_events
 from runtime.reporting.terminal import Terminal
 from runtime.run_folder.disk import needed_bytes
-from runtime.run_folder.parts import changed_plugins, check_forms, check_installed, kept
+from runtime.run_folder.parts import changed_plugins, kept
 from runtime.run_folder.rundir import RunDirectory
+from runtime.viewers.rerun_log import FILE_SUFFIX, check_where, rerun
 from sensors.core.errors import ConfigError, StateError, UserError
 from sensors.core.registrations import brought
 from sensors.live.rig_config import is_played
@@ -162,6 +164,7 @@ def _create(request: Request) -> tuple[RunDirectory, RunConfig]:
         config = config.override({"data.data": found})
     config = with_exam(_absolute(config))
     check_page(config.page)
+    _check_viewer(config)
     _check_used(config, request)
     _check_sensors(config)
     _prepare_data(config, "--data" if "data.data" in request.changes else DATA_VARIABLE)
@@ -195,6 +198,7 @@ def _resume(request: Request, terminal: Terminal) -> tuple[RunDirectory, RunConf
         configure(config.senses.to_dict())
         check_forms(run.path, run.saved)
         check_page(config.page)
+        _check_viewer(config)
         _check_used(config, request)
         _check_sensors(config, fresh=False)
         _prepare_data(config)
@@ -238,6 +242,8 @@ def _absolute(config: RunConfig) -> RunConfig:
         "page.cert": ("--page-cert", config.page.cert),
         "page.key": ("--page-key", config.page.key),
     }
+    if config.run.rerun is not None and config.run.rerun.endswith(FILE_SUFFIX):
+        places["run.rerun"] = ("--rerun", config.run.rerun)
     if config.run.sensors is not None and is_played(config.run.sensors):
         places["run.sensors"] = ("--sensors", config.run.sensors)
     camera = config.sensors.camera
@@ -246,6 +252,20 @@ def _absolute(config: RunConfig) -> RunConfig:
     for option, given in places.values():
         check_link(option, given)
     return config.override({k: str(place(v, option)) for k, (option, v) in places.items() if v is not None})
+
+
+def _check_viewer(config: RunConfig) -> None:
+    """Refuse a viewer that cannot be shown anything.
+
+    Raises:
+        ConfigError: says why.
+    """
+    if config.run.rerun is None:
+        return
+    if config.page.port is None:
+        raise ConfigError("--rerun: it follows the page; leave out --page none")
+    rerun()
+    check_where(config.run.rerun)
 
 
 def _check_used(config: RunConfig, request: Request) -> None:

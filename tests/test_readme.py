@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from runtime.command.cli import OPTIONS, Request, parse_arguments
+from runtime.command.entry import entries, entry_of, parser_of
 from runtime.config.settings import LIVE_DEFAULTS, RunConfig
 from runtime.reporting.overview import exams_of
 from runtime.supervisor.reports.metrics import metric_of
 from sensors.plugins import load_plugins
 from sensors.robots.robot_config import RobotConfig
 from sensors.robots.robot_program import make_parser as robot_parser
+from sensors.senses import senses
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -29,8 +31,11 @@ FLAGS = {
     *(flag for group in OPTIONS.values() for flag in group),
     *("--teacher", "--list-devices", "--list-topics", "--topic", "--speak", "--plugin", "--run-dir", "--resume"),
     *("--set", "--help", "--help-settings"),
+    *(flag for entry in entries() for action in parser_of(entry)._actions for flag in action.option_strings),
 }
 OTHERS_FLAGS = {
+    # What is asked about is named by its sense.
+    *(f"--{name}" for name in (*senses(), "touch")),
     *(flag for action in robot_parser()._actions for flag in action.option_strings),
     *("--logdir", "--shm-size", "--head", "--node-ip-address", "--port"),
     *(
@@ -95,7 +100,12 @@ def read(arguments: list[str]) -> Request:
 @pytest.mark.parametrize("command", launches())
 def test_every_launch_command_is_accepted(command: str, plugins_undone: Callable[[], None]) -> None:
     words = shlex.split(command)
-    read(words[words.index("launch.py") + 1 :])
+    words = words[words.index("launch.py") + 1 :]
+    if (entry := entry_of(words)) is None:
+        read(words)
+        return
+    others = parser_of(entry).parse_known_args(words[1:])[1]
+    assert not others or (entry.extras and others[0][2:] in senses())
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -11,20 +11,27 @@ ROOT = Path(__file__).parents[1]
 
 ORDER = (
     *("sensors.core", "sensors.system", "sensors.signals", "sensors.sources", "sensors.cameras", "sensors.files"),
-    *("sensors.cutters", "sensors.senses", "sensors.plugins", "sensors.perception", "sensors.robots"),
+    *("sensors.cutters", "sensors.senses", "sensors.given", "sensors.plugins", "sensors.perception", "sensors.robots"),
     *("sensors.browsers", "sensors.live"),
     *("sensors.remote", "sensors.actor"),
-    *("teacher.config", "teacher.derived", "teacher.datasets.core", "teacher.datasets.preparation"),
+    *("teacher.config", "teacher.derived", "teacher.licences", "teacher.datasets.core", "teacher.datasets.preparation"),
     *("teacher.datasets.readers", "teacher.datasets.synthesis", "teacher.datasets"),
     *("teacher.folder", "teacher.subjects.contract"),
     *("teacher.curriculum", "teacher.machine", "teacher.letters", "teacher.subjects", "teacher.actor"),
     "replay",
     *("agent.config", "agent.hardware", "agent.checkpoints", "agent.events", "agent.networks", "agent.smart"),
     *("agent.tdlft", "agent.algorithms", "agent.inference", "agent.exams", "agent.monitors", "agent.answers"),
-    *("agent.learner", "agent.actor"),
+    *("agent.learned", "agent.export", "agent.learner", "agent.actor"),
     *("page.config", "page.access", "page.commands", "page.inference", "page.samples", "page.feed", "page.sharing"),
     *("page.context", "page.routes", "page.server", "page.actor"),
-    *("runtime.config", "runtime.trial", "runtime.run_folder", "runtime.reporting", "runtime.command"),
+    *(
+        "runtime.config",
+        "runtime.trial",
+        "runtime.run_folder",
+        "runtime.reporting",
+        "runtime.viewers",
+        "runtime.command",
+    ),
     *("runtime.supervisor.actors", "runtime.supervisor.roles", "runtime.supervisor.reports", "runtime.supervisor"),
     *("runtime.session", "launch", "runtime.package"),
     *("benchmarks.harness", "benchmarks.studies.main_job", "benchmarks.studies.live_learning"),
@@ -39,6 +46,7 @@ REGISTRIES = {
     ("agent.algorithms", "agent.algorithms.smart"),
     ("agent.algorithms", "agent.algorithms.tdlft"),
     ("agent.algorithms", "agent.algorithms.contrastive"),
+    ("runtime.command.entry", "runtime.command.entries"),
 }
 """Registries that load their entries, which import the registry, inside a function."""
 

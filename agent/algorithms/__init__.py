@@ -69,6 +69,13 @@ def _smart_networks(published: Mapping[str, Any]) -> "Networks":
     return SmartNetworks.build(published)
 
 
+def _saved_smart(state: Mapping[str, Any]) -> dict[str, Any]:
+    from agent.algorithms.smart import published
+
+    averages = {m: state["smart"]["averages"][m] for m in state["smart"]["modalities"]}
+    return published(state["steps"], state["preset"], state["latent"], averages)
+
+
 def _build_tdlft(setup: Setup) -> Algorithm:
     from agent.algorithms.tdlft import LipReading
     from agent.tdlft.turns import TdlftTurns
@@ -94,6 +101,12 @@ def _joint_networks(published: Mapping[str, Any]) -> "Networks":
     return JointNetworks.build(published)
 
 
+def _saved_contrastive(state: Mapping[str, Any]) -> dict[str, Any]:
+    from agent.algorithms.contrastive import published
+
+    return published(state)
+
+
 SMART = register_algorithm(
     Declaration(
         name="smart",
@@ -102,6 +115,7 @@ SMART = register_algorithm(
         usable=_some,
         exams=(GENERATION, RETRIEVAL, CONSISTENCY),
         networks=_smart_networks,
+        saved=_saved_smart,
     )
 )
 TDLFT = register_algorithm(
@@ -129,6 +143,7 @@ CONTRASTIVE = register_algorithm(
         usable=_together,
         exams=(RETRIEVAL,),
         networks=_joint_networks,
+        saved=_saved_contrastive,
         settings=ContrastiveConfig,
         gauges={"temperature": "temperature of the comparison of events"},
     )

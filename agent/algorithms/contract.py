@@ -71,6 +71,8 @@ class Declaration:
         labels: whether it reads labelled tables; where this is false, no labelled table is usable.
         networks: rebuilds the inference model from what `publish` handed out; None: it has no encoders of the
             learner's modalities.
+        saved: what `publish` hands out, made of a state that `Algorithm.state_dict` gave; with it a checkpoint can be
+            asked, shown and exported without a run. None: it cannot.
         settings: class of its own settings, which appear as a section of its name, such as `contrastive.width`; all
             have defaults. It finds them in `Setup.sections`. None: it has no settings.
         gauges: what `figures` reports that is shown as Ray metrics, beside its share of the time: name of the figure
@@ -84,6 +86,7 @@ class Declaration:
     exams: tuple[str, ...]
     labels: bool = False
     networks: Callable[[Mapping[str, Any]], "Networks"] | None = None
+    saved: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     settings: type[Config] | None = None
     gauges: Mapping[str, str] = field(default_factory=dict, hash=False)
 

@@ -213,21 +213,9 @@ class Contrastive(Algorithm):
         """The averaged towers, or None when there is nothing newer than step `version`."""
         if self.steps <= version:
             return None
-        towers = self.averages.towers
-        return {
-            "algorithm": self.name,
-            "version": self.steps,
-            "step": self.steps,
-            "preset": self.config.preset,
-            "latent": self.config.latent,
-            "width": self.own.width,
-            "modalities": list(self.modalities),
-            "arrays": {
-                f"{m}/{name}": tensor.detach().float().cpu().numpy().copy()
-                for m in self.modalities
-                for name, tensor in towers[m].state_dict().items()
-            },
-        }
+        held = {"steps": self.steps, "preset": self.config.preset, "latent": self.config.latent}
+        averages = {"modalities": list(self.modalities), "averages": self.averages.state_dict()}
+        return published({**held, **averages}, self.name)
 
     def state_dict(self) -> StateDict:
         """Weights, averages, moments, random state and the table of the turn."""
@@ -261,6 +249,31 @@ class Contrastive(Algorithm):
         self.augment.load_state_dict(state["augment"])
         self.steps = int(state["steps"])
         self._kind, self._done = str(state["turn"][0]), int(state["turn"][1])
+
+
+def published(state: Mapping[str, Any], name: str = CONTRASTIVE.name) -> dict[str, Any]:
+    """What contrastive learning hands out of a state, as `Contrastive.state_dict` gives it: the averaged towers.
+
+    Args:
+        state: with steps, preset, latent, modalities and averages.
+        name: of the algorithm, as a class that is derived from `Contrastive` has another one.
+    """
+    arrays = {
+        key.removeprefix("towers.").replace(".", "/", 1): tensor.detach().float().cpu().numpy().copy()
+        for key, tensor in state["averages"].items()
+        if key.startswith("towers.")
+    }
+    width = {len(arrays[f"{m}/head.weight"]) for m in state["modalities"]}.pop()
+    return {
+        "algorithm": name,
+        "version": int(state["steps"]),
+        "step": int(state["steps"]),
+        "preset": state["preset"],
+        "latent": int(state["latent"]),
+        "width": width,
+        "modalities": list(state["modalities"]),
+        "arrays": arrays,
+    }
 
 
 @dataclass(frozen=True)

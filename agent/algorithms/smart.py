@@ -121,25 +121,14 @@ class SmartTurns(Algorithm):
 
     def weights(self) -> Weights:
         """Averaged weights by '<modality>/<parameter>', float32 on the CPU."""
-        return {
-            f"{m}/{name}": tensor.detach().float().cpu().numpy().copy()
-            for m, side in self.smart.averages.items()
-            for name, tensor in side.state_dict().items()
-        }
+        return _arrays({m: side.state_dict() for m, side in self.smart.averages.items()})
 
     def publish(self, version: int) -> dict[str, Any] | None:
         """The averaged weights, or None when there is nothing newer than step `version`."""
         if self.steps <= version:
             return None
-        return {
-            "algorithm": self.name,
-            "version": self.steps,
-            "step": self.steps,
-            "preset": self.config.preset,
-            "latent": self.config.latent,
-            "modalities": list(self.modalities),
-            "arrays": self.weights(),
-        }
+        averages = {m: side.state_dict() for m, side in self.smart.averages.items()}
+        return published(self.steps, self.config.preset, self.config.latent, averages, self.name)
 
     def state_dict(self) -> StateDict:
         """Weights, moments, guides, turns and random states."""
@@ -169,3 +158,34 @@ class SmartTurns(Algorithm):
         self.augment.load_state_dict(state["augment"])
         self.steps = int(state["steps"])
         self.at = None if state["turn"] is None else Turn(*state["turn"])
+
+
+def published(
+    step: int, preset: str, latent: int, averages: Mapping[str, Mapping[str, Tensor]], name: str = SMART.name
+) -> dict[str, Any]:
+    """What SMART hands out of its averaged weights.
+
+    Args:
+        step: at which they were averaged.
+        preset: of the networks.
+        latent: size of z.
+        averages: modality -> parameter -> tensor, in the order of the modalities.
+        name: of the algorithm, as a class that is derived from `SmartTurns` has another one.
+    """
+    return {
+        "algorithm": name,
+        "version": int(step),
+        "step": int(step),
+        "preset": preset,
+        "latent": int(latent),
+        "modalities": list(averages),
+        "arrays": _arrays(averages),
+    }
+
+
+def _arrays(averages: Mapping[str, Mapping[str, Tensor]]) -> Weights:
+    return {
+        f"{m}/{name}": tensor.detach().float().cpu().numpy().copy()
+        for m, side in averages.items()
+        for name, tensor in side.items()
+    }

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.exams.judges import Judge
+from agent.exams.progress import ExamProgress
 from agent.networks.published import Networks, to_network
 from teacher.datasets import ExamSet
 
@@ -50,7 +51,7 @@ class Grades:
     verdicts: Mapping[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=dict)
 
 
-def examining(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Generator[str, None, Grades]:
+def examining(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> Generator[ExamProgress, None, Grades]:
     """Grade every path for which there is a judge, piece by piece.
 
     Args:
@@ -77,7 +78,7 @@ def examining(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) ->
                 x = to_network(part.samples[rows[at : at + PIECE]], source)
                 pieces.append(judge.grade(networks.evoke(x, source, target).clone()).numpy())
                 done += len(x)
-                yield f"judged {done:,} of {whole:,}"
+                yield ExamProgress(f"judged {done:,} of {whole:,}", "judging", done / whole)
             path, verdicts, labels = f"{source}_to_{target}", np.concatenate(pieces), part.labels[rows]
             accuracy[path] = float((verdicts == labels).mean())
             said[source, target] = rows, verdicts
@@ -94,7 +95,7 @@ def examine(networks: Networks, judges: Mapping[str, Judge], exam: ExamSet) -> G
     return result(examining(networks, judges, exam))
 
 
-def result(pieces: Generator[str, None, T]) -> T:
+def result(pieces: Generator[ExamProgress, None, T]) -> T:
     """Go through all pieces of some work; what comes of it."""
     while True:
         try:

@@ -88,11 +88,18 @@ class MonitorActor:
             seconds: about how long to work on it now; to be called until it is done.
 
         Returns:
-            `figures` and `note` of all of it once it is done, and until then `progress`: how far it is, for people.
+            `figures` and `note` of all of it once it is done, and until then
+            `progress`, `stage` and `share`: how far it is, as `ExamProgress` has them.
         """
         torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
         progress, found = self.rounds.conclude(seconds)
-        return {"figures": found.figures, "note": found.note, "progress": progress}
+        return {
+            "figures": found.figures,
+            "note": found.note,
+            "progress": "" if progress is None else progress.text,
+            "stage": "" if progress is None else progress.stage,
+            "share": None if progress is None else progress.share,
+        }
 
     def _pull(self, number: int, anyway: bool) -> Any | None:
         """The published networks for one subject's exam, if they are newer than at its last exam, or in any case."""

@@ -18,6 +18,7 @@ from agent.config import MonitorConfig
 from agent.exams.confusion import draw_confusion
 from agent.exams.exam import Grades, examining, result
 from agent.exams.judges import Judge, Training
+from agent.exams.progress import ExamProgress
 from agent.exams.retrieval import retrieve
 from agent.exams.sheet import draw_sheet, pages
 from agent.networks.published import Networks, to_network
@@ -60,9 +61,9 @@ class InOnePiece(ABC):
     def examine(self, networks: Any, whole: bool = False) -> Findings:
         """One exam of what the learner published."""
 
-    def examining(self, networks: Any, whole: bool = False) -> Generator[str, None, Findings]:
+    def examining(self, networks: Any, whole: bool = False) -> Generator[ExamProgress, None, Findings]:
         """As `examine`; yields once, before it begins."""
-        yield "under way"
+        yield ExamProgress("under way")
         return self.examine(networks, whole)
 
 
@@ -146,7 +147,9 @@ class Monitor:
         begun = time.monotonic()
         while not self.ready and time.monotonic() - begun < seconds:
             min(self.trainings.values(), key=lambda t: t.done / t.steps).step()
-        if not self.ready or self._told:
+        if not self.ready:
+            return Findings({f"judge_trained/{self._room}{m}": t.done / t.steps for m, t in self.trainings.items()})
+        if self._told:
             return Findings()
         self._told = True
         words = [f"{t.judge.name} {t.judge.accuracy:.2%} on {t.samples.name}" for t in self.trainings.values()]
@@ -162,7 +165,7 @@ class Monitor:
         """As `examining`, all pieces at once."""
         return result(self.examining(networks, whole))
 
-    def examining(self, networks: Networks, whole: bool = False) -> Generator[str, None, Findings]:
+    def examining(self, networks: Networks, whole: bool = False) -> Generator[ExamProgress, None, Findings]:
         """One exam, piece by piece: figures, a contact sheet, and at the first and the final exam sounds.
 
         Args:
@@ -178,9 +181,9 @@ class Monitor:
         grades = yield from examining(networks, judges, asked)
         if not whole:
             self._newest = grades
-        yield "looking for concepts in the other senses"
+        yield ExamProgress("looking for concepts in the other senses")
         retrieved = retrieve(networks, asked)
-        yield "drawing"
+        yield ExamProgress("drawing")
         self._exams += 1
         self._draw(networks, judges, grades, whole)
         if whole or self._exams == 1:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from agent.exams.progress import ExamProgress
 from agent.monitors.monitor import Findings
 
 RECALL = 5.0
@@ -36,7 +37,7 @@ class Examiner(Protocol):
     def examine(self, networks: Any, whole: bool = False) -> Findings:
         """One exam of what the learner published."""
 
-    def examining(self, networks: Any, whole: bool = False) -> Generator[str, None, Findings]:
+    def examining(self, networks: Any, whole: bool = False) -> Generator[ExamProgress, None, Findings]:
         """The same in pieces; yields how far it is, for people."""
 
 
@@ -65,7 +66,7 @@ class Rounds:
     def __init__(self, rounds: Sequence[Round]) -> None:
         self.rounds = list(rounds)
         self._last: Round | None = None
-        self._final: Generator[str, None, Findings] | None = None
+        self._final: Generator[ExamProgress, None, Findings] | None = None
 
     @property
     def ready(self) -> bool:
@@ -85,31 +86,34 @@ class Rounds:
         time.sleep(min(IDLE, seconds))
         return Findings()
 
-    def final(self) -> Generator[str, None, Findings]:
+    def final(self) -> Generator[ExamProgress, None, Findings]:
         """Finish all judges and examine every subject on all test data, in pieces; yields how far it is, for people."""
         found = []
         for r in self.rounds:
             while not r.subject.ready:
-                yield f"judges trained to {sum(r.subject.trained for r in self.rounds) / len(self.rounds):.0%}"
+                trained = sum(r.subject.trained for r in self.rounds) / len(self.rounds)
+                yield ExamProgress(f"judges trained to {trained:.0%}", "training judges", trained)
                 r.subject.train(TRAINING)
             if (networks := r.pull(True)) is not None:
                 found.append((yield from r.subject.examining(networks, whole=True)))
         figures = {name: value for f in found for name, value in f.figures.items()}
         return Findings(figures, "; ".join(f.note for f in found))
 
-    def conclude(self, seconds: float) -> tuple[str, Findings]:
+    def conclude(self, seconds: float) -> tuple[ExamProgress | None, Findings]:
         """Work on the final exam for about `seconds`; to be called until it is done.
 
         Returns:
-            How far it is, for people, and no findings; or, once it is done, an empty text and what it found.
+            How far it is, and no findings; or, once it is done, None and what it found.
         """
         end = time.monotonic() + seconds
         pieces, self._final = self._final or self.final(), None
         try:
-            while (progress := next(pieces)) and time.monotonic() < end:
-                pass
+            while True:
+                progress = next(pieces)
+                if time.monotonic() >= end:
+                    break
         except StopIteration as done:
-            return "", done.value
+            return None, done.value
         self._final = pieces
         return progress, Findings()
 

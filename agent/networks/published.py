@@ -1,8 +1,10 @@
 """The networks that a learner has published, as every algorithm's inference model offers them."""
 
+import contextlib
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -97,8 +99,23 @@ def to_network(samples: NDArray[Any], name: str) -> Tensor:
     return torch.from_numpy(np.array(samples)).float().mul_(modality(name).scale)
 
 
+_whole: ContextVar[bool] = ContextVar("whole", default=False)
+
+
+@contextlib.contextmanager
+def in_one_pass() -> Iterator[None]:
+    """Meanwhile networks take all samples at once, as exporters need, which follow one pass through them."""
+    token = _whole.set(True)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
+
+
 def in_pieces(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """A network's outputs for samples (N, …), `BATCH` at a time, without gradients."""
+    if _whole.get():
+        return network(x)
     with torch.inference_mode():
         return torch.cat([network(part) for part in torch.split(x, BATCH)])
 

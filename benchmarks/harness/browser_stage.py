@@ -83,16 +83,20 @@ class BrowserStage:
         home: an empty folder.
         lines: the script.
         seconds: for which the files last before they begin again.
+        kind: Playwright's `BrowserType` of a process that drives another browser already; None: Playwright is started.
     """
 
-    def __init__(self, home: Path, lines: Sequence[Line], seconds: float) -> None:
+    def __init__(self, home: Path, lines: Sequence[Line], seconds: float, kind: Any = None) -> None:
         from playwright.sync_api import sync_playwright
 
         sound, film = home / "sound.wav", home / "film.mjpeg"
         write_sound(sound, lines, seconds)
         write_film(film, lines, seconds)
-        self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(
+        self._playwright: Any = None
+        if kind is None:
+            started = sync_playwright().start()
+            self._playwright, kind = started, started.chromium
+        self._browser = kind.launch(
             executable_path=str(CHROMIUM),
             args=[
                 "--no-sandbox",
@@ -145,7 +149,8 @@ class BrowserStage:
     def close(self) -> None:
         """End the browser."""
         self._browser.close()
-        self._playwright.stop()
+        if self._playwright is not None:
+            self._playwright.stop()
 
     def __enter__(self) -> Self:
         return self

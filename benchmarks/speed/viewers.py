@@ -31,9 +31,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.answers.files import wav
 from benchmarks.harness.job import Job, actors
 from benchmarks.harness.measured import machine, tell
-from page.samples.formats import wav
 
 LIMIT = 100.0
 """Milliseconds within which 99 of 100 answers should come."""
@@ -250,7 +250,7 @@ def main() -> None:
         options = ["--run-dir", str(run), "--seed", str(arguments.seed), "--set", "run.dashboard=false"]
         with Job(*source, *options) as job:
             address = job.wait_for(r"page (http://\S+/)", START_WITHIN)[1]
-            _wait_for_steps(address, arguments.steps)
+            wait_for_steps(address, arguments.steps)
             bounds = (arguments.seconds, arguments.repeats, arguments.viewers, arguments.questions, arguments.rate)
             found = measure(address, run, *bounds)
             job.stop()
@@ -262,7 +262,7 @@ def main() -> None:
     tell(figures, about, arguments.json)
 
 
-def _wait_for_steps(address: str, steps: int) -> None:
+def wait_for_steps(address: str, steps: int) -> None:
     """Until the run has learned so many steps, and the page has weights."""
     end = time.monotonic() + START_WITHIN
     while time.monotonic() < end:

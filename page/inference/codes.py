@@ -14,6 +14,8 @@ PIECE = 8
 """Samples that are encoded at once; a question waits for no longer."""
 NEAREST = 5
 """Known samples that are told of a question."""
+MOST_NEAREST = 100
+"""Most known samples that are told where a program asks for them."""
 CLUSTERS = 10
 """Clusters of samples without labels, where there are enough."""
 SHOWN = 12
@@ -55,10 +57,10 @@ class EncodedSamples:
     translated: Mapping[str, Tensor]
     typical: float
 
-    def nearest(self, code: Tensor) -> list[Near]:
-        """Those whose codes are nearest to a code (1, L) of the sense's own latent space, the nearest first."""
+    def nearest(self, code: Tensor, count: int = NEAREST) -> list[Near]:
+        """Those whose codes are nearest to a code (1, L) of the sense's space, at most `count`, the nearest first."""
         distances = torch.cdist(code, self.codes)[0]
-        found = distances.topk(min(NEAREST, len(self.ids)), largest=False)
+        found = distances.topk(min(count, len(self.ids)), largest=False)
         rows: list[int] = found.indices.tolist()
         return [
             Near(
@@ -100,8 +102,8 @@ class Codes:
     names: Sequence[str]
     known: Mapping[str, EncodedSamples]
 
-    def nearest(self, sense: str, sample: NDArray[np.generic]) -> dict[str, list[Near]]:
-        """The known samples that are nearest to one sample (*shape), by sense, the nearest first.
+    def nearest(self, sense: str, sample: NDArray[np.generic], count: int = NEAREST) -> dict[str, list[Near]]:
+        """The known samples that are nearest to one sample (*shape), at most `count` by sense, the nearest first.
 
         Those of its own sense are nearest to its code, and those of another sense to its code as it is translated into
         the space of that sense: they are what the sample evokes there.
@@ -111,7 +113,7 @@ class Codes:
         with torch.inference_mode():
             code = self.networks.encode(to_network(sample[None], sense), sense)
             return {
-                other: known.nearest(code if other == sense else self.networks.translate(code, sense, other))
+                other: known.nearest(code if other == sense else self.networks.translate(code, sense, other), count)
                 for other, known in self.known.items()
                 if len(known.ids)
             }

@@ -119,6 +119,22 @@ class LatestModel:
         codes = self._codes
         return ({}, ()) if codes is None else (codes.nearest(sense, np.asarray(sample)), codes.names)
 
+    def encode(self, sense: str, samples: NDArray[Any], target: str | None) -> tuple[int, NDArray[np.float32]]:
+        """Latents (B, L) float32 of samples, and the step of the weights; in the inference thread.
+
+        Args:
+            sense: of the samples (B, *shape).
+            samples: in the stored dtype.
+            target: the sense into whose space they are translated; None: their own.
+
+        Raises:
+            Refused: nothing is learned yet, or a sense is unknown.
+        """
+        searched = sense if target is None else target
+        networks = self.check((sense, searched))
+        latents = networks.translate(networks.encode(to_network(samples, sense), sense), sense, searched)
+        return networks.step, np.array(latents.numpy(), np.float32)
+
     def codes(self) -> Codes | None:
         """The codes of known samples as they are now; begins to make newer ones. None before the first."""
         self._wanted_at = time.monotonic()
@@ -164,13 +180,23 @@ class LatestModel:
             told |= {"weights_step": float(step), "weights_age_s": round(time.monotonic() - self._renewed, 2)}
         return told
 
-    def _ready(self, senses: Sequence[str]) -> Networks:
+    def check(self, senses: Sequence[str]) -> Networks:
+        """The newest weights, which know these senses.
+
+        Raises:
+            Refused: nothing is learned yet, or a sense is unknown.
+        """
         networks = self._networks
         if networks is None:
             raise Refused("not_ready", "nothing is learned yet; ask again after the learner's first step")
-        if not networks.decodes:
-            raise Refused("not_ready", "the learner's algorithm generates nothing")
         for name in senses:
             if name not in networks.sides:
                 raise Refused("bad_request", f"sense {name[:40]!r}: the agent knows {', '.join(networks.sides)}")
         return networks
+
+    def _ready(self, senses: Sequence[str]) -> Networks:
+        """As `check`, of weights that generate samples."""
+        networks = self.check(())
+        if not networks.decodes:
+            raise Refused("not_ready", "the learner's algorithm generates nothing")
+        return self.check(senses)

@@ -19,8 +19,9 @@ from page.routes.responses import flag_of, json_answer, text_of
 from page.routes.watch import BODY_READER, CONTEXT, HUB, in_pool, infer
 from page.samples.formats import FORMATS, can_be_heard, encoded
 from page.samples.questions import ASKED, REMEMBERED
-from page.samples.uploads import NothingTold, Upload, read_upload
+from page.samples.uploads import NothingTold, read_upload
 from sensors.core.modalities import labelled
+from sensors.given import Given
 
 SIDE = 96
 """Rows and columns of pictures in answers, pixels."""
@@ -81,7 +82,7 @@ async def _evoke(request: web.Request) -> web.StreamResponse:
     given = (request.content_type, known, request.query.get("sense"))
     prepare, cut = text_of(request, "prepare", context.facts.prepares), text_of(request, "cut", "auto")
     try:
-        upload: Upload = await in_pool(context, read_upload, body, *given, prepare, cut)
+        upload: Given = await in_pool(context, read_upload, body, *given, prepare, cut)
     except NothingTold as nothing:
         return _untold(nothing.reason, str(nothing), alone, began)
     try:
@@ -110,7 +111,7 @@ async def _again(request: web.Request) -> web.StreamResponse:
     began = time.monotonic()
     number = int(request.match_info["number"])
     sense, sample = context.questions.sample(number, ASKED)
-    upload = Upload(sense, sample[None])
+    upload = Given(sense, sample[None])
     wanted = Wanted((), again=number)
     answered: Answered = await infer(context, _answer, context, upload, wanted.targets)
     told = await in_pool(context, _told, context, upload, answered, wanted, began)
@@ -118,7 +119,7 @@ async def _again(request: web.Request) -> web.StreamResponse:
     return json_answer(told)
 
 
-def _answer(context: PageContext, upload: Upload, targets: tuple[str, ...]) -> Answered:
+def _answer(context: PageContext, upload: Given, targets: tuple[str, ...]) -> Answered:
     """What the samples evoke, and what is near to the first of them."""
     if upload.sense in context.lip_reader.targets:
         return Answered(*context.lip_reader.evoke(upload.sense, upload.samples, targets), {}, ())
@@ -128,7 +129,7 @@ def _answer(context: PageContext, upload: Upload, targets: tuple[str, ...]) -> A
     return Answered(step, evoked, near, names)
 
 
-def _told(context: PageContext, upload: Upload, answered: Answered, wanted: Wanted, began: float) -> dict[str, Any]:
+def _told(context: PageContext, upload: Given, answered: Answered, wanted: Wanted, began: float) -> dict[str, Any]:
     """The answer to one sample, JSON-ready; it is kept where that is wanted."""
     near, names = answered.nearest.get(upload.sense, ()), answered.names
     number = context.questions.next() if wanted.keep else None
@@ -184,7 +185,7 @@ def _told(context: PageContext, upload: Upload, answered: Answered, wanted: Want
     return told
 
 
-def _batch(upload: Upload, answered: Answered, wanted: Wanted) -> dict[str, Any]:
+def _batch(upload: Given, answered: Answered, wanted: Wanted) -> dict[str, Any]:
     """The answer to several samples, JSON-ready."""
     evoked: dict[str, dict[str, Any]] = {}
     for sense, rows in answered.evoked.items():
@@ -194,7 +195,7 @@ def _batch(upload: Upload, answered: Answered, wanted: Wanted) -> dict[str, Any]
     return {"told": True, "why": "", "step": answered.step, "asked": _count(upload), "evoked": evoked}
 
 
-def _count(upload: Upload) -> dict[str, Any]:
+def _count(upload: Given) -> dict[str, Any]:
     return {"sense": upload.sense, "count": len(upload.samples)}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from page.access.refusals import STATUS
 from page.commands import COMMANDS
 from page.samples.formats import FORMATS
-from page.samples.uploads import PREPARATIONS
+from sensors.given import PREPARATIONS
 
 SAMPLE_BODIES = ("image/png", "image/jpeg", "audio/wav", "application/x-npy")
 """Media types of samples that are sent."""
@@ -46,15 +46,13 @@ def description(version: str) -> dict[str, Any]:
             ),
             "/v1/evoke": _post(
                 "What a picture, a sound or a stored sample evokes",
-                {media: {"schema": {"type": "string", "format": "binary"}} for media in SAMPLE_BODIES},
+                _SAMPLES,
                 {
                     **_json("what it evokes, `evoked.SENSE.says` in a word, and what is near to it"),
                     **_media(*FORMATS.values()),
                 },
-                _query("sense", "of an npy body"),
+                *_GIVEN,
                 _query("target", "senses that are to be evoked, separated by commas; none: all"),
-                _query("prepare", "how a sample is made of a picture", "string", list(PREPARATIONS)),
-                _query("cut", "which part of a sound is taken", "string", ["auto", "whole"]),
                 _query("data", "forms that the answer holds as base64, separated by commas: png, wav, npy"),
                 _query("as", "the answer is the sample of the one target alone", "string", list(FORMATS)),
                 _query("keep", "whether the question is kept", "string", ["0", "1"]),
@@ -73,8 +71,27 @@ def description(version: str) -> dict[str, Any]:
                 _query("first", "number of the first concept", "integer"),
                 _query("count", "of concepts, 1…200", "integer"),
             ),
-            "/v1/latents": _get(
-                "A map of the latent space", _json("points with their samples"), _query("sense", "whose space is shown")
+            "/v1/latents": {
+                **_get(
+                    "A map of the latent space",
+                    _json("points with their samples"),
+                    _query("sense", "whose space is shown"),
+                ),
+                **_post(
+                    "The latents of samples, (B, L) float32",
+                    _SAMPLES,
+                    _media(FORMATS["npy"]),
+                    *_GIVEN,
+                    _query("target", "sense into whose space they are translated; none: their own"),
+                ),
+            },
+            "/v1/nearest": _post(
+                "The known samples that are nearest to one sample",
+                _SAMPLES,
+                _json("known samples, the nearest first"),
+                *_GIVEN,
+                _query("target", "sense of the known samples; none: that of the sample"),
+                _query("count", "of known samples, 1…100", "integer"),
             ),
             "/v1/confusion": _get(
                 "Which concept is taken for which",
@@ -156,3 +173,11 @@ def _json(about: str) -> dict[str, Any]:
 
 def _media(*kinds: str) -> dict[str, Any]:
     return {kind: {"schema": {"type": "string"}} for kind in kinds}
+
+
+_SAMPLES = {media: {"schema": {"type": "string", "format": "binary"}} for media in SAMPLE_BODIES}
+_GIVEN = (
+    _query("sense", "of an npy body"),
+    _query("prepare", "how a sample is made of a picture", "string", list(PREPARATIONS)),
+    _query("cut", "which part of a sound is taken", "string", ["auto", "whole"]),
+)

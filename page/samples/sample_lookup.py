@@ -13,8 +13,8 @@ from page.inference.codes import KnownSamples
 from page.samples.exam_results import ExaminedSubject
 from page.samples.questions import Questions
 from page.samples.stored_events import StoredEvents
-from page.samples.uploads import in_color
 from sensors.core.modalities import modality
+from sensors.given import in_color
 
 LONGEST = 200
 """Longest reference, characters."""

@@ -14,7 +14,7 @@ from page.access.refusals import Refused
 from page.access.request_bodies import BodyReader
 from page.context import PageContext
 from page.feed.hub import Hub
-from page.routes import ask, command, know, share, watch
+from page.routes import ask, command, encode, know, share, watch
 from page.routes.responses import HEADERS, refusal
 from page.server.static_files import STATIC, StaticFiles
 
@@ -51,7 +51,7 @@ def make_app(
     app.router.add_get("/", _file(files, "index.html"))
     app.router.add_get("/favicon.ico", _file(files, "favicon.ico"))
     app.router.add_get("/static/{name:.+}", _static(files))
-    for routes in (watch, ask, know, command, share):
+    for routes in (watch, ask, encode, know, command, share):
         routes.add_routes(app)
     app.cleanup_ctx.append(watch.publishing)
     return app

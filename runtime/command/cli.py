@@ -8,8 +8,9 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
+from runtime.command.entry import entries
+from runtime.command.parser import Help, Parser, PrintedText
 from runtime.config.settings_list import Setting, settings
 from runtime.config.teach import read_teach
 from runtime.run_folder.rundir import RunDirectory
@@ -56,6 +57,7 @@ OPTIONS = {
         "--page-address": "page.address",
         "--page-cert": "page.cert",
         "--page-key": "page.key",
+        "--rerun": "run.rerun",
     },
     "where it runs": {"--address": "run.address"},
 }
@@ -101,22 +103,6 @@ class Request:
     changes: dict[str, str]
     run_dir: Path | None
     resume: Path | None
-
-
-class PrintedText(Exception):
-    """A text to print; nothing else is done."""
-
-
-class _Help(argparse.Action):
-    """`--help`: nothing that follows on the command line matters, right or wrong."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        raise PrintedText(parser.format_help().rstrip("\n"))
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message} ({self.prog} --help lists the options)")
 
 
 def parse_arguments(arguments: Sequence[str]) -> Request:
@@ -203,8 +189,8 @@ def _load_plugins(given: Sequence[str], resume: str | None) -> list[str]:
         return [str(path) for path in paths]
 
 
-def _parser(known: dict[str, Setting]) -> _Parser:
-    parser = _Parser(
+def _parser(known: dict[str, Setting]) -> Parser:
+    parser = Parser(
         prog=program(),
         description=DESCRIPTION,
         epilog=_examples(),
@@ -251,14 +237,15 @@ def _parser(known: dict[str, Setting]) -> _Parser:
         help="change any setting; repeatable",
     )
     other.add_argument("--help-settings", action="store_true", help="list every setting with default and bounds")
-    other.add_argument("-h", "--help", action=_Help, nargs=0, help="show this page")
+    other.add_argument("-h", "--help", action=Help, nargs=0, help="show this page")
     return parser
 
 
 def _examples() -> str:
     lines = [f"  {program()} {arguments:<34} {purpose}".rstrip() for arguments, purpose in EXAMPLES]
     stop = "Ctrl-C stops with a checkpoint; a second Ctrl-C stops at once."
-    return "\n".join(["examples:", *lines, "", stop])
+    others = [f"  {program()} {entry.usage:<34} {entry.about}" for entry in entries()]
+    return "\n".join(["examples:", *lines, "", "commands on a run that has learned something:", *others, "", stop])
 
 
 def _add(group: argparse._ArgumentGroup, flag: str, s: Setting) -> None:

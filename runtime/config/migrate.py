@@ -13,12 +13,6 @@ from typing import Any
 from sensors.core.errors import ConfigError
 from sensors.core.retired import without_retired
 
-FORMAT = 2
-"""Version of what `config.json` holds. A program refuses a higher one, and reads all lower ones.
-
-1: one modality apart from sound and pictures (`teacher.far_microphone`), `run.teach` one of three words.
-2: any subjects, senses and concepts.
-"""
 ABSENT: Mapping[str, Mapping[str, Any]] = {
     "run": {"teach": "digits"},
     "learner": {"paired_turns": 0.0},

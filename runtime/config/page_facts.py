@@ -7,6 +7,7 @@ from typing import Any
 from runtime.config.groups import flatten
 from runtime.config.settings import RunConfig
 from runtime.config.settings_list import settings
+from sensors.given import usual_preparation
 from sensors.system.address import redact
 from teacher.datasets.choose import choose_images
 
@@ -31,16 +32,11 @@ def page_facts(config: RunConfig, path: Path, version: str) -> dict[str, Any]:
 
 
 def prepares(config: RunConfig) -> str:
-    """How a picture that is asked about becomes a sample that looks like those from which the run learns.
-
-    Returns:
-        `fit`: photographs are seen whole. `coarse_ink`: the embedded handwriting of 8×8 pixels is taught. `ink`: MNIST
-        is, or cards are seen, which become samples of its form.
-    """
+    """How a picture that is asked about becomes a sample that looks like those from which the run learns."""
     taught = config.run.sensors is None
-    if (taught and config.data.folder is not None) or flatten(config.to_dict()).get("image.color", False):
-        return "fit"
-    return "coarse_ink" if taught and choose_images(config.data).embedded else "ink"
+    color = bool(flatten(config.to_dict()).get("image.color", False))
+    embedded = taught and choose_images(config.data).embedded
+    return usual_preparation(taught, config.data.folder is not None, color, embedded)
 
 
 def told_settings(config: RunConfig) -> list[Mapping[str, Any]]:

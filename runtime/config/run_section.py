@@ -92,6 +92,11 @@ class RunSection(Config):
         high=1e6,
     )
     restarts: int = setting(5, help="restarts of one actor before the run gives up", low=0, high=1000)
+    rerun: str | None = setting(
+        None,
+        help="show the run in rerun (extra: rerun): viewer (starts one here), rerun+http://HOST:9876/proxy (one that "
+        "runs already), or a file that ends in .rrd; none: do not",
+    )
     plugins: str | None = setting(
         None, help="Python files that add senses, subjects, algorithms or layouts, separated by ':'; give --plugin"
     )

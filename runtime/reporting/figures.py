@@ -1,21 +1,21 @@
 """The figures of a run: gathered once, written as `metrics.jsonl` and TensorBoard events."""
 
-import contextlib
-import errno
-import io
 import json
 import math
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from runtime.reporting.event_file import EventFile, append
 from sensors.core.errors import StorageError
 from sensors.core.state import StateDict, check_state
 
 TAIL = 1 << 16
 """Bytes read from the end of `metrics.jsonl` at a time, to find its last line."""
+
+SHOW_EVERY = 30.0
+"""Shortest time between two contact sheets in TensorBoard's file, seconds."""
 
 Value = float | int | str
 
@@ -92,6 +92,7 @@ class Figures:
         except OSError as error:
             raise StorageError(f"{error.filename or metrics}: {error.strerror}") from None
         self._start = time.monotonic()
+        self._next_show = 0.0
 
     @property
     def time(self) -> float:
@@ -113,61 +114,26 @@ class Figures:
         except OSError as error:
             raise StorageError(f"{self._path}: {error.strerror}; figures cannot be written") from None
 
+    def show(self, samples: Path, step: int) -> None:
+        """Give TensorBoard the newest contact sheets and sounds.
+
+        The longer a run goes on, the more seldom, so that its file stays small.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        if self.time < self._next_show:
+            return
+        self._next_show = self.time + max(SHOW_EVERY, self.time / 4)
+        try:
+            self._events.show(samples, step)
+        except OSError as error:
+            raise StorageError(f"{self._path.parent}: {error.strerror}; samples cannot be shown") from None
+
     def close(self) -> None:
         """Close both files."""
         self._lines.close()
         self._events.close()
-
-
-class EventFile:
-    """One TensorBoard event file, written in place without TensorFlow or torch."""
-
-    def __init__(self, folder: Path) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-
-        now = time.time()
-        self._file = (folder / f"events.out.tfevents.{now:.0f}.{os.getpid()}.run").open("ab", buffering=0)
-        self._write(Event(wall_time=now, file_version="brain.Event:2"))
-
-    def add(self, values: Mapping[str, float], step: int) -> None:
-        """Write scalars of one step."""
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        scalars = [Summary.Value(tag=key, simple_value=float(value)) for key, value in values.items()]
-        self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=scalars)))
-
-    def _write(self, event: Any) -> None:
-        from tensorboard.summary.writer.record_writer import RecordWriter
-
-        record = io.BytesIO()
-        RecordWriter(record).write(event.SerializeToString())
-        append(self._file, record.getvalue())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-def append(file: io.RawIOBase, data: bytes) -> None:
-    """Write all of `data` at the end of an unbuffered file, or leave the file as it was.
-
-    Raises:
-        OSError: not all of it could be written.
-    """
-    before = file.seek(0, os.SEEK_END)
-    left = memoryview(data)
-    try:
-        while left:
-            # A disk that fills up takes a part first and fails after that.
-            written = file.write(left)
-            if not written:
-                raise OSError(errno.EIO, "nothing was written")
-            left = left[written:]
-    except OSError:
-        with contextlib.suppress(OSError):
-            file.truncate(before)
-        raise
 
 
 def _short(value: Value) -> Value:

@@ -39,6 +39,12 @@ def turning(v: Mapping[str, Value], algorithm: str) -> str:
     return f"turn {turns:.0f}" + (f": {', '.join(known)}" if known else "")
 
 
+def training(v: Mapping[str, Value]) -> str:
+    """How far the judges are trained; empty before they begin and once they are done."""
+    shares = [number(v, key) or 0.0 for key in v if key.startswith("judge_trained/")]
+    return f"judges {sum(shares) / len(shares):.0%} trained" if shares and min(shares) < 1 else ""
+
+
 def sensing(v: Mapping[str, Value]) -> str:
     """Where every sensor and robot stands; empty where there is none."""
     return "  ".join(f"{key.removeprefix('sensor/')} {v[key]}" for key in sorted(v) if key.startswith("sensor/"))

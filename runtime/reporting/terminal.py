@@ -27,6 +27,7 @@ from runtime.reporting.phrases import (
     percent,
     reading,
     sensing,
+    training,
     turning,
 )
 from sensors.system.output import spelt
@@ -63,7 +64,8 @@ class Terminal:
         self._live: Live | None = None
         self._notes: deque[str] = deque(maxlen=NOTES)
         self.history: deque[tuple[int, float, str]] = deque(maxlen=HISTORY)
-        self._said, self._said_at, self._pause = "", -LINE_EVERY, LINE_EVERY
+        self._said: dict[str, str] = {}
+        self._said_at, self._pause = -LINE_EVERY, LINE_EVERY
 
     def note(self, text: str) -> None:
         """Show one line that stays."""
@@ -100,14 +102,14 @@ class Terminal:
             self._live = None
 
     def _say(self, overview: Overview) -> None:
-        """Print a line when it is time to; one that says what the last one said comes ever more seldom."""
-        text = line(overview)
-        same = text.partition(" ")[2] == self._said.partition(" ")[2]
-        if overview.time - self._said_at < (self._pause if same else LINE_EVERY):
+        """Print a line when it is time to, of what changed since the last one; where nothing did, ever more seldom."""
+        parts = told(overview)
+        changed = [text for about, text in parts.items() if self._said.get(about) != text]
+        if overview.time - self._said_at < (LINE_EVERY if changed else self._pause):
             return
-        self._pause = min(2 * self._pause, SAME_EVERY) if same else LINE_EVERY
-        self._said, self._said_at = text, overview.time
-        self._console.print(Text(text))
+        self._pause = LINE_EVERY if changed else min(2 * self._pause, SAME_EVERY)
+        self._said, self._said_at = parts, overview.time
+        self._console.print(Text(f"{clock(overview.time)} {' | '.join(changed or [overview.phase])}"))
 
 
 class _Console(Console):
@@ -119,43 +121,50 @@ class _Console(Console):
 
 def line(overview: Overview) -> str:
     """The run in one line of plain text."""
+    phase, *others = told(overview).values()
+    return " | ".join([f"{clock(overview.time)} {phase}", *others])
+
+
+def told(overview: Overview) -> dict[str, str]:
+    """The parts of a line, by what they tell of; the phase comes first."""
     v = overview.values
-    parts = [f"{clock(overview.time)} {overview.phase}"]
+    parts = {"phase": overview.phase}
     if overview.step:
-        parts.append(f"step {overview.step}")
+        parts["step"] = f"step {overview.step}"
     if (rate := number(v, "learner/steps_per_s")) is not None:
-        parts.append(f"{rate:.1f} steps/s")
+        parts["rate"] = f"{rate:.1f} steps/s"
     if turn := v.get("learner/turn"):
-        parts.append(f"turn {turn}")
+        parts["turn"] = f"turn {turn}"
     if (rate := number(v, "replay/events_per_s")) is not None:
-        parts.append(f"{rate:.0f} events/s")
+        parts["events"] = f"{rate:.0f} events/s"
     if (fill := number(v, "replay/fill")) is not None:
-        parts.append(f"replay {fill:.0%}")
+        parts["replay"] = f"replay {fill:.0%}"
     if perceived := perceiving(v):
-        parts.append(f"{perceived}; {sensing(v)}")
-    parts += [
-        f"{e.title.replace(' → ', '→')} {percent(v, f'exam/{e.exam}')} (judge {percent(v, f'judge/{e.judge}')})"
-        for e in overview.exams
-        if e.crosses and f"exam/{e.exam}" in v
-    ]
+        parts["sensors"] = f"{perceived}; {sensing(v)}"
+    if judges := training(v):
+        parts["judges"] = judges
+    for e in overview.exams:
+        if e.crosses and f"exam/{e.exam}" in v:
+            accuracy, judge = percent(v, f"exam/{e.exam}"), percent(v, f"judge/{e.judge}")
+            parts[f"exam {e.exam}"] = f"{e.title.replace(' → ', '→')} {accuracy} (judge {judge})"
     if not overview.exams and (found := finding(v)):
-        parts.append(f"R@1 {found}")
+        parts["found"] = f"R@1 {found}"
     if lips := reading(v, "lips_seen", "lips_unseen", "lips_unimodal", "lips_oracle"):
-        parts.append(f"lips→letter {percent(v, 'exam/lips_all')} ({lips})")
+        parts["lips"] = f"lips→letter {percent(v, 'exam/lips_all')} ({lips})"
     for name in algorithms():
         if turns := number(v, f"{name}/turns"):
-            parts.append(f"{name} turns {turns:.0f}")
+            parts[name] = f"{name} turns {turns:.0f}"
         elif waiting := v.get(f"{name}/waiting"):
-            parts.append(f"{name} waits: {waiting}")
+            parts[name] = f"{name} waits: {waiting}"
     if own := itself(v):
-        parts.append(f"self-consistency: {own}")
+        parts["consistency"] = f"self-consistency: {own}"
     if answers := answering(v):
-        parts.append(f"answers: {answers}")
+        parts["answers"] = f"answers: {answers}"
     losses = [f"{key.removeprefix('loss/')} {v[key]:.3g}" for key in sorted(v) if is_loss(v, key)]
     if losses:
-        parts.append("loss " + ", ".join(losses))
-    parts += [f"{name} {state}" for name, state in overview.actors.items() if state not in ("up", "starting")]
-    return " | ".join(parts)
+        parts["losses"] = "loss " + ", ".join(losses)
+    troubled = {name: state for name, state in overview.actors.items() if state not in ("up", "starting")}
+    return parts | {f"actor {name}": f"{name} {state}" for name, state in troubled.items()}
 
 
 def view(overview: Overview, notes: "deque[str]", width: int) -> RenderableType:

@@ -5,18 +5,16 @@ the registry: names of tables follow from the order, and networks from the forms
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from agent.algorithms import named
+from agent.learned.saved_parts import form_of
 from runtime.config.learning import kinds
 from runtime.config.part_settings import KINDS
 from runtime.config.settings import RunConfig
-from sensors.core.errors import StateError
-from sensors.core.modalities import Modality, kind_of, modality
+from sensors.core.modalities import kind_of, modality
 from sensors.core.registrations import brought
 from sensors.plugins import plugins
-from sensors.senses import senses
 
 Kept = dict[str, dict[str, str]]
 
@@ -41,54 +39,10 @@ def kept(config: RunConfig, before: Mapping[str, Any] | None = None) -> Kept:
     }
 
 
-def check_installed(path: Path, before: Mapping[str, Any]) -> None:
-    """Refuse to go on without a plugin that the run was made with. Checked before settings are read, which it brings.
-
-    Raises:
-        StateError: names the plugin.
-    """
-    there = {each.called for each in plugins()}
-    for name in before.get("plugins", {}):
-        if name not in there:
-            raise StateError(
-                f"{path}: was made with the plugin {name}, which is not installed now;\n"
-                "install its package again, or give its file with --plugin"
-            )
-
-
-def check_forms(path: Path, before: Mapping[str, Any]) -> None:
-    """Refuse senses in another order or of another form than the run was made with.
-
-    Raises:
-        StateError: names the senses.
-    """
-    saved: Mapping[str, str] = before.get("senses", {})
-    order = [name for name in senses() if name in saved]
-    if missing := [name for name in saved if name not in order]:
-        raise StateError(f"{path}: no plugin brings the sense {missing[0]} now;\ngive its file with --plugin")
-    if order != list(saved):
-        raise StateError(
-            f"{path}: was made with the senses {', '.join(saved)}, this program has {', '.join(order)};\n"
-            "let plugins register their senses in the same order as before"
-        )
-    for name, form in saved.items():
-        if (now := form_of(modality(name))) != form:
-            raise StateError(
-                f"{path}: samples of {name} were {form}, now they are {now};\n"
-                "put the sense back as it was, or start a new run"
-            )
-
-
 def changed_plugins(before: Mapping[str, Any]) -> list[str]:
     """Names of the plugins whose text is another one than the run was made with."""
     saved: Mapping[str, str] = before.get("plugins", {})
     return [each.called for each in plugins() if saved.get(each.called, each.sha256) != each.sha256]
-
-
-def form_of(form: Modality) -> str:
-    """The form of a sample in words, without the unit's name: what networks and tables depend on."""
-    shape = "x".join(map(str, form.shape))
-    return f"{form.layout} {shape} {form.dtype.name}, scale {form.scale:.9g}, {form.low:.9g} to {form.high:.9g}"
 
 
 def _senses(config: RunConfig) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from runtime.config.migrate import FORMAT
+from agent.learned.saved_config import FORMAT, read_config
 from runtime.run_folder.own_files import (
     CHECKPOINTS,
     CONFIG,
@@ -25,7 +25,6 @@ from runtime.run_folder.own_files import (
 from runtime.run_folder.place import ANOTHER, check_space, claim, claim_first_free, not_empty, storage_errors, taken
 from runtime.run_folder.run_lock import take_lock
 from runtime.run_folder.same_data import same_again
-from runtime.run_folder.saved_config import read_config
 from runtime.run_folder.secrets import conceal, reveal
 from sensors.core.errors import StateError
 

@@ -33,6 +33,7 @@ from runtime.supervisor.roles.page_role import PageRole
 from runtime.supervisor.roles.role import Role
 from runtime.supervisor.roles.sensor_role import SensorRole
 from runtime.supervisor.saver import SaveError, Saver
+from runtime.viewers.viewer_process import ViewerProcess
 from sensors.core.errors import StorageError, UserError
 
 STOP_WITHIN = 9.0
@@ -73,6 +74,8 @@ class Supervisor:
         self._signals, self._stop = signals, signals.requested
         self._cluster, self._actor_classes = cluster, actor_classes
         self._phase = "starting"
+        where = config.run.rerun
+        self._viewer = None if where is None else ViewerProcess(where, run.path.name)
         self._began = time.monotonic()
         self._saver = Saver(run)
         self._concluded = False
@@ -142,7 +145,7 @@ class Supervisor:
 
     def _page_role(self, actor: SupervisedActor) -> PageRole:
         report = PageReport(self._record, self.status, lambda: self._saver.newest, self._terminal, self.roles)
-        return PageRole(actor, self.status, self._config.run, self._terminal.remark, self._stop, report)
+        return PageRole(actor, self.status, self._config.run, self._terminal.remark, self._stop, report, self._viewer)
 
     # -- work ------------------------------------------------------------
 
@@ -278,6 +281,8 @@ class Supervisor:
 
     def _close(self) -> None:
         """Ask all actors to close, wait a moment, and write the last figures."""
+        if self._viewer is not None:
+            self._viewer.close()
         asked = {role: role.actor.handle.close.remote() for role in self.roles.values()}
         # An actor with a call under way closes after it, which may be too late to wait for.
         answers = [answer for role, answer in asked.items() if role.actor.call is None]

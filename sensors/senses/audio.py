@@ -85,4 +85,5 @@ SENSE = Sense(
     load=load,
     flaws=Flaws(noise=add_noise, wear=wear),
     stream=STREAM,
+    log_mel=True,
 )

@@ -16,4 +16,5 @@ SENSE = Sense(
     form=audio.form,
     flaws=Flaws(noise=add_noise, wear=audio.wear),
     derived=Derived("audio", hear_from_afar),
+    log_mel=True,
 )

@@ -115,6 +115,8 @@ class Sense:
         flaws: how a simulated teacher may disturb samples; None: not at all.
         stream: how it is perceived live; None: it is not.
         derived: the sense that it is computed from; None: it is of its own.
+        log_mel: whether its samples are what `sensors.signals.spectrogram` makes of a waveform at 16 kHz. Then programs
+            to which a run is exported can make them, too.
     """
 
     modality: Modality
@@ -128,6 +130,7 @@ class Sense:
     flaws: Flaws | None = None
     stream: Stream | None = None
     derived: Derived | None = None
+    log_mel: bool = False
 
     @property
     def name(self) -> str:

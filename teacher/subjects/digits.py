@@ -59,6 +59,14 @@ class Digits(Subject):
 
         fetch_missing(data, source)
 
+    def prepare(self, data: DataConfig) -> None:
+        """Speak the embedded digits, where this machine has never done so."""
+        from teacher.datasets.choose import choose_speech, load_speech
+        from teacher.subjects.first_time import first_time
+
+        if choose_speech(data).embedded:
+            first_time("synthetic", "speaking digits", lambda: load_speech(data))
+
     def teachers(self, count: int) -> list[str]:
         """Only numbers: digits' teachers were once the only ones, and events of earlier runs have such names."""
         return [f"teacher-{n}" for n in range(count)]

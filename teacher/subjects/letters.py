@@ -80,5 +80,13 @@ class Letters(Subject):
 
         check_files(data, self.choose(data), source)
 
+    def prepare(self, data: DataConfig) -> None:
+        """Spell and draw the embedded letters, where this machine has never done so."""
+        from teacher.datasets.choose import choose_letters
+        from teacher.subjects.first_time import first_time
+
+        if choose_letters(data).embedded:
+            first_time("synthetic-letters", "spelling letters and drawing lips", lambda: self.load(data))
+
 
 LETTERS = register_subject(Letters())

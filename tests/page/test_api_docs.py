@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from agent.answers.files import wav
 from agent.networks.published import Networks
-from page.samples.formats import wav
 from tests.page.fake import OVERVIEW, FakeRun, board, fake_run, png, tone
 from tests.patience import PATIENCE
 

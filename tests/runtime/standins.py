@@ -294,8 +294,10 @@ class MonitorActor:
             raise ValueError("no such sheet")
         self._examined = getattr(self, "_examined", 0) + 1
         if self._examined < 3:
-            return {"figures": {}, "note": "", "progress": f"judged {self._examined} of 3"}
-        return {"figures": {"exam/image_to_audio": 0.75}, "note": "final exam done", "progress": ""}
+            judged = {"progress": f"judged {self._examined} of 3", "stage": "judging", "share": self._examined / 3}
+            return {"figures": {}, "note": "", **judged}
+        done = {"progress": "", "stage": "", "share": None}
+        return {"figures": {"exam/image_to_audio": 0.75}, "note": "final exam done", **done}
 
     def ping(self) -> None: ...
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from agent.learned.saved_config import FORMAT
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from runtime import session
 from runtime.command.cli import parse_arguments
-from runtime.config.migrate import FORMAT
 from runtime.config.settings import RunConfig
 from runtime.config.version import version
 from runtime.run_folder.rundir import RunDirectory

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.learned.saved_config import FORMAT
 from runtime import session
-from runtime.command.cli import PrintedText, parse_arguments
-from runtime.config.migrate import FORMAT
+from runtime.command.cli import parse_arguments
+from runtime.command.parser import PrintedText
 from runtime.config.settings import RunConfig
 from runtime.run_folder.parts import kept
 from runtime.run_folder.rundir import RunDirectory

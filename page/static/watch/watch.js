@@ -49,10 +49,8 @@ export function mount(section) {
     showSources(sources, status);
   }));
   on("samples", running(({ newest }) => {
-    for (const [name, one] of Object.entries(newest)) {
-      place({ name, about: "", layout: "picture", heard: false });
-      shown.get(name).take(one.id);
-    }
+    // A sense that is new has its place once the status has described it, within a second.
+    for (const [name, one] of Object.entries(newest)) shown.get(name)?.take(one.id);
   }));
   const heard = new Map();
   on("status", ({ senses: all }) => all.forEach((sense) => heard.set(sense.name, sense.heard)));

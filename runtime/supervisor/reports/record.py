@@ -10,6 +10,7 @@ from runtime.reporting.figures import Figures, Value
 from runtime.reporting.overview import Exam, Overview, exams_of
 from runtime.reporting.run_status import RunStatus
 from runtime.reporting.terminal import Terminal
+from runtime.run_folder.own_files import SAMPLES
 from runtime.run_folder.rundir import RunDirectory
 from runtime.run_folder.shortage import Shortage
 from runtime.supervisor.reports.metrics import EMIT_EVERY, RayMetrics
@@ -90,6 +91,9 @@ class Record:
             status.values[f"well/{name}"] = float(role.actor.state == "up")
         old = {k: v for k, v in status.values.items() if not k.startswith(("exam", "judge", "self/"))}
         if self.keep("figures", lambda: self._figures.observe(old | self.fresh, status.step)):
+            if any(key.startswith("examined/") for key in self.fresh):
+                # The monitor has written them before it told of its exam.
+                self.keep("samples", lambda: self._figures.show(self._run.path / SAMPLES, status.step))
             self.fresh.clear()
         self._tell(roles)
         if now >= self._next_emit:

@@ -6,12 +6,15 @@ from typing import Any, ClassVar
 from runtime.config.run_section import RunSection
 from runtime.reporting.figures import Value
 from runtime.reporting.metric import Metric
+from runtime.reporting.phrases import clock
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.actors.supervised_actor import SupervisedActor
 from runtime.supervisor.roles.role import PlannedCall, Role
 
 FINAL_PATIENCE = 600.0
 """Seconds that the final exam may take."""
+SURE = 2.0
+"""Seconds of a stage of the final exam after which its pace is known."""
 
 
 class MonitorRole(Role):
@@ -45,6 +48,8 @@ class MonitorRole(Role):
         self._fresh = fresh
         self._final = False
         self._began: float | None = None
+        # The stage of the final exam, when it began, and how much of it was done then.
+        self._stage: tuple[str, float, float] = ("", 0.0, 0.0)
         self.graded = False
         super().__init__(actor, status, section)
 
@@ -72,10 +77,26 @@ class MonitorRole(Role):
         if method not in ("run", "final"):
             return
         if method == "final" and self._began is not None and (progress := value["progress"]):
-            self.status.examined = f"{progress}, {now - self._began:.0f} s"
+            parts = [
+                progress,
+                f"{clock(now - self._began)} so far",
+                self._to_go(str(value["stage"]), value["share"], now),
+            ]
+            self.status.examined = ", ".join(filter(None, parts))
             return
         self.graded = method == "final"
         self.status.values |= value["figures"]
         self._fresh |= value["figures"]
         if value.get("note"):
             self._remark(str(value["note"]))
+
+    def _to_go(self, stage: str, share: float | None, now: float) -> str:
+        """How long the stage will take at its pace so far, for people; empty before that can be told."""
+        if share is None:
+            return ""
+        if stage != self._stage[0]:
+            self._stage = stage, now, share
+        _, began, at = self._stage
+        if share <= at or now - began < SURE:
+            return ""
+        return f"about {clock((now - began) * (1 - share) / (share - at))} to go"

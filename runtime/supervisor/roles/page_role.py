@@ -8,6 +8,7 @@ from runtime.config.run_section import RunSection
 from runtime.reporting.run_status import RunStatus
 from runtime.supervisor.actors.supervised_actor import SupervisedActor
 from runtime.supervisor.roles.role import PlannedCall, Role
+from runtime.viewers.viewer_process import ViewerProcess
 
 PAGE = "page"
 """Name of the actor."""
@@ -22,6 +23,7 @@ class PageRole(Role):
         remark: shows a note.
         stop: asks for a stop of the run.
         report: how the run is now, as `page.feed.run_report.status_of` takes it, given the monotonic second.
+        viewer: follows the page in a process of its own; None: nobody does.
     """
 
     needed: ClassVar[bool] = False
@@ -34,8 +36,9 @@ class PageRole(Role):
         remark: Callable[[str], None],
         stop: threading.Event,
         report: Callable[[float], Mapping[str, Any]],
+        viewer: ViewerProcess | None = None,
     ) -> None:
-        self._remark, self._stop, self._report = remark, stop, report
+        self._remark, self._stop, self._report, self._viewer = remark, stop, report, viewer
         self._entrance = ""
         super().__init__(actor, status, section)
 
@@ -59,10 +62,19 @@ class PageRole(Role):
             if value and value != self._entrance:
                 self._entrance = value
                 self._remark(f"open {value}")
+            if self._viewer is not None:
+                bare = self.status.facts[self.actor.name][0].split()[1]
+                self._tell(self._viewer.open(value or bare))
         elif method == "run":
+            if self._viewer is not None:
+                self._tell(self._viewer.look())
             self.status.values |= value["figures"]
             for _, name in value["commands"]:
                 self._obey(name)
+
+    def _tell(self, line: str) -> None:
+        if line:
+            self._remark(line)
 
     def _obey(self, name: str) -> None:
         status = self.status

@@ -91,7 +91,7 @@ def test_pieces_of_an_exam_are_graded_as_all_of_it_at_once(networks: Networks, t
     pieces, told = examining(networks, judges, exam), list[str]()
     try:
         while True:
-            told.append(next(pieces))
+            told.append(next(pieces).text)
     except StopIteration as end:
         grades = end.value
     size = sum(map(len, exam.parts.values()))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 import agent.monitors.rounds
+from agent.exams.progress import ExamProgress
 from agent.monitors.monitor import Findings
 from agent.monitors.rounds import Round, Rounds
 
@@ -28,8 +29,8 @@ class Topic:
     def trained(self) -> float:
         return 1 / (1 + self.left)
 
-    def examining(self, networks: Any, whole: bool = False) -> Generator[str, None, Findings]:
-        yield f"judged {self.name}"
+    def examining(self, networks: Any, whole: bool = False) -> Generator[ExamProgress, None, Findings]:
+        yield ExamProgress(f"judged {self.name}")
         return self.examine(networks, whole)
 
     def examine(self, networks: Any, whole: bool = False) -> Findings:
@@ -100,7 +101,7 @@ def test_the_end_trains_all_judges_and_examines_what_there_is() -> None:
     pieces, told = rounds.final(), list[str]()
     try:
         while True:
-            told.append(next(pieces))
+            told.append(next(pieces).text)
     except StopIteration as end:
         found: Findings = end.value
     trained = [f"judges trained to {share}%" for share in (44, 61, 78, 83)]
@@ -116,6 +117,6 @@ def test_the_end_is_worked_on_for_the_time_that_there_is_and_gone_on_with() -> N
     told = []
     while (answer := rounds.conclude(0.0))[0]:
         assert not answer[1].figures
-        told.append(answer[0])
+        told.append(answer[0].text)
     assert len(told) == 4 and answer[1].figures == {"exam/digits": 1.0}
     assert log == ["train digits"] * 3 + ["final digits 3"], "each piece once"

@@ -74,7 +74,7 @@ def test_a_file_of_another_kind_is_refused_with_a_reason(visit: Visit, tmp_path:
     (tmp_path / "notes.txt").write_text("three")
     page = visit("ask")
     page.set_input_files("input[type=file]", tmp_path / "notes.txt")
-    page.wait_for_selector(".status:has-text('expected a PNG or JPEG picture, or a WAV sound')")
+    page.wait_for_selector(".status:has-text('expected a PNG or JPEG picture, a WAV sound, or an npy file')")
 
 
 def test_what_the_microphone_hears_is_answered(visit: Visit) -> None:
@@ -86,7 +86,7 @@ def test_what_the_microphone_hears_is_answered(visit: Visit) -> None:
 
 def test_the_camera_looks_until_it_sees_something(visit: Visit) -> None:
     page = visit("ask", permissions=["camera"])
-    page.click("text=Camera")
+    page.click(".controls >> text=Camera")
     page.wait_for_selector("video")
     # The fake camera shows no card: that is said.
     page.wait_for_selector(".camera .hint:has-text('card')")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.answers.files import npy
 from agent.networks.published import Networks
 from agent.tdlft.config import DbnConfig, EmbeddingConfig
 from agent.tdlft.dbn import DBN
@@ -16,7 +17,6 @@ from agent.tdlft.lip_networks import LipNetwork, LipNetworks, speech_rows
 from agent.tdlft.lips import to_rows
 from page.access.refusals import Refused
 from page.inference.lip_reader import LipReader, letter_of
-from page.samples.formats import npy
 from tests.agent.tdlft.test_lip_networks import corpus
 from tests.page.fake import FakeRun, board, fake_run, png
 

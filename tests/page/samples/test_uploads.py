@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from agent.answers.files import npy, wav
 from page.access.refusals import Refused
-from page.samples.formats import npy, wav
-from page.samples.uploads import LONGEST_SOUND, MOST_PIXELS, MOST_ROWS, NothingTold, Upload, loudest_part, read_upload
+from page.samples.uploads import NothingTold, read_upload
+from sensors.given import LONGEST_SOUND, MOST_PIXELS, MOST_ROWS, Given, loudest_part
 from sensors.senses.audio import load
 from sensors.signals.cards import card_image
 from tests.page.fake import board, jpeg, png, tone
@@ -22,7 +23,7 @@ from tests.page.fake import board, jpeg, png, tone
 KNOWN = ("audio", "image")
 
 
-def read(data: bytes, kind: str = "", sense: str | None = None, prepare: str = "ink", cut: str = "auto") -> Upload:
+def read(data: bytes, kind: str = "", sense: str | None = None, prepare: str = "ink", cut: str = "auto") -> Given:
     return read_upload(data, kind, KNOWN, sense, prepare, cut)
 
 

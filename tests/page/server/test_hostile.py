@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.answers.files import npy
 from agent.networks.published import Networks
 from page.config import PageConfig
 from page.inference.inference_thread import MOST_QUESTIONS
-from page.samples.formats import npy
 from tests.page.fake import OVERVIEW, FakeRun, board, fake_run, png
 from tests.patience import PATIENCE, wait_for
 

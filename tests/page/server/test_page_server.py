@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from agent.answers.files import npy, wav
 from agent.networks.published import Networks, to_network
 from page.config import PageConfig
 from page.routes.responses import POLICY
-from page.samples.formats import npy, wav
 from sensors.core.modalities import modality
 from tests.page.fake import OVERVIEW, FakeRun, board, fake_run, films, png, tone
 from tests.patience import PATIENCE, wait_for

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.command.cli import OPTIONS, PrintedText, describe_settings, parse_arguments
+from runtime.command.cli import OPTIONS, describe_settings, parse_arguments
+from runtime.command.parser import PrintedText
 from runtime.config.settings import RunConfig
 from runtime.config.settings_list import settings
 from sensors.core.errors import ConfigError

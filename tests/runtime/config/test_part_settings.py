@@ -8,7 +8,8 @@ import pytest
 
 from agent.algorithms import Setup, algorithm
 from agent.hardware import choose_hardware
-from runtime.command.cli import PrintedText, parse_arguments
+from runtime.command.cli import parse_arguments
+from runtime.command.parser import PrintedText
 from runtime.config.learning import sections
 from runtime.config.settings import RunConfig
 from runtime.config.settings_list import settings

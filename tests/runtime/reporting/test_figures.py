@@ -38,7 +38,8 @@ def test_tensorboard_reads_the_same_numbers(tmp_path: Path) -> None:
         for event in EventFileLoader(str(path)).Load()
         for value in event.summary.value
     }
-    assert read == {"exam/image_to_audio": (3, 0.5)}
+    assert read.pop("custom_scalars__config__")[0] == 0
+    assert read == {"exam/image_to_audio": (3, 0.5), "(1) exams/image_to_audio": (3, 0.5)}
 
 
 def test_time_goes_on_where_the_last_line_stopped(tmp_path: Path) -> None:
@@ -92,7 +93,8 @@ def test_a_full_disk_leaves_whole_lines_and_records(tmp_path: Path) -> None:
     written = lines(tmp_path / "metrics.jsonl")
     assert [line["step"] for line in written] == [*range(len(written) - 1), 60]
     (path,) = tmp_path.glob("events.out.tfevents.*")
-    steps = [event.step for event in EventFileLoader(str(path)).Load() if event.summary.value]
+    # The first one is the layout.
+    steps = [event.step for event in EventFileLoader(str(path)).Load() if event.summary.value][1:]
     assert steps == [*range(len(steps) - 1), 60] and len(steps) > 2
 
 

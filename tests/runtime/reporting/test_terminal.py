@@ -206,6 +206,33 @@ def test_a_line_that_says_the_same_comes_ever_more_seldom() -> None:
     assert times[7:] == ["3:20", "3:25", "3:30", "3:40", "4:00", "4:40"]
 
 
+def test_a_line_says_only_what_changed() -> None:
+    stream = io.StringIO()
+    terminal = Terminal(stream)
+    faster: dict[str, Value] = {**VALUES, "learner/steps_per_s": 12.0}
+    examined: dict[str, Value] = {**faster, "exam/image_to_audio": 0.95}
+    for seconds, step, values in (
+        (0.0, 700, VALUES),
+        (10.0, 760, faster),
+        (20.0, 820, examined),
+        (30.0, 820, examined),
+    ):
+        terminal.update(Overview(seconds, 1.0, step, "learning", values=values, exams=EXAMS))
+    first, *others = stream.getvalue().splitlines()
+    assert "turn image" in first and "audio→image 87.4%" in first and "replay 50%" in first
+    assert others == [
+        "0:10 step 760 | 12.0 steps/s",
+        "0:20 step 820 | image→audio 95.0% (judge 98.2%)",
+        "0:30 learning",
+    ]
+
+
+def test_judges_are_told_while_they_train() -> None:
+    training: dict[str, Value] = {"judge_trained/audio": 0.2, "judge_trained/image": 0.6}
+    assert "judges 40% trained" in line(learning(VALUES | training))
+    assert "trained" not in line(learning(VALUES | dict.fromkeys(training, 1.0)))
+
+
 def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     class Screen(io.StringIO):
         def isatty(self) -> bool:

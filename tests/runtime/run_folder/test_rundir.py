@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.learned.saved_config import FORMAT
 from replay.buffer import Buffer
 from replay.config import ReplayConfig
 from replay.reader import Reader
-from runtime.config.migrate import FORMAT
 from runtime.run_folder.own_files import SUBFOLDERS
 from runtime.run_folder.rundir import RunDirectory
 from sensors.core.errors import StateError, StorageError

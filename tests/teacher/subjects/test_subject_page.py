@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.command.cli import PrintedText, parse_arguments
+from runtime.command.cli import parse_arguments
+from runtime.command.parser import PrintedText
 from runtime.config.learning import kinds, learning
 from runtime.config.settings import RunConfig
 from runtime.config.teaching import check_senses, teachers_of

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config.migrate import FORMAT
+from agent.learned.saved_config import FORMAT
 from runtime.run_folder.rundir import RunDirectory
 from sensors.core.errors import StateError
 from tests.runtime.run_folder.runs import a_run

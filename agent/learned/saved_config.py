@@ -4,9 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from runtime.config.migrate import FORMAT
-from runtime.run_folder.own_files import CONFIG
 from sensors.core.errors import StateError
+
+CONFIG = "config.json"
+"""Name of the file."""
+FORMAT = 2
+"""Version of what it holds. A program refuses a higher one, and reads all lower ones.
+
+1: one modality apart from sound and pictures (`teacher.far_microphone`), `run.teach` one of three words.
+2: any subjects, senses and concepts.
+"""
 
 
 def read_config(path: Path) -> dict[str, Any]:
