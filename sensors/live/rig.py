@@ -40,6 +40,7 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
         )
     perceiving = StreamConfig.of(config.perception, config.sensors)
     browsers = prompts = None
+    perceiving = StreamConfig.of(config.perception, config.sensors)
     if config.browsers.most and not config.played:
         senses = (perceiving, config.names)
         prompts = HostPrompts(generation, config.browsers.exam, config.letters) if sources else None
