@@ -8,7 +8,8 @@ say their names, mostly two at each showing. Nothing in the run knows a label. T
 the script: a pair is right if its sound is that of one word, whole, and its picture is most like the thing that was
 shown then. Afterwards judges, trained with labels on other views and the same voices, grade the last checkpoint on
 views in other rooms, hands and light, and on voices that were not heard. Beside it stands the simulated teacher's
-learner after as many pairs and as many steps, taught the judges' training data.
+learner after as many pairs and as many steps, taught the judges' training data. The grading of an interrupted
+benchmark goes on with the same `--out`.
 """
 
 import argparse
@@ -62,7 +63,9 @@ SETTINGS = {
     "learner.augment_from": "0",
     "learner.augment_growth": "500",
 }
-JUDGE_STEPS = 600
+JUDGE_STEPS = 300
+SAVE_EVERY = 200
+"""Steps of the simulated teacher's learner between two checkpoints."""
 VIEWS = {"train": 40, "test": 20}
 """Views of each thing for judges and for the exam."""
 SLACK = 0.35
@@ -244,7 +247,10 @@ def simulate(things: Things, live: Mapping[str, Any], learner: LearnerConfig, ou
     total = max(16, 16 * round(live["pairs"] / 16))
     steps = int(live["steps"])
     with Trial(taught, teacher, replay, learner, seed, out / "simulated", steps, total) as trial:
-        trial.run(steps)
+        trial.restore(out / "simulated-checkpoint")
+        while trial.done < steps:
+            trial.run(min(steps, trial.done + SAVE_EVERY))
+            trial.save(out / "simulated-checkpoint")
         return trial.networks()
 
 
