@@ -35,7 +35,7 @@ class Topic:
 
 
 @dataclass(frozen=True)
-class Message:
+class BagMessage:
     """A message of a topic.
 
     Attributes:
@@ -63,7 +63,7 @@ class Bag(ABC):
     begin: int
 
     @abstractmethod
-    def messages(self, topic: str, report: Report) -> Generator[Message, None, str]:
+    def messages(self, topic: str, report: Report) -> Generator[BagMessage, None, str]:
         """The messages of a topic in about the order in which they were recorded.
 
         Args:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sensors.files.contract import FileStream, Report
 from sensors.files.ros import pictures, rows, sounds
-from sensors.files.ros.bag import Bag, Message, Silent, Topic
+from sensors.files.ros.bag import Bag, BagMessage, Silent, Topic
 from sensors.files.ros.makers import ExactSound, Maker, Pictures, Sounds
 from sensors.files.ros.sounds import SoundForm
 from sensors.files.ros.stamps import unusable
@@ -17,7 +17,7 @@ _PCM = {1: "F32LE", 2: "S32LE", 8: "S16LE", 16: "S8", 32: "U8"}  # PortAudio's n
 
 
 @dataclass(frozen=True)
-class Entry:
+class BagStream:
     """A stream of a bag, and how it is played.
 
     Attributes:
@@ -35,12 +35,12 @@ class Entry:
     make: Callable[[Report, bool], Maker]
 
 
-def entries_of(bag: Bag) -> list[Entry]:
+def entries_of(bag: Bag) -> list[BagStream]:
     """The streams of a bag, those that are refused among them."""
     return [entry for topic in bag.topics if not topic.copy for entry in _entries(bag, topic)]
 
 
-def first_of(bag: Bag, topic: str) -> Message | None:
+def first_of(bag: Bag, topic: str) -> BagMessage | None:
     """The first message of a topic that can be read."""
     messages = bag.messages(topic, Silent())
     try:
@@ -49,7 +49,7 @@ def first_of(bag: Bag, topic: str) -> Message | None:
         messages.close()
 
 
-def _entries(bag: Bag, topic: Topic) -> Iterator[Entry]:
+def _entries(bag: Bag, topic: Topic) -> Iterator[BagStream]:
     kind = _KINDS.get(topic.type)
     if kind is None:
         why = "describes the sound of another topic" if topic.type == INFO else "no sense is perceived in such messages"
@@ -64,12 +64,12 @@ def _entries(bag: Bag, topic: Topic) -> Iterator[Entry]:
         stream = FileStream(
             name, kind.reading, rate, f"{topic.type} {about}".rstrip(), topic.count, refused, topic.kind
         )
-        yield Entry(stream, topic, not untimed, untimed, make)
+        yield BagStream(stream, topic, not untimed, untimed, make)
 
 
-def _refused(topic: Topic, reading: type[Chunk] | type[Frame] | type[Values], why: str) -> Entry:
+def _refused(topic: Topic, reading: type[Chunk] | type[Frame] | type[Values], why: str) -> BagStream:
     stream = FileStream(topic.name, reading, topic.rate, topic.type, topic.count, why)
-    return Entry(stream, topic, False, "", _never)
+    return BagStream(stream, topic, False, "", _never)
 
 
 def _never(report: Report, color: bool) -> Maker:
@@ -169,12 +169,12 @@ def _joints(bag: Bag, topic: Topic, message: Any, arrival: bool) -> Iterator[Des
         # The topic's own name stands for its positions, or for what it has in their place.
         name = topic.name if field == fields[0] else f"{topic.name}.{field}"
         about = f"{field} of {len(message.name)} joints"
-        yield name, about, topic.rate, "", lambda report, color, field=field: rows.Rows(report, field)  # type: ignore[misc]
+        yield name, about, topic.rate, "", lambda report, color, field=field: rows.RowsDecoder(report, field)  # type: ignore[misc]
 
 
 def _array(bag: Bag, topic: Topic, message: Any, arrival: bool) -> Iterator[Described]:
     about = f"of {len(message.data)}"
-    yield topic.name, about, topic.rate, "", lambda report, color: rows.Rows(report, None)
+    yield topic.name, about, topic.rate, "", lambda report, color: rows.RowsDecoder(report, None)
 
 
 _KINDS = {

@@ -7,9 +7,9 @@ from typing import Any
 
 from sensors.core.errors import SourceError
 from sensors.files.contract import Report
-from sensors.files.ros.bag import Bag, Message, Topic
+from sensors.files.ros.bag import Bag, BagMessage, Topic
 from sensors.files.ros.definitions import known_types, types_of
-from sensors.files.ros.mcap_index import Damaged, McapIndex, read_index, read_place
+from sensors.files.ros.mcap_index import DamagedChunk, McapIndex, read_index, read_place
 from sensors.system.files import open_regular
 
 LIBRARY = "reciprocal"
@@ -47,7 +47,7 @@ class McapBag(Bag):
             self._topic(name, channels, seconds, own) for name, channels in sorted(self._topics.items())
         )
 
-    def messages(self, topic: str, report: Report) -> Generator[Message, None, str]:
+    def messages(self, topic: str, report: Report) -> Generator[BagMessage, None, str]:
         """The messages of a topic; see `Bag.messages`."""
         channels = set(self._topics.get(topic, ()))
         given, places = Counter[str](), 0
@@ -57,7 +57,7 @@ class McapBag(Bag):
                     continue
                 try:
                     records = read_place(file, place)
-                except Damaged as damage:
+                except DamagedChunk as damage:
                     places += 1
                     report.remark(f"{topic}: {damage} at byte {place.offset}: {place.length} bytes are left out")
                     continue
@@ -96,7 +96,7 @@ class McapBag(Bag):
             except Exception as error:  # the parser raises errors of its own, and those of what it meets
                 self._unreadable[number] = f"of a type whose definition cannot be read ({_line(error)})"
 
-    def _decoded(self, record: Any) -> Message | None:
+    def _decoded(self, record: Any) -> BagMessage | None:
         channel = self._index.channels[record.channel_id]
         known = self._types.get(channel.schema_id)
         if known is None:
@@ -105,7 +105,7 @@ class McapBag(Bag):
             content = known[0].deserialize_cdr(record.data, known[1])
         except Exception:  # numpy's, struct's and the decoder's own errors: the bytes are no such message
             return None
-        return Message(record.log_time, record.sequence, len(record.data), content)
+        return BagMessage(record.log_time, record.sequence, len(record.data), content)
 
     def _topic(self, name: str, numbers: Sequence[int], seconds: float, own: bool) -> Topic:
         channels = [self._index.channels[number] for number in numbers]
@@ -151,7 +151,7 @@ class McapFiles(Bag):
                 named.setdefault(topic.name, []).append(topic)
         self.topics = tuple(_together(topics, seconds) for _, topics in sorted(named.items()))
 
-    def messages(self, topic: str, report: Report) -> Generator[Message, None, str]:
+    def messages(self, topic: str, report: Report) -> Generator[BagMessage, None, str]:
         """The messages of a topic; see `Bag.messages`."""
         endings = []
         for bag in self._bags:

@@ -146,7 +146,7 @@ def _of_search(file: IO[bytes]) -> McapIndex:
             try:
                 for each in records_of(record):
                     note(each, channels)
-            except Damaged:
+            except DamagedChunk:
                 # It is met again, and told, when it is played.
                 found.places.append(Place(begin, at - begin, None))
             else:
@@ -161,7 +161,7 @@ def _of_search(file: IO[bytes]) -> McapIndex:
     return found
 
 
-class Damaged(Exception):
+class DamagedChunk(Exception):
     """A chunk whose messages cannot be read."""
 
 
@@ -169,23 +169,23 @@ def records_of(chunk: Any) -> list[Any]:
     """The records in a chunk, checked by its sum.
 
     Raises:
-        Damaged: it is not what was written.
+        DamagedChunk: it is not what was written.
     """
     from mcap.stream_reader import breakup_chunk
 
     if chunk.uncompressed_size > LARGEST:
-        raise Damaged(f"a chunk says that it holds {chunk.uncompressed_size} bytes")
+        raise DamagedChunk(f"a chunk says that it holds {chunk.uncompressed_size} bytes")
     try:
         return list(breakup_chunk(chunk, validate_crc=True))
     except Exception as error:  # the libraries of compressions raise errors of their own
-        raise Damaged(f"a chunk is damaged ({error or type(error).__name__})") from None
+        raise DamagedChunk(f"a chunk is damaged ({error or type(error).__name__})") from None
 
 
 def read_place(file: IO[bytes], place: Place) -> list[Any]:
     """The records at a place.
 
     Raises:
-        Damaged: they are not what was written.
+        DamagedChunk: they are not what was written.
     """
     from mcap.records import Chunk
     from mcap.stream_reader import StreamReader
@@ -195,14 +195,14 @@ def read_place(file: IO[bytes], place: Place) -> list[Any]:
     found: list[Any] = []
     try:
         if len(data) < place.length:
-            raise Damaged("the file ends within a chunk")
+            raise DamagedChunk("the file ends within a chunk")
         stream = BytesIO(data)
         records = StreamReader(stream, skip_magic=True, emit_chunks=True, record_size_limit=LARGEST).records
         while stream.tell() < len(data):
             record = next(records)
             found += records_of(record) if isinstance(record, Chunk) else [record]
-    except Damaged:
+    except DamagedChunk:
         raise
     except Exception as error:
-        raise Damaged(f"records are damaged ({error or type(error).__name__})") from None
+        raise DamagedChunk(f"records are damaged ({error or type(error).__name__})") from None
     return found

@@ -201,8 +201,8 @@ class McapStore:
             yield "audio", "foxglove_msgs/msg/RawAudio", {COPY: "audio_stamped"}, sample.start, copy
         elif isinstance(sample, Frame):
             budget = self._budgets.setdefault(source, JpegBudget(self._pictures))
-            form, data = _coded(sample, budget)
-            picture = np.frombuffer(data, np.uint8)
+            form, coded = _coded(sample, budget)
+            picture = np.frombuffer(coded, np.uint8)
             seen = make["sensor_msgs/msg/CompressedImage"](header(sample.time), form, picture)
             yield "image_raw/compressed", "sensor_msgs/msg/CompressedImage", kind, sample.time, seen
         elif isinstance(sample, Values):

@@ -8,8 +8,8 @@ from typing import Any
 from sensors.core.errors import DataError, SourceError
 from sensors.core.percept import Reading
 from sensors.files.contract import FileReader, OpenFile, Part, Report, register_reader
-from sensors.files.ros.bag import EXTRA, Bag, Message
-from sensors.files.ros.kinds import Entry, entries_of
+from sensors.files.ros.bag import EXTRA, Bag, BagMessage
+from sensors.files.ros.kinds import BagStream, entries_of
 from sensors.files.ros.order import Order
 from sensors.files.ros.stamps import Stamps
 from sensors.system.paths import MCAP
@@ -42,7 +42,7 @@ class RosFile(OpenFile):
         if entry.untimed:
             report.remark(f"{stream}: {entry.untimed}: the times of its recording are taken")
         maker = entry.make(report, color)
-        order: Order[tuple[Message, bool]] = Order(lambda: report.lose("disordered"))
+        order: Order[tuple[BagMessage, bool]] = Order(lambda: report.lose("disordered"))
         ending: list[str] = []
         for time, (message, lost) in self._ordered(entry, order, report, ending):
             yield from maker.take(time, message.content, lost)
@@ -50,8 +50,8 @@ class RosFile(OpenFile):
         return "".join(ending)
 
     def _ordered(
-        self, entry: Entry, order: Order[tuple[Message, bool]], report: Report, ending: list[str]
-    ) -> Generator[tuple[float, tuple[Message, bool]], None, None]:
+        self, entry: BagStream, order: Order[tuple[BagMessage, bool]], report: Report, ending: list[str]
+    ) -> Generator[tuple[float, tuple[BagMessage, bool]], None, None]:
         """The messages of a topic in the order of their times; what is to be said at its end comes to `ending`."""
         stamps = Stamps(entry.topic.name, self._bag.begin, entry.stamped, report)
         messages = self._bag.messages(entry.topic.name, report)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sensors.core.errors import SourceError
 from sensors.files.contract import Report
-from sensors.files.ros.bag import Bag, Message, Topic
+from sensors.files.ros.bag import Bag, BagMessage, Topic
 from sensors.files.ros.definitions import known_types
 
 _SHORT = 2  # messages of which a rate is told
@@ -43,7 +43,7 @@ class RosbagsBag(Bag):
             for name in sorted(counts)
         )
 
-    def messages(self, topic: str, report: Report) -> Generator[Message, None, str]:
+    def messages(self, topic: str, report: Report) -> Generator[BagMessage, None, str]:
         """The messages of a topic; see `Bag.messages`."""
         declared = next((each.count for each in self.topics if each.name == topic), 0)
         came = damaged = 0
@@ -67,7 +67,7 @@ class RosbagsBag(Bag):
                     damaged += 1
                     report.lose("damaged")
                     continue
-                yield Message(time, 0, len(data), content)
+                yield BagMessage(time, 0, len(data), content)
         if lost := max(declared - came, 0):
             report.lose("missing", lost)
         parts = [why] if why else []

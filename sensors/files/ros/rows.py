@@ -25,7 +25,7 @@ def joint_fields(message: Any) -> list[str]:
     return [name for name in JOINTS if len(getattr(message, name)) == len(message.name) > 0]
 
 
-class Rows:
+class RowsDecoder:
     """Messages of one topic in, readings with up to a tenth of a second of rows out.
 
     All rows have the form of the first. A joint state's values stand in the order of the first one's names.

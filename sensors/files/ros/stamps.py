@@ -3,7 +3,7 @@
 from typing import Any
 
 from sensors.files.contract import Report
-from sensors.files.ros.bag import Message
+from sensors.files.ros.bag import BagMessage
 
 FAR = 60.0
 """Seconds by which a stamp may differ from the time at which its message was recorded; one that differs more is of
@@ -19,7 +19,7 @@ def stamp_of(content: Any) -> int | None:
     return int(stamp.sec) * 10**9 + int(stamp.nanosec)
 
 
-def unusable(message: Message) -> str:
+def unusable(message: BagMessage) -> str:
     """Why a message's time is that of its recording; empty: its stamp is right."""
     stamp = stamp_of(message.content)
     if stamp is None:
@@ -45,7 +45,7 @@ class Stamps:
         self._topic, self._origin, self._stamped, self._report = topic, origin, stamped, report
         self._told = False
 
-    def time(self, message: Message) -> float:
+    def time(self, message: BagMessage) -> float:
         """Second at which a message was measured, as far as is known."""
         stamp = stamp_of(message.content) if self._stamped else None
         if stamp is not None and (why := unusable(message)):
