@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import os
+import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -35,10 +37,11 @@ class ConnectedAgent(Agent):
         address: of the run's page, such as 'http://127.0.0.1:8270'.
         token: that a page needs which is served to other machines.
         patience: seconds that an answer may take.
+        trusted: certificates by which the page is known; None: those of the system.
     """
 
-    def __init__(self, address: str, token: str, patience: float) -> None:
-        self._address, self._token, self._patience = address, token, patience
+    def __init__(self, address: str, token: str, patience: float, trusted: ssl.SSLContext | None = None) -> None:
+        self._address, self._token, self._patience, self._trusted = address, token, patience, trusted
         self._known = {str(one["name"]): one for one in self.status()["senses"]}
 
     @property
@@ -174,7 +177,7 @@ class ConnectedAgent(Agent):
             headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(address, body, headers)
         try:
-            with urllib.request.urlopen(request, timeout=self._patience) as answer:
+            with urllib.request.urlopen(request, timeout=self._patience, context=self._trusted) as answer:
                 read: bytes = answer.read(LARGEST)
                 return read
         except urllib.error.HTTPError as error:
@@ -187,22 +190,36 @@ class ConnectedAgent(Agent):
             ) from None
 
 
-def connect(address: str, *, token: str | None = None, patience: float = PATIENCE) -> ConnectedAgent:
+def connect(
+    address: str,
+    *,
+    token: str | None = None,
+    certificate: str | os.PathLike[str] | None = None,
+    patience: float = PATIENCE,
+) -> ConnectedAgent:
     """The agent of a live run, asked over HTTP at the address of its page.
 
     Args:
         address: as the run prints it, 'http://127.0.0.1:8270/'; one with '?token=…' holds the token.
         token: of a page that is served to other machines; None: that in the address, if any.
+        certificate: file of a page whose certificate nobody else vouches for (its `--page-cert`).
         patience: seconds that an answer may take.
 
     Raises:
-        ConfigError: it is no address of a page; LinkError: no run answers there; StateError: nothing is learned yet.
+        ConfigError: it is no address of a page, or no certificate.
+        LinkError: no run answers there.
     """
     parts = urllib.parse.urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"{redact(address)}: is no address of a page; expected http://HOST:PORT")
     held = dict(urllib.parse.parse_qsl(parts.query)).get("token", "")
-    return ConnectedAgent(f"{parts.scheme}://{parts.netloc}", held if token is None else token, patience)
+    trusted = None
+    if certificate is not None:
+        try:
+            trusted = ssl.create_default_context(cafile=os.fspath(certificate))
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"{certificate}: is no certificate that can be read ({error})") from None
+    return ConnectedAgent(f"{parts.scheme}://{parts.netloc}", held if token is None else token, patience, trusted)
 
 
 def _query(sense: str, prepare: str | None, cut: str) -> dict[str, str]:

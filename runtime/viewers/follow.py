@@ -23,8 +23,10 @@ from typing import Any, BinaryIO
 from runtime.viewers.rerun_log import RerunLog
 from sensors.core.errors import UserError
 
-SAMPLES_EVERY = 1.0
+SAMPLES_EVERY = 2.0
 """Shortest time between two samples of one kind, seconds."""
+SOUNDS_EVERY = 10.0
+"""Shortest time between two sounds of one kind, seconds: to make one of a spectrogram takes the page a tenth of one."""
 FIGURES_EVERY = 2.0
 """Shortest time between two statuses whose figures are written, seconds."""
 PATIENCE = 10.0
@@ -105,6 +107,8 @@ class Follower:
         with contextlib.suppress(OSError):
             with self._open(f"{where}?as=png&size=192") as answer:
                 self._log.picture(path, answer.read())
+            if not self._is_due(f"{path}/sound", SOUNDS_EVERY):
+                return
             with self._open(f"{where}?as=wav") as answer:
                 if data := answer.read():
                     self._log.sound(f"{path}/sound", data)

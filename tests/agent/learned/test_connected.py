@@ -116,6 +116,8 @@ def test_what_is_no_run_is_said(run: FakeRun) -> None:
         agent.connect("runs/x")
     with pytest.raises(LinkError, match="no run answers there"):
         agent.connect("http://127.0.0.1:9")
+    with pytest.raises(ConfigError, match="is no certificate"):
+        agent.connect("https://127.0.0.1:9", certificate="none.pem")
     # Nothing is learned yet.
     young = agent.connect(f"http://127.0.0.1:{run.port}")
     assert young.step == -1

@@ -19,10 +19,11 @@ from runtime.supervisor.roles.page_role import PageRole
 class Told:
     """A page's role without a page."""
 
-    def __init__(self) -> None:
+    def __init__(self, viewer: Any = None) -> None:
         self.status, self.stop, self.remarks = RunStatus(), threading.Event(), list[str]()
         actor: Any = SimpleNamespace(name="page", started=True)
-        self.role = PageRole(actor, self.status, RunSection(), self.remarks.append, self.stop, lambda now: {"at": now})
+        report = lambda now: {"at": now}  # noqa: E731
+        self.role = PageRole(actor, self.status, RunSection(), self.remarks.append, self.stop, report, viewer)
 
     def commands(self, *names: str) -> None:
         answer = {"figures": {"page/viewers": 2.0}, "commands": list(enumerate(names, 1))}
@@ -45,6 +46,24 @@ def test_commands_of_viewers_are_obeyed_and_said() -> None:
     assert not told.stop.is_set()
     told.commands("stop")
     assert told.stop.is_set() and told.remarks[-1] == "stop asked for from the page"
+
+
+def test_a_viewer_follows_the_page_and_its_end_is_said() -> None:
+    opened, ends = list[str](), ["", "rerun: it is gone; the run goes on without it", ""]
+
+    def open_at(address: str) -> str:
+        opened.append(address)
+        return "rerun: viewer"
+
+    told = Told(SimpleNamespace(open=open_at, look=lambda: ends.pop(0)))
+    told.role.on_answer("describe", ["page http://h:1/  (port 2 is taken)"], 0.0)
+    told.role.on_answer("entrance", "", 0.0)
+    for _ in range(3):
+        told.commands()
+    assert opened == ["http://h:1/"]
+    assert told.remarks == ["rerun: viewer", "rerun: it is gone; the run goes on without it"]
+    told.role.on_answer("entrance", "https://h:1/?token=abc", 0.0)
+    assert opened[-1] == "https://h:1/?token=abc"
 
 
 def test_the_token_is_on_the_screen_alone_and_once() -> None:
