@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.learned.contract import NEAREST, Agent, EvokedSamples, Given, Neighbour, check_count, check_known, one_given
+from agent.learned.contract import NEAREST, Agent, EvokedSamples, Given, NearSample, check_count, check_known, one_given
 from agent.learned.packing import packed
 from agent.learned.sample import SIDE, Sample
 from sensors.core.errors import ConfigError, EventError, LinkError, StateError
@@ -122,7 +122,7 @@ class ConnectedAgent(Agent):
         prepare: str | None = None,
         cut: str = "auto",
         **given: Given,
-    ) -> list[Neighbour]:
+    ) -> list[NearSample]:
         """The known samples nearest to one sample: of the run's exam, with names, or else of its newest events."""
         check_count(count)
         sense, data = self._packed(given)
@@ -136,7 +136,7 @@ class ConnectedAgent(Agent):
             sample = Sample(
                 wanted, _array(self._ask(where, {"as": "npy"})), self.heard(wanted), partial(self._render, where)
             )
-            found.append(Neighbour(str(one["id"]), sample, one["name"], float(one["distance"])))
+            found.append(NearSample(str(one["id"]), sample, one["name"], float(one["distance"])))
         return found
 
     def _packed(self, given: Mapping[str, Given]) -> tuple[str, bytes]:

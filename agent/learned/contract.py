@@ -48,7 +48,7 @@ class EvokedSamples(Mapping[str, Sample]):
 
 
 @dataclass(frozen=True)
-class Neighbour:
+class NearSample:
     """A known sample that is near to what was asked about.
 
     Attributes:
@@ -126,7 +126,7 @@ class Agent(ABC):
         prepare: str | None = None,
         cut: str = "auto",
         **given: Given,
-    ) -> list[Neighbour]:
+    ) -> list[NearSample]:
         """The known samples that are nearest to what one sample means, the nearest first.
 
         Args:

@@ -68,6 +68,8 @@ SAVE_EVERY = 200
 """Steps of the simulated teacher's learner between two checkpoints."""
 VIEWS = {"train": 40, "test": 20}
 """Views of each thing for judges and for the exam."""
+SIZES = (0.7, 0.85, 1.0, 1.3, 1.7)
+"""Sizes of the crops of what was shown with which a stored picture is compared, as shares of the thing's own."""
 SLACK = 0.35
 """Seconds by which a sound may come later, or end otherwise, than it was played."""
 
@@ -192,11 +194,12 @@ def judge(replay: Path, script: ThingsScript, began: float, until: float) -> dic
     rows = storage.live()
     matched: Counter[int] = Counter()
     wrong = []
+    views: dict[int, list[NDArray[np.uint8]]] = {}
     for row, picture in zip(storage.meta[rows], np.array(storage.samples["image"][rows]), strict=True):
         start, end = float(row["start"]) - began, float(row["end"]) - began
         near = [i for i, line in enumerate(script.lines) if line.said < end and line.heard > start]
         said = next((i for i in near if _is_whole(script.lines[i], start, end)), None)
-        shown = _shown(script, start, picture)
+        shown = _shown(script, start, picture, views)
         if said is None or shown != script.lines[said].digit or matched[said]:
             wrong.append(f"{start:.2f}…{end:.2f}: word {said}, thing {shown}")
         else:
@@ -213,14 +216,18 @@ def _is_whole(line: Line, start: float, end: float) -> bool:
     return abs(start - line.said) < SLACK and abs(end - line.heard) < SLACK
 
 
-def _shown(script: ThingsScript, at: float, picture: NDArray[np.uint8]) -> int | None:
+def _shown(
+    script: ThingsScript, at: float, picture: NDArray[np.uint8], views: dict[int, list[NDArray[np.uint8]]]
+) -> int | None:
     """The thing that a stored picture is most like, of those that were shown about then."""
     found: dict[int, float] = {}
-    for showing in script.scene.showings:
+    for place, showing in enumerate(script.scene.showings):
         if showing.thing is None or not showing.start - 8 < at < showing.end + 8:
             continue
         number = next(i for i, thing in enumerate(script.things) if thing is showing.thing)
-        alike = max(_alike(picture, view) for view in _views(script.scene, showing))
+        if place not in views:
+            views[place] = _views(script.scene, showing)
+        alike = max(_alike(picture, view) for view in views[place])
         found[number] = max(found.get(number, -1.0), alike)
     return max(found, key=lambda number: found[number]) if found else None
 
@@ -230,8 +237,11 @@ def _views(scene: HandheldScene, showing: Showing) -> list[NDArray[np.uint8]]:
     for share in (0.1, 0.35, 0.6, 0.85):
         picture, box = scene.picture(showing.held + share * (showing.let - showing.held))
         if box is not None:
-            left, top, width, height = (round(v) for v in box)
-            views.append(fit_picture(crop(picture, (left, top, width, height))))
+            left, top, width, height = box
+            for size in SIZES:
+                wide, high = size * width, size * height
+                corner = (left + (width - wide) / 2, top + (height - high) / 2)
+                views.append(fit_picture(crop(picture, (round(corner[0]), round(corner[1]), round(wide), round(high)))))
     return views
 
 
