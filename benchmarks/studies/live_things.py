@@ -6,10 +6,10 @@
 shows ten things (cut out of photographs of the Grocery Store dataset) in a hand before a room, while synthetic voices
 say their names, mostly two at each showing. Nothing in the run knows a label. The pairs that it made are held against
 the script: a pair is right if its sound is that of one word, whole, and its picture is most like the thing that was
-shown then. Afterwards judges, trained with labels on other views and the same voices, grade the last checkpoint on
-views in other rooms, hands and light, and on voices that were not heard. Beside it stands the simulated teacher's
-learner after as many pairs and as many steps, taught the judges' training data. The grading of an interrupted
-benchmark goes on with the same `--out`.
+shown then. Afterwards views in other rooms, hands and light are named by the nearest voice that was heard, and voices
+that were not heard by the nearest of other views. Judges, trained with labels on these views and voices, grade what the
+last checkpoint evokes. Beside it stands the simulated teacher's learner after as many pairs and as many steps, taught
+the judges' training data. The grading of an interrupted benchmark goes on with the same `--out`.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from agent.config import LearnerConfig
 from agent.exams.exam import examine
 from agent.exams.judge_cache import judges_folder
 from agent.exams.judges import Training
-from agent.networks.published import Networks
+from agent.networks.published import Networks, to_network
 from benchmarks.harness.handheld import HandheldScene, Showing, Thing, photographed
 from benchmarks.harness.job import Job, latest
 from benchmarks.harness.measured import machine, tell
@@ -264,6 +264,17 @@ def simulate(things: Things, live: Mapping[str, Any], learner: LearnerConfig, ou
         return trial.networks()
 
 
+def nearest(networks: Networks, things: Things) -> dict[str, float]:
+    """Share of the exam's views whose nearest voice, of those that were heard, says their name; and the reverse."""
+    found = {}
+    for source, target in (("image", "audio"), ("audio", "image")):
+        own, other = things.datasets[source], things.datasets[target]
+        gallery = networks.encode(to_network(other.train, target), target)
+        rows = networks.nearest(to_network(own.test, source), source, gallery, target)[:, 0].numpy()
+        found[f"nearest_{source}_to_{target}"] = round(float((other.train_labels[rows] == own.test_labels).mean()), 4)
+    return found
+
+
 def main() -> None:
     """Perceive, grade, simulate, grade; the last line is JSON on request."""
     parser = argparse.ArgumentParser(description="ten things that a hand shows and a voice names")
@@ -287,6 +298,9 @@ def main() -> None:
     known = load_things(folder)
     judges, figures = {}, {k: v for k, v in live.items() if k != "events"}
     figures |= {f"events_{kind.replace('+', '_')}": n for kind, n in live["events"].items()}
+    networks = learned(out / "run")
+    figures |= {f"live_{name}": share for name, share in nearest(networks, known).items()}
+    print(figures, flush=True)
     for sense, samples in known.datasets.items():
         count = len(known.concepts)
         training = Training(
@@ -298,9 +312,11 @@ def main() -> None:
         figures[f"judge_{sense}"] = round(training.judge.accuracy, 4)
     exam = ExamSet.of(dict(known.datasets), known.concepts)
     learner = LearnerConfig.from_dict(read_json(out / "run" / "config.json")["config"]["learner"]).replace(device="cpu")
-    figures |= {f"live_{k}": round(v, 4) for k, v in examine(learned(out / "run"), judges, exam).accuracy.items()}
+    figures |= {f"live_{k}": round(v, 4) for k, v in examine(networks, judges, exam).accuracy.items()}
     print(figures, flush=True)
-    simulated = examine(simulate(known, live, learner, out, options.seed), judges, exam).accuracy
+    taught = simulate(known, live, learner, out, options.seed)
+    figures |= {f"simulated_{name}": share for name, share in nearest(taught, known).items()}
+    simulated = examine(taught, judges, exam).accuracy
     figures |= {f"simulated_{k}": round(v, 4) for k, v in simulated.items()}
     figures |= {"minutes": options.minutes, "seed": options.seed, "graded_s": round(time.monotonic() - began)}
     tell(figures, machine(), options.json)
