@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.groups import group_of
+
 # Threads of one computation that wait for each other give up their core. Where anybody else uses it, those that spin
 # make a step take four times the processor time, and as much longer. Read when torch is loaded, here and in children.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -29,13 +31,14 @@ settings.register_profile("patient", deadline=None, derandomize=True, suppress_h
 settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[1]
-WORKERS = 2
-"""Processes that share the quick tests: one begins with the tests that start Ray, the other with all others."""
+WORKERS = 3
+"""Processes that share the quick tests: one begins with the tests that start Ray, the others with all others. They are
+more than the two cores for which the suite is made, because tests of sensors, links and robots mostly wait for time."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Have two processes run the quick tests, where all of them are asked for and `-n` does not say otherwise.
+    """Have several processes run the quick tests, where all of them are asked for and `-n` does not say otherwise.
 
     Slow tests, tests that the command line chooses, and those that are debugged are run by this process.
     """
@@ -49,15 +52,21 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         option.numprocesses, option.dist = WORKERS, "loadgroup"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep tests in one process where that matters: those that start Ray, and those of one file.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep tests in one process where that matters, whatever pytest's ids of tests look like.
 
-    Only one Ray runs at a time. What the tests of a file share is made once, not in both processes.
+    pytest-xdist 3.8 passes over its own `xdist_group` with pytest 9.2 (pytest-xdist issue 1386).
     """
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            group = "ray" if item.get_closest_marker("ray") else item.nodeid.partition("::")[0]
-            item.add_marker(pytest.mark.xdist_group(group))
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return ByGroup(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -31,7 +31,7 @@ from agent.exams.exam import examine
 from agent.exams.judge_cache import judges_folder
 from agent.exams.judges import Training
 from agent.networks.published import Networks, to_network
-from benchmarks.harness.handheld import Scene, Showing, Thing, photographed
+from benchmarks.harness.handheld import HandheldScene, Showing, Thing, photographed
 from benchmarks.harness.job import Job, latest
 from benchmarks.harness.measured import machine, tell
 from benchmarks.harness.stage import Line, Stage, parse_options
@@ -79,7 +79,7 @@ HEARD = 13
 
 
 @dataclass(frozen=True)
-class Script:
+class ThingsScript:
     """What is shown and said.
 
     Attributes:
@@ -88,7 +88,7 @@ class Script:
         things: what is shown, in the order of `NAMES`.
     """
 
-    scene: Scene
+    scene: HandheldScene
     lines: list[Line]
     things: list[Thing]
 
@@ -111,7 +111,7 @@ def make_folder(data: Path, root: Path, things: Sequence[Thing], seed: int) -> N
             place = root / part / "image" / thing.name
             place.mkdir(parents=True)
             for number in range(count):
-                scene = Scene([thing], int(rng.integers(2**31)), empty=0)
+                scene = HandheldScene([thing], int(rng.integers(2**31)), empty=0)
                 (showing,) = scene.showings
                 picture, box = scene.picture(float(rng.uniform(showing.held + 0.2, showing.let)))
                 assert box is not None
@@ -125,13 +125,13 @@ def make_folder(data: Path, root: Path, things: Sequence[Thing], seed: int) -> N
             path.rename(place / path.name)
 
 
-def write_script(root: Path, things: list[Thing], seconds: float, seed: int) -> Script:
+def write_script(root: Path, things: list[Thing], seconds: float, seed: int) -> ThingsScript:
     """A script of so many seconds; mostly two words at each showing, now and then an empty hand."""
     rng = np.random.default_rng((seed, 3))
     order: list[int] = []
     while len(order) < seconds / 4:
         order += rng.permutation(len(things)).tolist()
-    scene = Scene([things[i] for i in order], seed, empty=0.08, light=0.8)
+    scene = HandheldScene([things[i] for i in order], seed, empty=0.08, light=0.8)
     voices = {name: sorted((root / "train" / "audio" / name).iterdir()) for name in NAMES}
     lines: list[Line] = []
     numbers = iter(order)
@@ -149,10 +149,10 @@ def write_script(root: Path, things: list[Thing], seconds: float, seed: int) -> 
                 break
             lines.append(Line(at, at, heard, heard, number, None, voice, (0.0, 0.0)))
             at = heard + rng.uniform(0.5, 0.7)
-    return Script(scene, lines, things)
+    return ThingsScript(scene, lines, things)
 
 
-def perceive(script: Script, out: Path, minutes: float, seed: int) -> dict[str, Any]:
+def perceive(script: ThingsScript, out: Path, minutes: float, seed: int) -> dict[str, Any]:
     """The live run; its directory is `out/run`.
 
     Returns:
@@ -188,7 +188,7 @@ def perceive(script: Script, out: Path, minutes: float, seed: int) -> dict[str, 
     }
 
 
-def judge(replay: Path, script: Script, began: float, until: float) -> dict[str, Any]:
+def judge(replay: Path, script: ThingsScript, began: float, until: float) -> dict[str, Any]:
     """Hold the pairs against the script, as far as it was played."""
     storage = Storage(replay / "audio+image", writable=False)
     rows = storage.live()
@@ -217,7 +217,7 @@ def _is_whole(line: Line, start: float, end: float) -> bool:
 
 
 def _shown(
-    script: Script, at: float, picture: NDArray[np.uint8], views: dict[int, list[NDArray[np.uint8]]]
+    script: ThingsScript, at: float, picture: NDArray[np.uint8], views: dict[int, list[NDArray[np.uint8]]]
 ) -> int | None:
     """The thing that a stored picture is most like, of those that were shown about then."""
     found: dict[int, float] = {}
@@ -232,7 +232,7 @@ def _shown(
     return max(found, key=lambda number: found[number]) if found else None
 
 
-def _views(scene: Scene, showing: Showing) -> list[NDArray[np.uint8]]:
+def _views(scene: HandheldScene, showing: Showing) -> list[NDArray[np.uint8]]:
     views = []
     for share in (0.1, 0.35, 0.6, 0.85):
         picture, box = scene.picture(showing.held + share * (showing.let - showing.held))

@@ -37,7 +37,7 @@ _HUES = (12, 6)
 Box = tuple[int, int, int, int]
 
 
-class Things:
+class ThingViews:
     """Frames in, views of things out.
 
     Args:
@@ -219,8 +219,8 @@ def _unlike(one: NDArray[np.float32], other: NDArray[np.float32] | None) -> floa
     return 1.0 if other is None else float(cv2.compareHist(one, other, cv2.HISTCMP_BHATTACHARYYA))
 
 
-def _make(config: Any, color: bool, fit: Fit) -> Things:
-    return Things(fit, config.views)
+def _make(config: Any, color: bool, fit: Fit) -> ThingViews:
+    return ThingViews(fit, config.views)
 
 
 FINDER = ViewFinder(

@@ -72,9 +72,10 @@ def test_what_it_hears_becomes_figures_and_notes() -> None:
     assert all(metric_of(key) for key in v if not key.startswith("sensor/"))
 
 
-def interrupted(directory: Path) -> Path:
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two pairs, a word alone, a card alone; and six words, and one that runs on, of which sound is lost."""
-    rng = np.random.default_rng(0)
+    directory, rng = tmp_path_factory.mktemp("interrupted") / "session", np.random.default_rng(0)
     words = [(1.2, 0.4), (2.2, 0.5), (5.4, 0.4), *((7.0 + k, 0.6) for k in range(6)), (14.0, 8.0)]
     with Recorder(directory) as recorder:
         for chunk in chunks(stream(words, 24, rng), 100.0):
@@ -89,10 +90,10 @@ def interrupted(directory: Path) -> Path:
 
 
 @pytest.mark.parametrize("queue", [256, 2])
-def test_pairs_only_heard_and_only_seen_are_all_that_is_stored_or_dropped(tmp_path: Path, queue: int) -> None:
+def test_pairs_only_heard_and_only_seen_are_all_that_is_stored_or_dropped(interrupted: Path, queue: int) -> None:
     made, status, _ = role()
     kinds = ["audio", "image", "audio+image"]
-    rig = make_rig(RigConfig(source=str(interrupted(tmp_path / "session")), live=LiveConfig(speed=8.0)), 1, kinds)
+    rig = make_rig(RigConfig(source=str(interrupted), live=LiveConfig(speed=8.0)), 1, kinds)
     outbox, tables = Outbox[Delivery](queue, 2**26), Counter[str]()
     rig.start()
     end = time.monotonic() + PATIENCE
