@@ -35,7 +35,7 @@ from sensors.senses.settings import form_changes
 from sensors.system.address import file_of, redact_text
 from sensors.system.interrupts import BEFORE, INTERRUPTED, Interrupted
 from sensors.system.output import go_on_without, open_log
-from sensors.system.paths import check_readable, check_writable, here, place
+from sensors.system.paths import check_readable, check_writable, here, place, recording_folder
 from sensors.system.places import check_link
 from sensors.system.program import program
 from teacher.subjects.check import check_subjects
@@ -294,7 +294,7 @@ def _check_sensors(config: RunConfig, fresh: bool = True) -> None:
     if config.run.sensors is not None:
         for option, written in (("--record", config.live.record), ("--exam", config.browsers.exam)):
             if written is not None:
-                check_writable(Path(written), option)
+                check_writable(recording_folder(Path(written)), option)
         if config.monitor.judges is not None:
             labelled = config.data.replace(data=config.monitor.judges, download=False)
             check_subjects(config.run.subjects, labelled, config, "--judges")

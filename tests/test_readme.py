@@ -65,6 +65,9 @@ OTHERS_FLAGS = {
         "--faults",
         "--ray",
         "--count",
+        "--digits",
+        "--half",
+        "--below",
         "--no-deps",
     ),
 }

@@ -37,7 +37,7 @@ ORDER = (
     *("benchmarks.harness", "benchmarks.studies.main_job", "benchmarks.studies.live_learning"),
     "benchmarks.studies.live_things",
     *("benchmarks.studies.smart", "benchmarks.studies.streams", "benchmarks.studies.tdlft"),
-    *("benchmarks.studies.things", "benchmarks.proofs", "benchmarks.speed"),
+    *("benchmarks.studies.things", "benchmarks.studies.hearing", "benchmarks.proofs", "benchmarks.speed"),
 )
 """Rooms and modules: each imports nothing that stands after it. A module belongs to the longest name that fits."""
 

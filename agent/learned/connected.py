@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.learned.contract import NEAREST, Agent, Evoked, Given, Near, check_count, check_known, one_given
+from agent.learned.contract import NEAREST, Agent, EvokedSamples, Given, NearSample, check_count, check_known, one_given
 from agent.learned.packing import packed
 from agent.learned.sample import SIDE, Sample
 from sensors.core.errors import ConfigError, EventError, LinkError, StateError
@@ -78,7 +78,7 @@ class ConnectedAgent(Agent):
 
     def evoke(
         self, target: str | Sequence[str] = (), *, prepare: str | None = None, cut: str = "auto", **given: Given
-    ) -> Evoked:
+    ) -> EvokedSamples:
         """What a sample evokes; see `Agent.evoke`.
 
         Raises:
@@ -95,13 +95,13 @@ class ConnectedAgent(Agent):
         if "id" not in told["asked"]:
             made = {name: self._sample(name, about) for name, about in told["evoked"].items()}
             asked = Sample(sense, _array(data), self.heard(sense))
-            return Evoked(int(told["step"]), asked, made)
+            return EvokedSamples(int(told["step"]), asked, made)
         made = {name: self._sample(name, about) for name, about in told["evoked"].items()}
         if (remembered := told["remembered"]) is not None:
             made[sense] = self._sample(sense, remembered)
         part = told["asked"].get("part")
         heard = None if part is None else (float(part["start_s"]), float(part["end_s"]))
-        return Evoked(int(told["step"]), self._sample(sense, told["asked"]), made, heard)
+        return EvokedSamples(int(told["step"]), self._sample(sense, told["asked"]), made, heard)
 
     def latents(
         self, target: str | None = None, *, prepare: str | None = None, cut: str = "auto", **given: Given
@@ -122,7 +122,7 @@ class ConnectedAgent(Agent):
         prepare: str | None = None,
         cut: str = "auto",
         **given: Given,
-    ) -> list[Near]:
+    ) -> list[NearSample]:
         """The known samples nearest to one sample: of the run's exam, with names, or else of its newest events."""
         check_count(count)
         sense, data = self._packed(given)
@@ -136,7 +136,7 @@ class ConnectedAgent(Agent):
             sample = Sample(
                 wanted, _array(self._ask(where, {"as": "npy"})), self.heard(wanted), partial(self._render, where)
             )
-            found.append(Near(str(one["id"]), sample, one["name"], float(one["distance"])))
+            found.append(NearSample(str(one["id"]), sample, one["name"], float(one["distance"])))
         return found
 
     def _packed(self, given: Mapping[str, Given]) -> tuple[str, bytes]:

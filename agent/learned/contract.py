@@ -22,7 +22,7 @@ MOST_NEAREST = 100
 
 
 @dataclass(frozen=True)
-class Evoked(Mapping[str, Sample]):
+class EvokedSamples(Mapping[str, Sample]):
     """What a sample evokes: sense -> sample. Its own sense is among them where that was asked for.
 
     Attributes:
@@ -48,7 +48,7 @@ class Evoked(Mapping[str, Sample]):
 
 
 @dataclass(frozen=True)
-class Near:
+class NearSample:
     """A known sample that is near to what was asked about.
 
     Attributes:
@@ -87,7 +87,7 @@ class Agent(ABC):
     @abstractmethod
     def evoke(
         self, target: str | Sequence[str] = (), *, prepare: str | None = None, cut: str = "auto", **given: Given
-    ) -> Evoked:
+    ) -> EvokedSamples:
         """What a sample evokes.
 
         Args:
@@ -126,7 +126,7 @@ class Agent(ABC):
         prepare: str | None = None,
         cut: str = "auto",
         **given: Given,
-    ) -> list[Near]:
+    ) -> list[NearSample]:
         """The known samples that are nearest to what one sample means, the nearest first.
 
         Args:

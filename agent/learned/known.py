@@ -21,7 +21,7 @@ KNOWN = 2_000
 
 
 @dataclass(frozen=True)
-class KnownSamples:
+class StoredSamples:
     """Samples of one sense.
 
     Attributes:
@@ -33,7 +33,7 @@ class KnownSamples:
     samples: NDArray[Any]
 
 
-def known_samples(replay: Path, senses: tuple[str, ...], most: int = KNOWN) -> dict[str, KnownSamples]:
+def known_samples(replay: Path, senses: tuple[str, ...], most: int = KNOWN) -> dict[str, StoredSamples]:
     """The newest samples of each sense in a replay, which may be in use; events of several senses first.
 
     Args:
@@ -59,7 +59,7 @@ def known_samples(replay: Path, senses: tuple[str, ...], most: int = KNOWN) -> d
             left = most - len(ids)
             ids += [f"event.{kind}.{int(serial)}.{name}" for serial in batch.serial[-left:]]
             parts.append(batch.samples[name][-left:])
-    return {name: KnownSamples(ids, np.concatenate(parts)) for name, (ids, parts) in found.items()}
+    return {name: StoredSamples(ids, np.concatenate(parts)) for name, (ids, parts) in found.items()}
 
 
 def pairs(replay: Path, senses: tuple[str, ...], most: int = KNOWN) -> Mapping[str, NDArray[Any]]:
@@ -94,7 +94,7 @@ class Gallery:
         known: by sense.
     """
 
-    def __init__(self, networks: Networks, known: Mapping[str, KnownSamples]) -> None:
+    def __init__(self, networks: Networks, known: Mapping[str, StoredSamples]) -> None:
         self._networks, self.known = networks, known
         self._latents: dict[str, Tensor] = {}
 

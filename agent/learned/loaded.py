@@ -16,7 +16,7 @@ from agent.answers.files import png, wav
 from agent.checkpoints.checkpoint import list_checkpoints, read_manifest
 from agent.checkpoints.migrations import read_parts
 from agent.inference import build_networks
-from agent.learned.contract import NEAREST, Agent, Evoked, Given, Near, check_count, check_known, one_given
+from agent.learned.contract import NEAREST, Agent, EvokedSamples, Given, NearSample, check_count, check_known, one_given
 from agent.learned.known import Gallery, known_samples
 from agent.learned.packing import packed
 from agent.learned.sample import SIDE, Sample
@@ -67,7 +67,7 @@ class LoadedAgent(Agent):
 
     def evoke(
         self, target: str | Sequence[str] = (), *, prepare: str | None = None, cut: str = "auto", **given: Given
-    ) -> Evoked:
+    ) -> EvokedSamples:
         """What a sample evokes; see `Agent.evoke`.
 
         Raises:
@@ -83,7 +83,7 @@ class LoadedAgent(Agent):
             x = to_network(asked.samples, source)
             made = {name: store(self.networks.evoke(x, source, name), modality(name)) for name in wanted}
             samples = {name: self._sample(name, rows) for name, rows in made.items()}
-            return Evoked(self.step, self._sample(source, asked.samples), samples, asked.heard)
+            return EvokedSamples(self.step, self._sample(source, asked.samples), samples, asked.heard)
 
     def latents(
         self, target: str | None = None, *, prepare: str | None = None, cut: str = "auto", **given: Given
@@ -100,7 +100,7 @@ class LoadedAgent(Agent):
         prepare: str | None = None,
         cut: str = "auto",
         **given: Given,
-    ) -> list[Near]:
+    ) -> list[NearSample]:
         """The known samples that are nearest to one sample: of the newest events in the run's replay."""
         check_count(count)
         with self.run.forms.applied():
@@ -111,7 +111,7 @@ class LoadedAgent(Agent):
             found = self._gallery.nearest(self._latents(asked, wanted)[0], wanted, count)
             known = self._gallery.known[wanted]
             return [
-                Near(known.ids[row], self._sample(wanted, known.samples[row : row + 1]), None, round(distance, 6))
+                NearSample(known.ids[row], self._sample(wanted, known.samples[row : row + 1]), None, round(distance, 6))
                 for row, distance in found
             ]
 

@@ -67,7 +67,7 @@ class Showing:
     seed: int
 
 
-class Scene:
+class HandheldScene:
     """Pictures of a room in which a hand shows things one after another.
 
     Args:

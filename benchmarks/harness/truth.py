@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.harness.stage import Line
 from replay.storage import Storage
 from sensors.core.event import NO_LESSON
+from sensors.cutters.segmentation import SegmentationConfig
 from sensors.signals.frames import mnist_images
 from sensors.signals.spectrogram import HOP, SAMPLE_RATE, TOP_DB, dequantise, log_mel
 
@@ -24,6 +25,8 @@ STEP = 0.01
 """Distance of the times at which a sound is sought in what was played, seconds."""
 AUDIBLE_DB = 25.0
 """A word is audible where its level lies within so much of its loudest 10 ms; all of that must have been heard."""
+KEPT = SegmentationConfig().after
+"""Seconds of sound that an event has beyond its end."""
 MISSING = 0.06
 """Seconds of it that may be missing at an end: six steps, and more than an utterance was ever seen to lack."""
 SOUNDS_ALIKE = 0.95
@@ -186,7 +189,7 @@ def _heard(line: Line, sound: NDArray[np.float32], start: float, end: float) -> 
             alike, begins = r, float(offset)
     level = np.square(line.voice[: len(line.voice) // 160 * 160].reshape(-1, 160)).mean(axis=1)
     audible = np.flatnonzero(level > level.max() * 10 ** (-AUDIBLE_DB / 10))
-    late, early = begins - audible[0] / 100, (audible[-1] + 1) / 100 - (begins + end - start)
+    late, early = begins - audible[0] / 100, (audible[-1] + 1) / 100 - (begins + end - start + KEPT)
     if max(late, early) > MISSING:
         return alike, f"{max(late, early):.2f} s of the {'beginning' if late > early else 'end'} are missing"
     if alike < SOUNDS_ALIKE:

@@ -49,7 +49,7 @@ _MOUTH = slice(20, 45), slice(25, 55)  # rows and columns of the lips' picture t
 
 
 @dataclass
-class Watched:
+class PlayedFilm:
     """Stands in the place of perception: keeps what one film after the other gave, and cuts utterances.
 
     Attributes:
@@ -98,7 +98,7 @@ class Run:
         dropped: readings that were lost, of whatever reason.
     """
 
-    watched: Watched
+    watched: PlayedFilm
     seconds: float
     dropped: int
 
@@ -120,7 +120,7 @@ def play(folder: Path, speed: float, slow: float = 0.0) -> Run:
     """Play a folder of films; `slow` is a pause after each turn of the reader, seconds."""
     player = Player(str(folder), parts_of(folder), [Channel("sound", Chunk), Channel("pictures", Frame)], speed)
     sources = sources_of(player)
-    watched = Watched()
+    watched = PlayedFilm()
     reader = SourceReader(sources, cast(Perception, watched), lambda batch, captured: None, played=True)
     began = time.monotonic()
     for source in sources:

@@ -25,7 +25,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.harness.handheld import FPS, RENDERED, Box, Scene, Showing, overlap, photographed, rendered
+from benchmarks.harness.handheld import FPS, RENDERED, Box, HandheldScene, Showing, overlap, photographed, rendered
 from benchmarks.harness.measured import machine, tell
 from sensors.cutters.seeing import view_finder
 from sensors.perception.perception import StreamConfig
@@ -72,7 +72,7 @@ class Found:
         }
 
 
-def watch(scene: Scene, found: Found, pictures: Path | None = None, name: str = "") -> None:
+def watch(scene: HandheldScene, found: Found, pictures: Path | None = None, name: str = "") -> None:
     """Give a scene to the finder, and add what became of it."""
     finder = view_finder("thing").make(StreamConfig(), True, fit_picture)
     good: dict[int, bool] = {}
@@ -107,7 +107,7 @@ def watch(scene: Scene, found: Found, pictures: Path | None = None, name: str = 
     found.false += sum(not right for right in good.values())
 
 
-def _index(scene: Scene, at: float) -> int:
+def _index(scene: HandheldScene, at: float) -> int:
     showing = scene.at(at)
     assert showing is not None
     return scene.showings.index(showing)
@@ -121,7 +121,7 @@ def _draw(picture: Any, box: Box | None, truth: Box | None, path: Path) -> None:
     cv2.imwrite(str(path), picture)
 
 
-def scenes(root: Path, part: str, count: int, seed: int, kind: dict[str, float]) -> list[Scene]:
+def scenes(root: Path, part: str, count: int, seed: int, kind: dict[str, float]) -> list[HandheldScene]:
     """Scenes of five things each: four cut out of photographs, one rendered."""
     folder, first = PARTS[part]
     paths = sorted((root / "grocery_store" / folder).rglob("*.jpg"))
@@ -131,7 +131,7 @@ def scenes(root: Path, part: str, count: int, seed: int, kind: dict[str, float])
         chosen = [paths[i] for i in rng.choice(len(paths), 6, replace=False)]
         things = [*photographed(chosen[:4], rng), rendered(str(rng.choice(RENDERED)), rng)]
         textures = [np.asarray(cv2.imread(str(path)), np.uint8) for path in chosen[4:]]
-        made.append(Scene(things, first + 100 * seed + number, textures=textures, **kind))
+        made.append(HandheldScene(things, first + 100 * seed + number, textures=textures, **kind))
     return made
 
 

@@ -6,9 +6,10 @@
 shows ten things (cut out of photographs of the Grocery Store dataset) in a hand before a room, while synthetic voices
 say their names, mostly two at each showing. Nothing in the run knows a label. The pairs that it made are held against
 the script: a pair is right if its sound is that of one word, whole, and its picture is most like the thing that was
-shown then. Afterwards judges, trained with labels on other views and the same voices, grade the last checkpoint on
-views in other rooms, hands and light, and on voices that were not heard. Beside it stands the simulated teacher's
-learner after as many pairs and as many steps, taught the judges' training data.
+shown then. Afterwards views in other rooms, hands and light are named by the nearest voice that was heard, and voices
+that were not heard by the nearest of other views. Judges, trained with labels on these views and voices, grade what the
+last checkpoint evokes. Beside it stands the simulated teacher's learner after as many pairs and as many steps, taught
+the judges' training data. The grading of an interrupted benchmark goes on with the same `--out`.
 """
 
 import argparse
@@ -29,8 +30,8 @@ from agent.config import LearnerConfig
 from agent.exams.exam import examine
 from agent.exams.judge_cache import judges_folder
 from agent.exams.judges import Training
-from agent.networks.published import Networks
-from benchmarks.harness.handheld import Scene, Showing, Thing, photographed
+from agent.networks.published import Networks, to_network
+from benchmarks.harness.handheld import HandheldScene, Showing, Thing, photographed
 from benchmarks.harness.job import Job, latest
 from benchmarks.harness.measured import machine, tell
 from benchmarks.harness.stage import Line, Stage, parse_options
@@ -62,9 +63,13 @@ SETTINGS = {
     "learner.augment_from": "0",
     "learner.augment_growth": "500",
 }
-JUDGE_STEPS = 600
+JUDGE_STEPS = 300
+SAVE_EVERY = 200
+"""Steps of the simulated teacher's learner between two checkpoints."""
 VIEWS = {"train": 40, "test": 20}
 """Views of each thing for judges and for the exam."""
+SIZES = (0.7, 0.85, 1.0, 1.3, 1.7)
+"""Sizes of the crops of what was shown with which a stored picture is compared, as shares of the thing's own."""
 SLACK = 0.35
 """Seconds by which a sound may come later, or end otherwise, than it was played."""
 
@@ -74,7 +79,7 @@ HEARD = 13
 
 
 @dataclass(frozen=True)
-class Script:
+class ThingsScript:
     """What is shown and said.
 
     Attributes:
@@ -83,7 +88,7 @@ class Script:
         things: what is shown, in the order of `NAMES`.
     """
 
-    scene: Scene
+    scene: HandheldScene
     lines: list[Line]
     things: list[Thing]
 
@@ -106,7 +111,7 @@ def make_folder(data: Path, root: Path, things: Sequence[Thing], seed: int) -> N
             place = root / part / "image" / thing.name
             place.mkdir(parents=True)
             for number in range(count):
-                scene = Scene([thing], int(rng.integers(2**31)), empty=0)
+                scene = HandheldScene([thing], int(rng.integers(2**31)), empty=0)
                 (showing,) = scene.showings
                 picture, box = scene.picture(float(rng.uniform(showing.held + 0.2, showing.let)))
                 assert box is not None
@@ -120,13 +125,13 @@ def make_folder(data: Path, root: Path, things: Sequence[Thing], seed: int) -> N
             path.rename(place / path.name)
 
 
-def write_script(root: Path, things: list[Thing], seconds: float, seed: int) -> Script:
+def write_script(root: Path, things: list[Thing], seconds: float, seed: int) -> ThingsScript:
     """A script of so many seconds; mostly two words at each showing, now and then an empty hand."""
     rng = np.random.default_rng((seed, 3))
     order: list[int] = []
     while len(order) < seconds / 4:
         order += rng.permutation(len(things)).tolist()
-    scene = Scene([things[i] for i in order], seed, empty=0.08, light=0.8)
+    scene = HandheldScene([things[i] for i in order], seed, empty=0.08, light=0.8)
     voices = {name: sorted((root / "train" / "audio" / name).iterdir()) for name in NAMES}
     lines: list[Line] = []
     numbers = iter(order)
@@ -144,10 +149,10 @@ def write_script(root: Path, things: list[Thing], seconds: float, seed: int) -> 
                 break
             lines.append(Line(at, at, heard, heard, number, None, voice, (0.0, 0.0)))
             at = heard + rng.uniform(0.5, 0.7)
-    return Script(scene, lines, things)
+    return ThingsScript(scene, lines, things)
 
 
-def perceive(script: Script, out: Path, minutes: float, seed: int) -> dict[str, Any]:
+def perceive(script: ThingsScript, out: Path, minutes: float, seed: int) -> dict[str, Any]:
     """The live run; its directory is `out/run`.
 
     Returns:
@@ -183,17 +188,18 @@ def perceive(script: Script, out: Path, minutes: float, seed: int) -> dict[str, 
     }
 
 
-def judge(replay: Path, script: Script, began: float, until: float) -> dict[str, Any]:
+def judge(replay: Path, script: ThingsScript, began: float, until: float) -> dict[str, Any]:
     """Hold the pairs against the script, as far as it was played."""
     storage = Storage(replay / "audio+image", writable=False)
     rows = storage.live()
     matched: Counter[int] = Counter()
     wrong = []
+    views: dict[int, list[NDArray[np.uint8]]] = {}
     for row, picture in zip(storage.meta[rows], np.array(storage.samples["image"][rows]), strict=True):
         start, end = float(row["start"]) - began, float(row["end"]) - began
         near = [i for i, line in enumerate(script.lines) if line.said < end and line.heard > start]
         said = next((i for i in near if _is_whole(script.lines[i], start, end)), None)
-        shown = _shown(script, start, picture)
+        shown = _shown(script, start, picture, views)
         if said is None or shown != script.lines[said].digit or matched[said]:
             wrong.append(f"{start:.2f}…{end:.2f}: word {said}, thing {shown}")
         else:
@@ -210,25 +216,32 @@ def _is_whole(line: Line, start: float, end: float) -> bool:
     return abs(start - line.said) < SLACK and abs(end - line.heard) < SLACK
 
 
-def _shown(script: Script, at: float, picture: NDArray[np.uint8]) -> int | None:
+def _shown(
+    script: ThingsScript, at: float, picture: NDArray[np.uint8], views: dict[int, list[NDArray[np.uint8]]]
+) -> int | None:
     """The thing that a stored picture is most like, of those that were shown about then."""
     found: dict[int, float] = {}
-    for showing in script.scene.showings:
+    for place, showing in enumerate(script.scene.showings):
         if showing.thing is None or not showing.start - 8 < at < showing.end + 8:
             continue
         number = next(i for i, thing in enumerate(script.things) if thing is showing.thing)
-        alike = max(_alike(picture, view) for view in _views(script.scene, showing))
+        if place not in views:
+            views[place] = _views(script.scene, showing)
+        alike = max(_alike(picture, view) for view in views[place])
         found[number] = max(found.get(number, -1.0), alike)
     return max(found, key=lambda number: found[number]) if found else None
 
 
-def _views(scene: Scene, showing: Showing) -> list[NDArray[np.uint8]]:
+def _views(scene: HandheldScene, showing: Showing) -> list[NDArray[np.uint8]]:
     views = []
     for share in (0.1, 0.35, 0.6, 0.85):
         picture, box = scene.picture(showing.held + share * (showing.let - showing.held))
         if box is not None:
-            left, top, width, height = (round(v) for v in box)
-            views.append(fit_picture(crop(picture, (left, top, width, height))))
+            left, top, width, height = box
+            for size in SIZES:
+                wide, high = size * width, size * height
+                corner = (left + (width - wide) / 2, top + (height - high) / 2)
+                views.append(fit_picture(crop(picture, (round(corner[0]), round(corner[1]), round(wide), round(high)))))
     return views
 
 
@@ -244,8 +257,22 @@ def simulate(things: Things, live: Mapping[str, Any], learner: LearnerConfig, ou
     total = max(16, 16 * round(live["pairs"] / 16))
     steps = int(live["steps"])
     with Trial(taught, teacher, replay, learner, seed, out / "simulated", steps, total) as trial:
-        trial.run(steps)
+        trial.restore(out / "simulated-checkpoint")
+        while trial.done < steps:
+            trial.run(min(steps, trial.done + SAVE_EVERY))
+            trial.save(out / "simulated-checkpoint")
         return trial.networks()
+
+
+def nearest(networks: Networks, things: Things) -> dict[str, float]:
+    """Share of the exam's views whose nearest voice, of those that were heard, says their name; and the reverse."""
+    found = {}
+    for source, target in (("image", "audio"), ("audio", "image")):
+        own, other = things.datasets[source], things.datasets[target]
+        gallery = networks.encode(to_network(other.train, target), target)
+        rows = networks.nearest(to_network(own.test, source), source, gallery, target)[:, 0].numpy()
+        found[f"nearest_{source}_to_{target}"] = round(float((other.train_labels[rows] == own.test_labels).mean()), 4)
+    return found
 
 
 def main() -> None:
@@ -271,6 +298,9 @@ def main() -> None:
     known = load_things(folder)
     judges, figures = {}, {k: v for k, v in live.items() if k != "events"}
     figures |= {f"events_{kind.replace('+', '_')}": n for kind, n in live["events"].items()}
+    networks = learned(out / "run")
+    figures |= {f"live_{name}": share for name, share in nearest(networks, known).items()}
+    print(figures, flush=True)
     for sense, samples in known.datasets.items():
         count = len(known.concepts)
         training = Training(
@@ -282,9 +312,11 @@ def main() -> None:
         figures[f"judge_{sense}"] = round(training.judge.accuracy, 4)
     exam = ExamSet.of(dict(known.datasets), known.concepts)
     learner = LearnerConfig.from_dict(read_json(out / "run" / "config.json")["config"]["learner"]).replace(device="cpu")
-    figures |= {f"live_{k}": round(v, 4) for k, v in examine(learned(out / "run"), judges, exam).accuracy.items()}
+    figures |= {f"live_{k}": round(v, 4) for k, v in examine(networks, judges, exam).accuracy.items()}
     print(figures, flush=True)
-    simulated = examine(simulate(known, live, learner, out, options.seed), judges, exam).accuracy
+    taught = simulate(known, live, learner, out, options.seed)
+    figures |= {f"simulated_{name}": share for name, share in nearest(taught, known).items()}
+    simulated = examine(taught, judges, exam).accuracy
     figures |= {f"simulated_{k}": round(v, 4) for k, v in simulated.items()}
     figures |= {"minutes": options.minutes, "seed": options.seed, "graded_s": round(time.monotonic() - began)}
     tell(figures, machine(), options.json)

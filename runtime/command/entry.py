@@ -14,7 +14,7 @@ from sensors.system.program import program
 
 
 @dataclass(frozen=True)
-class Entry:
+class Subcommand:
     """One command.
 
     Attributes:
@@ -34,10 +34,10 @@ class Entry:
     extras: bool = False
 
 
-_ENTRIES: dict[str, Entry] = {}
+_ENTRIES: dict[str, Subcommand] = {}
 
 
-def register_entry(entry: Entry) -> Entry:
+def register_entry(entry: Subcommand) -> Subcommand:
     """Add a command.
 
     Raises:
@@ -49,7 +49,7 @@ def register_entry(entry: Entry) -> Entry:
     return entry
 
 
-def entries() -> tuple[Entry, ...]:
+def entries() -> tuple[Subcommand, ...]:
     """All commands, in the order of their registration."""
     # They import this module.
     import runtime.command.entries  # noqa: F401
@@ -57,7 +57,7 @@ def entries() -> tuple[Entry, ...]:
     return tuple(_ENTRIES.values())
 
 
-def entry_of(arguments: Sequence[str]) -> Entry | None:
+def entry_of(arguments: Sequence[str]) -> Subcommand | None:
     """The command that a command line names; None: it is that of a run.
 
     Raises:
@@ -73,7 +73,7 @@ def entry_of(arguments: Sequence[str]) -> Entry | None:
     return known[arguments[0]]
 
 
-def parser_of(entry: Entry) -> Parser:
+def parser_of(entry: Subcommand) -> Parser:
     """The parser of a command's arguments, without its name."""
     parser = Parser(prog=f"{program()} {entry.name}", description=entry.about, allow_abbrev=False, add_help=False)
     entry.arguments(parser)
@@ -81,7 +81,7 @@ def parser_of(entry: Entry) -> Parser:
     return parser
 
 
-def run_entry(entry: Entry, arguments: Sequence[str]) -> Iterator[str]:
+def run_entry(entry: Subcommand, arguments: Sequence[str]) -> Iterator[str]:
     """Do what a command line asks for; yields lines to print.
 
     Args:

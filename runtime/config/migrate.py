@@ -16,6 +16,7 @@ from sensors.core.retired import without_retired
 ABSENT: Mapping[str, Mapping[str, Any]] = {
     "run": {"teach": "digits"},
     "learner": {"paired_turns": 0.0},
+    "perception": {"segmentation": {"reach": 80.0, "after": 0.0}},
     "sensors": {"view": "card"},
 }
 """What a run did that was saved before there was such a setting, where today's default does something else."""
@@ -44,8 +45,7 @@ def migrate(saved: Mapping[str, Any]) -> dict[str, Any]:
     for name in {*ABSENT, "teacher", "monitor", "sensors"} & set(saved):
         if not isinstance(saved[name], Mapping):
             raise ConfigError(f"{name}={saved[name]!r}: expected a group of settings")
-    kept = without_retired(saved)
-    now = kept | {name: {**old, **kept.get(name, {})} for name, old in ABSENT.items()}
+    now = _filled(ABSENT, without_retired(saved))
     now["run"]["teach"] = teach(now["run"]["teach"])
     if now["run"].get("minutes") == math.inf:
         # Before it had a bound, this was another way to say: until Ctrl-C.
@@ -55,6 +55,17 @@ def migrate(saved: Mapping[str, Any]) -> dict[str, Any]:
     if "monitor" in saved:
         now["monitor"] = {name: value for name, value in saved["monitor"].items() if name not in MONITOR}
     return now
+
+
+def _filled(absent: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
+    """What was saved, with `absent` in it where nothing was saved; groups in groups likewise."""
+    filled = dict(saved)
+    for name, old in absent.items():
+        if isinstance(old, Mapping):
+            filled[name] = _filled(old, own) if isinstance(own := saved.get(name, {}), Mapping) else own
+        else:
+            filled.setdefault(name, old)
+    return filled
 
 
 def teach(told: Any) -> Any:

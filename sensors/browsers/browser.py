@@ -9,7 +9,7 @@ from typing import Any
 
 from sensors.browsers import kept_exam, said_letters
 from sensors.browsers.feedback import Feedback
-from sensors.browsers.host_prompts import HostPrompts, Listener
+from sensors.browsers.host_prompts import HostPrompts, PromptingBrowser
 from sensors.browsers.messages import Picture, Sound, number, unpack
 from sensors.browsers.prompts import read_prompt
 from sensors.browsers.shared_sources import SharedCamera, SharedMicrophone
@@ -217,7 +217,7 @@ class Browser:
         elif self._host is None:
             self.reply(prompt.answer("this run has no microphone and camera of its own"))
         else:
-            self._host.listen(Listener(self.name, self.reply, self._theirs), prompt)
+            self._host.listen(PromptingBrowser(self.name, self.reply, self._theirs), prompt)
 
     def _ours(self, theirs: float, arrived: float) -> float:
         """A second of the browser's clock on this machine's; where that is not known, when the message arrived."""

@@ -26,7 +26,7 @@ BUSY = "another browser prompts this machine's microphone and camera; end its se
 """Why a second browser may not prompt."""
 
 
-class Listener(NamedTuple):
+class PromptingBrowser(NamedTuple):
     """The browser that prompts.
 
     Attributes:
@@ -54,7 +54,7 @@ class HostPrompts(Feedback):
     def __init__(self, generation: int, exam: str | None, letters: bool) -> None:
         super().__init__(self._pass_on, self._on_their_clock)
         self._generation, self._exam, self._letters = generation, exam, letters
-        self._listener: Listener | None = None
+        self._listener: PromptingBrowser | None = None
         self._pictures: deque[Frame] = deque(maxlen=MOST_PICTURES)
         self._found: deque[tuple[EventBatch, float]] = deque()
 
@@ -73,7 +73,7 @@ class HostPrompts(Feedback):
                 lambda batch, captured: self._found.append((batch, captured)),
             )
 
-    def listen(self, listener: Listener, prompt: Prompt) -> None:
+    def listen(self, listener: PromptingBrowser, prompt: Prompt) -> None:
         """A browser shows a prompt; any thread."""
         if self._listener is not None and self._listener.name != listener.name:
             listener.tell(prompt.answer(BUSY))

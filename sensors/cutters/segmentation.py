@@ -1,9 +1,14 @@
 """From a stream of sound to utterances: an adaptive energy gate with two thresholds, and ends that are trimmed.
 
 An utterance begins where the score (see `voice.py`) rises over `quiet` on its way over `loud`, and is over when
-it has stayed below `quiet` for `pause`. Then both ends are moved inwards to where the score first and last exceeds a
-share of the utterance's own loudest, and `tail` is kept after it. Utterances so begin with their first sound, as the
-recordings of the datasets do: with 20 ms of background before it, a spectrogram looks like another word's.
+it has stayed below `quiet` for `pause`. Then both ends are moved inwards to where its power first and last lies within
+`reach` of its own loudest, and `tail` is added. So the echo of a word in a quiet room is no part of it, and
+its faint ends in a loud room are. Utterances begin with their first sound, as the recordings of the datasets do: with
+20 ms of background before it, a spectrogram looks like another word's. Beyond the end, `after` of sound is kept: what
+is too faint to tell where the word ends helps to tell which word it was.
+
+What is said without a pause is one utterance. If words are asked for, it is cut where it dips by `dip` or more. An
+utterance of the greatest length is cut at its deepest dip, and what follows is another one.
 
 Sound that was lost is never spanned. Chunks follow each other in time or there is a gap between them, whether or not
 the source says so. What a gap cut off is not whole; nor is what begins within `pause` of it, as words are silent for as
@@ -12,61 +17,26 @@ long within themselves. While a source is unsure whether it has lost sound, what
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.core.config import Config, setting
-from sensors.core.errors import ConfigError
-from sensors.cutters.voice import HOP, MEMORY, SMOOTHED, WINDOW, Voice
+from sensors.cutters.dips import deepest, dips, smooth
+from sensors.cutters.segmentation_config import SegmentationConfig
+from sensors.cutters.voice import HOP, MEMORY, SMOOTHED, WINDOW, Score, Voice
 from sensors.signals.spectrogram import SAMPLE_RATE
 from sensors.sources.source import Chunk
+
+__all__ = ["SegmentationConfig", "Segmenter", "Utterance"]
 
 _TRACKING_S = 2.0
 _CENTRE = (WINDOW - HOP) // 2
 _KEPT_S = 0.5
 _ASTRAY_S = 0.25
 """Seconds by which the times of chunks may run away from the count of their samples."""
-_MOST_UNSURE = 8
+_MOST_UNSURE = 16
 """Utterances that are kept until it is known whether sound was lost."""
-
-
-@dataclass(frozen=True)
-class SegmentationConfig(Config):
-    """How utterances are told from the background."""
-
-    loud: float = setting(2.5, help="score that begins an utterance", unit="dB", low=0.5, high=20.0)
-    quiet: float = setting(1.0, help="score below which there is no voice", unit="dB", low=0.1, high=20.0)
-    pause: float = setting(0.15, help="silence that ends an utterance", unit="s", low=0.05, high=2.0)
-    trim: float = setting(
-        0.25, help="share of its highest score at which an utterance begins and ends", low=0, high=0.9
-    )
-    tail: float = setting(0.03, help="sound kept after an utterance", unit="s", low=0.0, high=0.5)
-    shortest: float = setting(0.2, help="shorter utterances are dropped", unit="s", low=0.05, high=2.0)
-    longest: float = setting(5.5, help="longer utterances are cut", unit="s", low=0.5, high=5.5)
-    unheard: float = setting(
-        1.0, help="time without data of the sound after which an utterance ends", unit="s", low=0.1, high=10.0
-    )
-    tolerance: float = setting(
-        0.01,
-        help="longest time between two pieces of sound that does not count as a gap",
-        unit="s",
-        low=0.002,
-        high=2.0,
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.loud < self.quiet:
-            raise ConfigError(f"loud={self.loud}: lies below quiet={self.quiet}; give a higher loud or a lower quiet")
-        if self.shortest > self.longest:
-            raise ConfigError(f"shortest={self.shortest}: exceeds longest={self.longest}")
-        needed = self.shortest + self.pause + self.tail + WINDOW / SAMPLE_RATE
-        if needed > self.longest:
-            raise ConfigError(
-                f"longest={self.longest}: every utterance would be cut before its pause of {self.pause} s is over; "
-                f"give at least {needed:.2f}"
-            )
 
 
 @dataclass(frozen=True)
@@ -75,8 +45,9 @@ class Utterance:
 
     Attributes:
         start: monotonic second of its first sample.
-        end: of its last one.
-        samples: (n,) float32 mono at 16 kHz, `shortest`…`longest` seconds.
+        end: at which it is last heard.
+        samples: (n,) float32 mono at 16 kHz, at most `longest` seconds: the sound from `start` to `end`, and up to
+            `after` seconds more.
         whole: it began and ended by itself: no gap, no end of the stream and no greatest length cut it.
         background: (20,) power of the noise around it in the bands of `sensors/cutters/voice.py`, or None if not known.
     """
@@ -100,15 +71,21 @@ class Utterance:
 class Segmenter:
     """Chunks in, utterances out; holds no more than one utterance of the greatest length.
 
+    Args:
+        config: how utterances are told from the background; None: the defaults.
+        words: what is said without a pause is cut where it dips; else it is one utterance.
+
     Attributes:
         counts: what became of the sound: `utterances`, of these `broken` (not whole); `too_short` (dropped
-            utterances), `too_quiet` (sound as long as an utterance that never rose over `loud`), `gaps` (announced by
-            the source or seen in the times), `late` (chunks dropped because sound as late came before them), `bad`
-            (chunks dropped because they hold NaN, infinity or nothing).
+            utterances), `too_quiet` (sound as long as an utterance that never rose over `loud`), `too_long` (cuts in
+            speech of the greatest length), `gaps` (announced by the source or seen in the times), `late` (chunks
+            dropped because sound as late came before them), `bad` (chunks dropped because they hold NaN, infinity or
+            nothing).
     """
 
-    def __init__(self, config: SegmentationConfig | None = None) -> None:
+    def __init__(self, config: SegmentationConfig | None = None, words: bool = False) -> None:
         self.config = config or SegmentationConfig()
+        self._words = words
         self.counts: Counter[str] = Counter()
         self._voice = Voice()
         self._sound = np.empty(0, np.float32)
@@ -218,26 +195,26 @@ class Segmenter:
         self._rise: int | None = None  # score at which it rose over `quiet`
         self._fall = 0  # last score over `quiet`
         self._open = False
-        self._scores: list[float] = []  # since the rise
+        self._scores: list[Score] = []  # since the rise
 
-    def _step(self, score: float) -> list[Utterance]:
+    def _step(self, score: Score) -> list[Utterance]:
         config, k = self.config, self._scored
         self._scored += 1
-        if score >= config.quiet:
+        if score.above >= config.quiet:
             self._rise = k if self._rise is None else self._rise
             self._fall = k
-            self._open = self._open or score >= config.loud
+            self._open = self._open or score.above >= config.loud
         if self._rise is None:
             return []
         self._scores.append(score)
-        if not self._open and score < config.quiet:
+        if not self._open and score.above < config.quiet:
             if (self._fall - self._rise + 1) * HOP >= config.shortest * SAMPLE_RATE:
                 self.counts["too_quiet"] += 1
             self._rest()
         elif (k - self._fall) * HOP >= config.pause * SAMPLE_RATE:
             return self._close(whole=True)
         elif (k - self._rise + 1) * HOP + self._tail + WINDOW >= config.longest * SAMPLE_RATE:
-            return self._close(whole=False)
+            return self._cut_in_two()
         return []
 
     def _close(self, whole: bool) -> list[Utterance]:
@@ -245,30 +222,83 @@ class Segmenter:
         if not self._open or self._rise is None:
             self._rest()
             return []
-        scores = np.array(self._scores[: self._fall - self._rise + 1])
-        over = np.flatnonzero(scores >= self.config.trim * scores.max())
-        start, stop = self._span(self._rise + int(over[0]), self._rise + int(over[-1]), whole)
-        if stop - start < self.config.shortest * SAMPLE_RATE:
-            start, stop = self._span(self._rise, self._fall, whole)
-        severed = self._severed and self._sample_of(self._rise) <= self._cut + self.config.pause * SAMPLE_RATE
-        self._cut, self._severed = stop, not whole
+        scores = self._scores[: self._fall - self._rise + 1]
+        done = self._parts(self._rise, scores, whole, self._received)
         self._rest()
-        if stop - start < self.config.shortest * SAMPLE_RATE:
+        return done
+
+    def _cut_in_two(self) -> list[Utterance]:
+        """Speech of the greatest length: end it at its deepest dip, and go on with the rest."""
+        if not self._open or self._rise is None:
+            self._rest()
+            return []
+        self.counts["too_long"] += 1
+        level = smooth(np.array([score.power for score in self._scores]))
+        half = len(level) // 2
+        found = deepest(level[half:], self._least)
+        at = len(level) - self._least if found is None else half + found[0]
+        rise, scores = self._rise + at, self._scores[at:]
+        done = self._parts(self._rise, self._scores[:at], False, self._sample_of(rise))
+        self._rise, self._scores = rise, scores
+        self._open = any(score.above >= self.config.loud for score in scores)
+        return done
+
+    @property
+    def _least(self) -> int:
+        """Frames of the shortest part of an utterance that is cut at its dips."""
+        return round(self.config.shortest * SAMPLE_RATE / HOP / 2)
+
+    def _parts(self, first: int, scores: list[Score], whole: bool, stop: int) -> list[Utterance]:
+        """Utterances out of what was heard from score `first` on.
+
+        Args:
+            first: number of the first score.
+            scores: of all of it.
+            whole: it ended by itself; else it was cut at `stop`.
+            stop: the sample after the last one that may be taken.
+        """
+        cuts = [0, len(scores)]
+        if self._words:
+            power = np.array([score.power for score in scores])
+            cuts[1:1] = dips(power, self.config.dip, self._least)
+        least = self.config.shortest * SAMPLE_RATE / (1 if len(cuts) == 2 else 2)
+        done = []
+        for begin, end in pairwise(cuts):
+            inner = end < len(scores)
+            until = self._sample_of(first + end) if inner else stop
+            done += self._part(first + begin, scores[begin:end], whole or inner, until, least)
+        return done
+
+    def _part(self, first: int, scores: list[Score], whole: bool, stop: int, least: float) -> list[Utterance]:
+        over = self._loud_enough(scores)
+        start, end = self._span(first + int(over[0]), first + int(over[-1]), stop, whole)
+        if end - start < least:
+            start, end = self._span(first, first + len(scores) - 1, stop, whole)
+        severed = self._severed and self._sample_of(first) <= self._cut + self.config.pause * SAMPLE_RATE
+        most = start + int(self.config.longest * SAMPLE_RATE)
+        last = min(stop, most, end + round(self.config.after * SAMPLE_RATE))
+        self._cut, self._severed = last, not whole
+        if end - start < least:
             self.counts["too_short"] += 1
             return []
-        samples = self._sound[start - self._first : stop - self._first].copy()
-        samples = samples[: int(self.config.longest * SAMPLE_RATE)]
-        begin = self._time_of(start)
+        samples = self._sound[start - self._first : last - self._first].copy()
         whole = whole and not severed
         self.counts["utterances"] += 1
         self.counts["broken"] += not whole
-        return [Utterance(begin, begin + len(samples) / SAMPLE_RATE, samples, whole, self._voice.background)]
+        times = self._time_of(start), self._time_of(min(end, most))
+        return [Utterance(*times, samples, whole, self._voice.background)]
 
-    def _span(self, first: int, last: int, whole: bool) -> tuple[int, int]:
-        """Samples from one score to another; up to what was received where the end was cut."""
-        start = max(self._cut, self._sample_of(first), 0)
-        stop = min(self._received, self._sample_of(last + 1) + self._tail) if whole else self._received
-        return start, stop
+    def _loud_enough(self, scores: list[Score]) -> NDArray[np.int_]:
+        """Those of the scores that an utterance may begin or end with, at least one."""
+        above, power = np.array(scores).T
+        least = max(self.config.quiet, self.config.trim * above.max())
+        over = np.flatnonzero((above >= least) & (power >= 10 ** (-self.config.reach / 10) * power.max()))
+        return over if len(over) else np.array([0, len(scores) - 1])
+
+    def _span(self, first: int, last: int, stop: int, whole: bool) -> tuple[int, int]:
+        """Samples from one score to another and the tail after it; up to `stop` where the end is a cut."""
+        end = min(stop, self._sample_of(last + 1) + self._tail) if whole else stop
+        return max(self._cut, self._sample_of(first), 0), end
 
     def _sample_of(self, score: int) -> int:
         """First sample of the 10 ms that a score stands for."""

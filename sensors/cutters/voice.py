@@ -9,6 +9,7 @@ alone. There is no learning in it and no model to load.
 
 from collections import deque
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,22 @@ _BLOCK = 10
 _BLOCKS = 60
 MEMORY = _BLOCKS * _BLOCK * HOP / SAMPLE_RATE
 """Seconds of sound that the floors are taken from."""
-# Power a band at -75 dB of full scale: what lies below is silence, whatever its shape.
-_SILENCE = 10**-7.5 / BANDS
+SILENCE = 10**-7.5
+"""Power, -75 dB of full scale: what lies below is silence, whatever its shape."""
+_SILENCE = SILENCE / BANDS
+
+
+class Score(NamedTuple):
+    """What is known of 10 ms of sound.
+
+    Attributes:
+        above: decibel above the floor, 0…20, averaged over the bands and over 50 ms.
+        power: what the sound has more than the floor, of all bands together, averaged over 30 ms; full scale is
+            about 1. At least `SILENCE`.
+    """
+
+    above: float
+    power: float
 
 
 class Voice:
@@ -42,6 +57,7 @@ class Voice:
     def __init__(self) -> None:
         self._rest = np.empty(0, np.float32)
         self._recent: deque[float] = deque(maxlen=SMOOTHED)
+        self._powers: deque[float] = deque(maxlen=SMOOTHED)
         self._block = np.zeros(BANDS)
         self._in_block = 0
         self._blocks: deque[NDArray[np.float64]] = deque(maxlen=_BLOCKS)
@@ -52,15 +68,15 @@ class Voice:
         """Power of the noise in each band, (20,); that of silence before a tenth of a second was heard."""
         return np.full(BANDS, _SILENCE) if self._floor is None else self._floor.copy()
 
-    def observe(self, samples: NDArray[np.float32]) -> list[float]:
+    def observe(self, samples: NDArray[np.float32]) -> list[Score]:
         """Scores that these samples complete.
 
         Args:
             samples: (n,) float32 at 16 kHz, following those seen before.
 
         Returns:
-            Decibel above the floor, 0…20, oldest first: score k since the start (or `restart`) is that of the
-            sound around sample k x `HOP` + `WINDOW` / 2.
+            Oldest first: score k since the start (or `restart`) is that of the sound around sample
+            k x `HOP` + `WINDOW` / 2.
         """
         sound = np.concatenate([self._rest, samples])
         count = max(0, (len(sound) - WINDOW) // HOP + 1)
@@ -70,16 +86,21 @@ class Voice:
         scores = []
         for power in band_powers(sound, count):
             self._learn(power)
-            above = 10 * np.log10(power / self._floor) if self._floor is not None else np.zeros(BANDS)
-            self._recent.append(float(np.clip(above, 0, _HIGHEST_DB).mean()))
+            floor = power if self._floor is None else self._floor
+            self._recent.append(float(np.clip(10 * np.log10(power / floor), 0, _HIGHEST_DB).mean()))
+            self._powers.append(float(np.maximum(power - floor, 0).sum()))
             if len(self._recent) > SMOOTHED // 2:
-                scores.append(sum(self._recent) / len(self._recent))
+                # The middle of those that the score is of, and its neighbours.
+                near = list(self._powers)[-SMOOTHED // 2 - 1 : -SMOOTHED // 2 + 2]
+                loud = max(sum(near) / len(near), SILENCE)
+                scores.append(Score(sum(self._recent) / len(self._recent), loud))
         return scores
 
     def restart(self) -> None:
         """The next samples do not follow those before; the floors stay."""
         self._rest = np.empty(0, np.float32)
         self._recent.clear()
+        self._powers.clear()
 
     def _learn(self, power: NDArray[np.float64]) -> None:
         self._block += power

@@ -1,6 +1,6 @@
 """Files that are played as sources of readings. Importing this package registers its own readers."""
 
-from sensors.files import films, lerobot, recordings
+from sensors.files import films, lerobot, recordings, ros
 from sensors.files.contract import (
     FileReader,
     FileStream,
@@ -24,4 +24,5 @@ __all__ = [
     "readers",
     "recordings",
     "register_reader",
+    "ros",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from sensors.core.errors import ConfigError, SourceError
@@ -46,7 +47,10 @@ class Channel:
     def _named(self, topic: str, streams: Sequence[FileStream]) -> FileStream:
         found = next((stream for stream in streams if stream.name == topic), None)
         if found is None:
-            raise SourceError(f"holds no stream {topic!r}; it holds {', '.join(s.name for s in streams) or 'none'}")
+            names = [stream.name for stream in streams]
+            near = get_close_matches(topic, names, 1)
+            meant = f" (did you mean {near[0]!r}?)" if near else ""
+            raise SourceError(f"holds no stream {topic!r}{meant}; it holds {', '.join(names) or 'none'}")
         if found.refused:
             raise SourceError(f"stream {topic!r} cannot be read: {found.refused}")
         if not fits(found, self.reading):

@@ -7,7 +7,7 @@ from typing import Any
 from sensors.core.errors import SourceError
 from sensors.core.percept import Reading
 from sensors.files.choice import Channel
-from sensors.files.player import Entry, Player
+from sensors.files.player import PlayedPart, Player
 from sensors.signals.readings import Frame
 from sensors.sources.loop import AT_ITS_END, LoopSource
 from sensors.sources.source import Ended, T
@@ -53,7 +53,7 @@ class _Track:
 
     def __init__(self, source: FileSource[Any]) -> None:
         self._source, self._player, self._channel = source, source.player, source.channel
-        self._entry: Entry | None = None
+        self._entry: PlayedPart | None = None
         self._readings: Generator[Reading, None, str] | None = None
         self._next: Reading | None = None
         self._ending = ""

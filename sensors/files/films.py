@@ -37,10 +37,10 @@ class FilmReader(FileReader):
             raise SourceError(
                 f"{path}: films are read by PyAV, which is not installed: pip install 'reciprocal[films]'"
             )
-        return [Part(path.name, lambda: Film(path))]
+        return [Part(path.name, lambda: FilmFile(path))]
 
 
-class Film(OpenFile):
+class FilmFile(OpenFile):
     """A film that was found to be one.
 
     Args:

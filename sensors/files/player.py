@@ -25,7 +25,7 @@ SEARCHED = 32
 """Most parts that are opened beforehand in search of what the channels play."""
 
 
-class Entry(NamedTuple):
+class PlayedPart(NamedTuple):
     """What a channel plays of a part.
 
     Attributes:
@@ -93,7 +93,7 @@ class Player:
             self._gone.add(channel)
             self._finish(channel)
 
-    def enter(self, channel: str, index: int, report: Report) -> Entry | None:
+    def enter(self, channel: str, index: int, report: Report) -> PlayedPart | None:
         """Go to a part, once all channels are through with the one before.
 
         Args:
@@ -114,7 +114,7 @@ class Player:
                 if len(self._through) < len(self.channels):
                     return None
                 self._open(index, report)
-            return Entry(self._parts[index].name, self._file, self._picked.get(channel))
+            return PlayedPart(self._parts[index].name, self._file, self._picked.get(channel))
 
     def leave(self, channel: str) -> None:
         """A channel is through with the part."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from sensors.browsers.browsers import Browsers
 from sensors.browsers.host_prompts import HostPrompts
 from sensors.core.errors import SourceError
+from sensors.files.ros.recorder import check_libraries, free_place, make_recorder, taken
 from sensors.live.live_rig import HOST, LiveRig
 from sensors.live.rig_config import RigConfig
 from sensors.perception.perception import Perception, StreamConfig
@@ -13,7 +14,6 @@ from sensors.perception.streams import AnySource, devices, played, streams
 from sensors.robots.ingest import RemoteIngest
 from sensors.sources.devices import connect
 from sensors.sources.own_playback import OwnPlayback
-from sensors.sources.recorder import ABOUT, Recorder, free_directory
 
 CHECK = 2.5
 """Longest wait for a device when it is only checked whether there is one, seconds."""
@@ -35,11 +35,12 @@ def make_rig(config: RigConfig, generation: int, kinds: Collection[str]) -> Live
     recorder = None
     ingest = RemoteIngest(config.ingest) if config.ingest.listen is not None else None
     if config.live.record is not None:
-        recorder = Recorder(
-            free_directory(config.live.record), config.sensors.record_mib * 2**20, config.sensors.picture_rate
+        recorder = make_recorder(
+            free_place(config.live.record), config.sensors.record_mib * 2**20, config.sensors.picture_rate
         )
     perceiving = StreamConfig.of(config.perception, config.sensors)
     browsers = prompts = None
+    perceiving = StreamConfig.of(config.perception, config.sensors)
     if config.browsers.most and not config.played:
         senses = (perceiving, config.names)
         prompts = HostPrompts(generation, config.browsers.exam, config.letters) if sources else None
@@ -87,8 +88,10 @@ def check(config: RigConfig, fresh: bool = True) -> None:
         SourceError: nothing is there: what was looked for and the fix.
         LinkError: robots cannot be heard at that address, or not with those keys.
     """
-    if fresh and config.live.record is not None and (Path(config.live.record) / ABOUT).exists():
-        raise SourceError(f"--record {config.live.record}: holds a recording already; choose another folder")
+    if fresh and config.live.record is not None and taken(config.live.record):
+        raise SourceError(f"--record {config.live.record}: holds a recording already; choose another place")
+    if config.live.record is not None:
+        check_libraries(config.live.record)
     sources = make_sources(config)
     if config.ingest.listen is not None:
         RemoteIngest(config.ingest).close()

@@ -27,7 +27,8 @@ class LiveConfig(Config):
 
     record: str | None = setting(
         None,
-        help="directory for a recording of all that the sensors give (DIR-2, … after a restart); none: no recording",
+        help="directory for a recording of all that the sensors give, or FILE.mcap for one of ROS 2 messages (DIR-2, … "
+        "after a restart); none: no recording",
     )
     speed: float = setting(
         1.0,

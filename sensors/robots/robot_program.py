@@ -19,6 +19,7 @@ from sensors.core.errors import ConfigError, UserError
 from sensors.core.event import MAX_NAME
 from sensors.core.retired import without_retired
 from sensors.cutters.seeing import view_finders
+from sensors.files.ros.recorder import check_libraries, free_place, make_recorder
 from sensors.perception.perception import Perception, StreamConfig
 from sensors.perception.streams import AnySource, devices, played, sense_defaults, streams
 from sensors.plugins import load_plugins
@@ -31,12 +32,12 @@ from sensors.robots.robot_journal import RobotJournal, journal_directory
 from sensors.senses import configure
 from sensors.sources.devices import list_devices
 from sensors.sources.live_config import SensorsConfig
-from sensors.sources.recorder import Recorder, free_directory
+from sensors.sources.recorder import Recorder
 from sensors.sources.source import Change
 from sensors.system.address import file_of, redact_text
 from sensors.system.interrupts import heard
 from sensors.system.output import failure, go_on_without
-from sensors.system.paths import check_writable, place
+from sensors.system.paths import check_writable, place, recording_folder
 from sensors.system.places import check_link
 from sensors.system.program import hide_passwords, program
 
@@ -122,7 +123,11 @@ def make_parser(page: str = "") -> argparse.ArgumentParser:
         "--keys", metavar="DIR", help="this robot's folder of keys; required where the host is another machine"
     )
     parser.add_argument("--journal", metavar="DIR", help=f"{_JOURNAL}; none: in memory only [auto]")
-    parser.add_argument("--record", metavar="DIR", help="record all that the sources give; DIR-2, … after a restart")
+    parser.add_argument(
+        "--record",
+        metavar="DIR",
+        help="record all that the sources give, or FILE.mcap as ROS 2 messages; DIR-2, … after a restart",
+    )
     parser.add_argument("--name", help="name of this robot [that of its key, or of this machine]")
     parser.add_argument(
         "--seconds", type=float, metavar="S", help="seconds after which the robot ends [none: until Ctrl-C]"
@@ -200,7 +205,8 @@ def _run(given: argparse.Namespace, config: RobotConfig) -> int:
     record = None
     if given.record is not None:
         record = _placed("--record", given.record)
-        check_writable(record, "--record")
+        check_writable(recording_folder(record), "--record")
+        check_libraries(record)
     sources = _sources(config.sensors, None if given.play is None else _placed("--play", given.play))
     with ExitStack() as stack:
         journal = None
@@ -212,9 +218,9 @@ def _run(given: argparse.Namespace, config: RobotConfig) -> int:
         publisher = stack.enter_context(Publisher(config.publisher, name, generation, journal))
         recorder = None
         if record is not None:
-            record = free_directory(record)
+            record = free_place(record)
             recorder = stack.enter_context(
-                Recorder(record, config.sensors.record_mib * MIB, config.sensors.picture_rate)
+                make_recorder(record, config.sensors.record_mib * MIB, config.sensors.picture_rate)
             )
         publisher.observe(_tell)
         for source in sources:

@@ -28,7 +28,8 @@ def _sources(config: SensorsConfig) -> list[Source[Any]]:
 def _cutter(config: Any) -> Segmenter:
     """What cuts sound into utterances, none longer than a spectrogram is."""
     segmentation = config.segmentation
-    return Segmenter(segmentation.replace(longest=min(segmentation.longest, longest() / SAMPLE_RATE)))
+    segmentation = segmentation.replace(longest=min(segmentation.longest, longest() / SAMPLE_RATE))
+    return Segmenter(segmentation, words=config.sensors.utterance == "word")
 
 
 def _samples(percepts: Sequence[Utterance], config: Any) -> NDArray[np.uint8]:
@@ -68,5 +69,9 @@ STREAM = Stream(
     samples=_samples,
     warm_up=_warm_up,
     file=_file,
-    misses={"too_quiet": "too quiet: speak louder, or nearer to the microphone", "too_short": "too short"},
+    misses={
+        "too_quiet": "too quiet: speak louder, or nearer to the microphone",
+        "too_short": "too short",
+        "too_long": "too long: pause between what is said",
+    },
 )

@@ -30,6 +30,11 @@ class SensorsConfig(Config):
     )
     width: int = setting(640, help="width that the camera is asked for", unit="px", low=64, high=7680)
     height: int = setting(480, help="height that the camera is asked for", unit="px", low=48, high=4320)
+    utterance: str = setting(
+        "phrase",
+        help="what an utterance is; phrase: all that is said without a pause; word: what lies between two dips of it",
+        choices=("phrase", "word"),
+    )
     read_timeout: float = setting(2.0, help="longest wait for a sound or a picture", unit="s", low=0.05, high=60.0)
     stall: float = setting(
         1.5,

@@ -50,7 +50,7 @@ class TimedSound:
             self._resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float32")
             self._taken, self._given, self._gap = 0, 0, gap
         # What comes out lags behind what went in, and its times with it.
-        start += self._given / SAMPLE_RATE - self._taken / self._rate
+        start += self._lag()
         out: NDArray[np.float32] = self._resampler.resample_chunk(samples)
         self._taken += len(samples)
         self._given += len(out)
@@ -58,3 +58,15 @@ class TimedSound:
             return None
         gap, self._gap = self._gap, False
         return Chunk(start, out, gap, unsure)
+
+    def finish(self) -> Chunk | None:
+        """What the resampler still holds at the end of a recording; None: nothing."""
+        if self._resampler is None or self._end is None:
+            return None
+        rest: NDArray[np.float32] = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        start, self._resampler = self._end + self._lag(), None
+        return Chunk(start, rest, self._gap) if len(rest) else None
+
+    def _lag(self) -> float:
+        """Seconds by which the end of what came out of the resampler differs from that of what went in, below 0."""
+        return self._given / SAMPLE_RATE - self._taken / self._rate

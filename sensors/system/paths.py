@@ -10,6 +10,9 @@ NAME_MAX = 255
 PATH_MAX = 4095
 """Bytes of a whole path that the kernel takes."""
 
+MCAP = ".mcap"
+"""Ending of the names of recordings that are a file of ROS messages, and not a folder."""
+
 
 def place(text: str | Path, option: str) -> Path:
     """The absolute path that the user means; `~` is expanded also where the shell does not (`--run-dir=~/x`).
@@ -78,6 +81,11 @@ def check_readable(folder: Path, option: str, what: str) -> None:
         raise ConfigError(f"{option} {folder}: is no directory; {what}") from None
     except OSError as error:
         raise ConfigError(f"{option} {folder}: cannot be read ({error.strerror}); {what}") from None
+
+
+def recording_folder(path: Path) -> Path:
+    """The folder that a recording is written to: the one that is named, or that of a file."""
+    return path.parent if path.suffix.lower() == MCAP else path
 
 
 def check_writable(folder: Path, option: str) -> None:

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime.command.entry import Entry
+from runtime.command.entry import Subcommand
 from sensors.core.errors import ConfigError
 from sensors.given import PREPARATIONS
 from sensors.system.address import redact
 from sensors.system.paths import place
 
 if TYPE_CHECKING:
-    from agent.learned.contract import Agent, Evoked
+    from agent.learned.contract import Agent, EvokedSamples
 
 SHOWN = 3
 """Known samples that are told where nothing is to be written."""
@@ -93,7 +93,7 @@ def _target(agent: "Agent", sense: str, out: Path) -> str:
     return able[0]
 
 
-def _only(evoked: "Evoked") -> str:
+def _only(evoked: "EvokedSamples") -> str:
     (name,) = evoked
     return name
 
@@ -104,7 +104,7 @@ def _near(agent: "Agent", sense: str, file: str, prepare: str | None) -> Iterato
     yield f"nearest known {sense}: {told}"
 
 
-ENTRY = Entry(
+ENTRY = Subcommand(
     name="ask",
     usage="ask RUN --image a.png --out a.wav",
     about="what a picture or a sound evokes",

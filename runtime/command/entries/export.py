@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.command.entries.info import facts
-from runtime.command.entry import Entry
+from runtime.command.entry import Subcommand
 from sensors.system.paths import place
 
 
@@ -80,7 +80,7 @@ def card(path: Path, saved: Mapping[str, Any], told: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-ENTRY = Entry(
+ENTRY = Subcommand(
     name="export",
     usage="export RUN --onnx DIR",
     about="encoders, decoders and translations as ONNX files",

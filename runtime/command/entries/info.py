@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runtime.command.entry import Entry
+from runtime.command.entry import Subcommand
 from sensors.system.paths import place
 
 WIDTH = 12
@@ -97,7 +97,7 @@ def _settings(saved: Mapping[str, Any]) -> list[str]:
     return [f"{one['key']}: {one['default']} -> {one['value']}" for one in told_settings(config) if one["changed"]]
 
 
-ENTRY = Entry(
+ENTRY = Subcommand(
     name="info",
     usage="info RUN",
     about="steps, exams, data, and settings that differ from the defaults",

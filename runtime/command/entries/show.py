@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.command.entry import Entry
+from runtime.command.entry import Subcommand
 from sensors.core.errors import ConfigError, UserError
 from sensors.system.paths import place
 
@@ -106,7 +106,7 @@ def _taught(agent: "LoadedAgent") -> "ExamSet | None":
     return None
 
 
-ENTRY = Entry(
+ENTRY = Subcommand(
     name="show",
     usage="show RUN --out known.png",
     about="what a run knows, as a contact sheet",

@@ -7,7 +7,7 @@ from typing import Any
 from sensors.cutters.seeing.card import CardViews, look_at_card
 from sensors.cutters.seeing.contract import Fit, ViewFinder
 from sensors.cutters.seeing.thing import FINDER as THING
-from sensors.cutters.seeing.thing import Things
+from sensors.cutters.seeing.thing import ThingViews
 from sensors.cutters.views import View
 from sensors.sources.source import Frame
 
@@ -22,7 +22,7 @@ class CardsOrThings:
         counts: those of both finders; `views` and what else both count are added.
     """
 
-    def __init__(self, cards: CardViews, things: Things, color: bool) -> None:
+    def __init__(self, cards: CardViews, things: ThingViews, color: bool) -> None:
         self._cards, self._things, self._color = cards, things, color
         self._next = 0
         self._shown: tuple[bool, int, View] | None = None  # whether it is a card, its finder's number, as it was given
@@ -84,7 +84,7 @@ class CardsOrThings:
 
 
 def _make(config: Any, color: bool, fit: Fit) -> CardsOrThings:
-    return CardsOrThings(CardViews(config.views, color), Things(fit, config.views), color)
+    return CardsOrThings(CardViews(config.views, color), ThingViews(fit, config.views), color)
 
 
 FINDER = ViewFinder(

@@ -5,7 +5,8 @@ thing has stayed in one place for `views.hold` seconds. Turning does not end it:
 is that of the side that is seen then, under the same number, so words that are said meanwhile are one lesson. It ends
 when the thing is gone, moves for longer than `views.resume`, or another one is there.
 
-A sample is a square crop around the thing with a margin.
+A sample is a square crop around the thing with a margin. Nothing is kept over a restart, as of any cutter: the scene is
+learned anew within a second.
 """
 
 from collections import Counter, deque
@@ -16,7 +17,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.core.state import StateDict, check_state
 from sensors.cutters.seeing.background import Background
 from sensors.cutters.seeing.contract import Fit, ViewFinder
 from sensors.cutters.seeing.hand import without_hand
@@ -24,7 +24,6 @@ from sensors.cutters.views import View, ViewsConfig, is_picture
 from sensors.signals.pictures import camera_pixels
 from sensors.sources.source import Frame
 
-STATE_VERSION = 1
 MARGIN = 0.12
 """Share of the longer side of a thing that its sample shows beyond it on each side."""
 PLACE, SIZE = 0.2, 0.35
@@ -38,7 +37,7 @@ _HUES = (12, 6)
 Box = tuple[int, int, int, int]
 
 
-class Things:
+class ThingViews:
     """Frames in, views of things out.
 
     Args:
@@ -115,19 +114,6 @@ class Things:
         """End of the stream: the view that lasts, if any."""
         self._places.clear()
         return self._end()
-
-    def state_dict(self) -> StateDict:
-        """How many views there have been; the scene is learned anew within a second."""
-        return {"version": STATE_VERSION, "views": self.counts["views"]}
-
-    def load_state_dict(self, state: Any) -> None:
-        """Go on with the numbers that follow the saved ones.
-
-        Raises:
-            StateError: another version, or a key too many or too few.
-        """
-        check_state(state, {"views"}, STATE_VERSION, "things")
-        self.counts["views"] = int(state["views"])
 
     def _lose(self, now: float) -> list[View]:
         if now - self._last <= self.config.unseen or not (self._places or self._view is not None):
@@ -233,8 +219,8 @@ def _unlike(one: NDArray[np.float32], other: NDArray[np.float32] | None) -> floa
     return 1.0 if other is None else float(cv2.compareHist(one, other, cv2.HISTCMP_BHATTACHARYYA))
 
 
-def _make(config: Any, color: bool, fit: Fit) -> Things:
-    return Things(fit, config.views)
+def _make(config: Any, color: bool, fit: Fit) -> ThingViews:
+    return ThingViews(fit, config.views)
 
 
 FINDER = ViewFinder(

@@ -1,6 +1,6 @@
 import numpy as np
 
-from benchmarks.harness.handheld import FPS, HEIGHT, RENDERED, WIDTH, Scene, overlap, rendered
+from benchmarks.harness.handheld import FPS, HEIGHT, RENDERED, WIDTH, HandheldScene, overlap, rendered
 
 
 def test_boxes_overlap_by_what_they_share() -> None:
@@ -11,7 +11,7 @@ def test_boxes_overlap_by_what_they_share() -> None:
 
 def test_the_thing_is_where_the_truth_says() -> None:
     rng = np.random.default_rng(1)
-    scene = Scene([rendered(name, rng) for name in RENDERED], seed=1, empty=0.0, light=0.0, noise=0.0)
+    scene = HandheldScene([rendered(name, rng) for name in RENDERED], seed=1, empty=0.0, light=0.0, noise=0.0)
     empty = scene.picture(0.5)[0].astype(int)
     for showing in scene.showings:
         picture, box = scene.picture((showing.held + showing.let) / 2)
@@ -25,7 +25,7 @@ def test_the_thing_is_where_the_truth_says() -> None:
 
 
 def test_a_scene_is_the_same_each_time_it_is_seen() -> None:
-    scenes = [Scene([rendered("mug", np.random.default_rng(0))], seed=3) for _ in range(2)]
+    scenes = [HandheldScene([rendered("mug", np.random.default_rng(0))], seed=3) for _ in range(2)]
     for at in np.arange(0, scenes[0].seconds, 12 / FPS):
         one, other = (scene.picture(float(at)) for scene in scenes)
         assert np.array_equal(one[0], other[0]) and one[1] == other[1]

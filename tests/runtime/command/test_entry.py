@@ -3,7 +3,7 @@ from argparse import ArgumentParser
 import pytest
 
 from runtime.command.cli import parse_arguments
-from runtime.command.entry import Entry, entries, entry_of, register_entry, run_entry
+from runtime.command.entry import Subcommand, entries, entry_of, register_entry, run_entry
 from runtime.command.parser import PrintedText
 from sensors.core.errors import ConfigError
 
@@ -43,4 +43,4 @@ def test_a_mistake_is_one_line() -> None:
 def test_names_are_words_and_taken_once() -> None:
     for name in ("ask", "As", "a-b", ""):
         with pytest.raises(ValueError, match="taken, or is no lower-case word"):
-            register_entry(Entry(name, "", "", nothing, lambda given, others: iter(())))
+            register_entry(Subcommand(name, "", "", nothing, lambda given, others: iter(())))

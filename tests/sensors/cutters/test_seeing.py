@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.harness.shown import drawing, show
-from sensors.core.errors import ConfigError, StateError
+from sensors.core.errors import ConfigError
 from sensors.cutters.seeing import ViewFinder, register_view_finder, view_finder, view_finders
-from sensors.cutters.seeing.thing import Things, crop
+from sensors.cutters.seeing.thing import crop
 from sensors.perception.perception import StreamConfig
 from sensors.senses import configure
 from sensors.signals.frames import fit_picture
@@ -135,14 +135,6 @@ def test_a_crop_is_square_and_stays_inside_the_picture() -> None:
     assert crop(picture, (10, 20, 30, 20)).shape == (37, 37, 3)
     assert crop(picture, (140, 80, 20, 20)).shape == (25, 25, 3)
     assert crop(picture, (0, 0, 150, 90)).shape == (186, 186, 3)
-
-
-def test_the_numbers_of_things_go_on() -> None:
-    things = Things(fit_picture)
-    things.load_state_dict({"version": 1, "views": 7})
-    assert things.state_dict() == {"version": 1, "views": 7}
-    with pytest.raises(StateError):
-        things.load_state_dict({"version": 2, "views": 7})
 
 
 def card(at: float) -> Picture:

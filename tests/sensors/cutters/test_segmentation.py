@@ -194,14 +194,62 @@ def test_a_backlog_whose_times_run_together_is_heard_and_not_thrown_away() -> No
     assert found[-1].whole and found[-1].start == pytest.approx(3.0, abs=0.06)
 
 
-def test_long_speech_is_cut_and_not_whole() -> None:
+def test_long_speech_is_cut_where_it_dips_and_nothing_of_it_is_lost() -> None:
     rng = np.random.default_rng(7)
-    sound = stream([(1 + 0.3 * k, 0.3) for k in range(18)], 8.0, rng)
-    config = SegmentationConfig(longest=2.0)
-    found = _observe(Segmenter(config), list(chunks(sound)))
-    assert len(found) == 3
+    words = [(1 + 0.5 * k, 0.5) for k in range(11)]
+    sound = stream(words, 8.5, rng)
+    segmenter = Segmenter(SegmentationConfig(longest=2.0))
+    found = _observe(segmenter, list(chunks(sound)))
+    assert len(found) >= 3 and not any(u.whole for u in found)
+    assert segmenter.counts["too_long"] == len(found) - 1
     assert all(len(u.samples) <= 2.0 * SAMPLE_RATE for u in found)
-    assert not any(u.whole for u in found[:-1])
+    # The words fade in and out: that is where it dips.
+    between = [start for start, _ in words[1:]]
+    for before, after in pairwise(found):
+        assert min(abs(before.end - moment) for moment in between) < 0.04
+        assert after.start - before.end < 0.04
+    assert found[0].start == pytest.approx(1.0, abs=0.05) and found[-1].end == pytest.approx(6.5, abs=0.06)
+
+
+def test_speech_of_the_greatest_length_without_a_dip_is_cut_all_the_same() -> None:
+    sound = stream([(1.0, 5.0)], 7.0, np.random.default_rng(7))
+    found = _observe(Segmenter(SegmentationConfig(longest=2.0)), list(chunks(sound)))
+    assert sum(len(u.samples) for u in found) / SAMPLE_RATE == pytest.approx(5.1, abs=0.15)
+    assert all(len(u.samples) + 3_200 >= SAMPLE_RATE for u in found[:-1])
+
+
+def test_faint_ends_count_in_noise_and_echoes_do_not_in_silence() -> None:
+    rng = np.random.default_rng(15)
+    for noise, faint, inside in ((0.003, 0.012, True), (1e-5, 0.003, False)):
+        # A word with a faint half behind it: 18 dB below it, and 30 dB below it.
+        sound = stream([(2.0, 0.5)], 4.0, rng, noise)
+        sound[round(2.5 * SAMPLE_RATE) : round(2.8 * SAMPLE_RATE)] += faint * rng.standard_normal(4_800, np.float32)
+        (found,) = _observe(Segmenter(), list(chunks(sound)))
+        assert found.end == pytest.approx(2.8 if inside else 2.5, abs=0.06)
+
+
+def test_a_phrase_is_one_utterance_or_one_for_each_word() -> None:
+    # Three words with 70 ms of silence between them: no pause that ends an utterance.
+    words = [(1.0, 0.35), (1.42, 0.3), (1.79, 0.4)]
+    sound = stream([*words, (4.0, 0.5)], 6.0, np.random.default_rng(16))
+    phrase = _observe(Segmenter(), list(chunks(sound)))
+    assert [(round(u.start, 1), round(u.end, 1)) for u in phrase] == [(1.0, 2.2), (4.0, 4.5)]
+    segmenter = Segmenter(words=True)
+    found = _observe(segmenter, list(chunks(sound)))
+    assert len(found) == 4 and all(u.whole for u in found)
+    for utterance, (start, length) in zip(found, words, strict=False):
+        assert utterance.start == pytest.approx(start, abs=0.05)
+        assert utterance.end == pytest.approx(start + length, abs=0.06)
+    assert not any(after.start < before.end for before, after in pairwise(found)), "no sound is in two words"
+
+
+def test_of_a_phrase_that_is_cut_the_words_that_are_whole_stay_whole() -> None:
+    words = [(1.0, 0.35), (1.42, 0.3), (1.79, 0.4)]
+    sound = stream(words, 3.0, np.random.default_rng(17))
+    segmenter = Segmenter(words=True)
+    found = _observe(segmenter, list(chunks(sound[: round(2.0 * SAMPLE_RATE)]))) + segmenter.flush()
+    assert [u.whole for u in found] == [True, True, False]
+    assert segmenter.counts["broken"] == 1
 
 
 def test_clicks_are_dropped_and_counted() -> None:

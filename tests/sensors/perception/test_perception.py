@@ -13,7 +13,7 @@ from sensors.cutters.segmentation import SegmentationConfig
 from sensors.cutters.views import Views, ViewsConfig
 from sensors.live.rig_config import RigConfig
 from sensors.perception.pairing import PairingConfig
-from sensors.perception.perception import Perception, PerceptionConfig
+from sensors.perception.perception import Perception, PerceptionConfig, StreamConfig
 from sensors.robots.robot_config import RobotConfig
 from sensors.signals.cards import card_image
 from sensors.signals.spectrogram import SAMPLE_RATE
@@ -77,6 +77,7 @@ def test_utterances_are_prepared_as_the_datasets_are() -> None:
     config = PerceptionConfig(clean=False)
     (batch,) = _run(Perception("p", config=config), sound, [])
     first, last = (round((t - T0) * SAMPLE_RATE) for t in (float(batch.start[0]), float(batch.end[0])))
+    last += round(config.segmentation.after * SAMPLE_RATE)
     expected, _ = prepare_waves([sound[first:last]])
     np.testing.assert_array_equal(batch.samples["audio"], expected)
 
@@ -201,3 +202,16 @@ def test_starts_that_know_nothing_of_each_other_have_lessons_of_their_own() -> N
         "hall",
         1,
     )._lesson(3)
+
+
+def test_words_are_parted_where_the_sensors_are_told_to() -> None:
+    # Two words with 70 ms between them: no pause that ends an utterance.
+    sound = stream([(1.0, 0.35), (1.42, 0.4)], 3.0, np.random.default_rng(0))
+    for utterance, events in (("phrase", 1), ("word", 2)):
+        config = StreamConfig.of(PerceptionConfig(), SensorsConfig(utterance=utterance))
+        perception = Perception("p", config=config, senses=["audio"])
+        batches = [batch for chunk in chunks(sound) for batch in perception.observe(chunk, chunk.end)]
+        batches += perception.flush(9.0)
+        assert sum(len(batch) for batch in batches) == events
+    with pytest.raises(ConfigError, match="choose one of phrase, word"):
+        SensorsConfig(utterance="sentence")

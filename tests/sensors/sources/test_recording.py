@@ -240,7 +240,7 @@ def test_the_limit_and_what_does_not_fit_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_takes_seconds_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sensors.sources.recorder.SEGMENT", 20_000)
+    monkeypatch.setattr("sensors.sources.segments.SEGMENT", 20_000)
     asked, there = threading.Event(), threading.Event()
 
     def slow(_: int) -> None:
@@ -259,7 +259,7 @@ def test_a_disk_that_takes_seconds_holds_nobody_up(tmp_path: Path, monkeypatch: 
 
 
 def test_what_a_disk_that_hangs_does_not_take_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sensors.sources.recorder.SEGMENT", 20_000)
+    monkeypatch.setattr("sensors.sources.segments.SEGMENT", 20_000)
     monkeypatch.setattr("sensors.sources.recorder.QUEUE", 30_000)
     monkeypatch.setattr("sensors.sources.recorder.DRAIN", 0.2)
     hangs = threading.Event()
@@ -279,7 +279,7 @@ def test_what_a_disk_that_hangs_does_not_take_is_counted(tmp_path: Path, monkeyp
 
 
 def test_long_recordings_go_to_several_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sensors.sources.recorder.SEGMENT", 20_000)
+    monkeypatch.setattr("sensors.sources.segments.SEGMENT", 20_000)
     chunks, frames = session()
     record(tmp_path, chunks, frames)
     assert len(list(tmp_path.glob("*.rec"))) > 4
@@ -345,7 +345,7 @@ def test_missing_readings_of_a_recording_are_found(tmp_path: Path) -> None:
 
 
 def test_a_segment_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sensors.sources.recorder.SEGMENT", 15_000)
+    monkeypatch.setattr("sensors.sources.segments.SEGMENT", 15_000)
     chunks, _ = session()
     record(tmp_path, chunks, [])
     (tmp_path / "00-0001.rec").unlink()
