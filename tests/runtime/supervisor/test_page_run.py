@@ -42,3 +42,11 @@ def test_a_page_that_cannot_be_kept_alive_takes_nothing_with_it(tmp_path: Path, 
     assert wait_for(lambda: figures(run)[-1]["step"] > before + 20)
     job.process.send_signal(signal.SIGINT)
     assert job.end() == (0, ""), job.text
+
+
+def test_without_a_page_there_is_none(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    job = Run("--run-dir", str(run), "--page", "none", "--steps", "20")
+    assert job.end(180) == (0, ""), job.text
+    assert "page http" not in job.text
+    assert "actor/page" not in figures(run)[-1]

@@ -151,12 +151,10 @@ def test_ctrl_c_stops_with_a_checkpoint_and_resume_goes_on(tmp_path: Path, other
 
 
 def test_actors_die_and_hang_and_the_run_goes_on(tmp_path: Path) -> None:
-    """Without a page, of which nothing is seen then."""
     path = tmp_path / "run"
     deadlines = ("--set", "run.call_deadline=3", "--set", "run.monitor_deadline=2")
     faults = "teacher-dies,letters-die,learner-dies,monitor-hangs,replay-dies"
-    options = ("--page", "none", "--steps", "330", "--set", "run.checkpoint_every=1", *deadlines)
-    run = Run(*options, "--run-dir", str(path), faults=faults)
+    run = Run("--steps", "330", "--set", "run.checkpoint_every=1", *deadlines, "--run-dir", str(path), faults=faults)
     run.wait_for("first step after")
     assert run.end() == (0, "")
     assert "teacher-0: its process died" in run.text
@@ -165,7 +163,6 @@ def test_actors_die_and_hang_and_the_run_goes_on(tmp_path: Path) -> None:
     assert "replay: its process died" in run.text
     assert "monitor: no answer to run" in run.text
     last = figures(path)[-1]
-    assert "page http" not in run.text and "actor/page" not in last
     assert {k for k, v in last.items() if k.startswith("restarts/") and v > 0} == {
         "restarts/learner",
         "restarts/monitor",
