@@ -3,6 +3,7 @@
 Both play a script (see `stage.py`) from its beginning each time the page opens them.
 """
 
+import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 import soundfile
 
+from benchmarks.harness.playwright_process import chromium_type
 from benchmarks.harness.shown import show
 from benchmarks.harness.stage import Line
 from sensors.signals.spectrogram import SAMPLE_RATE
@@ -83,19 +85,14 @@ class BrowserStage:
         home: an empty folder.
         lines: the script.
         seconds: for which the files last before they begin again.
-        kind: Playwright's `BrowserType` of a process that drives another browser already; None: Playwright is started.
     """
 
-    def __init__(self, home: Path, lines: Sequence[Line], seconds: float, kind: Any = None) -> None:
-        from playwright.sync_api import sync_playwright
-
+    def __init__(self, home: Path, lines: Sequence[Line], seconds: float) -> None:
         sound, film = home / "sound.wav", home / "film.mjpeg"
         write_sound(sound, lines, seconds)
         write_film(film, lines, seconds)
-        self._playwright: Any = None
-        if kind is None:
-            started = sync_playwright().start()
-            self._playwright, kind = started, started.chromium
+        self._ending = contextlib.ExitStack()
+        kind = self._ending.enter_context(chromium_type())
         self._browser = kind.launch(
             executable_path=str(CHROMIUM),
             args=[
@@ -149,8 +146,7 @@ class BrowserStage:
     def close(self) -> None:
         """End the browser."""
         self._browser.close()
-        if self._playwright is not None:
-            self._playwright.stop()
+        self._ending.close()
 
     def __enter__(self) -> Self:
         return self

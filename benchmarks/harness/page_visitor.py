@@ -1,6 +1,7 @@
 """A visitor of a run's page: Chromium, driven by Playwright, that draws digits and waits for the answers."""
 
 import contextlib
+import importlib.util
 import io
 import json
 import shutil
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.drawn_digits import draw
+from benchmarks.harness.playwright_process import chromium_type
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 60.0
@@ -34,15 +36,13 @@ def browser(*flags: str) -> Iterator[Any]:
     Raises:
         SystemExit: Chromium or the extra `browser` is missing.
     """
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise SystemExit("needs the extra 'browser': pip install -e '.[browser]'") from None
+    if importlib.util.find_spec("playwright") is None:
+        raise SystemExit("needs the extra 'browser': pip install -e '.[browser]'")
     path = program()
     if path is None:
         raise SystemExit("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *flags])
+    with chromium_type() as kind:
+        found = kind.launch(executable_path=path, args=["--no-sandbox", *flags])
         with contextlib.closing(found):
             yield found
 

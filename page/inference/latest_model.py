@@ -146,7 +146,10 @@ class LatestModel:
         self._stale = True
 
     def update_codes(self) -> None:
-        """Make the codes anew where somebody has looked lately, and they are not of the newest weights."""
+        """Make the codes anew where somebody has looked lately, and they are not of the newest weights.
+
+        The first ones, and the first ones with names, are made before anybody looks.
+        """
         now = time.monotonic()
         with self._lock:
             if self._encoding is not None:
@@ -156,7 +159,9 @@ class LatestModel:
                     self._codes = self._encoding.result()
                 self._encoding = None
             networks = self._networks
-            if networks is None or now - self._wanted_at > WANTED_FOR:
+            # The first question of a run is to be answered with a word, too.
+            lacking = self._codes is None or (self._stale and not self._codes.names)
+            if networks is None or (now - self._wanted_at > WANTED_FOR and not lacking):
                 return
             same = self._codes is not None and self._codes.networks is networks and not self._stale
             if same or (self._codes is not None and now - self._encoded_at < ENCODE_EVERY):

@@ -19,6 +19,8 @@ RENAMED: Mapping[str, str] = {
     "sensors.hush": "sensors.sources.own_playback",
     "sensors.journal": "sensors.live.sensor_log",
     "sensors.lips": "sensors.signals.lips",
+    "sensors.pictures": "sensors.signals.pictures",
+    "sensors.recorder": "sensors.sources.recorder",
     "sensors.roster": "sensors.robots.robot_table",
     "sensors.window": "sensors.core.resend_window",
 }

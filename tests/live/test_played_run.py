@@ -22,7 +22,7 @@ def test_a_session_is_played_learnt_from_and_gone_on_with(tmp_path: Path) -> Non
         # What is over is learnt from for as long as the run goes on.
         job.wait_for(r"first step after", 60)
         step = int(job.wait_for(r"learning \| step (\d+)", 30)[1])
-        job.wait_for(rf"learning \| step (?!{step} )\d+", 30)
+        job.wait_for(rf"step (?!{step} )\d+ \|", 30)
         job.stop()
     finally:
         job.close()

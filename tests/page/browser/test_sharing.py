@@ -130,7 +130,7 @@ def test_a_person_shares_is_told_prompted_and_draws(run: Run, tmp_path: Path, ch
     home = tmp_path / "stage"
     home.mkdir()
 
-    with BrowserStage(home, script(60.0), 60.0, chromium.browser_type) as stage:
+    with BrowserStage(home, script(60.0), 60.0) as stage:
         stage.share(run.server.address)
         page = stage.page
         assert until(stage, lambda: pairs(run) >= 2), run.notes
@@ -159,7 +159,7 @@ def test_over_https_with_a_token_it_is_the_same(guarded: Run, tmp_path: Path, ch
     home.mkdir()
     address = guarded.server.address
     assert address.startswith("https://")
-    with BrowserStage(home, script(30.0), 30.0, chromium.browser_type) as stage:
+    with BrowserStage(home, script(30.0), 30.0) as stage:
         stage.share(address, token=TOKEN)
         assert until(stage, lambda: pairs(guarded) >= 2), guarded.notes
         told = stage.told()
