@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Graph:
-    """Topics and who is subscribed to them, and the parameters that `--ros-args` would give."""
+    """Topics and their subscribers, and the parameters that `--ros-args` would give."""
 
     def __init__(self, **parameters: str) -> None:
         self.parameters = parameters

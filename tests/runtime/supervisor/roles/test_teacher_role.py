@@ -1,4 +1,4 @@
-"""What a run knows of its teachers' events adds up, whoever dies."""
+"""What a run knows of its teachers' events adds up, whichever process dies."""
 
 from types import SimpleNamespace
 from typing import Any
