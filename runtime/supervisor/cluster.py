@@ -69,6 +69,7 @@ class Cluster:
         self._namespace = namespace
         self._folder: Path | None = None
         self._error: Exception | None = None
+        self._before: list[psutil.Process] = []  # children that are none of Ray's
         self._up, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._live, name="ray", daemon=True)
 
@@ -80,6 +81,7 @@ class Cluster:
         """
         if self._section.address is not None:
             _check_address(self._section.address)
+        self._before = psutil.Process().children(recursive=True)
         self._thread.start()
 
     def ready(self, timeout: float) -> bool:
@@ -111,7 +113,7 @@ class Cluster:
     def close(self, patience: float, keep_logs: bool = False) -> Path | None:
         """Shut Ray down within about `patience` seconds; returns the logs' folder if they are kept."""
         end = time.monotonic() + patience
-        family = _family()
+        family = self._family()
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(max(end - time.monotonic() - 0.5, 0.1))
@@ -127,7 +129,7 @@ class Cluster:
     def kill(self) -> None:
         """End every process of a private Ray at once, and leave a joined one to notice that we are gone."""
         if not self.joined:
-            _kill(_family())
+            _kill(self._family())
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -185,6 +187,10 @@ class Cluster:
             if node["NodeID"] == self.here() and node.get("MetricsExportPort"):
                 return f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
         return None
+
+    def _family(self) -> list[psutil.Process]:
+        """The processes that were started below this one since Ray was: Ray's own."""
+        return [child for child in psutil.Process().children(recursive=True) if child not in self._before]
 
     def resources(self) -> tuple[dict[str, float], dict[str, float]]:
         """What the cluster has, and what of it is free."""
@@ -292,10 +298,6 @@ def _hide_passwords() -> list[str]:
         return ["the command line, as ps and Ray's dashboard show it, holds the camera's password"]
     rename(shlex.join(shown))
     return []
-
-
-def _family() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
 
 
 def _kill(processes: list[psutil.Process]) -> None:

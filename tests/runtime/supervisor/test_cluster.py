@@ -1,4 +1,6 @@
 import socket
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,25 @@ def test_why_ray_did_not_start_is_told_as_it_is(
         cluster.ready(PATIENCE)
     cluster.close(0.1, keep_logs=True)
     assert str(caught.value) == told
+
+
+@pytest.mark.parametrize("end", [lambda cluster: cluster.close(0.1), lambda cluster: cluster.kill()])
+def test_children_that_were_there_before_outlive_it(
+    monkeypatch: pytest.MonkeyPatch, end: Callable[[Cluster], object]
+) -> None:
+    started = []
+    monkeypatch.setattr(Cluster, "_init", lambda self: started.append(subprocess.Popen(["sleep", "60"])))
+    monkeypatch.setattr(Cluster, "_find_metrics", lambda self: None)
+    with subprocess.Popen(["sleep", "60"]) as before:
+        cluster = Cluster(RunSection(dashboard=False), "test")
+        cluster.start()
+        cluster.ready(PATIENCE)
+        end(cluster)
+        outlived = before.poll() is None
+        before.kill()
+        # Whether it was reaped by `psutil` or is left to us, it has ended.
+        started[0].wait(1.0)
+        assert outlived
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:10001", "nowhere", "127.0.0.1:99999"])
