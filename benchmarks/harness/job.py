@@ -79,14 +79,15 @@ class Job:
             return []
 
     def stop(self, seconds: float = 60.0) -> float:
-        """Ctrl-C; seconds until it had ended.
+        """Ctrl-C, or SIGTERM where a run in the background ignores Ctrl-C; seconds until it had ended.
 
         Raises:
             AssertionError: another exit code than 0, or a process is left behind.
         """
         family = self.family()
         begun = time.monotonic()
-        self.process.send_signal(signal.SIGINT)
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        self.process.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
         assert self.process.wait(seconds) == 0, self.text
         took = time.monotonic() - begun
         self.close()
