@@ -16,7 +16,7 @@ from sensors.core.retired import without_retired
 ABSENT: Mapping[str, Mapping[str, Any]] = {
     "run": {"teach": "digits"},
     "learner": {"paired_turns": 0.0},
-    "perception": {"segmentation": {"reach": 80.0, "after": 0.0}},
+    "perception": {"segmentation": {"reach": 80.0, "after": 0.0, "faint": 3.0}},
     "sensors": {"view": "card"},
 }
 """What a run did that was saved before there was such a setting, where today's default does something else."""

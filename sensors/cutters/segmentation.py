@@ -2,8 +2,9 @@
 
 An utterance begins where the score (see `voice.py`) rises over `quiet` on its way over `loud`, and is over when
 it has stayed below `quiet` for `pause`. Then both ends are moved inwards to where its power first and last lies within
-`reach` of its own loudest, and `tail` is added. So the echo of a word in a quiet room is no part of it, and
-its faint ends in a loud room are. Utterances begin with their first sound, as the recordings of the datasets do: with
+`reach` of its own loudest, and `tail` is added. So the echo of a word is no part of it, and its faint ends in a loud
+room are. In a quiet room, sound that stands far above the background belongs to it down to `faint` below its loudest:
+faint consonants begin and end many words. Utterances begin with their first sound, as the recordings of the datasets do: with
 20 ms of background before it, a spectrogram looks like another word's. Beyond the end, `after` of sound is kept: what
 is too faint to tell where the word ends helps to tell which word it was.
 
@@ -33,6 +34,8 @@ __all__ = ["SegmentationConfig", "Segmenter", "Utterance"]
 _TRACKING_S = 2.0
 _CENTRE = (WINDOW - HOP) // 2
 _KEPT_S = 0.5
+_CLEAR_DB = 12.0
+"""Decibel above the background from which a faint sound belongs to the utterance."""
 _ASTRAY_S = 0.25
 """Seconds by which the times of chunks may run away from the count of their samples."""
 _MOST_UNSURE = 16
@@ -292,7 +295,9 @@ class Segmenter:
         """Those of the scores that an utterance may begin or end with, at least one."""
         above, power = np.array(scores).T
         least = max(self.config.quiet, self.config.trim * above.max())
-        over = np.flatnonzero((above >= least) & (power >= 10 ** (-self.config.reach / 10) * power.max()))
+        reach, faint = (float(power.max()) * 10 ** (-down / 10) for down in (self.config.reach, self.config.faint))
+        clear = float(self._voice.background.sum()) * 10 ** (_CLEAR_DB / 10)
+        over = np.flatnonzero((above >= least) & (power >= min(reach, max(faint, clear))))
         return over if len(over) else np.array([0, len(scores) - 1])
 
     def _span(self, first: int, last: int, stop: int, whole: bool) -> tuple[int, int]:

@@ -22,6 +22,13 @@ class SegmentationConfig(Config):
         low=3.0,
         high=80.0,
     )
+    faint: float = setting(
+        30.0,
+        help="the same in a quiet room, where so faint a sound stands far above the background",
+        unit="dB",
+        low=3.0,
+        high=80.0,
+    )
     trim: float = setting(
         0.0,
         help="share of its highest score that its begin and its end also have; 0: any score will do",

@@ -31,11 +31,11 @@ def test_settings_of_today_are_left_as_they_are() -> None:
 
 def test_what_an_earlier_run_took_for_an_utterance_it_goes_on_to_take() -> None:
     before = RunConfig().to_dict()
-    for name in ("reach", "after", "dip"):
+    for name in ("reach", "after", "dip", "faint"):
         del before["perception"]["segmentation"][name]
     before["perception"]["segmentation"]["trim"] = 0.25
     now = RunConfig.from_saved(before).perception.segmentation
-    assert (now.reach, now.trim, now.after) == (80.0, 0.25, 0.0)
+    assert (now.reach, now.faint, now.trim, now.after) == (80.0, 3.0, 0.25, 0.0)
     # Other settings of the group are left as they were saved.
     before["perception"]["segmentation"]["pause"] = 0.3
     assert RunConfig.from_saved(before).perception.segmentation.pause == 0.3

@@ -220,8 +220,13 @@ def test_speech_of_the_greatest_length_without_a_dip_is_cut_all_the_same() -> No
 
 def test_faint_ends_count_in_noise_and_echoes_do_not_in_silence() -> None:
     rng = np.random.default_rng(15)
-    for noise, faint, inside in ((0.003, 0.012, True), (1e-5, 0.003, False)):
-        # A word with a faint half behind it: 18 dB below it, and 30 dB below it.
+    for noise, faint, inside in (
+        (0.003, 0.012, True),
+        (1e-5, 0.0045, True),
+        (0.0015, 0.0045, False),
+        (1e-5, 0.0025, False),
+    ):
+        # A word with a faint half behind it: 18, 26, 26 and 32 dB below it. What is 26 dB below counts in a quiet room.
         sound = stream([(2.0, 0.5)], 4.0, rng, noise)
         sound[round(2.5 * SAMPLE_RATE) : round(2.8 * SAMPLE_RATE)] += faint * rng.standard_normal(4_800, np.float32)
         (found,) = _observe(Segmenter(), list(chunks(sound)))
