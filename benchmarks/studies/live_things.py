@@ -5,11 +5,12 @@
 `launch.py --sensors live --set sensors.view=thing` hears a real sound server and sees a real network camera. A script
 shows ten things (cut out of photographs of the Grocery Store dataset) in a hand before a room, while synthetic voices
 say their names, mostly two at each showing. Nothing in the run knows a label. The pairs that it made are held against
-the script: a pair is right if its sound is that of one word, whole, and its picture is most like the thing that was
-shown then. Afterwards views in other rooms, hands and light are named by the nearest voice that was heard, and voices
-that were not heard by the nearest of other views. Judges, trained with labels on these views and voices, grade what the
-last checkpoint evokes. Beside it stands the simulated teacher's learner after as many pairs and as many steps, taught
-the judges' training data. The grading of an interrupted benchmark goes on with the same `--out`.
+the script: a pair is right if its sound is that of one word, whole, and its picture was cut out of the script's picture
+where that thing is. The place is found by correlation. Afterwards views in other rooms, hands and light are named by
+the nearest voice that was heard, and voices that were not heard by the nearest of other views. Judges, trained with
+labels on these views and voices, grade what the last checkpoint evokes. Beside it stands the simulated teacher's
+learner after as many pairs and as many steps, taught the judges' training data. The grading of an interrupted benchmark
+goes on with the same `--out`.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from agent.exams.exam import examine
 from agent.exams.judge_cache import judges_folder
 from agent.exams.judges import Training
 from agent.networks.published import Networks, to_network
-from benchmarks.harness.handheld import HandheldScene, Showing, Thing, photographed
+from benchmarks.harness.handheld import Box, HandheldScene, Showing, Thing, photographed
 from benchmarks.harness.job import Job, latest
 from benchmarks.harness.measured import machine, tell
 from benchmarks.harness.stage import Line, Stage, parse_options
@@ -42,7 +43,6 @@ from replay.storage import Storage
 from runtime.trial import Trial
 from sensors.cutters.seeing.thing import crop
 from sensors.senses import configure
-from sensors.signals.frames import fit_picture
 from sensors.signals.spectrogram import SAMPLE_RATE
 from teacher.config import TeacherConfig
 from teacher.datasets import ExamSet
@@ -68,8 +68,15 @@ SAVE_EVERY = 200
 """Steps of the simulated teacher's learner between two checkpoints."""
 VIEWS = {"train": 40, "test": 20}
 """Views of each thing for judges and for the exam."""
-SIZES = (0.7, 0.85, 1.0, 1.3, 1.7)
-"""Sizes of the crops of what was shown with which a stored picture is compared, as shares of the thing's own."""
+SIDES = tuple(round(40 * 1.12**k) for k in range(22))
+"""Sides of the squares that a stored picture may have been cut out of, in pixels of the camera."""
+SMALL = 16
+"""Side of what is compared, in pixels."""
+EACH = 0.3
+"""Seconds between the pictures of the script in which it is looked for."""
+COVERED = 0.5
+"""Share of the thing's box that a square holds from which it shows the thing."""
+Views = tuple[Box | None, list[NDArray[Any]]]
 SLACK = 0.35
 """Seconds by which a sound may come later, or end otherwise, than it was played."""
 
@@ -194,7 +201,7 @@ def judge(replay: Path, script: ThingsScript, began: float, until: float) -> dic
     rows = storage.live()
     matched: Counter[int] = Counter()
     wrong = []
-    views: dict[int, list[NDArray[np.uint8]]] = {}
+    views: dict[int, list[Views]] = {}
     for row, picture in zip(storage.meta[rows], np.array(storage.samples["image"][rows]), strict=True):
         start, end = float(row["start"]) - began, float(row["end"]) - began
         near = [i for i, line in enumerate(script.lines) if line.said < end and line.heard > start]
@@ -216,37 +223,55 @@ def _is_whole(line: Line, start: float, end: float) -> bool:
     return abs(start - line.said) < SLACK and abs(end - line.heard) < SLACK
 
 
-def _shown(
-    script: ThingsScript, at: float, picture: NDArray[np.uint8], views: dict[int, list[NDArray[np.uint8]]]
-) -> int | None:
-    """The thing that a stored picture is most like, of those that were shown about then."""
-    found: dict[int, float] = {}
+def _shown(script: ThingsScript, at: float, picture: NDArray[np.uint8], views: dict[int, list[Views]]) -> int | None:
+    """The thing in the picture of the script from which a stored picture was cut; None where it shows none.
+
+    The place of the stored picture is looked for in pictures of each showing about then, at every size. Where it is
+    found best, it shows the thing if it holds most of it.
+    """
+    small = cv2.resize(picture.transpose(1, 2, 0), (SMALL, SMALL), interpolation=cv2.INTER_AREA)
+    best, shown = -1.0, None
     for place, showing in enumerate(script.scene.showings):
-        if showing.thing is None or not showing.start - 8 < at < showing.end + 8:
+        if not showing.start - 4 < at < showing.end + 4:
+            views.pop(place, None)
             continue
-        number = next(i for i, thing in enumerate(script.things) if thing is showing.thing)
         if place not in views:
             views[place] = _views(script.scene, showing)
-        alike = max(_alike(picture, view) for view in views[place])
-        found[number] = max(found.get(number, -1.0), alike)
-    return max(found, key=lambda number: found[number]) if found else None
+        for truth, scales in views[place]:
+            alike, box = _found(small, scales)
+            if alike > best:
+                best, shown = alike, None
+                if showing.thing is not None and truth is not None and _covered(truth, box) >= COVERED:
+                    shown = next(i for i, thing in enumerate(script.things) if thing is showing.thing)
+    return shown
 
 
-def _views(scene: HandheldScene, showing: Showing) -> list[NDArray[np.uint8]]:
+def _views(scene: HandheldScene, showing: Showing) -> list[Views]:
+    """Pictures of a showing, `EACH` seconds apart: the box of the thing, and the picture at each scale."""
     views = []
-    for share in (0.1, 0.35, 0.6, 0.85):
-        picture, box = scene.picture(showing.held + share * (showing.let - showing.held))
-        if box is not None:
-            left, top, width, height = box
-            for size in SIZES:
-                wide, high = size * width, size * height
-                corner = (left + (width - wide) / 2, top + (height - high) / 2)
-                views.append(fit_picture(crop(picture, (round(corner[0]), round(corner[1]), round(wide), round(high)))))
+    for moment in np.arange(showing.start, showing.end, EACH):
+        picture, truth = scene.picture(float(moment))
+        shapes = [(round(picture.shape[1] * SMALL / side), round(picture.shape[0] * SMALL / side)) for side in SIDES]
+        colours = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        views.append((truth, [cv2.resize(colours, shape, interpolation=cv2.INTER_AREA) for shape in shapes]))
     return views
 
 
-def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    return float(np.corrcoef(one.ravel().astype(float), other.ravel().astype(float))[0, 1])
+def _covered(one: Box, other: Box) -> float:
+    """Share of a box that lies in another."""
+    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    return max(across, 0.0) * max(down, 0.0) / (one[2] * one[3])
+
+
+def _found(small: NDArray[Any], scales: Sequence[NDArray[Any]]) -> tuple[float, Box]:
+    """Where in a picture a cut-out is found best: the correlation, and left, top, width and height in pixels."""
+    best: tuple[float, Box] = -1.0, (0.0, 0.0, 0.0, 0.0)
+    for side, picture in zip(SIDES, scales, strict=True):
+        _, most, _, (left, top) = cv2.minMaxLoc(cv2.matchTemplate(picture, small, cv2.TM_CCOEFF_NORMED))
+        if most > best[0]:
+            best = most, (left * side / SMALL, top * side / SMALL, float(side), float(side))
+    return best
 
 
 def simulate(things: Things, live: Mapping[str, Any], learner: LearnerConfig, out: Path, seed: int) -> Networks:
