@@ -35,79 +35,21 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 
 from sensors.core.event import EventBatch
-from sensors.core.percept import Reading
 from sensors.files.ros.makers import Maker, Pictures, Sounds
 from sensors.files.ros.pictures import compressed_pixels, image_pixels
 from sensors.files.ros.sounds import SoundForm, form_of_info
-from sensors.files.ros.stamps import stamp_of
 from sensors.perception.perception import Perception
 from sensors.robots.publisher import Publisher
 from sensors.robots.remote_config import PublisherConfig
 from sensors.robots.robot import Robot
+from sensors.robots.topic_source import TopicSource
 from sensors.senses import sense
 from sensors.sources.loop import LoopSource
 
-WAITING = 64
-"""Messages of a topic that wait to be perceived; beyond, the oldest is lost and counted."""
 QUESTIONS = 4
 """Samples that wait to be asked about; beyond, the oldest is not asked about."""
-OLD = 10.0
-"""Seconds beyond which a stamp is of another clock: the time of arrival is taken then."""
 PATIENCE = 10.0
 """Longest wait for the run's answer, and at the end for the host, seconds."""
-
-
-class Topic:
-    """A topic as a source: messages come by ROS's thread, and are read by the source's own."""
-
-    def __init__(self, name: str, maker: Callable[["Topic"], Maker | None]) -> None:
-        self.messages: queue.Queue[tuple[float, Any]] = queue.Queue(WAITING)
-        self.source: LoopSource[Any] = LoopSource(name, lambda: self, capacity=256, stall=None)
-        self._make = maker
-        self._maker: Maker | None = None
-        self._ready: list[Reading] = []
-        self._lost = self._counted = 0
-
-    def take(self, message: Any) -> None:
-        """ROS's callback: keep a message with the monotonic second at which it was measured."""
-        age = (time.time_ns() - (stamp_of(message) or 0)) / 1e9
-        at = time.monotonic() - (age if -0.1 <= age <= OLD else 0.0)
-        while True:
-            try:
-                return self.messages.put_nowait((at, message))
-            except queue.Full:
-                with suppress(queue.Empty):
-                    self.messages.get_nowait()
-                    self._lost += 1
-
-    def read(self, timeout: float) -> Reading | None:
-        """The next reading; see `sensors.sources.loop.Driver`."""
-        if lost := self._lost - self._counted:
-            self._counted += lost
-            self.source.lose("overflow", lost)
-        if not self._ready:
-            self._maker = self._maker or self._make(self)
-            try:
-                at, message = self.messages.get(timeout=timeout)
-            except queue.Empty:
-                return None
-            # Until it is known how sound is coded, it cannot be read.
-            if self._maker is None:
-                self.source.lose("unreadable", 1)
-                return None
-            self._ready = list(self._maker.take(at, message, lost > 0))
-        return self._ready.pop(0) if self._ready else None
-
-    def close(self) -> None:
-        """Nothing is held open: the node ends its subscriptions."""
-
-    def lose(self, reason: str, count: int = 1) -> None:
-        """Makers count here what they cannot read."""
-        self.source.lose(reason, count)
-
-    def remark(self, text: str) -> None:
-        """Makers say here what the log should say."""
-        self.source.remark(text)
 
 
 class Asking(Publisher):
@@ -179,8 +121,8 @@ class Bridge(Node):  # type: ignore[misc]
             self.create_subscription(AudioInfo, given["audio_info"] or f"{given['audio']}_info", self._inform, 10)
             yield self._topic("microphone", AudioDataStamped, given["audio"], self._sounds)
 
-    def _topic(self, name: str, kind: Any, topic: str, maker: Callable[[Topic], Maker | None]) -> LoopSource[Any]:
-        made = Topic(name, maker)
+    def _topic(self, name: str, kind: Any, topic: str, maker: Callable[[TopicSource], Maker | None]) -> LoopSource[Any]:
+        made = TopicSource(name, maker)
         self.create_subscription(kind, topic, made.take, qos_profile_sensor_data)
         made.source.observe(lambda change: self.get_logger().info(str(change)))
         return made.source
@@ -192,7 +134,7 @@ class Bridge(Node):  # type: ignore[misc]
         else:
             self._form = form
 
-    def _sounds(self, topic: Topic) -> Maker | None:
+    def _sounds(self, topic: TopicSource) -> Maker | None:
         if self._form is None:
             return None
         return Sounds(self._form, lambda message: bytes(message.audio.data), topic, arrival=False)

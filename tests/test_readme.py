@@ -37,6 +37,7 @@ OTHERS_FLAGS = {
     # What is asked about is named by its sense.
     *(f"--{name}" for name in (*senses(), "touch")),
     *(flag for action in robot_parser()._actions for flag in action.option_strings),
+    *("--router", "--domain", "--audio-form"),
     *("--logdir", "--shm-size", "--head", "--node-ip-address", "--port"),
     *(
         "--json",

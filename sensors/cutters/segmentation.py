@@ -1,10 +1,10 @@
 """From a stream of sound to utterances: an adaptive energy gate with two thresholds, and ends that are trimmed.
 
-An utterance begins where the score (see `voice.py`) rises over `quiet` on its way over `loud`, and is over when
-it has stayed below `quiet` for `pause`. Then both ends are moved inwards to where its power first and last lies within
-`reach` of its own loudest, and `tail` is added. So the echo of a word is no part of it, and its faint ends in a loud
-room are. In a quiet room, sound that stands far above the background belongs to it down to `faint` below its loudest:
-faint consonants begin and end many words. Utterances begin with their first sound, as the recordings of the datasets do: with
+An utterance begins where the score (see `voice.py`) rises over `quiet` on its way over `loud`, and is over when it has
+stayed below `quiet` for `pause`. Then both ends are moved inwards to where its power first and last lies within `reach`
+of its own loudest, and `tail` is added. So the echo of a word is no part of it, and its faint ends in a loud room are.
+In a quiet room, sound that stands far above the background belongs to it down to `faint` below its loudest: faint
+consonants begin and end many words. Utterances begin with their first sound, as the recordings of the datasets do: with
 20 ms of background before it, a spectrogram looks like another word's. Beyond the end, `after` of sound is kept: what
 is too faint to tell where the word ends helps to tell which word it was.
 
