@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sensors.signals.sound import RATES
-
+RATES = (1_000, 384_000)
+"""Lowest and highest sampling rate that is resampled, Hz."""
 MOST_CHANNELS = 64
 """Most channels of sound that are mixed."""
 _PCM = ("", "wave", "wav", "raw", "pcm")
