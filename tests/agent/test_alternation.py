@@ -87,6 +87,10 @@ class Slow:
     def figures(self) -> dict[str, float]:
         return {}
 
+    def state_dict(self) -> dict[str, int]:
+        # The learner keeps a copy of everything after a step that took long.
+        return {"version": 1}
+
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.9])
 def test_the_share_holds_and_smart_is_never_long_without(share: float) -> None:
