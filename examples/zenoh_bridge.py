@@ -12,6 +12,7 @@ messages through a Zenoh session of their own; `rmw_zenoh` itself was not at han
 import argparse
 import contextlib
 import json
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -127,7 +128,13 @@ def main() -> None:
     try:
         bridge = ZenohBridge(options)
     except zenoh.ZError as error:
-        raise SystemExit(f"--router {options.router}: {str(error).partition(' at ')[0]}") from None
+        why = " ".join(str(error).partition(" at ")[0].split())[:200]
+        print(
+            f"--router {options.router}: no Zenoh router is reached ({why})\n"
+            "start one there (rmw_zenohd, or zenohd), and give its address, as tcp/192.168.1.7:7447",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
     with contextlib.suppress(KeyboardInterrupt):
         while bridge.step():
             pass

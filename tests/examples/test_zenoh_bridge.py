@@ -1,6 +1,7 @@
 """The bridge to Zenoh against a real router, which publishes as `rmw_zenoh` does, and the real receiver of robots."""
 
 import socket
+import sys
 import threading
 import time
 from typing import Any
@@ -14,7 +15,7 @@ pytest.importorskip("rosbags", reason="needs the extra ros: pip install -e '.[ro
 import zenoh
 
 from benchmarks.harness.shown import drawing, show
-from examples.zenoh_bridge import ZenohBridge, parse
+from examples.zenoh_bridge import ZenohBridge, main, parse
 from sensors.files.ros.definitions import known_types
 from tests.patience import PATIENCE
 from tests.sensors import robot_rigs as robots
@@ -96,3 +97,15 @@ def test_what_is_given_wrongly_is_told(given: list[str], told: str, capsys: pyte
     with pytest.raises(SystemExit) as caught:
         parse(["--router", "tcp/127.0.0.1:1", *given])
     assert caught.value.code == 2 and told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("router", ["tcp/127.0.0.1:9", "nonsense"])
+def test_a_router_that_is_not_reached_is_told_in_two_lines(
+    router: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["zenoh_bridge.py", "--router", router, "--image", "/camera"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    told = capsys.readouterr().err.splitlines()
+    assert caught.value.code == 2 and len(told) == 2
+    assert told[0].startswith(f"--router {router}: no Zenoh router is reached (") and "zenohd" in told[1]
